@@ -1,0 +1,39 @@
+# Two commands matter: `make demo` and `make test`. Debian needs: make, python3 (3.11 or newer), python3-venv.
+# PYTHON=python3.13 chooses the interpreter, VENV=.venv-3.13 the environment, PORT=9000 the demo's port.
+
+PYTHON ?= python3
+VENV ?= .venv
+export VENV
+BIN := $(VENV)/bin
+ENVIRONMENT = @$(PYTHON) scripts/environment.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check docs format clean
+
+help:  ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo:  ## start the demo chat under `hypercorn -k trio` and print its address
+	$(ENVIRONMENT)
+	@$(BIN)/python scripts/demo.py
+
+test:  ## run the whole test suite; ARGS="-k chat" narrows it
+	$(ENVIRONMENT) test
+	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+check:  ## lint, format, async rules, types
+	$(ENVIRONMENT) dev test
+	@$(BIN)/python scripts/check.py
+
+format:  ## let ruff put the sources in order
+	$(ENVIRONMENT) dev test
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+docs:  ## build the documentation into docs/_build/html; a warning is an error
+	$(ENVIRONMENT) docs
+	@$(BIN)/python -m sphinx -b html -n -T -W --keep-going -q docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+clean:  ## remove the environment and everything that was built
+	@rm -rf $(VENV) build dist docs/_build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

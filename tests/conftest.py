@@ -1,0 +1,61 @@
+# What holds for every test: no stale install, the same random numbers, no silent skip in CI.
+
+import importlib.util
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A test that needs something from outside skips with a reason that starts with this word
+# ("needs chromium"). On a person's machine that is right; in CI everything is there.
+NEEDS = "needs "
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+# The same examples every time: a red test stays red until it is mended. `--hypothesis-profile
+# default --hypothesis-seed random` looks for new ones. No deadline: CI machines stall.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("steady")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """
+    Stop at once when a file in the checkout is not in the (strict, editable) install.
+    """
+    found = importlib.util.find_spec("greenroom.actors")
+    if found is None or found.origin is None:
+        pytest.exit("greenroom is not installed: run `make test`.", returncode=3)
+    installed = Path(found.origin).parent.parent
+    if "__editable__" not in installed.parent.name:
+        return  # a wheel, or an import-hook install: never stale
+    missing = [
+        str(path.relative_to(ROOT))
+        for folder in ("actors", "supervisor", "bridges")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+        if not (installed / path.relative_to(ROOT)).exists()
+    ]
+    if missing:
+        pytest.exit(
+            f"not installed: {', '.join(missing)}. Run `make test`, or `pip install -e .` in an"
+            " environment of your own; if that does not help, list the folder under"
+            " [tool.setuptools] packages or the file under package-data.",
+            returncode=3,
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """
+    Turn "skipped: needs ..." into a failure where CI=true: there nothing may be missing.
+    """
+    report = yield
+    if IN_CI and report.skipped and isinstance(report.longrepr, tuple):
+        reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+        if reason.startswith(NEEDS):
+            report.outcome = "failed"
+            report.longrepr = f"in CI nothing may be missing, but this test {reason}"
+    return report
