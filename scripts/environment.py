@@ -71,9 +71,8 @@ def make_venv() -> None:
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
-        stop(
-            f"{sys.executable} could not make {VENV}: {venv_remedy()} {made.stderr.strip()[-300:]}"
-        )
+        said = " ".join((made.stderr or made.stdout).split())[-300:]
+        stop(f"{sys.executable} -m venv failed: {venv_remedy()} It said: {said}")
 
 
 def venv_remedy() -> str:
@@ -81,7 +80,10 @@ def venv_remedy() -> str:
     if Path("/etc/debian_version").exists() and sys.base_prefix == "/usr":
         package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
         return f"run `apt install {package}` as root, then try again."
-    return f"add the modules venv and ensurepip to {sys.base_prefix}, then try again."
+    return (
+        "take another Python, such as Debian's: `apt install python3-venv` as root, then"
+        " `make PYTHON=/usr/bin/python3 ...`."
+    )
 
 
 def install(extras: list[str]) -> None:
