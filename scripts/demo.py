@@ -1,8 +1,8 @@
 # `make demo`: the chat of docs/examples/chat under `hypercorn -k trio`, ready to be clicked.
 #
-# Prepares the database, takes port 8000 or the next free one, starts the literal command, and prints
+# Prepares the database, takes port 8000 or the next free one, starts the literal command, prints
 # the address once the page answers. Ctrl-C reaches the whole process group of a terminal, hypercorn
-# included; a signal to this script alone is passed on. Either way it waits for hypercorn's own end.
+# included; a signal to this script alone is passed on. Either way it waits for hypercorn to end.
 
 import os
 import signal
