@@ -1,0 +1,226 @@
+# One stream of events, from which logs, metrics, the admin page and tests all read.
+#
+# Invariants, each with a test of that name in tests/supervisor/test_events.py:
+#   NEVER RAISES  emit() may be called from a shielded clean-up or a __del__; a
+#                 subscriber's error is logged and the others still hear the event.
+#   NO FRAMES     the ring never holds an exception: its traceback would keep the
+#                 locals of a crashed handler, hence a whole request, alive. Those who
+#                 listen get the exception itself, the ring its text.
+#   BOUNDED       the ring forgets the oldest; counters are one per kind.
+#
+# Facts are about the machinery, never about content: no message bodies, no state.
+#
+# An RLock, not a Lock: `await.forgotten` is emitted by a __del__, and the collector
+# may run one in the middle of an emit in the same thread.
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from threading import RLock
+from types import MappingProxyType
+from typing import cast
+
+EVENTS: dict[str, str] = {
+    "root.started": "The root supervisor runs and takes connections.",
+    "root.stopping": "The root refuses new connections and has begun to drain.",
+    "root.stopped": "The whole tree has stopped.",
+    "connection.opened": "A connection got a slot.",
+    "connection.refused": "A connection was turned away before it had a slot; `reason` says why.",
+    "connection.closed": "A connection has ended; `code` is its close code or status.",
+    "slot.started": "The first incarnation of a slot began.",
+    "slot.crashed": "A handler raised; the message it handled is consumed.",
+    "slot.backing_off": "A crashed slot waits `seconds` before its next incarnation.",
+    "slot.restarted": "A new incarnation took over the slot's mailbox.",
+    "slot.gave_up": "A slot has spent its restart budget.",
+    "slot.parked": "A resident that gave up rests for `seconds` before a fresh budget.",
+    "slot.ended": "A slot is gone; `reason` says what ended it.",
+    "slot.fatal": "SystemExit or KeyboardInterrupt came out of a handler; the slot ended"
+    " without a restart.",
+    "slot.unkillable": "An actor did not stop within its deadline; `stack` shows where it is.",
+    "disconnect.failed": "disconnect() or stopped() raised or overran its deadline.",
+    "message.dead_letter": "A message reached nobody; `reason` says why.",
+    "mailbox.overflow": "A mailbox was full and its overflow policy was applied.",
+    "call.skipped": "A queued call was not run, because its caller had left.",
+    "call.late": "A reply was dropped, because its caller had left.",
+    "work.stale": "Something done by an incarnation that is past was dropped.",
+    "thread.abandoned": "A worker thread did not return in time; its place stays taken"
+    " until it does.",
+    "group.gap": "Members of a group may have missed messages from other processes.",
+    "output.slow": "A peer read too slowly; it was waited for, or dropped.",
+    "await.forgotten": "What a send returned was never awaited in an `async def`"
+    " handler; the frame went out, the back-pressure was lost.",
+}
+"""Every kind of event and what it means; an unlisted kind cannot be emitted."""
+
+_logger = logging.getLogger("greenroom")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """
+    Something that happened to one place in the tree.
+    """
+
+    kind: str
+    """A key of `EVENTS`."""
+    path: str
+    """Whom it happened to."""
+    epoch: int
+    """Which incarnation, counted from 1; 0 if that has no meaning here."""
+    at: float
+    """When, in unix seconds."""
+    facts: Mapping[str, object]
+    """Details by name; which ones depends on the kind."""
+
+    def as_dict(self) -> dict[str, object]:
+        """
+        Return the event as data that `json.dumps` takes.
+        """
+        return {
+            "kind": self.kind,
+            "path": self.path,
+            "epoch": self.epoch,
+            "at": self.at,
+            "facts": {name: plain(fact) for name, fact in self.facts.items()},
+        }
+
+
+Subscriber = Callable[[Event], object]
+
+
+def plain(value: object) -> object:
+    """
+    Return *value* as data that `json.dumps` takes; unknown things become text.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, BaseException):
+        return described(value)
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value)
+        return {str(name): plain(item) for name, item in items.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in cast("Collection[object]", value)]
+    return str(value)
+
+
+def described(error: BaseException) -> str:
+    """
+    Return "ValueError: no room" for *error*, even if its own text cannot be made.
+    """
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - __str__ is the user's and may do anything
+        text = "(its text cannot be shown)"
+    name = type(error).__qualname__
+    return f"{name}: {text}" if text else name
+
+
+class EventStream:
+    """
+    Hands every event to the subscribers and remembers the latest.
+
+    All methods may be called from any thread; none is a checkpoint.
+
+    Args:
+        capacity: How many events `recent` can look back; at least 1.
+    """
+
+    def __init__(self, capacity: int = 1000) -> None:
+        if capacity < 1:
+            raise ValueError(f"capacity must be at least 1. Got: {capacity!r}")
+        self._ring: deque[Event] = deque(maxlen=capacity)
+        self._counts = dict.fromkeys(EVENTS, 0)
+        self._subscribers: tuple[Subscriber, ...] = ()
+        self._lock = RLock()
+
+    def __repr__(self) -> str:
+        return (
+            f"<EventStream {sum(self._counts.values())} emitted,"
+            f" {len(self._ring)} remembered, {len(self._subscribers)} subscribers>"
+        )
+
+    def emit(self, kind: str, path: str, epoch: int = 0, **facts: object) -> None:
+        """
+        Tell everyone that *kind* happened to *path*.
+
+        Subscribers run here, in this thread, before it returns. What they raise is
+        logged and goes no further.
+
+        Args:
+            kind: A key of `EVENTS`.
+            path: Whom it happened to.
+            epoch: Which incarnation it happened to.
+            **facts: Details. An exception may be among them; message bodies may not.
+
+        Raises:
+            ValueError: *kind* is not listed; that is a mistake in the caller.
+        """
+        if kind not in EVENTS:
+            raise ValueError(f"kind must be listed in EVENTS. Got: {kind!r}")
+        event = Event(kind, path, epoch, time.time(), MappingProxyType(facts))
+        kept = _without_frames(event)
+        with self._lock:
+            self._counts[kind] += 1
+            self._ring.append(kept)
+            subscribers = self._subscribers
+        for subscriber in subscribers:
+            try:
+                subscriber(event)
+            except Exception:
+                _logger.exception("a subscriber of %s failed", kind)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """
+        Call *subscriber* with every event from now on, in the emitter's thread.
+
+        It must be quick and must not wait: it may run on the event loop.
+
+        Returns:
+            A function that ends the subscription; calling it again does nothing.
+        """
+        # Wrapped, so that one function subscribed twice can be unsubscribed once.
+        entry: Subscriber = lambda event: subscriber(event)  # noqa: E731, PLW0108
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._subscribers = tuple(
+                    other for other in self._subscribers if other is not entry
+                )
+
+        with self._lock:
+            self._subscribers = (*self._subscribers, entry)
+        return unsubscribe
+
+    def recent(self, n: int = 100, kind: str | None = None) -> list[Event]:
+        """
+        Return the latest *n* events that are remembered, oldest first.
+
+        Args:
+            n: How many at most.
+            kind: Only events of this kind.
+        """
+        with self._lock:
+            newest_first = list(reversed(self._ring))
+        wanted = (event for event in newest_first if kind in (None, event.kind))
+        return list(islice(wanted, max(n, 0)))[::-1]
+
+    def counts(self) -> dict[str, int]:
+        """
+        Return how often each kind was emitted; every kind is a key.
+        """
+        with self._lock:
+            return dict(self._counts)
+
+
+def _without_frames(event: Event) -> Event:
+    if not any(isinstance(fact, BaseException) for fact in event.facts.values()):
+        return event
+    facts = {
+        name: described(fact) if isinstance(fact, BaseException) else fact
+        for name, fact in event.facts.items()
+    }
+    return replace(event, facts=MappingProxyType(facts))

@@ -1,0 +1,294 @@
+# Groups: many members under one name, and the fastest way to reach them all.
+#
+# Sending text or bytes is the hot path of the whole server. The frame is encoded
+# once, the members are a tuple made when membership last changed, and the loop does
+# one method call a member; no actor is woken and nothing is allocated per member.
+#
+# Invariants, each with a test of that name in tests/supervisor/test_groups.py:
+#   JOINED HEARS  a send that begins after join() returned reaches the member.
+#   LEFT IS OVER  a send that begins after leave() returned does not; one under way
+#                 in another thread may still hand over its frame, and members take
+#                 that as they take any late work: it is inert.
+#   NO LOCK       members are delivered to outside the lock, so one that sends to a
+#                 group while it takes a message cannot deadlock.
+#   LOUD GAP      what may have been missed from other processes is an event for
+#                 each group.
+#   SUBSCRIBED    the engine is subscribed to a group exactly while it has members.
+#
+# Membership belongs to the slot and to this process: a restart does not touch it,
+# and nothing expires.
+
+from threading import RLock
+from typing import Protocol, cast
+
+from ..actors.consumers._frames import Frame
+from ._engine import Engine
+from ._events import EventStream
+
+_TOPIC = "group:"
+_LONGEST = 200
+
+
+class Member(Protocol):
+    """
+    What a group delivers to: a slot. Both methods are thread-safe and never raise.
+    """
+
+    @property
+    def path(self) -> str:
+        """Where the member is in the tree."""
+        ...
+
+    def deliver_frame(self, frame: Frame) -> None:
+        """Write *frame* to the socket, or drop it if there is none."""
+        ...
+
+    def deliver_message(self, message: object) -> None:
+        """Put *message* into the mailbox."""
+        ...
+
+
+class _Group:
+    __slots__ = ("joined", "snapshot")
+
+    def __init__(self) -> None:
+        self.joined: dict[Member, None] = {}  # a set that keeps the order
+        self.snapshot: tuple[Member, ...] | None = ()
+
+
+class Groups:
+    """
+    The groups of this process, joined with those of others by an engine.
+
+    All methods may be called from any thread; none is a checkpoint.
+
+    Args:
+        engine: What carries messages to the other processes.
+        events: Where gaps are told.
+    """
+
+    def __init__(self, engine: Engine, events: EventStream) -> None:
+        self._engine, self._events = engine, events
+        self._groups: dict[str, _Group] = {}
+        self._groups_of: dict[Member, dict[str, None]] = {}
+        self._lock = RLock()
+
+    def __repr__(self) -> str:
+        return f"<Groups {len(self._groups)} groups, {len(self._groups_of)} members>"
+
+    def join(self, group: str, member: Member) -> None:
+        """
+        Make *member* one of *group*. Joining again changes nothing.
+
+        Raises:
+            TypeError: *group* is no string.
+            ValueError: it is empty, longer than 200 characters, or no valid text.
+        """
+        refuse_bad_group(group)
+        with self._lock:
+            entry = self._groups.get(group)
+            if entry is None:
+                entry = self._groups[group] = _Group()
+                self._engine.subscribe(_TOPIC + group)
+            entry.joined[member] = None
+            entry.snapshot = None
+            self._groups_of.setdefault(member, {})[group] = None
+
+    def leave(self, group: str, member: Member) -> None:
+        """
+        Take *member* out of *group*. Without membership it does nothing.
+
+        Raises:
+            TypeError: *group* is no string.
+            ValueError: it cannot be a group's name.
+        """
+        refuse_bad_group(group)
+        with self._lock:
+            self._remove(group, member)
+            mine = self._groups_of.get(member)
+            if mine is not None:
+                mine.pop(group, None)
+                if not mine:
+                    del self._groups_of[member]
+
+    def leave_all(self, member: Member) -> None:
+        """
+        Take *member* out of every group, as when its slot ends.
+        """
+        with self._lock:
+            for group in self._groups_of.pop(member, ()):
+                self._remove(group, member)
+
+    def _remove(self, group: str, member: Member) -> None:
+        entry = self._groups.get(group)
+        if entry is None or member not in entry.joined:
+            return
+        del entry.joined[member]
+        entry.snapshot = None
+        if not entry.joined:
+            del self._groups[group]
+            self._engine.unsubscribe(_TOPIC + group)
+
+    def send(
+        self,
+        group: str,
+        message: object = None,
+        *,
+        text: str | None = None,
+        bytes: bytes | None = None,
+        exclude: Member | None = None,
+    ) -> int:
+        """
+        Send to every member of *group*, here and in other processes.
+
+        Exactly one of *message*, *text* and *bytes* is given. Returns at once:
+        slow members are the business of their own output and mailbox limits.
+
+        Args:
+            group: The group's name; one without members is no error.
+            message: A dict with a "type", or a typed message, for the members'
+                declared handlers. The sender must not change it afterwards.
+            text: A text frame, written straight to the members' sockets.
+            bytes: A binary frame, likewise.
+            exclude: A member that is left out, as a rule the sender.
+
+        Returns:
+            How many members of this process it was handed to.
+
+        Raises:
+            TypeError: none or several contents, one of the wrong type, or a message
+                that cannot cross to other processes. Nobody has got anything.
+            ValueError: *group* cannot be a group's name.
+        """
+        payload = _one_of(message, text, bytes)
+        refuse_bad_group(group)
+        # The engine first, so that its refusal of a payload comes before any effect.
+        self._engine.publish(_TOPIC + group, payload)
+        return _deliver(self._members(group), payload, exclude)
+
+    def members(self, group: str) -> tuple[Member, ...]:
+        """
+        Return the members of *group* in this process, in the order they joined.
+        """
+        return self._members(group)
+
+    def _members(self, group: str) -> tuple[Member, ...]:
+        entry = self._groups.get(group)
+        if entry is None:
+            return ()
+        members = entry.snapshot
+        if members is None:
+            # Under the lock: a tuple stored after a join that it lacks would hide
+            # the new member until the next change.
+            with self._lock:
+                members = entry.snapshot = tuple(entry.joined)
+        return members
+
+    def names(self) -> dict[str, int]:
+        """
+        Return each group with its number of members in this process.
+        """
+        with self._lock:
+            return {name: len(entry.joined) for name, entry in self._groups.items()}
+
+    def groups_of(self, member: Member) -> tuple[str, ...]:
+        """
+        Name the groups of *member*, in the order it joined them.
+        """
+        with self._lock:
+            return tuple(self._groups_of.get(member, ()))
+
+    def deliver(self, topic: str, payload: object) -> None:
+        """
+        Hand on what another process sent; called by the engine. Never raises.
+        """
+        group = topic.removeprefix(_TOPIC)
+        if group != topic:
+            _deliver(self._members(group), payload, None)
+
+    def gap(self, reason: str) -> None:
+        """
+        Tell every group that it may have missed messages; called by the engine.
+        """
+        groups = self.names()
+        for group, members in groups.items():
+            path = f"/groups/{group}"
+            self._events.emit("group.gap", path, group=group, reason=reason, members=members)
+
+
+def _deliver(members: tuple[Member, ...], payload: object, exclude: Member | None) -> int:
+    # A str is a text frame and bytes a binary one, here as on the way to other
+    # processes; everything else is a message.
+    sent = len(members)
+    if isinstance(payload, str | bytes):
+        frame = Frame.of_text(payload) if isinstance(payload, str) else Frame.of_bytes(payload)
+        for member in members:
+            if member is exclude:
+                sent -= 1
+            else:
+                member.deliver_frame(frame)
+    else:
+        for member in members:
+            if member is exclude:
+                sent -= 1
+            else:
+                member.deliver_message(payload)
+    return sent
+
+
+def _one_of(message: object, text: object, data: object) -> object:
+    given = {"message": message, "text": text, "bytes": data}
+    contents = [(name, content) for name, content in given.items() if content is not None]
+    if len(contents) != 1:
+        names = " and ".join(name for name, _ in contents) or "none"
+        raise TypeError(f"a group is sent exactly one of message, text= and bytes=. Got: {names}")
+    if message is not None:
+        _refuse_no_message(message)
+        return message
+    if isinstance(text, str):
+        return text
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, bytearray | memoryview):
+        return bytes(cast("bytearray", data))
+    [(name, content)] = contents
+    wanted = "a str" if name == "text" else "bytes"
+    raise TypeError(f"{name}= must be {wanted}. Got: {type(content).__name__}")
+
+
+def _refuse_no_message(message: object) -> None:
+    kind = type(message).__name__
+    if isinstance(message, str | bytes | bytearray | memoryview):
+        raise TypeError(
+            "a message must be a dict with a 'type', or typed; a frame is sent with"
+            f" text= or bytes=. Got: {kind}"
+        )
+    if isinstance(message, dict):
+        fields = cast("dict[object, object]", message)
+        if not isinstance(fields.get("type"), str):
+            raise TypeError(
+                "a dict sent to a group must have a 'type' that is a string. Got keys:"
+                f" {list(fields)!r:.100}"
+            )
+
+
+def refuse_bad_group(group: object) -> None:
+    """
+    Refuse *group* unless it can be a group's name.
+
+    Raises:
+        TypeError: it is no string.
+        ValueError: it is empty, longer than 200 characters, or no valid text.
+    """
+    if not isinstance(group, str):
+        raise TypeError(f"a group's name must be a string. Got: {group!r:.100}")
+    if not 1 <= len(group) <= _LONGEST:
+        raise ValueError(
+            f"a group's name must have 1 to {_LONGEST} characters. Got:"
+            f" {len(group)}: {group!r:.100}"
+        )
+    if not group.isascii():
+        try:
+            group.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"a group's name must be valid text. Got: {group!r:.100}") from None

@@ -1,0 +1,228 @@
+# The adapter from the event stream to Python's logging, and its throttle.
+#
+# A restart storm must not become a log storm: a disk full of equal tracebacks hides
+# the one that matters, and writing them is often what finally stops the server. So
+# reports are throttled by who and what. Of each sort the first few in a window are
+# logged in full; then one line each time their number has doubled; and the next
+# window begins by saying how many were left out. Counters in the event stream stay
+# exact whatever is logged.
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from enum import Enum
+from traceback import format_exception_only
+
+from ._events import Event, EventStream, plain
+
+
+class Verdict(Enum):
+    """
+    How a report is to be made.
+    """
+
+    FULL = "full"
+    LINE = "line"
+    SILENT = "silent"
+
+
+@dataclass(slots=True)
+class _Window:
+    began: float
+    seen: int = 0
+    silent: int = 0
+
+
+class Throttle:
+    """
+    Decides which of many equal reports are made. Pure: *now* is an argument.
+
+    Args:
+        limit: Reports made in full within one window.
+        seconds: Length of the window, which begins with a report.
+        keys: Sorts of reports remembered; past it the oldest is forgotten, and the
+            next of its sort is made in full again.
+    """
+
+    def __init__(self, limit: int, seconds: float, keys: int = 1000) -> None:
+        self._limit, self._seconds, self._keys = limit, seconds, keys
+        self._windows: OrderedDict[Hashable, _Window] = OrderedDict()
+
+    def decide(self, key: Hashable, now: float) -> tuple[Verdict, int]:
+        """
+        Say how to report one more of *key*, and how many went unreported before.
+
+        Args:
+            key: What makes reports equal.
+            now: Seconds on any clock that does not go back.
+        """
+        window = self._windows.get(key)
+        unreported = 0
+        if window is None or now >= window.began + self._seconds:
+            unreported = 0 if window is None else window.silent
+            window = self._windows[key] = _Window(now)
+            self._windows.move_to_end(key)
+            if len(self._windows) > self._keys:
+                self._windows.popitem(last=False)
+        window.seen += 1
+        past = window.seen - self._limit
+        if past <= 0:
+            return Verdict.FULL, unreported
+        if past & (past - 1) == 0:  # 1, 2, 4, 8 ...
+            unreported, window.silent = window.silent, 0
+            return Verdict.LINE, unreported
+        window.silent += 1
+        return Verdict.SILENT, 0
+
+    def pending(self) -> dict[Hashable, int]:
+        """
+        Return how many of each key went unreported, and forget everything.
+        """
+        silent = {key: each.silent for key, each in self._windows.items()}
+        self._windows.clear()
+        return {key: number for key, number in silent.items() if number}
+
+
+LEVELS: dict[str, int] = {
+    "root.started": logging.INFO,
+    "root.stopping": logging.INFO,
+    "root.stopped": logging.INFO,
+    "connection.opened": logging.DEBUG,
+    "connection.refused": logging.WARNING,
+    "connection.closed": logging.DEBUG,
+    "slot.started": logging.DEBUG,
+    "slot.crashed": logging.ERROR,
+    "slot.backing_off": logging.INFO,
+    "slot.restarted": logging.INFO,
+    "slot.gave_up": logging.ERROR,
+    "slot.parked": logging.ERROR,
+    "slot.ended": logging.DEBUG,
+    "slot.fatal": logging.CRITICAL,
+    "slot.unkillable": logging.CRITICAL,
+    "disconnect.failed": logging.ERROR,
+    "message.dead_letter": logging.WARNING,
+    "mailbox.overflow": logging.WARNING,
+    "call.skipped": logging.INFO,
+    "call.late": logging.INFO,
+    "work.stale": logging.INFO,
+    "thread.abandoned": logging.ERROR,
+    "group.gap": logging.WARNING,
+    "output.slow": logging.WARNING,
+    "await.forgotten": logging.WARNING,
+}
+"""The level at which each kind of event is logged."""
+
+_NEVER_THROTTLED = frozenset(
+    {"root.started", "root.stopping", "root.stopped", "slot.fatal", "slot.unkillable"}
+)
+
+
+def family(path: str) -> str:
+    """
+    Return the supervisor above *path*, which its connections have in common.
+    """
+    return path.rpartition("/")[0] or "/"
+
+
+class _Adapter:
+    def __init__(self, logger: logging.Logger, clock: Callable[[], float]) -> None:
+        self._logger, self._clock = logger, clock
+        self._reports = Throttle(limit=5, seconds=60)
+        # Dead letters come in floods and are hardly ever urgent.
+        self._dead_letters = Throttle(limit=10, seconds=300)
+
+    def __call__(self, event: Event) -> None:
+        level = LEVELS[event.kind]
+        if not self._logger.isEnabledFor(level):
+            return
+        if event.kind in _NEVER_THROTTLED:
+            self._log(level, event, full=True)
+        elif level < logging.INFO:
+            self._log(level, event, full=False)
+        else:
+            self._log_throttled(level, event)
+        if event.kind == "root.stopped":
+            self.flush()
+
+    def _log_throttled(self, level: int, event: Event) -> None:
+        throttle, key = self._reports, (event.kind, family(event.path), _sort(event))
+        if event.kind == "message.dead_letter":
+            throttle, key = self._dead_letters, (event.kind, "", "")
+        verdict, unreported = throttle.decide(key, self._clock())
+        if verdict is not Verdict.SILENT:
+            full = verdict is Verdict.FULL
+            self._log(level, event, full=full, unreported=unreported)
+
+    def _log(self, level: int, event: Event, *, full: bool, unreported: int = 0) -> None:
+        error = event.facts.get("exception")
+        self._logger.log(
+            level,
+            "%s",
+            line(event, unreported),
+            exc_info=error if full and isinstance(error, BaseException) else None,
+            extra={"greenroom": event.as_dict()},
+        )
+
+    def flush(self) -> None:
+        for throttle in (self._reports, self._dead_letters):
+            for key, number in throttle.pending().items():
+                self._logger.warning("%d more of %s were not logged", number, key)
+
+
+def _sort(event: Event) -> str:
+    error = event.facts.get("exception")
+    if isinstance(error, BaseException):
+        return type(error).__qualname__
+    return str(event.facts.get("reason", ""))
+
+
+def line(event: Event, unreported: int = 0) -> str:
+    """
+    Put *event* into one line: what, who, and its facts.
+
+    Args:
+        event: The event. An exception among its facts is shown by its last line.
+        unreported: How many like it were left out before this one.
+    """
+    who = f"{event.path} (epoch {event.epoch})" if event.epoch else event.path
+    facts = ", ".join(f"{name} {_in_one_line(fact)}" for name, fact in event.facts.items())
+    parts = [f"{event.kind}: {who}"]
+    if facts:
+        parts.append(facts)
+    if unreported:
+        parts.append(f"{unreported} more like this were not logged")
+    return "; ".join(parts)
+
+
+def _in_one_line(fact: object) -> str:
+    if isinstance(fact, BaseException):
+        fact = "".join(format_exception_only(fact)).strip()
+    # A peer's text must not be able to forge a second line.
+    return str(plain(fact)).replace("\r", "\\r").replace("\n", "\\n")[:500]
+
+
+def log_events(
+    stream: EventStream,
+    logger: logging.Logger | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Callable[[], None]:
+    """
+    Write the events of *stream* to *logger* from now on.
+
+    Crashes are logged with their traceback. Of equal reports (same kind, supervisor
+    and exception type or reason) the first 5 a minute are logged in full, of dead
+    letters the first 10 in 5 minutes; then their number, each time it has doubled.
+
+    Args:
+        stream: Where the events come from.
+        logger: Where they go; the logger "greenroom" if left out. Each record has
+            the event as a dict in its attribute `greenroom`.
+        clock: Seconds, for the throttle.
+
+    Returns:
+        A function that ends it.
+    """
+    return stream.subscribe(_Adapter(logger or logging.getLogger("greenroom"), clock))

@@ -1,0 +1,267 @@
+# Every knob of the runtime, in one frozen object, checked when it is made.
+#
+# The sentences in the fields' metadata are the reference documentation: the page
+# docs/reference/options is generated from Options.described(), and so is the
+# message of a refusal. A value that makes no sense is refused here, at start, by
+# name and with what was given, and never met later inside a connection.
+#
+# Infinite seconds are refused on purpose. Each deadline is the promise that
+# something ends; whoever wants "very long" can write a large number, and it then
+# shows in a snapshot as what it is.
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+Check = Callable[[str, object], None]
+
+
+def refuse_unless_whole(name: str, value: object, minimum: int) -> None:
+    """
+    Refuse *value* unless it is an int of at least *minimum*.
+
+    Raises:
+        TypeError: it is no int; a bool counts as none.
+        ValueError: it is smaller.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number. Got: {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}. Got: {value!r}")
+
+
+def refuse_unless_seconds(name: str, value: object, *, zero: bool) -> None:
+    """
+    Refuse *value* unless it is a finite number of seconds.
+
+    Args:
+        name: What the value is called, for the message.
+        value: The value.
+        zero: Whether 0 is allowed; negative numbers never are.
+
+    Raises:
+        TypeError: it is no number; a bool counts as none.
+        ValueError: it is negative, infinite or not a number, or 0 without *zero*.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds. Got: {value!r}")
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        least = "0 or more" if zero else "more than 0"
+        raise ValueError(f"{name} must be finite and {least} seconds. Got: {value!r}")
+
+
+def _checked(default: object, doc: str, unit: str, check: Check) -> Any:
+    metadata = {"doc": doc, "unit": unit, "check": check}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def _whole(
+    default: int | None, doc: str, *, unit: str, minimum: int = 1, none: bool = False
+) -> Any:
+    def check(name: str, value: object) -> None:
+        if not (none and value is None):
+            refuse_unless_whole(name, value, minimum)
+
+    return _checked(default, doc, unit, check)
+
+
+def _seconds(default: float, doc: str, *, zero: bool = False) -> Any:
+    def check(name: str, value: object) -> None:
+        refuse_unless_seconds(name, value, zero=zero)
+
+    return _checked(default, doc, "seconds", check)
+
+
+def _check_fraction(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number from 0 to 1. Got: {value!r}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1. Got: {value!r}")
+
+
+def _check_on_fatal(name: str, value: object) -> None:
+    if value not in ("end", "shutdown"):
+        raise ValueError(f"{name} must be 'end' or 'shutdown'. Got: {value!r}")
+
+
+def _check_bool(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False. Got: {value!r}")
+
+
+class OptionDoc(NamedTuple):
+    """
+    What the reference says about one option.
+    """
+
+    name: str
+    default: object
+    unit: str
+    doc: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """
+    The settings of one root: limits, deadlines and budgets.
+
+    All are keywords with defaults; an instance cannot be changed, but
+    `dataclasses.replace(options, debug=True)` makes a changed copy.
+
+    Raises:
+        TypeError: an option is unknown or has a value of the wrong type.
+        ValueError: a value is out of range, or two contradict each other.
+    """
+
+    consumer_threads: int = _whole(
+        8,
+        "Worker threads that run the `def` handlers of consumers and residents.",
+        unit="threads",
+    )
+    view_threads: int = _whole(
+        8,
+        "Worker threads that run Django's views; apart from the consumers', so that"
+        " slow views cannot starve sockets.",
+        unit="threads",
+    )
+    mailbox_capacity: int = _whole(
+        256,
+        "Messages that may wait in a mailbox before its overflow policy applies;"
+        " frames of the peer are counted by read_ahead_messages instead.",
+        unit="messages",
+    )
+    read_ahead_messages: int = _whole(
+        16,
+        "Frames read from a peer before its consumer has handled them; then reading"
+        " stops and TCP pushes back.",
+        unit="messages",
+    )
+    read_ahead_bytes: int = _whole(
+        65536,
+        "Bytes of such frames; whichever of the two limits is met first holds.",
+        unit="bytes",
+    )
+    output_high_water_bytes: int = _whole(
+        65536,
+        "Unsent output of one connection above which `await self.send(...)`, and a"
+        " send in a worker thread, wait until the peer has read some.",
+        unit="bytes",
+    )
+    output_limit_bytes: int = _whole(
+        1048576,
+        "Unsent output of one connection above which the peer is dropped, with close code 1013.",
+        unit="bytes",
+    )
+    max_restarts: int | None = _whole(
+        3,
+        "Restarts that one slot may have within max_seconds; one more and it gives"
+        " up: a connection closes with 1011, a resident parks. None: no limit.",
+        unit="restarts",
+        minimum=0,
+        none=True,
+    )
+    max_seconds: float = _seconds(
+        5.0,
+        "Length of the sliding window in which restarts are counted; time spent"
+        " backing off does not pass in it.",
+    )
+    backoff_min_seconds: float = _seconds(
+        0.1,
+        "Pause before the second restart in a row (the first is immediate); each"
+        " further pause is twice as long.",
+        zero=True,
+    )
+    backoff_max_seconds: float = _seconds(30.0, "Pause at which the doubling stops.", zero=True)
+    backoff_jitter: float = _checked(
+        0.2,
+        "Share by which each pause is lengthened or shortened at random, so that"
+        " slots which failed together do not return together; 0.2 is +-20 %.",
+        "fraction",
+        _check_fraction,
+    )
+    park_seconds: float = _seconds(
+        30.0,
+        "How long a resident that has spent its budget stays parked before it is"
+        " tried again with a fresh one.",
+    )
+    shutdown_seconds: float = _seconds(
+        5.0,
+        "How long one actor may take to stop before it is reported unkillable and"
+        " its siblings go on without it.",
+        zero=True,
+    )
+    disconnect_seconds: float = _seconds(
+        5.0,
+        "How long a consumer's disconnect() may take before it is given up and reported.",
+        zero=True,
+    )
+    total_shutdown_seconds: float = _seconds(
+        20.0,
+        "How long the whole tree may take to stop; past it all stacks are dumped and"
+        " the process leaves by force.",
+        zero=True,
+    )
+    on_fatal: Literal["end", "shutdown"] = _checked(
+        "end",
+        "What SystemExit or KeyboardInterrupt raised by a handler does: 'end' ends"
+        " that slot alone, 'shutdown' makes the worker drain and leave.",
+        "choice",
+        _check_on_fatal,
+    )
+    max_connections: int | None = _whole(
+        None,
+        "Connections open at once; more are refused with 503. None: no limit.",
+        unit="connections",
+        none=True,
+    )
+    batch_messages: int = _whole(
+        64,
+        "Messages that one actor handles before it lets others run.",
+        unit="messages",
+    )
+    batch_seconds: float = _seconds(
+        0.005, "Time after which it lets others run, even if fewer were handled."
+    )
+    thread_batch_messages: int = _whole(
+        16,
+        "Messages handed to a worker thread in one go, when that many wait for `def`"
+        " handlers of one actor.",
+        unit="messages",
+    )
+    close_seconds: float = _seconds(
+        5.0,
+        "How long a closing connection waits for the peer's half of the handshake.",
+        zero=True,
+    )
+    debug: bool = _checked(
+        False,
+        "Name the line of every forgotten await, and other help that costs time.",
+        "choice",
+        _check_bool,
+    )
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            field.metadata["check"](field.name, getattr(self, field.name))
+        self._refuse_contradiction("backoff_min_seconds", "backoff_max_seconds")
+        self._refuse_contradiction("output_high_water_bytes", "output_limit_bytes")
+        self._refuse_contradiction("shutdown_seconds", "total_shutdown_seconds")
+
+    def _refuse_contradiction(self, smaller: str, larger: str) -> None:
+        low, high = getattr(self, smaller), getattr(self, larger)
+        if low > high:
+            raise ValueError(
+                f"{smaller} must not exceed {larger}. Got: {smaller}={low!r}, {larger}={high!r}"
+            )
+
+    @classmethod
+    def described(cls) -> list[OptionDoc]:
+        """
+        List every option with its default, unit and meaning, in order.
+        """
+        return [
+            OptionDoc(field.name, field.default, field.metadata["unit"], field.metadata["doc"])
+            for field in dataclasses.fields(cls)
+        ]
