@@ -1,7 +1,11 @@
 # What holds for every test: no stale install, the same random numbers, no silent skip in CI.
 
+import importlib.metadata
 import importlib.util
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -59,3 +63,25 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
             report.outcome = "failed"
             report.longrepr = f"in CI nothing may be missing, but this test {reason}"
     return report
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    The wheel, built from a copy of the checkout, so that no old `build/lib` gets into it.
+    """
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for folder in ("actors", "supervisor", "bridges"):
+        shutil.copytree(
+            ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(target)]
+    if int(importlib.metadata.version("setuptools").split(".")[0]) >= 77:
+        command.append("--no-build-isolation")  # offline; `make` puts the backend here
+    done = subprocess.run(
+        [*command, str(source)], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next(target.glob("*.whl"))
