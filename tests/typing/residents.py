@@ -1,0 +1,37 @@
+# Resident actors: they live as long as the server.
+from __future__ import annotations
+
+from greenroom.actors import Actor, handles
+from greenroom.supervisor import current_root
+
+
+class Ticker(Actor):
+    """Sends the time to a group; its task is started anew in each incarnation."""
+
+    restart = "permanent"
+
+    async def started(self) -> None:
+        self.ticks = 0
+        self.send_every(1.0, {"type": "tick"})
+
+    @handles("tick")
+    def on_tick(self, message: dict[str, object]) -> None:
+        self.ticks += 1
+        current_root().groups.send("market", text=f"tick {self.ticks}")
+
+    def snapshot(self) -> int:
+        return self.ticks
+
+    def restored(self, state: int) -> None:
+        self.ticks = state
+
+
+class Clock(Actor):
+    """Finds another actor by its path."""
+
+    async def started(self) -> None:
+        ticker = self.find("/residents/ticker")
+        self.cast(ticker, {"type": "tick"})
+
+    async def stopped(self, reason: str) -> None:
+        print(reason, self.path, self.epoch)
