@@ -1,0 +1,307 @@
+# The threads of a pool, and who of them gets which job.
+#
+# Why not trio.to_thread: its threads come and go, so what a thread holds (a database
+# connection) is left behind when the thread dies; it names the thread twice a job and
+# wakes the loop once a result. These threads live until the pool closes.
+#
+# One FIFO queue, and idle threads on a stack: the thread that rested last is the next to
+# be given work, so that the others can stay idle and let go of what they hold. A job is
+# handed straight to its thread. A queue.Queue could neither say who is idle nor tell one
+# surplus thread, and no other, to leave.
+#
+# Words. A *place* is the right to run; there are `size` of them. A job holds one from the
+# moment a thread is given it until that thread is done with it, except while it is
+# parked. Threads beyond one for each place and each parked job are *surplus*: one of them
+# leaves as soon as it has nothing to do.
+#
+# Invariants, each with a test of that name in tests/actors/test_threads.py:
+#   FIFO       jobs begin in the order they were submitted.
+#   PLACES     no more than `size` jobs run, but for those that came back from parked().
+#   NO LOSS    whatever jobs, hooks and loop do, each job ends DONE or WITHDRAWN and its
+#              thread goes on to the next.
+#   ONCE       a job withdrawn never begins; a job begun can no longer be withdrawn.
+#
+# One lock guards all of it. No foreign code runs while it is held.
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ._job import Job, JobState, ThreadHooks, guarded, logger
+
+# What a thread is told to do next, besides a job.
+REST = "rest"
+LEAVE = "leave"
+
+
+class Census(NamedTuple):
+    """A crew at one moment."""
+
+    threads: int
+    """Threads that live."""
+    queued: int
+    """Jobs that no thread has yet."""
+    parked: int
+    """Jobs that hold no place, of those in *jobs*."""
+    jobs: tuple[Job[Any], ...]
+    """Jobs that a thread has, the oldest first."""
+
+
+class Crew:
+    """
+    Threads that carry out jobs in the order they were submitted. Knows no trio.
+
+    Args:
+        name: First part of the threads' names.
+        size: Number of places: how many jobs run at once.
+        hooks: Called in the threads.
+        idle_seconds: How long a thread rests before its `on_idle` hook runs.
+        ended: Told of each job that is DONE, in its thread; must not raise.
+        left: Told when a thread has left a closing crew, in that thread; must not raise.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        hooks: ThreadHooks,
+        idle_seconds: float,
+        *,
+        ended: Callable[[Job[Any]], None],
+        left: Callable[[], None],
+    ) -> None:
+        self.name, self.size, self.hooks, self.idle_seconds = name, size, hooks, idle_seconds
+        self.closing = False
+        self._ended, self._left = ended, left
+        self._lock = threading.Lock()
+        self._queue: deque[Job[Any]] = deque()
+        self._withdrawn = 0  # of those in the queue
+        self._idle: list[_Worker] = []
+        self._staying = 0  # threads that have not been told to leave
+        self._alive = 0  # threads whose `on_exit` hook has not ended
+        self._started = 0
+        self._running: dict[Job[Any], None] = {}  # a set in order: the oldest first
+        self._parked = 0  # of those running
+
+    @property
+    def idle(self) -> bool:
+        """Whether no thread has a job. From any thread, so of the moment only."""
+        return not self._running
+
+    @property
+    def empty(self) -> bool:
+        """Whether no thread lives."""
+        return self._alive == 0
+
+    def submit(self, job: Job[Any]) -> None:
+        """
+        Add *job* to the queue, or give it to a thread at once.
+
+        Raises:
+            RuntimeError: The system refused the first thread. The job was not taken.
+        """
+        with self._lock:
+            self._queue.append(job)
+            try:
+                self._hand_out()
+            except RuntimeError:
+                if self._staying == 0:  # nobody would ever come for it
+                    self._queue.remove(job)
+                    raise
+                logger.exception("pool %s cannot grow past %d threads", self.name, self._staying)
+
+    def withdraw(self, job: Job[Any]) -> bool:
+        """Mark *job* as withdrawn if no thread has it; it leaves the queue in its turn."""
+        with self._lock:
+            if job.state is not JobState.QUEUED:
+                return False
+            job.state = JobState.WITHDRAWN
+            self._withdrawn += 1
+            return True
+
+    def abandon(self, job: Job[Any]) -> None:
+        """Mark *job* as abandoned if a thread has it: it is marked before it is done, or never."""
+        with self._lock:
+            if job.state is JobState.RUNNING:
+                job.abandoned = True
+
+    def park(self, job: Job[Any]) -> None:
+        """Free the place of *job*, in its thread."""
+        with self._lock:
+            self._parked += 1
+            try:
+                self._hand_out()
+            except RuntimeError:
+                logger.exception("pool %s cannot stand in for a parked job", self.name)
+
+    def unpark(self, job: Job[Any]) -> None:
+        """Take a place for *job*, in its thread, whether or not one is free."""
+        with self._lock:
+            self._parked -= 1
+            if self._idle and self._surplus():
+                self._dismiss(self._idle.pop(0))  # the one that has rested longest
+
+    def close(self) -> None:
+        """Let each thread leave as soon as the queue holds nothing for it."""
+        with self._lock:
+            self.closing = True
+            while self._idle:
+                self._dismiss(self._idle.pop())
+
+    def waiting(self) -> list[Job[Any]]:
+        """Return the jobs that no thread has yet, in order."""
+        with self._lock:
+            return [job for job in self._queue if job.state is JobState.QUEUED]
+
+    def census(self) -> Census:
+        """Count what there is, all at one moment."""
+        with self._lock:
+            return Census(
+                threads=self._alive,
+                queued=len(self._queue) - self._withdrawn,
+                parked=self._parked,
+                jobs=tuple(self._running),
+            )
+
+    # What threads ask between two jobs.
+
+    def finished(self, worker: _Worker, job: Job[Any]) -> Job[Any] | str:
+        """Record that *job* is done; return what *worker* does next."""
+        with self._lock:
+            del self._running[job]
+            job.state = JobState.DONE
+            order = self._next(worker)
+        # Only now, so that a task that hears of it finds the thread at rest, not busy.
+        self._ended(job)
+        return order
+
+    def rested(self, worker: _Worker) -> bool:
+        """Take *worker* out of the idle ones; False if it was given something meanwhile."""
+        with self._lock:
+            if worker not in self._idle:
+                return False
+            self._idle.remove(worker)
+            return True
+
+    def next(self, worker: _Worker) -> Job[Any] | str:
+        """Return what *worker* does next."""
+        with self._lock:
+            return self._next(worker)
+
+    def leave(self) -> None:
+        """Record that the calling thread is at its end."""
+        with self._lock:
+            self._alive -= 1
+            closing = self.closing
+        if closing:
+            self._left()
+
+    # Under the lock from here on.
+
+    def _surplus(self) -> bool:
+        return self._staying - self._parked > self.size
+
+    def _first(self) -> Job[Any] | None:
+        queue = self._queue
+        while queue and queue[0].state is JobState.WITHDRAWN:
+            queue.popleft()
+            self._withdrawn -= 1
+        if queue and len(self._running) - self._parked < self.size:
+            return queue[0]
+        return None
+
+    def _begin(self, job: Job[Any], worker: _Worker) -> None:
+        self._queue.popleft()
+        self._running[job] = None
+        job.state = JobState.RUNNING
+        job.thread_name = worker.name
+        job.since = time.monotonic()
+
+    def _next(self, worker: _Worker) -> Job[Any] | str:
+        if (job := self._first()) is not None:
+            self._begin(job, worker)
+            return job
+        if self.closing or self._surplus():
+            self._staying -= 1
+            return LEAVE
+        self._idle.append(worker)
+        return REST
+
+    def _hand_out(self) -> None:
+        """Give jobs to idle threads, or to new ones while there are fewer than places."""
+        while (job := self._first()) is not None:
+            if self._idle:
+                worker = self._idle.pop()
+            elif self._staying - self._parked < self.size:
+                worker = _Worker(self, f"{self.name}-{self._started + 1}")
+                worker.start()
+                self._started += 1
+                self._staying += 1
+                self._alive += 1
+            else:
+                return  # every thread is busy, or about to ask for the next job
+            self._begin(job, worker)
+            worker.give(job)
+
+    def _dismiss(self, worker: _Worker) -> None:
+        self._staying -= 1
+        worker.give(LEAVE)
+
+
+class _Worker:
+    """One thread: it carries out what it is given until it is told to leave."""
+
+    __slots__ = ("_bell", "_crew", "_order", "name")
+
+    def __init__(self, crew: Crew, name: str) -> None:
+        self._crew, self.name = crew, name
+        self._order: Job[Any] | str = LEAVE
+        # A lock held from the start: releasing it rings, acquiring it waits for the ring.
+        # Half the price of a threading.Event.
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    def start(self) -> None:
+        """Start the thread; it waits to be given something. RuntimeError if there is none."""
+        # Daemon: a job that never returns must not keep the process from ending.
+        threading.Thread(target=self._main, name=self.name, daemon=True).start()
+
+    def give(self, order: Job[Any] | str) -> None:
+        """Tell the idle thread what to do. Once, until it is idle again."""
+        self._order = order
+        self._bell.release()
+
+    def _main(self) -> None:
+        # The first order is given right after the start, under the same lock.
+        self._bell.acquire()
+        order = self._taken()
+        while order is not LEAVE:
+            if isinstance(order, Job):
+                order.carry_out(self._crew.hooks)
+                order = self._crew.finished(self, order)
+            else:
+                order = self._rest()
+        guarded("on_exit", self._crew.hooks.on_exit)
+        self._crew.leave()
+
+    def _rest(self) -> Job[Any] | str:
+        crew = self._crew
+        if self._bell.acquire(timeout=crew.idle_seconds):
+            return self._taken()
+        if crew.rested(self):
+            guarded("on_idle", crew.hooks.on_idle)
+            order = crew.next(self)
+            if order is not REST:
+                return order
+        # No time limit: it ends with the next job, or when the pool closes; until then
+        # there is nothing for this thread to do. It is a daemon.
+        self._bell.acquire()
+        return self._taken()
+
+    def _taken(self) -> Job[Any] | str:
+        order, self._order = self._order, LEAVE  # a thread at rest holds no job
+        return order

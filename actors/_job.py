@@ -1,0 +1,245 @@
+# One piece of work on its way through a pool: queued, given to a thread, done.
+#
+# A job knows no thread and no loop. Who moves it on is the crew (_crew.py); who tells the
+# tasks that wait for it is the pool (_threads.py). A job changes its state under the crew's
+# lock; what it holds while it runs is touched by its own thread alone.
+
+from __future__ import annotations
+
+import enum
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from ._lowlevel import Parker, checkpoint
+
+T = TypeVar("T")
+
+logger = logging.getLogger("greenroom.threads")
+
+_here = threading.local()
+
+
+class JobState(enum.Enum):
+    """How far a job has come. It never goes back."""
+
+    QUEUED = "queued"
+    """No thread has it yet."""
+    RUNNING = "running"
+    """A thread has it; it can no longer be withdrawn."""
+    DONE = "done"
+    """It returned or raised."""
+    WITHDRAWN = "withdrawn"
+    """It was taken back before a thread had it; it never runs."""
+
+
+def _nothing(*_: object) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True)
+class ThreadHooks:
+    """
+    What a pool's threads do around their jobs, each call made in the worker thread.
+
+    A hook that raises is logged and otherwise ignored: it never costs a job its result.
+    """
+
+    before_job: Callable[[], object] = _nothing
+    """Runs before each job, in the job's context."""
+    after_job: Callable[[BaseException | None], object] = _nothing
+    """Runs after each job, in its context, with what the job raised; the result waits for it."""
+    on_idle: Callable[[], object] = _nothing
+    """Runs once when its thread has had nothing to do for `idle_seconds`."""
+    on_exit: Callable[[], object] = _nothing
+    """Runs as the last act of its thread."""
+
+
+class Places(Protocol):
+    """What a job asks of the crew that carries it out."""
+
+    def withdraw(self, job: Job[Any]) -> bool: ...
+    def abandon(self, job: Job[Any]) -> None: ...
+    def park(self, job: Job[Any]) -> None: ...
+    def unpark(self, job: Job[Any]) -> None: ...
+
+
+def current_job() -> Job[Any] | None:
+    """Return the job that runs in the calling thread, or None. Not a checkpoint."""
+    return getattr(_here, "job", None)
+
+
+class Job(Generic[T]):
+    """
+    A piece of work given to a `ThreadPool`, as `ThreadPool.submit` returns it.
+
+    All methods belong to the loop's thread, except `parked`, which belongs to the thread
+    that runs the job.
+    """
+
+    __slots__ = (
+        "_context",
+        "_parked",
+        "_places",
+        "_value",
+        "_waiters",
+        "_work",
+        "abandoned",
+        "error",
+        "label",
+        "since",
+        "state",
+        "thread_name",
+    )
+
+    _value: T
+
+    def __init__(self, places: Places, work: Callable[[], T], label: str) -> None:
+        self.label = label
+        self.state = JobState.QUEUED
+        self.error: BaseException | None = None
+        self.abandoned = False
+        self.thread_name = ""
+        """The thread that has or had it; empty while it is queued."""
+        self.since = 0.0
+        """When that thread was given it, on the clock of `time.monotonic`."""
+        self._places = places
+        self._work = work
+        self._context = copy_context()
+        self._waiters: list[Parker] = []
+        self._parked = 0
+
+    def __repr__(self) -> str:
+        abandoned = ", abandoned" if self.abandoned else ""
+        return f"<Job {self.label!r} {self.state.value}{abandoned}>"
+
+    def withdraw(self) -> bool:
+        """
+        Take the job back if no thread has it yet. Not a checkpoint.
+
+        Returns:
+            True if it had not begun: it never runs, and whoever waits for it is woken.
+        """
+        if not self._places.withdraw(self):
+            return False
+        del self._work, self._context
+        self.notify()
+        return True
+
+    async def wait(self) -> None:
+        """
+        Wait until the job is DONE, or WITHDRAWN. Always a checkpoint.
+
+        Cancellation leaves the job as it was. Several tasks may wait for one job.
+        """
+        if self._ended():
+            await checkpoint()
+            return
+        parker = Parker()
+        self._waiters.append(parker)
+        try:
+            while not self._ended():
+                await parker.park()
+        finally:
+            self._waiters.remove(parker)
+
+    def result(self) -> T:
+        """
+        Return what the work returned, or raise what it raised. Not a checkpoint.
+
+        Raises:
+            RuntimeError: the job is not DONE.
+            PoolClosed: the pool closed before a thread had the job; it never ran.
+            BaseException: whatever the work raised, SystemExit and KeyboardInterrupt included.
+        """
+        if self.error is None or not self._ended():
+            if self.state is not JobState.DONE:
+                raise RuntimeError(f"job {self.label!r} has no result: it is {self.state.value}")
+            return self._value
+        try:
+            raise self.error
+        finally:
+            del self  # the traceback holds this frame, and this frame would hold the error
+
+    def abandon(self) -> None:
+        """
+        Say that nobody waits for the job any more. Not a checkpoint.
+
+        A job still queued is withdrawn. One that runs cannot be stopped: it is listed in
+        `PoolStatistics.abandoned` and keeps its place until it returns.
+        """
+        if not self.withdraw():
+            self._places.abandon(self)
+
+    @contextmanager
+    def parked(self) -> Generator[None, None, None]:
+        """
+        Give the job's place away while its thread waits for something else.
+
+        To be entered in the job's own thread; may be nested. Meanwhile another thread may
+        run in its stead. On leaving, the job goes on at once, even if that makes one more
+        than `size`: to wait for a place here could mean waiting for a job that waits for
+        this one.
+
+        Raises:
+            RuntimeError: the calling thread does not run this job.
+        """
+        if current_job() is not self:
+            raise RuntimeError(f"{self!r} can be parked only by the thread that runs it")
+        self._parked += 1
+        if self._parked == 1:
+            self._places.park(self)
+        try:
+            yield
+        finally:
+            self._parked -= 1
+            if self._parked == 0:
+                self._places.unpark(self)
+
+    # For the pool.
+
+    def carry_out(self, hooks: ThreadHooks) -> None:
+        """Run the work between its hooks, in its context and in this thread; never raises."""
+        self._context.run(self._carry_out, hooks)
+        del self._context
+        del self  # as below: what the work raised reaches the frames that called it
+
+    def notify(self) -> None:
+        """Wake the tasks that wait for the job. In the loop's thread."""
+        for parker in self._waiters:
+            parker.wake()
+
+    def seconds_running(self) -> float:
+        """Say for how many seconds a thread has had the job. From any thread."""
+        return time.monotonic() - self.since
+
+    def _ended(self) -> bool:
+        return self.state is JobState.DONE or self.state is JobState.WITHDRAWN
+
+    def _carry_out(self, hooks: ThreadHooks) -> None:
+        _here.job = self
+        guarded("before_job", hooks.before_job)
+        error = trace = None
+        try:
+            self._value = self._work()
+        except BaseException as raised:  # noqa: BLE001  # carried to result(), whatever it is
+            trace = raised.__traceback__
+            error = raised.with_traceback(trace.tb_next if trace else None)
+        guarded("after_job", hooks.after_job, error)
+        _here.job = None
+        self.error = error
+        del self._work
+        del self, error, trace  # the error's traceback reaches this frame: no cycle
+
+
+def guarded(name: str, hook: Callable[..., object], *args: object) -> None:
+    """Call *hook*; log what it raises, SystemExit included: the thread must go on."""
+    try:
+        hook(*args)
+    except BaseException:
+        logger.exception("hook %s raised in thread %s", name, threading.current_thread().name)

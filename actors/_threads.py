@@ -1,0 +1,258 @@
+# Worker threads for blocking handlers: the side of the pool that lives in the loop.
+#
+# Work goes to the crew (_crew.py), results come back here: a thread appends its finished
+# job to one deque and rings for the loop only if nobody has rung yet, so that many results
+# cost one wake-up. Ringing is what is dear about a hop: a system call and a turn of the loop.
+#
+# Invariants, each with a test of that name in tests/actors/test_threads.py:
+#   DELIVERY   a job that ended wakes whoever waits, also when the task begins to wait in
+#              the very moment the job ends: waiting and delivery happen in one thread.
+#   LATE       a job that ends after its loop did is dropped without a word.
+#   EXIT       no thread, and no waiting for one, can keep the process from ending.
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import trio
+
+from ._crew import Crew
+from ._errors import GreenroomError
+from ._job import Job, ThreadHooks
+from ._lowlevel import LoopThread, Parker, checkpoint
+
+T = TypeVar("T")
+
+logger = logging.getLogger("greenroom.threads")
+
+
+class PoolClosed(GreenroomError, RuntimeError):
+    """The pool *pool* takes no more work: `ThreadPool.aclose` was called."""
+
+    def __init__(self, pool: str, label: str) -> None:
+        super().__init__(pool, label)  # everything in args, so pickle works
+        self.pool, self.label = pool, label
+
+    def __str__(self) -> str:
+        return f"thread pool {self.pool!r} is closed; {self.label!r} was not run"
+
+
+class AbandonedJob(NamedTuple):
+    """A job that nobody waits for and that has not returned."""
+
+    label: str
+    thread: str
+    """Name of the thread whose place it takes."""
+    seconds: float
+    """How long it has been running."""
+
+
+@dataclass(frozen=True)
+class PoolStatistics:
+    """A `ThreadPool` at one moment."""
+
+    name: str
+    size: int
+    """How many jobs may run at once."""
+    threads: int
+    """Threads that live, those included that stand in for parked jobs."""
+    running: int
+    """Jobs that hold a place, abandoned ones included."""
+    queued: int
+    """Jobs that wait for a thread."""
+    parked: int
+    """Jobs that gave their place away while they wait for something else."""
+    abandoned: tuple[AbandonedJob, ...]
+    """Jobs that nobody waits for, the oldest first."""
+
+
+class ThreadPool:
+    """
+    Persistent, named threads that run blocking work for one trio loop.
+
+    Threads are started as they are needed, up to *size*, and live until the pool closes.
+    Jobs begin in the order of `submit`, each in a copy of the submitter's context. A pool
+    serves one loop at a time.
+
+    Args:
+        name: First part of the threads' names.
+        size: How many jobs run at once; at least 1.
+        hooks: What the threads do around their jobs.
+        idle_seconds: How long a thread has nothing to do before its `on_idle` hook runs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        *,
+        hooks: ThreadHooks = ThreadHooks(),  # noqa: B008  # frozen
+        idle_seconds: float = 1.0,
+    ) -> None:
+        if size < 1:
+            raise ValueError(f"a pool needs at least one thread. Got: size={size!r}")
+        if not 0 < idle_seconds < math.inf:
+            raise ValueError(f"idle_seconds must be above 0. Got: {idle_seconds!r}")
+        self.name, self.size = name, size
+        self._crew = Crew(name, size, hooks, idle_seconds, ended=self._put, left=self._ring)
+        self._loop: LoopThread | None = None
+        self._results: deque[Job[Any]] = deque()
+        self._rung = False
+        self._closers: list[Parker] = []
+
+    def __repr__(self) -> str:
+        now = self.statistics()
+        closed = ", closed" if self._crew.closing else ""
+        return (
+            f"<ThreadPool {self.name!r} {now.threads} of {now.size} threads, {now.running}"
+            f" running, {now.queued} queued, {now.parked} parked,"
+            f" {len(now.abandoned)} abandoned{closed}>"
+        )
+
+    def submit(self, work: Callable[[], T], *, label: str) -> Job[T]:
+        """
+        Queue *work*; never blocks. Not a checkpoint. In the loop's thread only.
+
+        Args:
+            work: Called without arguments in a worker thread, in a copy of this context.
+            label: What to call the job in listings and in logs.
+
+        Raises:
+            PoolClosed: The pool is closing.
+            RuntimeError: Not called in the pool's loop, or the system has no thread to give.
+        """
+        if self._crew.closing:
+            raise PoolClosed(self.name, label)
+        if self._loop is not None and not self._loop.is_here() and not self._crew.idle:
+            raise RuntimeError(f"{label!r} was submitted to pool {self.name!r} outside its loop")
+        # Asked each time: a pool may outlive its loop and serve the next one.
+        self._loop = LoopThread.current()
+        job = Job(self._crew, work, label)
+        self._crew.submit(job)
+        return job
+
+    async def run(self, work: Callable[[], T], *, label: str, grace_seconds: float = 5.0) -> T:
+        """
+        Run *work* in a worker thread and return its result. Always a checkpoint.
+
+        If cancelled while the job is queued, it is withdrawn and never runs. If cancelled
+        while it runs, waits up to *grace_seconds* for it to return, then abandons it; what
+        it raised meanwhile is logged. Cancelled beforehand, nothing is queued.
+
+        Raises:
+            PoolClosed: The pool is closing, or closed before a thread had the job.
+            BaseException: Whatever *work* raises.
+        """
+        if trio.current_effective_deadline() == -math.inf:
+            await checkpoint()  # raises Cancelled
+        job = self.submit(work, label=label)
+        try:
+            try:
+                await job.wait()
+            except trio.Cancelled:
+                await self._part_with(job, grace_seconds)
+                raise
+            return job.result()
+        finally:
+            del job  # an error's traceback holds this frame, and the job holds the error
+
+    async def _part_with(self, job: Job[Any], grace_seconds: float) -> None:
+        if job.withdraw():
+            return
+        with trio.move_on_after(grace_seconds, shield=True):
+            await job.wait()
+        job.abandon()
+        if job.error is not None and not job.abandoned:
+            logger.warning("%r raised after its caller was cancelled", job, exc_info=job.error)
+
+    def statistics(self) -> PoolStatistics:
+        """Return a snapshot of the pool. Not a checkpoint; from any thread."""
+        threads, queued, parked, jobs = self._crew.census()
+        return PoolStatistics(
+            name=self.name,
+            size=self.size,
+            threads=threads,
+            running=len(jobs) - parked,
+            queued=queued,
+            parked=parked,
+            abandoned=tuple(
+                AbandonedJob(job.label, job.thread_name, job.seconds_running())
+                for job in jobs
+                if job.abandoned
+            ),
+        )
+
+    async def aclose(self, *, timeout: float) -> None:
+        """
+        Refuse new work and wait for the threads to finish theirs. Always a checkpoint.
+
+        Jobs already queued still run while there is time. After *timeout* seconds those that
+        no thread has are withdrawn, and waiting for them ends with `PoolClosed`; those that
+        run go on in their daemon threads, which cannot keep the process from ending. Each
+        thread runs `on_exit` as it leaves. May be called again; a cancelled call leaves the
+        pool closing.
+
+        Args:
+            timeout: Seconds to wait; 0 waits for nothing.
+        """
+        self._crew.close()
+        parker = Parker()
+        self._closers.append(parker)
+        try:
+            with trio.move_on_after(timeout):
+                await checkpoint()
+                while not self._crew.empty:
+                    await parker.park()
+        finally:
+            self._closers.remove(parker)
+        for job in self._crew.waiting():
+            job.error = PoolClosed(self.name, job.label)
+            job.withdraw()
+        if stuck := self._crew.census().jobs:
+            logger.warning(
+                "pool %s closed after %g s with work still running: %s",
+                self.name,
+                timeout,
+                ", ".join(f"{job.label} in {job.thread_name}" for job in stuck),
+            )
+
+    # In the worker threads.
+
+    def _put(self, job: Job[Any]) -> None:
+        if job.abandoned:
+            logger.info(
+                "%r, which nobody waited for, ended after %.1f s",
+                job,
+                job.seconds_running(),
+                exc_info=job.error,
+            )
+        self._results.append(job)
+        self._ring()
+
+    def _ring(self) -> None:
+        # Read after the append: whoever cleared it in between takes the job along. Two
+        # threads that ring at once are one delivery, because it is idempotent.
+        if self._rung or self._loop is None:
+            return
+        self._rung = True
+        try:
+            self._loop.call_soon(self._deliver, idempotent=True)
+        except trio.RunFinishedError:
+            self._results.clear()  # nobody is left who could wait
+            self._rung = False
+
+    # In the loop, as a callback: whatever it raised would end the loop.
+
+    def _deliver(self) -> None:
+        self._rung = False
+        # As many as there are now: a thread that adds one later has to ring again.
+        for _ in range(len(self._results)):
+            self._results.popleft().notify()
+        if self._crew.empty:
+            for parker in self._closers:
+                parker.wake()
