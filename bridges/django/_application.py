@@ -1,0 +1,98 @@
+# Greenroom(...): what asgi.py calls `application`. It turns Django's words (routes with
+# dotted names, the GREENROOM setting, children) into those of bridges.asgi, and says in
+# one line what is wrong with them.
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from django.core.handlers.asgi import ASGIHandler
+
+from ...supervisor._spec import ChildSpec
+from ..asgi import Application
+from ..hypercorn._startup import refuse
+from ._database import database_hooks
+from ._handler import DjangoApplication, django_application
+from ._paths import Route, import_dotted, is_actor, refuse_instance
+from ._routes import DjangoRouter
+from ._settings import load_options
+from ._setup import require_django
+
+
+class Greenroom(Application):
+    """
+    The whole application: Django's views, the consumers' routes and the residents.
+
+    Args:
+        http: ASGI application for requests, normally ``django_application()``; None
+            answers 404 to all of them.
+        websocket: Routes made with ``path()`` and ``re_path()``; a view is a consumer
+            class, its dotted name, its ``as_asgi()``, or any ASGI application.
+        children: Residents: actor classes, their dotted names, or ``ChildSpec``s.
+        options: Settings by their names in lower case, which win over those in
+            ``settings.GREENROOM``.
+
+    Raises:
+        ImproperlyConfigured: no settings, GREENROOM is wrong, or a dotted name leads
+            nowhere.
+        TypeError: an argument of the wrong kind; the message says what to write.
+        ValueError: an option out of range.
+
+    Below hypercorn's command each of these is one line on stderr and exit status 1.
+    """
+
+    def __init__(
+        self,
+        http: Callable[..., Any] | None = None,
+        websocket: Iterable[Route] = (),
+        children: Iterable[object] = (),
+        **options: object,
+    ) -> None:
+        require_django()
+        _refuse_no_http(http)
+        try:
+            loaded = load_options(**options)
+        except (TypeError, ValueError) as error:
+            refuse(str(error), type(error))
+        super().__init__(
+            http=http,
+            router=DjangoRouter(websocket),
+            children=_specs(children),
+            options=loaded,
+            thread_hooks=database_hooks(),
+        )
+
+
+def _refuse_no_http(http: object) -> None:
+    if http is None:
+        return
+    if http is django_application:
+        refuse("http: write django_application(), with the brackets.", TypeError)
+    if isinstance(http, ASGIHandler) and not isinstance(http, DjangoApplication):
+        refuse(
+            "http: Django's own get_asgi_application() can't run on trio."
+            " Write http=django_application().",
+            TypeError,
+        )
+    if not callable(http) or isinstance(http, type):
+        refuse(f"http must be an ASGI application, or None. Got: {http!r}", TypeError)
+
+
+def _specs(children: object) -> list[ChildSpec]:
+    if isinstance(children, str) or not isinstance(children, Iterable):
+        refuse(
+            f"children must be a list of actor classes, dotted names or specs. Got: {children!r}",
+            TypeError,
+        )
+    listed = cast("Iterable[Any]", children)
+    return [_spec(child, f"children[{at}]") for at, child in enumerate(listed)]
+
+
+def _spec(child: Any, wanted_by: str) -> ChildSpec:
+    if isinstance(child, str):
+        child = import_dotted(child, wanted_by)
+    if is_actor(child):
+        refuse_instance(child, wanted_by)
+    try:
+        return ChildSpec.of(child)
+    except (TypeError, ValueError) as error:
+        refuse(f"{wanted_by}: {error}", type(error))

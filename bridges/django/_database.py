@@ -1,0 +1,95 @@
+# What worker threads do about database connections, around their jobs.
+#
+# Django ties its own rules to requests: old connections are closed when one starts and
+# when one ends. A consumer has no requests, and its messages may come a thousand a
+# second, so here the rules hang on jobs and on idleness:
+#
+#   before a job   a connection that had errors, or is past its CONN_MAX_AGE, is closed
+#   after a job    with a connection pool of Django's (PostgreSQL, Oracle) it is returned;
+#                  a job that failed has its connections looked at; a transaction left
+#                  open is rolled back and reported, since it is a bug
+#   idle (1 s)     CONN_MAX_AGE is applied: 0 closes. So a burst of messages pays for one
+#                  connection, not for one a message
+#   at the end     all are closed. trio.to_thread's threads die with theirs open
+#
+# A job that begins inside a transaction (a TestCase runs jobs in its own thread) keeps it.
+
+import logging
+import threading
+from collections.abc import Iterator
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ...actors._job import ThreadHooks, current_job
+
+logger = logging.getLogger("greenroom.django")
+
+_at_start = threading.local()
+
+
+def database_hooks() -> ThreadHooks:
+    """Return the hooks that keep the database connections of a `ThreadPool` in order."""
+    return ThreadHooks(
+        before_job=_before_job,
+        after_job=_after_job,
+        on_idle=_close_what_is_old,
+        on_exit=connections.close_all,
+    )
+
+
+def _opened() -> Iterator[BaseDatabaseWrapper]:
+    for connection in connections.all(initialized_only=True):
+        if connection.connection is not None:
+            yield connection
+
+
+def _before_job() -> None:
+    inside: set[str] = set()
+    for connection in _opened():
+        if connection.in_atomic_block:
+            inside.add(connection.alias)
+        else:
+            _close_if_broken(connection, aged=connection.settings_dict["CONN_MAX_AGE"] != 0)
+    _at_start.inside = inside
+
+
+def _after_job(error: BaseException | None) -> None:
+    inside: set[str] = getattr(_at_start, "inside", set())
+    for connection in _opened():
+        if connection.in_atomic_block:
+            if connection.alias not in inside:
+                _roll_back(connection)
+        elif connection.settings_dict["OPTIONS"].get("pool"):
+            connection.close()
+        elif error is not None:
+            _close_if_broken(connection, aged=False)
+
+
+def _close_what_is_old() -> None:
+    for connection in _opened():
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+
+
+def _close_if_broken(connection: BaseDatabaseWrapper, *, aged: bool) -> None:
+    close_at = connection.close_at
+    if not aged:
+        connection.close_at = None  # CONN_MAX_AGE = 0 is applied when the thread is idle
+    try:
+        connection.close_if_unusable_or_obsolete()
+    finally:
+        if not aged:
+            connection.close_at = close_at
+
+
+def _roll_back(connection: BaseDatabaseWrapper) -> None:
+    job = current_job()
+    logger.error(
+        "%s ended inside a transaction on database %r; it is rolled back. Use"
+        " `with transaction.atomic():` and let no block outlive the handler.",
+        job.label if job else "a job",
+        connection.alias,
+    )
+    connection.in_atomic_block = False  # so that close() closes; connect() resets the rest
+    connection.close()

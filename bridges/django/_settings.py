@@ -1,0 +1,97 @@
+# The setting GREENROOM: the same options as Greenroom(...) takes, in capital letters.
+#
+#   in settings.py: GREENROOM = {"VIEW_THREADS": 16, "MAX_CONNECTIONS": 20_000}
+#
+# Read once, through a cached function that `setting_changed` clears, so that
+# override_settings works in tests.
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple, cast
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from ...supervisor._options import Options
+
+NAME = "GREENROOM"
+KNOWN = tuple(option.name.upper() for option in Options.described())
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with the setting."""
+
+    text: str
+    hint: str
+    id: str
+
+
+def load_options(**overrides: object) -> Options:
+    """
+    Return the options of the setting GREENROOM, with *overrides* on top.
+
+    Raises:
+        ImproperlyConfigured: GREENROOM is wrong.
+        TypeError: an override is unknown or of the wrong type.
+        ValueError: an override is out of range.
+    """
+    options = _from_setting()
+    for name in overrides:
+        if not hasattr(options, name):
+            raise TypeError(f"Greenroom() has no option {name!r}. {_meant(name, lower=True)}")
+    changed: dict[str, Any] = overrides
+    return dataclasses.replace(options, **changed)
+
+
+def problems() -> list[Problem]:
+    """List what is wrong with the setting GREENROOM; for the system checks."""
+    found: Any = getattr(settings, NAME, {})
+    if not isinstance(found, Mapping):
+        return [Problem(f"{NAME} must be a dict. Got: {found!r}", _example(), "greenroom.E001")]
+    names = list(cast("Mapping[object, object]", found))
+    unknown = [
+        Problem(f"{NAME} has no option {name!r}.", _meant(str(name)), "greenroom.E002")
+        for name in names
+        if name not in KNOWN
+    ]
+    if unknown:
+        return unknown
+    try:
+        Options(**_values())
+    except (TypeError, ValueError) as error:
+        return [Problem(f"{NAME}: {error}", "See the reference of settings.", "greenroom.E003")]
+    return []
+
+
+@functools.cache
+def _from_setting() -> Options:
+    wrong = problems()
+    if wrong:
+        raise ImproperlyConfigured(f"{wrong[0].text} {wrong[0].hint}")
+    return Options(**_values())
+
+
+def _values() -> dict[str, Any]:
+    found: Mapping[str, Any] = getattr(settings, NAME, {})
+    return {name.lower(): value for name, value in found.items()}
+
+
+def _meant(name: str, *, lower: bool = False) -> str:
+    close = get_close_matches(name.upper(), KNOWN, 1)
+    known = [each.lower() if lower else each for each in (close or KNOWN)]
+    return f"Did you mean {known[0]!r}?" if close else f"There are: {', '.join(known)}."
+
+
+def _example() -> str:
+    return f'Write, for example, {NAME} = {{"VIEW_THREADS": 8}}.'
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == NAME:
+        _from_setting.cache_clear()
+
+
+setting_changed.connect(_forget)

@@ -1,0 +1,127 @@
+# System checks: what `manage.py check` says about a project before it is served. Each has
+# an id that stays and a hint that says what to type; tests/bridges/django/test_checks.py
+# provokes each, and docs/reference lists them from CHECKS.
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import Any, cast
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from . import _settings
+from ._paths import DottedConsumer, is_actor_class
+
+CHECKS: dict[str, str] = {
+    "greenroom.E001": "The setting GREENROOM is no dict.",
+    "greenroom.E002": "The setting GREENROOM has a name that does not exist.",
+    "greenroom.E003": "A value in the setting GREENROOM is refused.",
+    "greenroom.E004": "ASGI_APPLICATION can't be imported.",
+    "greenroom.E005": "ASGI_APPLICATION is Django's own, which can't run on trio.",
+    "greenroom.E006": "A consumer, or its dotted name, stands in urls.py.",
+    "greenroom.W001": "A database's connection pool is smaller than the number of threads.",
+    "greenroom.W002": "Channels' or Daphne's app is installed, too.",
+}
+"""Every check and what it means."""
+
+
+def check_setting(**_: object) -> list[CheckMessage]:
+    """Check the setting GREENROOM: E001, E002, E003."""
+    return [
+        Error(problem.text, hint=problem.hint, id=problem.id) for problem in _settings.problems()
+    ]
+
+
+def check_asgi_application(**_: object) -> list[CheckMessage]:
+    """Check ASGI_APPLICATION, if it is set, and rival apps: E004, E005, W002."""
+    return [*_asgi_application(), *_rivals()]
+
+
+def check_routes(**_: object) -> list[CheckMessage]:
+    """Check that no consumer stands in urls.py, where only views can: E006."""
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return []
+    return [
+        Error(
+            f"The route {route!r} in urls.py leads to a consumer: {view!r}.",
+            hint="Move it to Greenroom(websocket=[...]) in asgi.py.",
+            id="greenroom.E006",
+        )
+        for route, view in _views(get_resolver())
+        if isinstance(view, DottedConsumer) or is_actor_class(view) or _is_as_asgi(view)
+    ]
+
+
+def check_databases(**_: object) -> list[CheckMessage]:
+    """Check that each thread can have a connection: W001."""
+    if _settings.problems():
+        return []
+    options = _settings.load_options()
+    threads = options.view_threads + options.consumer_threads
+    return [
+        Warning(
+            f"The connection pool of database {alias!r} has {size} places for {threads} threads.",
+            hint=f'Set OPTIONS["pool"]["max_size"] to {threads} or more, or lower VIEW_THREADS'
+            " and CONSUMER_THREADS in GREENROOM.",
+            id="greenroom.W001",
+        )
+        for alias, size in _pools()
+        if size < threads
+    ]
+
+
+def _asgi_application() -> Iterator[CheckMessage]:
+    name = getattr(settings, "ASGI_APPLICATION", None)
+    if not name:
+        return
+    module_name, _, attribute = str(name).rpartition(".")
+    try:
+        application: object = getattr(import_module(module_name), attribute)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is the finding
+        yield Error(
+            f"ASGI_APPLICATION {name!r} can't be imported: {type(error).__name__}: {error}",
+            hint='It names the variable, such as ASGI_APPLICATION = "mysite.asgi.application".',
+            id="greenroom.E004",
+        )
+        return
+    kind = type(application)
+    if f"{kind.__module__}.{kind.__qualname__}" == "django.core.handlers.asgi.ASGIHandler":
+        yield Error(
+            f"ASGI_APPLICATION {name!r} is Django's own handler, which can't run on trio.",
+            hint="In asgi.py write application = Greenroom(http=django_application()).",
+            id="greenroom.E005",
+        )
+
+
+def _rivals() -> Iterator[CheckMessage]:
+    for rival in ("channels", "daphne"):
+        if apps.is_installed(rival):
+            yield Warning(
+                f"{rival!r} is in INSTALLED_APPS beside greenroom.bridges.django.",
+                hint=f"Remove {rival!r}: it serves on another event loop.",
+                id="greenroom.W002",
+            )
+
+
+def _views(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for route in cast("Sequence[Any]", resolver.url_patterns):
+        if isinstance(route, URLResolver):
+            yield from _views(route, f"{prefix}{route.pattern}")
+        elif isinstance(route, URLPattern):
+            yield f"{prefix}{route.pattern}", cast("object", route.callback)
+
+
+def _is_as_asgi(view: object) -> bool:
+    return is_actor_class(getattr(view, "consumer_class", None))
+
+
+def _pools() -> Iterator[tuple[str, int]]:
+    databases: dict[str, dict[str, Any]] = settings.DATABASES
+    for alias, database in databases.items():
+        pool = database.get("OPTIONS", {}).get("pool")
+        if pool:
+            sizes = cast("dict[str, Any]", pool) if isinstance(pool, dict) else {}
+            # psycopg_pool: max_size defaults to min_size, which defaults to 4
+            yield alias, int(sizes.get("max_size") or sizes.get("min_size") or 4)

@@ -1,0 +1,70 @@
+# How a wrong configuration is told when hypercorn loads the application.
+#
+# hypercorn imports the application in a worker process that multiprocessing has
+# spawned. An exception there prints a raw traceback; a lifespan that failed prints
+# one too, and the command ends with status 0, so that no service manager notices.
+# multiprocessing treats SystemExit("text") kindly: the text, no traceback, status 1,
+# and hypercorn's command passes that status on. So does the command itself when it
+# loads the application in its own process (`--workers 0`, `--reload`).
+#
+# Whether hypercorn is the caller is read from the call stack and not from sys.argv:
+# an import happens below hypercorn's load_application(), a request or the lifespan
+# below its worker function, whichever way hypercorn was started. Somebody who calls
+# hypercorn's API (`hypercorn.trio.serve(app, config)`) from a program of their own is
+# not cut off by this: there an exception is an exception.
+
+import inspect
+import os
+import sys
+from typing import NoReturn
+
+_LOADS_OR_WORKS = {"load_application", "trio_worker", "asyncio_worker", "uvloop_worker"}
+
+
+def in_hypercorn_worker() -> bool:
+    """
+    Whether the caller runs below hypercorn's command: at import or inside a worker.
+
+    Looks at the calling thread's own stack, so a helper thread answers False.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        module = f"{frame.f_globals.get('__name__')}."
+        if frame.f_code.co_name in _LOADS_OR_WORKS and module.startswith("hypercorn."):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def refuse(message: str, error: type[Exception]) -> NoReturn:
+    """
+    End with one readable line below hypercorn's command; elsewhere raise *error*.
+
+    For use while the application is imported and constructed.
+
+    Args:
+        message: What is wrong and what to do, one line, no full traceback needed.
+        error: Class of the exception for everybody else (tests, `manage.py`, a shell);
+            made from *message* alone.
+
+    Raises:
+        SystemExit: below hypercorn; its text is printed and the exit status is 1.
+        Exception: an *error*, elsewhere.
+    """
+    if in_hypercorn_worker():
+        raise SystemExit(f"greenroom: {message}") from None
+    raise error(message)
+
+
+def leave(message: str) -> NoReturn:
+    """
+    Print *message* as one line on stderr and end this process at once, with status 1.
+
+    For a worker whose start-up failed inside the running loop, where an exception
+    would end in a raw traceback and exit status 0. Nothing is cleaned up: no
+    ``finally`` runs, no atexit function, no thread is waited for.
+    """
+    sys.stdout.flush()
+    sys.stderr.write(f"greenroom: {message}\n")
+    sys.stderr.flush()
+    os._exit(1)
