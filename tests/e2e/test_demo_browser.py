@@ -1,0 +1,445 @@
+# The demo as a person meets it: the real `hypercorn -k trio`, a real Chromium, real clicks.
+#
+# One server and one browser for the whole file; each test has pages (cookies, storage) and a chat
+# room of its own. Nothing here sleeps: expect() waits for what the page shows.
+
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="needs playwright: `make test` installs it")
+from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket, expect, sync_playwright
+
+DEMO = Path(__file__).resolve().parents[2] / "docs" / "examples" / "chat"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_SECONDS = 30
+STOP_SECONDS = 40
+SHOWN_MILLISECONDS = 15_000  # how long expect() waits; a loaded machine is slow
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
+]
+
+
+class Server:
+    """The demo under the literal command, with a database of its own."""
+
+    def __init__(self, data: Path) -> None:
+        self.output: list[str] = []
+        self._address: queue.Queue[str | None] = queue.Queue()
+        environment = {**os.environ, "DEMO_DATA_DIR": str(data), "PYTHONDONTWRITEBYTECODE": "1"}
+        prepare = [sys.executable, "manage.py", "prepare_demo"]
+        subprocess.run(prepare, cwd=DEMO, env=environment, check=True)
+        hypercorn = Path(sys.executable).with_name("hypercorn")
+        self._process = subprocess.Popen(
+            [hypercorn, "-k", "trio", "--bind", "127.0.0.1:0", "mysite.asgi:application"],
+            cwd=DEMO,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self._reader = threading.Thread(target=self._read, args=[self._process.stdout])
+        self._reader.start()
+
+    def _read(self, pipe: IO[str]) -> None:
+        with pipe:
+            for line in pipe:
+                self.output.append(line)
+                if found := re.search(r"Running on (http://\S+)", line):
+                    self._address.put(found[1])
+        self._address.put(None)
+
+    def address(self) -> str:
+        """Wait until it listens, on a port that the kernel chose."""
+        address = self._address.get(timeout=START_SECONDS)
+        assert address is not None, "the server ended:\n" + "".join(self.output)
+        return address
+
+    def stop(self) -> int:
+        """Ask it to end as a service manager would; return its exit code."""
+        self._process.terminate()
+        try:
+            code = self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self._reader.join()
+        return code
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running demo."""
+    running = Server(tmp_path_factory.mktemp("demo"))
+    try:
+        yield running.address()
+    finally:
+        running.stop()
+        sys.stdout.write("".join(running.output))  # pytest shows it beside a failure
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+Visit = Callable[[str], Page]
+
+
+@pytest.fixture
+def visit(browser: Browser, server: str) -> Iterator[Visit]:
+    """Open a path of the demo as a visitor of one's own; no script of ours may complain."""
+    contexts = []
+    complaints: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        # A page that is not there, or not for this visitor, is for the test to judge.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            complaints.append(message.text)
+
+    def visit(path: str) -> Page:
+        context = browser.new_context(base_url=server)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(SHOWN_MILLISECONDS)
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path)
+        return page
+
+    expect.set_options(timeout=SHOWN_MILLISECONDS)
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def open_room(visit: Visit, title: str) -> Page:
+    """Open a new room in the lobby, as a visitor would, and wait for its socket."""
+    page = visit("/")
+    page.get_by_label("Another room").fill(title)
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    expect(page.locator("#state")).to_have_text("open")
+    return page
+
+
+def join_room(visit: Visit, page: Page) -> Page:
+    """Open the room of *page* as somebody else."""
+    other = visit(page.url)
+    expect(other.locator("#state")).to_have_text("open")
+    return other
+
+
+def say(page: Page, text: str) -> None:
+    """Type a line and press Enter."""
+    page.locator("#say").fill(text)
+    page.locator("#say").press("Enter")
+
+
+def seconds_connected(page: Page) -> int:
+    """Read the counter that starts anew with each socket."""
+    minutes, seconds = (page.locator("#connected").text_content() or "").split(":")
+    return int(minutes) * 60 + int(seconds)
+
+
+def log_in(page: Page) -> None:
+    """Log in as the demo's staff user and come back to the same page."""
+    page.get_by_role("link", name="Log in").click()
+    page.locator("#id_username").fill("admin")
+    page.locator("#id_password").fill("admin")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#state")).to_have_text("open")
+
+
+def test_two_visitors_talk(visit: Visit) -> None:
+    """
+    What one visitor says is shown to both, under the name that was chosen with /name.
+    """
+    ada = open_room(visit, "Two visitors")
+    bob = join_room(visit, ada)
+    expect(ada.locator("#people")).to_contain_text("2 here")
+    expect(bob.locator("#people")).to_contain_text("2 here")
+
+    say(ada, "/name Ada")
+    expect(bob.locator("#people .avatar[title=Ada]")).to_be_visible()
+    say(ada, "good evening")
+
+    for page in (ada, bob):
+        expect(page.locator(".line", has_text="good evening").locator("b")).to_have_text("Ada")
+    expect(ada.locator(".line.mine")).to_have_count(1)
+    expect(bob.locator(".line.mine")).to_have_count(0)
+
+
+def test_somebody_who_leaves_is_counted_out(visit: Visit) -> None:
+    """
+    Closing a page takes its visitor out of the room.
+    """
+    page = open_room(visit, "Leaving")
+    other = join_room(visit, page)
+    expect(page.locator("#people")).to_contain_text("2 here")
+
+    other.close()
+
+    expect(page.locator("#people")).to_contain_text("1 here")
+
+
+def test_a_crash_keeps_the_socket(visit: Visit) -> None:
+    """
+    /crash restarts the consumer as epoch 2; the one socket stays, and the next line is answered.
+    """
+    sockets: list[WebSocket] = []
+    page = open_room(visit, "A crash")
+    other = join_room(visit, page)
+    page.on("websocket", lambda socket: sockets.append(socket))
+    page.reload()
+    expect(page.locator("#state")).to_have_text("open")
+    say(page, "/name Ada")
+    expect(page.locator("#epoch")).to_have_text("1")
+    expect(page.locator("#connected")).not_to_have_text("0:00")
+    before = seconds_connected(page)
+
+    page.get_by_role("button", name="Crash, and speak right behind it").click()
+
+    expect(page.locator(".crash")).to_contain_text(
+        "consumer crashed (RuntimeError: you asked for it) and was restarted as epoch 2;"
+        " this socket never closed"
+    )
+    for shown in (page, other):
+        line = shown.locator(".line", has_text="Still talking, on the same socket.")
+        expect(line.locator("b")).to_have_text("Ada")  # the name was kept
+    expect(page.locator("#epoch")).to_have_text("2")
+    expect(page.locator("#sockets")).to_have_text("1")
+    expect(page.locator("#state")).to_have_text("open")
+    assert seconds_connected(page) >= before
+    (socket,) = sockets
+    assert not socket.is_closed()
+    expect(other.locator("#epoch")).to_have_text("1")
+    expect(other.locator(".crash")).to_have_count(0)
+
+
+def test_group_frames_arrive_after_a_crash(visit: Visit) -> None:
+    """
+    A restarted consumer is still in its groups: it hears the room, and is counted there.
+    """
+    page = open_room(visit, "Still a member")
+    other = join_room(visit, page)
+    say(page, "/crash")
+    expect(page.locator("#epoch")).to_have_text("2")
+
+    say(other, "do you hear me?")
+
+    expect(page.locator(".line", has_text="do you hear me?")).to_be_visible()
+    expect(other.locator("#people")).to_contain_text("2 here")
+
+
+def test_four_crashes_close_one_socket(visit: Visit) -> None:
+    """
+    The fourth crash within five seconds closes that socket with 1011; Reconnect opens another.
+    """
+    page = open_room(visit, "Four crashes")
+    other = join_room(visit, page)
+
+    page.get_by_role("button", name="Crash 4 times").click()
+
+    expect(page.locator("#state")).to_have_text("closed, 1011")
+    expect(page.locator("#ended")).to_contain_text("four crashes within five seconds")
+    expect(page.locator("#say")).to_be_disabled()
+    expect(other.locator("#people")).to_contain_text("1 here")
+    expect(other.locator("#state")).to_have_text("open")
+
+    page.get_by_role("button", name="Reconnect").click()
+
+    expect(page.locator("#state")).to_have_text("open")
+    expect(page.locator("#ended")).to_be_hidden()
+    expect(page.locator("#epoch")).to_have_text("1")
+    expect(page.locator("#sockets")).to_have_text("2")
+    expect(other.locator("#people")).to_contain_text("2 here")
+
+
+def test_history_and_name_survive_a_reload(visit: Visit) -> None:
+    """
+    After a reload the room shows what was said before, and the visitor still has the name.
+    """
+    page = open_room(visit, "History")
+    say(page, "/name Ada")
+    for text in ("first", "second", "third"):
+        say(page, text)
+    expect(page.locator(".line")).to_have_count(3)
+
+    page.reload()
+
+    expect(page.locator(".line .text")).to_have_text(["first", "second", "third"])
+    expect(page.locator("#people .avatar[title=Ada]")).to_be_visible()
+    say(page, "fourth")
+    expect(page.locator(".line")).to_have_count(4)
+
+
+def test_a_newcomer_sees_the_last_fifty_lines(visit: Visit) -> None:
+    """
+    Of 55 lines a newcomer is shown the last 50, in order.
+    """
+    page = open_room(visit, "Fifty")
+    for number in range(1, 56):
+        say(page, f"line {number}")
+    expect(page.locator(".line")).to_have_count(55)
+
+    newcomer = join_room(visit, page)
+
+    expected = [f"line {number}" for number in range(6, 56)]
+    expect(newcomer.locator(".line .text")).to_have_text(expected)
+
+
+def test_what_people_type_is_never_html(visit: Visit) -> None:
+    """
+    Markup in a line, a name or a room's title is shown as text.
+    """
+    evil = "<img src=x onerror=document.title='owned'>"
+    page = open_room(visit, "<b>Bold</b>")
+    other = join_room(visit, page)
+    say(page, "/name <i>Eve</i>")
+    say(page, evil)
+
+    line = other.locator(".line", has_text=evil)
+    expect(line.locator("b")).to_have_text("<i>Eve</i>")
+    for shown in (page, other):
+        expect(shown.locator("#log img, #log i, h1 b")).to_have_count(0)
+    assert "owned" not in other.title()
+
+
+def test_help_answers_one_visitor(visit: Visit) -> None:
+    """
+    /help is answered to whoever asked, and to nobody else.
+    """
+    page = open_room(visit, "Help")
+    other = join_room(visit, page)
+    say(page, "/help")
+
+    expect(page.locator(".notice", has_text="/crash")).to_be_visible()
+    say(other, "marker")
+    expect(other.locator(".line", has_text="marker")).to_be_visible()
+    expect(other.locator(".notice", has_text="/crash")).to_have_count(0)
+
+
+def test_the_ticker_moves_and_survives_its_own_crash(visit: Visit) -> None:
+    """
+    Prices move on the page; after /crash ticker they go on, from a ticker in epoch 2.
+    """
+    page = open_room(visit, "Market")
+    price = page.locator(".price[data-symbol=VLVT] .what b")
+    points = page.locator(".price[data-symbol=VLVT] polyline")
+    expect(page.locator(".price")).to_have_count(5)
+    expect(page.locator(".price[data-symbol=VLVT]")).to_contain_text("Velvet Curtain Co.")
+    before = points.get_attribute("points") or ""
+    expect(points).not_to_have_attribute("points", before)
+
+    say(page, "/crash ticker")
+
+    expect(page.locator("#ticker")).to_have_text("ticker, epoch 2")
+    expect(price).to_have_text(re.compile(r"\d+\.\d\d"))
+    after = points.get_attribute("points") or ""
+    expect(points).not_to_have_attribute("points", after)
+    expect(page.locator("#epoch")).to_have_text("1")
+
+
+def test_the_lobby_shows_rooms_people_and_prices(visit: Visit) -> None:
+    """
+    The lobby lists the rooms with how many are in them, and the market moves there too.
+    """
+    room = open_room(visit, "Counted")
+    join_room(visit, room)
+
+    lobby = visit("/")
+
+    expect(lobby.locator("a.card", has_text="Counted")).to_contain_text("2 here now")
+    expect(lobby.locator("a.card", has_text="Workshop")).to_contain_text("0 here now")
+    points = lobby.locator(".price[data-symbol=ECHO] polyline")
+    expect(points).not_to_have_attribute("points", points.get_attribute("points") or "")
+
+
+def test_staff_watch_the_tree(visit: Visit) -> None:
+    """
+    Staff see the live tree: the ticker, and their own consumer in epoch 2 after /crash.
+    """
+    page = open_room(visit, "Tree")
+    expect(page.locator(".tree")).to_contain_text("Staff see the live tree here")
+
+    log_in(page)
+    expect(page.locator("#tree .node", has_text="Ticker")).to_be_visible()
+    own = page.locator("#tree .node", has=page.locator(".you"))
+    expect(own).to_contain_text("ChatConsumer")
+    expect(own).not_to_contain_text("epoch")
+    say(page, "/crash")
+
+    expect(own).to_contain_text("epoch 2")
+    expect(page.locator("#tree")).to_contain_text("RuntimeError")
+
+
+def test_the_tree_is_for_staff_only(visit: Visit) -> None:
+    """
+    Nobody else gets the JSON of the tree: they are sent to the login, or refused.
+    """
+    page = open_room(visit, "Not staff")
+
+    answer = page.request.get("/greenroom/tree.json", max_redirects=0)
+
+    assert answer.status in (302, 401, 403)
+    assert "residents" not in answer.text()
+
+
+def test_the_founding_consumer_answers_as_promised(visit: Visit) -> None:
+    """
+    /name Bob, a binary frame that crashes it, hi: the same socket answers "Anonymous: hi".
+    """
+    page = visit("/founding/")
+    expect(page.locator(".in")).to_have_text(["[Welcome Anonymous!]"])
+
+    page.get_by_role("button", name="/name Bob").click()
+    page.locator("#binary").click()
+    page.get_by_role("button", name="hi", exact=True).click()
+
+    expect(page.locator(".in")).to_have_text(
+        ["[Welcome Anonymous!]", "[set your username to Bob]", "Anonymous: hi"]
+    )
+    expect(page.locator("#state")).to_have_text("open")
+
+
+def test_the_admin_shows_what_was_said(visit: Visit) -> None:
+    """
+    The history can be browsed in Django's admin, whose own styles are served too.
+    """
+    page = open_room(visit, "For the record")
+    say(page, "let it be noted")
+    expect(page.locator(".line")).to_have_count(1)
+    log_in(page)
+
+    page.goto("/admin/chat/message/")
+
+    expect(page.locator("#result_list")).to_contain_text("let it be noted")
+    assert page.request.get("/static/admin/css/base.css").ok
