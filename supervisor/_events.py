@@ -14,6 +14,7 @@
 # may run one in the middle of an emit in the same thread.
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
@@ -95,8 +96,10 @@ def plain(value: object) -> object:
     """
     Return *value* as data that `json.dumps` takes; unknown things become text.
     """
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | str):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)  # JSON has no infinity
     if isinstance(value, BaseException):
         return described(value)
     if isinstance(value, Mapping):
@@ -143,7 +146,7 @@ class EventStream:
             f" {len(self._ring)} remembered, {len(self._subscribers)} subscribers>"
         )
 
-    def emit(self, kind: str, path: str, epoch: int = 0, **facts: object) -> None:
+    def emit(self, kind: str, path: str, /, epoch: int = 0, **facts: object) -> None:
         """
         Tell everyone that *kind* happened to *path*.
 
@@ -183,7 +186,7 @@ class EventStream:
             A function that ends the subscription; calling it again does nothing.
         """
         # Wrapped, so that one function subscribed twice can be unsubscribed once.
-        entry: Subscriber = lambda event: subscriber(event)  # noqa: E731, PLW0108
+        entry: Subscriber = lambda event: subscriber(event)  # noqa: E731
 
         def unsubscribe() -> None:
             with self._lock:
