@@ -14,7 +14,7 @@
 # parked. Threads beyond one for each place and each parked job are *surplus*: one of them
 # leaves as soon as it has nothing to do.
 #
-# Invariants, each with a test of that name in tests/actors/test_threads.py:
+# Invariants, each with a test of that name in tests/actors/test_threads*.py:
 #   FIFO       jobs begin in the order they were submitted.
 #   PLACES     no more than `size` jobs run, but for those that came back from parked().
 #   NO LOSS    whatever jobs, hooks and loop do, each job ends DONE or WITHDRAWN and its

@@ -82,37 +82,27 @@ class Job(Generic[T]):
     that runs the job.
     """
 
-    __slots__ = (
-        "_context",
-        "_parked",
-        "_places",
-        "_value",
-        "_waiters",
-        "_work",
-        "abandoned",
-        "error",
-        "label",
-        "since",
-        "state",
-        "thread_name",
-    )
+    # Defaults of the class, not set in __init__: a job is made for every hop.
+    state: JobState = JobState.QUEUED
+    error: BaseException | None = None
+    """What the work raised."""
+    abandoned: bool = False
+    """Whether `abandon` was called while it ran."""
+    thread_name: str = ""
+    """The thread that has or had it; empty while it is queued."""
+    since: float = 0.0
+    """When that thread was given it, on the clock of `time.monotonic`."""
 
     _value: T
+    _waiters: tuple[Parker, ...] = ()
+    _parked = 0
 
     def __init__(self, places: Places, work: Callable[[], T], label: str) -> None:
         self.label = label
-        self.state = JobState.QUEUED
-        self.error: BaseException | None = None
-        self.abandoned = False
-        self.thread_name = ""
-        """The thread that has or had it; empty while it is queued."""
-        self.since = 0.0
-        """When that thread was given it, on the clock of `time.monotonic`."""
+        """What to call it in listings and in logs."""
         self._places = places
         self._work = work
         self._context = copy_context()
-        self._waiters: list[Parker] = []
-        self._parked = 0
 
     def __repr__(self) -> str:
         abandoned = ", abandoned" if self.abandoned else ""
@@ -141,12 +131,12 @@ class Job(Generic[T]):
             await checkpoint()
             return
         parker = Parker()
-        self._waiters.append(parker)
+        self._waiters += (parker,)
         try:
             while not self._ended():
                 await parker.park()
         finally:
-            self._waiters.remove(parker)
+            self._waiters = tuple(other for other in self._waiters if other is not parker)
 
     def result(self) -> T:
         """
@@ -223,14 +213,16 @@ class Job(Generic[T]):
 
     def _carry_out(self, hooks: ThreadHooks) -> None:
         _here.job = self
-        guarded("before_job", hooks.before_job)
+        if hooks.before_job is not _nothing:
+            guarded("before_job", hooks.before_job)
         error = trace = None
         try:
             self._value = self._work()
         except BaseException as raised:  # noqa: BLE001  # carried to result(), whatever it is
             trace = raised.__traceback__
             error = raised.with_traceback(trace.tb_next if trace else None)
-        guarded("after_job", hooks.after_job, error)
+        if hooks.after_job is not _nothing:
+            guarded("after_job", hooks.after_job, error)
         _here.job = None
         self.error = error
         del self._work

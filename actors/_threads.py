@@ -4,7 +4,7 @@
 # job to one deque and rings for the loop only if nobody has rung yet, so that many results
 # cost one wake-up. Ringing is what is dear about a hop: a system call and a turn of the loop.
 #
-# Invariants, each with a test of that name in tests/actors/test_threads.py:
+# Invariants, each with a test of that name in tests/actors/test_threads*.py:
 #   DELIVERY   a job that ended wakes whoever waits, also when the task begins to wait in
 #              the very moment the job ends: waiting and delivery happen in one thread.
 #   LATE       a job that ends after its loop did is dropped without a word.
