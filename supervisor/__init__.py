@@ -1,0 +1,45 @@
+"""Supervision: slots, the tree, restarts, groups, events, snapshots."""
+
+from ._backoff import Backoff as Backoff
+from ._dead_letters import DeadLetter as DeadLetter
+from ._dead_letters import DeadLetterKey as DeadLetterKey
+from ._dead_letters import DeadLetters as DeadLetters
+from ._engine import Engine as Engine
+from ._engine import EngineSink as EngineSink
+from ._engine import EngineStatistics as EngineStatistics
+from ._events import EVENTS as EVENTS
+from ._events import Event as Event
+from ._events import EventStream as EventStream
+from ._groups import Groups as Groups
+from ._intensity import RestartWindow as RestartWindow
+from ._options import Options as Options
+from ._root import Root as Root
+from ._root import current_root as current_root
+from ._spec import ChildSpec as ChildSpec
+from ._spec import OnExceeded as OnExceeded
+from ._spec import Restart as Restart
+from ._tree import CrashReport as CrashReport
+from ._tree import NodeSnapshot as NodeSnapshot
+
+__all__ = [
+    "EVENTS",
+    "Backoff",
+    "ChildSpec",
+    "CrashReport",
+    "DeadLetter",
+    "DeadLetterKey",
+    "DeadLetters",
+    "Engine",
+    "EngineSink",
+    "EngineStatistics",
+    "Event",
+    "EventStream",
+    "Groups",
+    "NodeSnapshot",
+    "OnExceeded",
+    "Options",
+    "Restart",
+    "RestartWindow",
+    "Root",
+    "current_root",
+]

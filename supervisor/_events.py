@@ -137,7 +137,7 @@ class EventStream:
             raise ValueError(f"capacity must be at least 1. Got: {capacity!r}")
         self._ring: deque[Event] = deque(maxlen=capacity)
         self._counts = dict.fromkeys(EVENTS, 0)
-        self._subscribers: tuple[Subscriber, ...] = ()
+        self._subscribers: tuple[list[Subscriber], ...] = ()
         self._lock = RLock()
 
     def __repr__(self) -> str:
@@ -170,7 +170,7 @@ class EventStream:
             self._counts[kind] += 1
             self._ring.append(kept)
             subscribers = self._subscribers
-        for subscriber in subscribers:
+        for [subscriber] in subscribers:
             try:
                 subscriber(event)
             except Exception:
@@ -185,8 +185,8 @@ class EventStream:
         Returns:
             A function that ends the subscription; calling it again does nothing.
         """
-        # Wrapped, so that one function subscribed twice can be unsubscribed once.
-        entry: Subscriber = lambda event: subscriber(event)  # noqa: E731
+        # In a list of its own, so that one function subscribed twice can be told apart.
+        entry = [subscriber]
 
         def unsubscribe() -> None:
             with self._lock:

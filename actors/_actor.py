@@ -1,0 +1,333 @@
+"""The class that users write: one actor, as its incarnations see themselves."""
+
+# Everything here may be called from a handler on trio or in a worker thread and
+# takes effect at the call. What is returned only waits for room.
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ._awaitables import DONE, TURN, Done, Room, Turn, Watched
+from ._errors import GreenroomError
+from ._handlers import HandlerTable
+from ._mailbox import Overflow
+from ._ref import ActorRef
+
+if TYPE_CHECKING:
+    from ._life import Life
+    from ._ports import Connection
+    from ._timers import Timer
+
+_MANY_DELIVERIES = 256  # after so many in one call the awaitable gives others a turn
+
+HOOKS: dict[str, dict[str, str]] = {
+    "started": {},
+    "restarted": {"reason": "reason"},
+    "restored": {"state": "state"},
+    "stopped": {"reason": "reason"},
+}
+
+
+class Actor:
+    """
+    An actor: state of its own, a mailbox, one handler at a time.
+
+    Subclass it and declare handlers with ``@handles``; ``def`` handlers run in worker
+    threads, ``async def`` handlers on trio, and one class may mix both. It is given to
+    the tree as a class (``children=[Ticker]``), never made by hand: ``__init__`` runs
+    anew for each incarnation, without arguments unless the spec gives some.
+
+    Optional hooks, each ``def`` or ``async def``:
+
+    ``started()``
+        At the start of every incarnation, before its first message: the place for
+        timers and background tasks, which end with the incarnation.
+    ``restarted(reason)``
+        After a crash, before ``started``; *reason* is the exception. A class that
+        defines it gets no attributes from the incarnation before, but ``keep``.
+    ``snapshot()`` (``def`` only) and ``restored(state)``
+        The state to carry over a crash: taken after each message handled without an
+        error, given back before ``restarted``.
+    ``stopped(reason)``
+        Once, when the slot ends (a consumer has ``disconnect`` in its place).
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_life")
+
+    __greenroom_actor__: ClassVar[bool] = True
+
+    keep: ClassVar[Iterable[str]] = ()
+    """Attributes to carry over a crash, as the last successful message left them."""
+    mailbox_capacity: ClassVar[int | None] = None
+    """Messages that may wait; None for the tree's ``mailbox_capacity``."""
+    overflow: ClassVar[Overflow | str] = Overflow.WAIT
+    """What happens to a message for a full mailbox."""
+    cancel_on_disconnect: ClassVar[bool] = False
+    """Whether a running handler is cancelled when the connection ends."""
+    expected_errors: ClassVar[tuple[type[BaseException], ...]] = ()
+    """Crashes that are part of its life: reported in one line, without a traceback."""
+
+    # No values here: what a class does not set is the tree's option of that name.
+    restart: ClassVar[str]
+    """``permanent``, ``transient`` or ``temporary``; for residents."""
+    on_exceeded: ClassVar[str]
+    """``park``, ``stop`` or ``escalate`` when the budget is spent; for residents."""
+    max_restarts: ClassVar[int | None]
+    """Restarts allowed within :attr:`max_seconds`; None for no limit."""
+    max_seconds: ClassVar[float]
+    """The window of :attr:`max_restarts`, in seconds of being alive."""
+    shutdown_seconds: ClassVar[float]
+    """How long a running handler may go on after a stop was asked for, in seconds."""
+
+    opening_handler: ClassVar[str] = ""
+    ending_handler: ClassVar[str] = "stopped"
+    _special: ClassVar[dict[str, dict[str, str]]] = HOOKS
+    _reserved: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, *, runtime: bool = False, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if runtime:
+            _reserve(cls)
+        else:
+            _refuse_overrides(cls)
+        if hasattr(cls, "snapshot") and not hasattr(cls, "restored"):
+            raise TypeError(
+                f"{cls.__qualname__} defines snapshot() without restored(state): what it takes"
+                " would never be given back. Define both, or use keep = [...]."
+            )
+        if isinstance(cls.keep, str):
+            raise TypeError(
+                f"{cls.__qualname__}.keep lists names of attributes: write"
+                f" keep = [{cls.keep!r}]. Got: {cls.keep!r}"
+            )
+        Overflow(cls.overflow)
+        cls.handler_table()
+
+    @classmethod
+    @functools.cache
+    def handler_table(cls) -> HandlerTable:
+        """Return the compiled handlers of this class."""
+        return HandlerTable(cls, cls._special)
+
+    def attach_life(self, life: Life) -> None:
+        """Bind a new instance to its incarnation; the runtime's business."""
+        self._life = life
+
+    # -- who I am -----------------------------------------------------------------------
+
+    @property
+    def path(self) -> str:
+        """The path of this actor's slot, such as ``/residents/ticker``."""
+        return self._bound().host.path
+
+    @property
+    def ref(self) -> ActorRef:
+        """The reference to this actor's slot; it stands through restarts."""
+        return self._bound().host.ref
+
+    @property
+    def epoch(self) -> int:
+        """Which incarnation this is, from 1."""
+        return self._bound().epoch
+
+    # -- others -------------------------------------------------------------------------
+
+    def find(self, path: str) -> ActorRef:
+        """
+        Return the reference of the actor at *path*. Any thread, not a checkpoint.
+
+        Raises:
+            ActorNotFound: No living actor has this path.
+        """
+        return self._bound().host.find(path)
+
+    def cast(self, target: ActorRef | str, message: object) -> Awaitable[None]:
+        """
+        Append *message* to another actor's mailbox, by reference or path, at the call.
+
+        What cannot be taken is a dead letter; use ``await ref.send(...)`` to wait
+        for room. The awaitable is done.
+
+        Raises:
+            ActorNotFound: No living actor has the path.
+            MailboxFull: The mailbox is full and its policy is ``error``.
+            Stale: This incarnation is over.
+        """
+        life = self._acting()
+        ref = life.host.find(target) if isinstance(target, str) else target
+        ref.cast(message)
+        return self._answer(DONE)
+
+    def stop(self, reason: str = "by itself") -> None:
+        """Ask this actor to end once the running handler is done. Any thread."""
+        self._acting().host.request_stop(reason, patient=True)
+
+    # -- groups -------------------------------------------------------------------------
+
+    def join(self, group: str) -> Awaitable[None]:
+        """
+        Become a member of *group* at the call; again is no different.
+
+        Membership is the slot's: it stands through a restart and ends with the slot.
+
+        Raises:
+            Stale: This incarnation is over.
+            TypeError, ValueError: *group* is no string of 1 to 200 characters.
+        """
+        host = self._acting().host
+        host.groups.join(group, host)
+        return self._answer(DONE)
+
+    def leave(self, group: str) -> Awaitable[None]:
+        """Be a member of *group* no more, at the call; not being one is no error."""
+        host = self._acting().host
+        host.groups.leave(group, host)
+        return self._answer(DONE)
+
+    def group_send(
+        self,
+        group: str,
+        message: object = None,
+        *,
+        text: str | None = None,
+        bytes: bytes | None = None,
+    ) -> Awaitable[None]:
+        """
+        Deliver to every member of *group*, this one too if it is one, at the call.
+
+        Args:
+            group: Its name. One without members is no error.
+            message: For the members' ``@handles`` handlers, into each mailbox.
+            text: A text frame: encoded once, put straight to each member's socket;
+                no member's code runs. A member without a socket is passed over.
+            bytes: The same as a binary frame.
+
+        The awaitable is a checkpoint after many deliveries, to give others a turn.
+
+        Raises:
+            TypeError: Not exactly one of *message*, *text* and *bytes* was given.
+            Stale: This incarnation is over.
+        """
+        return self._group_send(group, message, text, bytes, None)
+
+    def group_send_others(
+        self,
+        group: str,
+        message: object = None,
+        *,
+        text: str | None = None,
+        bytes: bytes | None = None,
+    ) -> Awaitable[None]:
+        """Do what :meth:`group_send` does, to every member but this one."""
+        return self._group_send(group, message, text, bytes, self._bound().host)
+
+    def _group_send(
+        self, group: str, message: object, text: str | None, data: bytes | None, exclude: object
+    ) -> Awaitable[None]:
+        groups = self._acting().host.groups
+        reached = groups.send(group, message, text=text, bytes=data, exclude=exclude)
+        return self._answer(TURN if reached >= _MANY_DELIVERIES else DONE, depth=4)
+
+    # -- time and tasks -------------------------------------------------------------------
+
+    def start_soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
+        """
+        Run ``function(*args)`` as a background task of this incarnation. Any thread.
+
+        It is cancelled when the incarnation ends; if it raises, the incarnation has
+        crashed.
+
+        Raises:
+            TypeError: *function* is not an async function.
+            Stale: This incarnation is over.
+        """
+        self._bound().tasks.start(function, *args)
+
+    def send_after(self, seconds: float, message: object, key: Hashable = None) -> Timer:
+        """
+        Have *message* handled by this incarnation after *seconds*. Any thread.
+
+        Args:
+            seconds: From the call.
+            message: For a ``@handles`` handler.
+            key: A timer set before with the same key is cancelled.
+        """
+        return self._bound().tasks.start_timer(seconds, message, key, repeat=False)
+
+    def send_every(self, seconds: float, message: object, key: Hashable = None) -> Timer:
+        """
+        Have *message* handled every *seconds*, the first time after *seconds*.
+
+        At most one of its ticks waits: an actor that is behind is not flooded.
+        """
+        return self._bound().tasks.start_timer(seconds, message, key, repeat=True)
+
+    def cancel_timer(self, key: Hashable) -> None:
+        """Cancel the timer named *key*, if there is one; its waiting tick too."""
+        self._bound().tasks.cancel_timer(key)
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _bound(self) -> Life:
+        try:
+            return self._life
+        except AttributeError:
+            name = type(self).__qualname__
+            raise GreenroomError(
+                f"this {name} was made by hand, so it has no place in a tree. Give the class:"
+                f" {name}, not {name}()."
+            ) from None
+
+    def _acting(self) -> Life:
+        life = self._bound()
+        life.guard()
+        return life
+
+    def _answer(self, awaitable: Done | Turn | Room, depth: int = 3) -> Awaitable[None]:
+        host = self._bound().host
+        if host.debug and host.loop.is_here():
+            return Watched(
+                awaitable, lambda where: host.note("await.forgotten", where=where), depth
+            )
+        return awaitable
+
+    def __repr__(self) -> str:
+        try:
+            life = self._life
+        except AttributeError:
+            return f"<{type(self).__qualname__} outside a tree>"
+        return f"<{type(self).__qualname__} {life.host.path} epoch {life.epoch}>"
+
+
+def connection_of(actor: Actor) -> Connection:
+    """Return the connection of a consumer's slot."""
+    connection = actor._bound().host.connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    assert connection is not None, "a consumer outside a connection"
+    return connection
+
+
+_OPEN = {
+    "keep", "mailbox_capacity", "overflow", "cancel_on_disconnect", "restart", "max_restarts",
+    "max_seconds", "shutdown_seconds", "expected_errors", "snapshot", "restarted", "started",
+    "restored", "stopped", "connect", "receive", "disconnect", "connected", "disconnected",
+}  # fmt: skip
+
+
+def _reserve(cls: type[Actor]) -> None:
+    own = {name for name in vars(cls) if not name.startswith("__")} - _OPEN
+    cls._reserved = cls._reserved | own  # pyright: ignore[reportPrivateUsage]
+
+
+def _refuse_overrides(cls: type[Actor]) -> None:
+    names = set(vars(cls)) | set(vars(cls).get("__annotations__", ()))
+    taken = sorted(names & cls._reserved)  # pyright: ignore[reportPrivateUsage]
+    if taken:
+        raise TypeError(
+            f"{cls.__qualname__} defines {', '.join(taken)}, which the runtime uses itself."
+            " Choose another name."
+        )
+
+
+_reserve(Actor)

@@ -1,0 +1,168 @@
+"""Errors of the actor layer.
+
+Each says what happened, to whom and what to do; facts are attributes. Those
+that resemble a builtin derive from it too, so that ordinary handlers still work.
+"""
+
+# Everything goes into args, in the order of __init__, so that pickle works.
+
+from __future__ import annotations
+
+
+class GreenroomError(Exception):
+    """Base of every error that Greenroom raises on purpose."""
+
+
+class MailboxFull(GreenroomError):
+    """
+    The actor's mailbox already holds *capacity* messages.
+
+    The sender learns of it, never the actor: one that is behind must not also
+    have to handle complaints.
+    """
+
+    def __init__(self, actor: str, capacity: int) -> None:
+        super().__init__(actor, capacity)
+        self.actor, self.capacity = actor, capacity
+
+    def __str__(self) -> str:
+        return (
+            f"mailbox of {self.actor} is full ({self.capacity} messages). Drop the message,"
+            " wait with `await ref.send(...)`, or raise mailbox_capacity."
+        )
+
+
+class ActorStopped(GreenroomError):
+    """The actor has ended (or never was), so there will be no reply."""
+
+    def __init__(self, actor: str, reason: str) -> None:
+        super().__init__(actor, reason)
+        self.actor, self.reason = actor, reason
+
+    def __str__(self) -> str:
+        return f"{self.actor} has ended ({self.reason}); its reference stays dead."
+
+
+class ActorNotFound(GreenroomError, LookupError):
+    """No living actor has this path."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"no actor lives at {self.path!r}. root.render() lists the paths there are."
+
+
+class CallTimeout(GreenroomError, TimeoutError):
+    """
+    No reply came within *seconds*.
+
+    The request is skipped if its handler had not begun; if it had, it goes on
+    and its reply is dropped.
+    """
+
+    def __init__(self, actor: str, seconds: float) -> None:
+        super().__init__(actor, seconds)
+        self.actor, self.seconds = actor, seconds
+
+    def __str__(self) -> str:
+        return f"{self.actor} did not reply within {self.seconds:g} s."
+
+
+class CallFailed(GreenroomError):
+    """
+    The handler of a call raised, so the called actor crashed.
+
+    ``__cause__`` is what it raised. The call was consumed; it is never run again.
+    """
+
+    def __init__(self, actor: str, problem: str) -> None:
+        super().__init__(actor, problem)
+        self.actor, self.problem = actor, problem
+
+    def __str__(self) -> str:
+        return f"{self.actor} crashed while it handled this call: {self.problem}"
+
+
+class UndeclaredMessage(GreenroomError, TypeError):
+    """The actor declares no handler for this type of message."""
+
+    def __init__(self, actor: str, message_type: str) -> None:
+        super().__init__(actor, message_type)
+        self.actor, self.message_type = actor, message_type
+
+    def __str__(self) -> str:
+        return (
+            f"{self.actor} has no handler for {self.message_type}."
+            f" Declare one: @handles({self.message_type})."
+        )
+
+
+class SelfCall(GreenroomError, RuntimeError):
+    """An actor called itself: it would wait for itself until the timeout."""
+
+    def __init__(self, actor: str) -> None:
+        super().__init__(actor)
+        self.actor = actor
+
+    def __str__(self) -> str:
+        return (
+            f"{self.actor} called itself and would wait for its own reply."
+            " Call the method, or cast the message to self.ref."
+        )
+
+
+class WrongSide(GreenroomError, RuntimeError):
+    """A method for trio was used in a worker thread, or the other way round."""
+
+    def __init__(self, used: str, here: str, instead: str) -> None:
+        super().__init__(used, here, instead)
+        self.used, self.here, self.instead = used, here, instead
+
+    def __str__(self) -> str:
+        return f"{self.used}() can't be used {self.here}: use {self.instead} there."
+
+
+class Disconnected(GreenroomError, ConnectionError):
+    """
+    The connection is over, so nothing can be sent.
+
+    A fact, not a crash: when it escapes a handler the slot ends quietly.
+    ``code`` and ``reason`` are those of the close, as far as they are known.
+    """
+
+    def __init__(self, path: str, code: int, reason: str = "") -> None:
+        super().__init__(path, code, reason)
+        self.path, self.code, self.reason = path, code, reason
+
+    def __str__(self) -> str:
+        reason = f", {self.reason}" if self.reason else ""
+        return f"the connection of {self.path} is over (code {self.code}{reason})."
+
+
+class Stale(GreenroomError):
+    """
+    Work of an incarnation that is over, or was told to stop, tried to act.
+
+    Nothing happened and the attempt was counted (event ``work.stale``). Let it
+    escape: whoever runs the stale work expects it.
+    """
+
+    def __init__(self, path: str, epoch: int) -> None:
+        super().__init__(path, epoch)
+        self.path, self.epoch = path, epoch
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch} of {self.path} is over: what it does now reaches nobody."
+
+
+class StartFailed(GreenroomError):
+    """A resident's first start failed, so the tree did not start."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+    def __str__(self) -> str:
+        return f"{self.path} failed to start: {self.problem}"

@@ -1,0 +1,83 @@
+"""How an incarnation ended. Pure: no trio tasks, no clock."""
+
+# Intent decides before the type of an exception does: an actor that was asked
+# to stop has stopped, whatever it raised on the way. Groups are looked into,
+# because anything that used a nursery raises one.
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+import trio
+
+from ._errors import Disconnected, Stale
+
+
+class ExitKind(Enum):
+    """Why an incarnation is over."""
+
+    STOPPED = "stopped"
+    """It was asked to stop, or stopped itself."""
+    PEER = "peer"
+    """Its connection is over."""
+    CRASHED = "crashed"
+    """A handler, a task or a hook raised."""
+    FATAL = "fatal"
+    """KeyboardInterrupt, SystemExit, or a Cancelled of a scope that isn't ours."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """
+    The record of one incarnation's end; exactly one for each epoch.
+
+    ``what`` names the work at hand, without its content. ``opening`` says that the
+    slot never came to serve. ``code`` and ``text`` are for the connection's close.
+    """
+
+    kind: ExitKind
+    reason: str
+    error: BaseException | None = None
+    what: str = ""
+    opening: bool = False
+    code: int = 1000
+    text: str = ""
+
+
+class Verdict(Enum):
+    """What an exception that left a handler says."""
+
+    CRASH = "crash"
+    FATAL = "fatal"
+    FOREIGN = "foreign"
+    DISCONNECTED = "disconnected"
+    STALE = "stale"
+
+
+def judge(error: BaseException) -> Verdict:
+    """
+    Judge what came out of user code; our own scopes' Cancelled never gets here.
+
+    The worst leaf of a group counts; a group of nothing but Cancelled is foreign.
+    """
+    leaves = list(_leaves(error))
+    if any(isinstance(leaf, (KeyboardInterrupt, SystemExit)) for leaf in leaves):
+        return Verdict.FATAL
+    others = [leaf for leaf in leaves if not isinstance(leaf, trio.Cancelled)]
+    if not others:
+        return Verdict.FOREIGN
+    if all(isinstance(leaf, Stale) for leaf in others):
+        return Verdict.STALE
+    if all(isinstance(leaf, (Disconnected, Stale)) for leaf in others):
+        return Verdict.DISCONNECTED
+    return Verdict.CRASH
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

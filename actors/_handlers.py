@@ -1,0 +1,109 @@
+"""Which method handles which message: the table of one actor class."""
+
+# Only declared handlers can be reached from outside: a message of type "send" or
+# "close" finds nothing unless the class says @handles("send"). The table is
+# built when the class is created, so that a wrong declaration fails at import.
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+from ._messages import key_name, message_key
+from ._signature import Handler, compile_message, compile_named
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MARK = "__greenroom_handles__"
+
+
+def handles(*keys: str | type) -> Callable[[F], F]:
+    """
+    Declare a method as the handler of messages.
+
+    Args:
+        keys: Each a string, for dicts with that ``type``, or a class, for its
+            instances (a subclass's instance finds the nearest base's handler).
+
+    The method takes the message under any name. ``def`` runs in a worker thread,
+    ``async def`` on trio. What it returns is the reply of ``ref.call``.
+
+    Raises:
+        TypeError: No key was given, or one is neither a string nor a class.
+    """
+    if not keys:
+        raise TypeError('handles() needs at least one message type: @handles("chat.message")')
+    for key in keys:
+        if not isinstance(key, (str, type)):
+            hint = ": write @handles(...) with the type" if callable(key) else ""
+            raise TypeError(f"handles() takes strings and classes{hint}. Got: {key!r}")
+
+    def mark(function: F) -> F:
+        setattr(function, _MARK, keys)
+        return function
+
+    return mark
+
+
+class HandlerTable:
+    """The compiled handlers of one class, special ones by name, others by message type."""
+
+    def __init__(self, actor: type, special: Mapping[str, Mapping[str, str]]) -> None:
+        self._owner = actor.__qualname__
+        self.special: dict[str, Handler] = {
+            name: compile_named(
+                f"{self._owner}.{name}", self._function(actor, name), special[name]
+            )
+            for name in special
+            if getattr(actor, name, None) is not None
+        }
+        self._declared: dict[object, Handler] = {}
+        self._missing: set[type] = set()
+        for key, name in self._declarations(actor).items():
+            self._declared[key] = compile_message(
+                f"{self._owner}.{name}", self._function(actor, name)
+            )
+        self._found = dict(self._declared)
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """The declared message types as they are spelt in ``@handles``."""
+        return tuple(key_name(key) for key in self._declared)
+
+    def find(self, message: object) -> Handler | None:
+        """Return the handler of *message*, or None where none is declared."""
+        key = message_key(message)
+        handler = self._found.get(key)
+        if handler is None and isinstance(key, type) and key not in self._missing:
+            for base in key.__mro__[1:]:
+                handler = self._declared.get(base)
+                if handler is not None:
+                    self._found[key] = handler
+                    return handler
+            self._missing.add(key)
+        return handler
+
+    def _declarations(self, actor: type) -> dict[object, str]:
+        found: dict[object, str] = {}
+        for cls in reversed(actor.__mro__):
+            here: dict[object, str] = {}
+            for name, value in vars(cls).items():
+                for key in cast("tuple[object, ...]", getattr(value, _MARK, ())):
+                    if key in here:
+                        raise TypeError(
+                            f"{cls.__qualname__}: two handlers for {key_name(key)}:"
+                            f" {here[key]} and {name}. Keep one."
+                        )
+                    here[key] = name
+            found.update(here)
+        return found
+
+    def _function(self, actor: type, name: str) -> Callable[..., Any]:
+        function = inspect.getattr_static(actor, name)
+        if isinstance(function, (staticmethod, classmethod)) or not callable(function):
+            raise TypeError(
+                f"{self._owner}.{name} is the name of a handler, so it must be a method."
+                f" Got: {function!r}"
+            )
+        return cast("Callable[..., Any]", function)

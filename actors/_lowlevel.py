@@ -1,0 +1,123 @@
+"""The only module that touches ``trio.lowlevel``."""
+
+# Invariants, each with a test of that name in tests/actors/test_lowlevel.py:
+#   CANCEL AND WAKE   a task that is cancelled and woken in one tick is rescheduled
+#                     once. A second reschedule would end the whole worker, so
+#                     abort clears the flag that wake looks at.
+#   NO MEMORY         a wake without a parked task does nothing: the waiter looks
+#                     at its queue before it parks, with no checkpoint between.
+#
+# Turned down: trio.Event (a new object for each wait), trio memory channels (a
+# task switch and 20 us for each message there and back, and they can't be read
+# back after a crash).
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+
+class Parker:
+    """One task waits here; anyone on the loop's thread wakes it."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self) -> None:
+        self._task: trio.lowlevel.Task | None = None
+
+    @property
+    def parked(self) -> bool:
+        """Whether a task waits."""
+        return self._task is not None
+
+    async def park(self) -> None:
+        """
+        Wait for the next wake. Always a checkpoint.
+
+        A cancellation leaves nothing behind.
+
+        Raises:
+            trio.BusyResourceError: Another task waits here already.
+        """
+        if self._task is not None:
+            raise trio.BusyResourceError("another task is parked here")
+        self._task = trio.lowlevel.current_task()
+
+        def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
+            self._task = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def wake(self) -> None:
+        """Wake the waiting task, if there is one. Loop thread only, never blocks."""
+        task = self._task
+        if task is not None:
+            self._task = None
+            trio.lowlevel.reschedule(task)
+
+
+class LoopThread:
+    """The thread that runs trio, seen from any thread."""
+
+    __slots__ = ("_ident", "_token")
+
+    def __init__(self, token: trio.lowlevel.TrioToken, ident: int) -> None:
+        self._token = token
+        self._ident = ident
+
+    @classmethod
+    def current(cls) -> LoopThread:
+        """
+        Return the loop that runs the caller.
+
+        Raises:
+            RuntimeError: Not called from inside ``trio.run``.
+        """
+        return cls(trio.lowlevel.current_trio_token(), threading.get_ident())
+
+    def is_here(self) -> bool:
+        """Whether the caller is on the loop's thread."""
+        return threading.get_ident() == self._ident
+
+    def call_soon(
+        self, function: Callable[..., object], *args: Any, idempotent: bool = False
+    ) -> None:
+        """
+        Have *function* run on the loop's thread soon, in the order of the calls.
+
+        Any thread; never blocks. With *idempotent* equal calls that wait are merged.
+
+        Raises:
+            trio.RunFinishedError: The loop has ended.
+        """
+        self._token.run_sync_soon(function, *args, idempotent=idempotent)
+
+
+async def checkpoint() -> None:
+    """Let other tasks run and look for a cancellation. Always a checkpoint."""
+    await trio.lowlevel.checkpoint()
+
+
+def inside_trio() -> bool:
+    """Whether the caller runs on a thread inside ``trio.run``."""
+    return trio.lowlevel.in_trio_run()
+
+
+class TaskStack:
+    """The task that makes it, so that its stack can be shown when it will not end."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self) -> None:
+        self._task = trio.lowlevel.current_task()
+
+    def format(self) -> str:
+        """Return where the task waits, outermost call first, a line each."""
+        return "\n".join(
+            f"  {frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"
+            for frame, line in self._task.iter_await_frames()
+        )

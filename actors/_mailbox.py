@@ -1,0 +1,259 @@
+"""The only way into an actor: a control lane, and one FIFO for all the rest."""
+
+# Invariants, each with a test of that name in tests/actors/test_mailbox.py:
+#   FIFO      frames, messages, calls and ticks are taken in the order they came.
+#   CONTROL   control items overtake the FIFO and ignore the capacity; otherwise a
+#             full mailbox would make an actor impossible to stop.
+#   NO LOSS   taking is synchronous: a cancelled actor has either taken an item or
+#             left it, and what it took but did not begin goes back to the front.
+#   BOUNDED   messages count against `capacity`, frames against the read-ahead
+#             (so that a flooding peer is held back by TCP and never fills the
+#             mailbox for others); a timer has at most one tick in here.
+#
+# A deque and one parked task, not a trio memory channel: a channel can't have a
+# second lane, can't be given an item back, and costs two task switches a message.
+# Any thread may put; only the actor's task takes.
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING
+
+import trio
+
+from ._lowlevel import Parker
+from ._messages import Call, Cast, Control, InFrame, Item, PeerEnd, Tick
+
+if TYPE_CHECKING:
+    from ._lowlevel import LoopThread
+
+
+class Overflow(StrEnum):
+    """What happens to a message for a full mailbox. Nothing is dropped silently."""
+
+    WAIT = "wait"
+    """``ref.send`` waits for room; ``ref.cast`` answers False (the default)."""
+    DROP_NEWEST = "drop_newest"
+    """The new message becomes a dead letter."""
+    DROP_OLDEST = "drop_oldest"
+    """The oldest waiting message becomes a dead letter; a call fails with MailboxFull."""
+    ERROR = "error"
+    """The sender gets :exc:`MailboxFull`."""
+    CLOSE = "close"
+    """The actor is stopped; a connection closes with 1013."""
+
+
+class Put(Enum):
+    """What became of a message."""
+
+    TAKEN = "taken"
+    FULL = "full"
+    CLOSED = "closed"
+
+
+class Mailbox:
+    """The queue of one slot; it survives the slot's restarts."""
+
+    def __init__(
+        self,
+        loop: LoopThread,
+        *,
+        capacity: int,
+        read_ahead_messages: int = 16,
+        read_ahead_bytes: int = 65536,
+    ) -> None:
+        self.capacity = capacity
+        self.parker = Parker()
+        self.control: deque[Control] = deque()
+        self._lane: deque[Item] = deque()
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._read_ahead = (read_ahead_messages, read_ahead_bytes)
+        self._messages = self._frames = self._frame_bytes = 0
+        self._closed = False
+        self._reader = Parker()
+        self._room_waiters: list[Callable[[], object]] = []
+
+    @property
+    def queued(self) -> int:
+        """How many items wait in the FIFO, frames and ticks included."""
+        return len(self._lane)
+
+    @property
+    def messages(self) -> int:
+        """How many waiting items count against the capacity."""
+        return self._messages
+
+    @property
+    def closed(self) -> bool:
+        """Whether the slot has ended: nothing is taken any more."""
+        return self._closed
+
+    @property
+    def read_ahead_full(self) -> bool:
+        """Whether the connection's reader should stop reading."""
+        messages, size = self._read_ahead
+        return self._frames >= messages or self._frame_bytes >= size
+
+    def put_message(self, item: Cast | Call) -> Put:
+        """Add a message at the end if there is room. Any thread, never blocks."""
+        with self._lock:
+            if self._closed:
+                return Put.CLOSED
+            if self._messages >= self.capacity:
+                return Put.FULL
+            self._messages += 1
+            self._lane.append(item)
+        self._wake()
+        return Put.TAKEN
+
+    def put_over_oldest(self, item: Cast | Call) -> tuple[Put, Cast | Call | None]:
+        """Add a message; where the mailbox is full the oldest message leaves it."""
+        oldest: Cast | Call | None = None
+        with self._lock:
+            if self._closed:
+                return Put.CLOSED, None
+            if self._messages >= self.capacity:
+                oldest = next(i for i in self._lane if type(i) is Cast or type(i) is Call)
+                self._lane.remove(oldest)
+                self._messages -= 1
+            self._messages += 1
+            self._lane.append(item)
+        self._wake()
+        return Put.TAKEN, oldest
+
+    def put_arrival(self, item: InFrame | PeerEnd | Tick) -> bool:
+        """
+        Add what never counts against the capacity. Any thread, never blocks.
+
+        A reader looks at :attr:`read_ahead_full` after it; False means that the
+        slot has ended.
+        """
+        with self._lock:
+            if self._closed:
+                return False
+            if type(item) is InFrame:
+                self._frames += 1
+                self._frame_bytes += item.size
+            self._lane.append(item)
+        self._wake()
+        return True
+
+    def put_control(self, item: Control) -> None:
+        """Add to the control lane. Any thread, never blocks, never refused."""
+        self.control.append(item)
+        self._wake()
+
+    def take(self) -> Item | None:
+        """Remove and return the next item of the FIFO, or None. Actor's task only."""
+        with self._lock:
+            if not self._lane:
+                return None
+            item = self._lane.popleft()
+            self._uncount(item)
+        self._tell_room(item)
+        return item
+
+    def take_run(self, first: Item, most: int, fits: Callable[[Item], bool]) -> list[Item]:
+        """Return *first* and up to *most* - 1 items behind it as long as each fits."""
+        run = [first]
+        with self._lock:
+            while len(run) < most and self._lane and fits(self._lane[0]):
+                item = self._lane.popleft()
+                self._uncount(item)
+                run.append(item)
+        for item in run[1:]:
+            self._tell_room(item)
+        return run
+
+    def put_back(self, items: Iterable[Item]) -> None:
+        """Put items that were taken but not begun back to the front, in order."""
+        with self._lock:
+            for item in reversed(list(items)):
+                self._count(item)
+                self._lane.appendleft(item)
+
+    def close(self) -> list[Item]:
+        """Take nothing any more; return what still waits. Loop thread only."""
+        with self._lock:
+            self._closed = True
+            rest = list(self._lane)
+            self._lane.clear()
+            self._messages = self._frames = self._frame_bytes = 0
+        self._reader.wake()
+        self._call_waiters()
+        return rest
+
+    async def wait_read_room(self) -> None:
+        """
+        Wait until the reader may read on, or the mailbox is closed.
+
+        A checkpoint only when it waits. One task at a time: the reader.
+        """
+        while self.read_ahead_full and not self._closed:
+            await self._reader.park()
+
+    async def wait_room(self) -> None:
+        """
+        Wait until a message may have room, or the mailbox is closed. Always a checkpoint.
+
+        Others may take the room first: try to put, then wait again.
+        """
+        room = trio.Event()
+        self.on_room(room.set)
+        await room.wait()
+
+    def on_room(self, wake: Callable[[], object]) -> None:
+        """Call *wake* once, now or later, when a message may have room. Any thread."""
+        with self._lock:
+            if self._messages >= self.capacity and not self._closed:
+                self._room_waiters.append(wake)
+                return
+        wake()
+
+    def _count(self, item: Item) -> None:
+        if type(item) is InFrame:
+            self._frames += 1
+            self._frame_bytes += item.size
+        elif type(item) is Cast or type(item) is Call:
+            self._messages += 1
+
+    def _uncount(self, item: Item) -> None:
+        if type(item) is InFrame:
+            self._frames -= 1
+            self._frame_bytes -= item.size
+        elif type(item) is Cast or type(item) is Call:
+            self._messages -= 1
+
+    def _tell_room(self, item: Item) -> None:
+        if type(item) is InFrame:
+            self._reader.wake()
+        elif self._room_waiters and self._messages < self.capacity:
+            self._call_waiters()
+
+    def _call_waiters(self) -> None:
+        with self._lock:
+            waiters, self._room_waiters = self._room_waiters, []
+        for wake in waiters:
+            wake()
+
+    def _wake(self) -> None:
+        if self._loop.is_here():
+            self.parker.wake()
+        else:
+            wake_from_thread(self._loop, self.parker)
+
+    def __repr__(self) -> str:
+        state = " closed" if self._closed else ""
+        return f"<Mailbox {len(self._lane)} queued, {self._messages}/{self.capacity}{state}>"
+
+
+def wake_from_thread(loop: LoopThread, parker: Parker) -> None:
+    """Wake *parker* from a worker thread; quiet when the loop has ended."""
+    try:
+        loop.call_soon(parker.wake, idempotent=True)
+    except trio.RunFinishedError:
+        return  # nobody can be waiting there any more

@@ -1,0 +1,171 @@
+"""What lies in a mailbox: items of the one FIFO, and of the control lane."""
+
+# Slotted classes told apart by `type(item) is ...`: the actor's loop looks at
+# one of these for each message, so there is no match on strings and no base
+# class walk. Bodies are never copied into logs: `summary()` says type and size.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+if TYPE_CHECKING:
+    from ._reply import Reply
+    from ._timers import Timer
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Request(Generic[R_co]):
+    """
+    Base of typed messages that are answered: ``class GetCount(Request[int])``.
+
+    It has no fields and no behaviour; it tells type checkers what
+    ``await ref.call(GetCount())`` returns.
+    """
+
+    __slots__ = ()
+
+
+class InFrame:
+    """A text or binary message from the peer. One of *text* and *bytes* is None."""
+
+    __slots__ = ("bytes", "size", "text")
+
+    def __init__(self, text: str | None, data: bytes | None) -> None:
+        self.text = text
+        self.bytes = data
+        self.size = len(text) if text is not None else len(data or b"")
+
+    @property
+    def message(self) -> dict[str, object]:
+        """The event as ASGI words it."""
+        return {"type": "websocket.receive", "text": self.text, "bytes": self.bytes}
+
+    def summary(self) -> str:
+        """Say what it is without its content."""
+        return f"{'text' if self.text is not None else 'binary'} frame of {self.size}"
+
+
+class PeerEnd:
+    """The peer's end of the connection, in order behind its frames."""
+
+    __slots__ = ("code", "reason")
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+
+    @property
+    def message(self) -> dict[str, object]:
+        """The event as ASGI words it."""
+        return {"type": "websocket.disconnect", "code": self.code, "reason": self.reason}
+
+    def summary(self) -> str:
+        """Say what it is without its content."""
+        return f"end of the connection, code {self.code}"
+
+
+class Opening:
+    """The request to open: what ``connect`` is given."""
+
+    __slots__ = ()
+
+    @property
+    def message(self) -> dict[str, object]:
+        """The event as ASGI words it."""
+        return {"type": "websocket.connect"}
+
+    def summary(self) -> str:
+        """Say what it is without its content."""
+        return "connect"
+
+
+class Cast:
+    """A message that nobody waits for."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: object) -> None:
+        self.message = message
+
+    def summary(self) -> str:
+        """Say what it is without its content."""
+        return summary(self.message)
+
+
+class Call:
+    """A message with somebody who waits for its reply."""
+
+    __slots__ = ("message", "reply")
+
+    def __init__(self, message: object, reply: Reply) -> None:
+        self.message = message
+        self.reply = reply
+
+    def summary(self) -> str:
+        """Say what it is without its content."""
+        return f"call {summary(self.message)}"
+
+
+class Tick:
+    """A timer's message; at most one of each timer waits."""
+
+    __slots__ = ("timer",)
+
+    def __init__(self, timer: Timer) -> None:
+        self.timer = timer
+
+    @property
+    def message(self) -> object:
+        """What the timer was asked to deliver."""
+        return self.timer.message
+
+    def summary(self) -> str:
+        """Say what it is without its content."""
+        return f"timer {summary(self.timer.message)}"
+
+
+class Stop:
+    """Control: end the slot. *code* is the close code for a connection."""
+
+    __slots__ = ("code", "reason", "text")
+
+    def __init__(self, reason: str, code: int, text: str = "") -> None:
+        self.reason = reason
+        self.code = code
+        self.text = text
+
+
+class Fail:
+    """Control: the incarnation *epoch* has failed elsewhere than in its handler."""
+
+    __slots__ = ("epoch", "error", "what")
+
+    def __init__(self, epoch: int, error: BaseException, what: str) -> None:
+        self.epoch = epoch
+        self.error = error
+        self.what = what
+
+
+Item = InFrame | PeerEnd | Cast | Call | Tick
+Control = Stop | Fail
+
+
+def message_key(message: object) -> object:
+    """Return what a handler is looked up by: the ``type`` of a dict, else the class."""
+    if isinstance(message, Mapping):
+        kind = cast("Mapping[str, object]", message).get("type")
+        if isinstance(kind, str):
+            return kind
+    return type(message)
+
+
+def key_name(key: object) -> str:
+    """Spell a handler's key as it stands in ``@handles(...)``."""
+    return key.__qualname__ if isinstance(key, type) else repr(key)
+
+
+def summary(message: object) -> str:
+    """Name the type of *message*, never its content."""
+    return key_name(message_key(message))

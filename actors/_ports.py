@@ -1,0 +1,181 @@
+"""What the layers above fill in: protocols only."""
+
+# The actor layer decides what one incarnation does. Where it lives, who restarts
+# it, how frames reach a socket and how groups are kept is handed in through
+# these, so that nothing here imports a supervisor, a server or Django.
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ._life import Life
+    from ._lowlevel import LoopThread
+    from ._mailbox import Mailbox
+    from ._ref import ActorRef
+    from ._threads import ThreadPool
+    from .consumers._frames import Frame
+
+
+class Connection(Protocol):
+    """One peer's connection, as a consumer sees it. Every method from any thread."""
+
+    @property
+    def scope(self) -> Mapping[str, Any]:
+        """The ASGI scope."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether the peer has gone or the connection was closed."""
+        ...
+
+    @property
+    def decided(self) -> bool:
+        """Whether the handshake was accepted or refused."""
+        ...
+
+
+    @property
+    def full(self) -> bool:
+        """Whether more output waits than a sender should add to."""
+        ...
+
+    def accept(self, subprotocol: str | None, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Accept the handshake."""
+        ...
+
+    def send(self, frame: Frame) -> None:
+        """Append *frame* to the output; raise Disconnected when the connection is over."""
+        ...
+
+    def close(self, code: int, reason: str) -> bool:
+        """Append the close; False when it was closed already."""
+        ...
+
+    def fail(self) -> None:
+        """Say that opening has failed: a denial with 500, or a close with 1011."""
+        ...
+
+    def facts(self) -> Mapping[str, object]:
+        """Details for the tree, by name."""
+        ...
+
+    async def wait_room(self) -> None:
+        """Wait on trio until the output is not full, or over."""
+        ...
+
+    def on_room(self, wake: Callable[[], object]) -> None:
+        """Call *wake* once, from any thread, when the output is not full, or over."""
+        ...
+
+
+class GroupsPort(Protocol):
+    """The groups of the process, as an actor uses them."""
+
+    def join(self, group: str, member: Any) -> None:
+        """Make *member* one of *group*."""
+        ...
+
+    def leave(self, group: str, member: Any) -> None:
+        """End *member*'s part in *group*."""
+        ...
+
+    def send(
+        self,
+        group: str,
+        message: object = None,
+        *,
+        text: str | None = None,
+        bytes: bytes | None = None,
+        exclude: Any = None,
+    ) -> int:
+        """Deliver to every member but *exclude*; return how many were reached."""
+        ...
+
+
+class Host(Protocol):
+    """The slot an incarnation lives in."""
+
+    path: str
+    ref: ActorRef
+    mailbox: Mailbox
+    loop: LoopThread
+    pool: ThreadPool
+    debug: bool
+    batch_messages: int
+    batch_seconds: float
+    thread_batch_messages: int
+    shutdown_seconds: float
+
+    @property
+    def groups(self) -> GroupsPort:
+        """The groups of the process."""
+        ...
+
+    @property
+    def connection(self) -> Connection | None:
+        """The peer's connection; None for a resident."""
+        ...
+
+    def find(self, path: str) -> ActorRef:
+        """Return the reference of the actor at *path*, or raise ActorNotFound."""
+        ...
+
+    def note(self, kind: str, *, epoch: int | None = None, **facts: object) -> None:
+        """Put one event on the stream. Any thread."""
+        ...
+
+    def dead_letter(self, message: object, reason: str) -> None:
+        """Record a message that nobody handled. Any thread."""
+        ...
+
+    def report(self, error: BaseException, what: str) -> None:
+        """Record an error that changes nothing any more. Any thread."""
+        ...
+
+    def opened(self, life: Life) -> None:
+        """Take note that *life* has begun and serves its mailbox."""
+        ...
+
+    def spawn(self, function: Callable[..., Awaitable[object]], *args: object, name: str) -> None:
+        """Start a task beside the slot's own. Loop thread only."""
+        ...
+
+    def request_stop(
+        self, reason: str, code: int = 1000, text: str = "", *, patient: bool = False
+    ) -> None:
+        """Ask the slot to end; *patient*, without a deadline for its handler. Any thread."""
+        ...
+
+
+class Target(Protocol):
+    """What a reference points to."""
+
+    path: str
+    mailbox: Mailbox
+    loop: LoopThread
+
+    @property
+    def end(self) -> str | None:
+        """Why the actor has ended; None while it lives."""
+        ...
+
+    def overflow(self, item: Any) -> bool:
+        """Apply the policy to an item for a full mailbox; whether it was taken after all."""
+        ...
+
+    def waits_when_full(self) -> bool:
+        """Whether a sender waits for room, by the overflow policy."""
+        ...
+
+    def dead_letter(self, message: object, reason: str) -> None:
+        """Record a message that nobody handled. Any thread."""
+        ...
+
+    def request_stop(
+        self, reason: str, code: int = 1000, text: str = "", *, patient: bool = False
+    ) -> None:
+        """Ask the slot to end; *patient*, without a deadline for its handler. Any thread."""
+        ...

@@ -1,0 +1,127 @@
+"""Parameters matched by name, once, when a class is created."""
+
+# `connect(message)`, `receive(text, bytes)`: a handler names what it wants and
+# leaves out the rest. The match is made into a plain function of (self, item)
+# here, so that a message costs no look at a signature.
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
+
+Getter = Callable[[Any], Any]
+Caller = Callable[[Any, Any], Any]
+
+
+class Handler:
+    """One compiled handler: ``call(instance, item)`` runs it or makes its coroutine."""
+
+    __slots__ = ("call", "is_async", "name")
+
+    def __init__(self, name: str, call: Caller, *, is_async: bool) -> None:
+        self.name = name
+        self.call = call
+        self.is_async = is_async
+
+    def __repr__(self) -> str:
+        return f"<Handler {'async ' if self.is_async else ''}def {self.name}>"
+
+
+def compile_named(owner: str, function: Callable[..., Any], offered: Mapping[str, str]) -> Handler:
+    """
+    Match *function*'s parameters with *offered* (name -> attribute of the item).
+
+    Raises:
+        TypeError: A required parameter has a name that is not offered.
+    """
+    _refuse_generators(owner, function)
+    positional: list[Getter] = []
+    named: dict[str, Getter] = {}
+    for parameter in _parameters(owner, function):
+        attribute = offered.get(parameter.name)
+        if attribute is None:
+            if parameter.default is parameter.empty:
+                raise TypeError(
+                    f"{owner}: unknown parameter {parameter.name!r}. A handler takes, by name,"
+                    f" any of: {', '.join(offered) or 'nothing'}. Got: {_spell(function)}"
+                )
+            if parameter.kind is not parameter.KEYWORD_ONLY:
+                # Later positional ones must not slide into this place.
+                default = parameter.default
+                positional.append(lambda _item, default=default: default)
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            named[parameter.name] = attrgetter(attribute)
+        else:
+            positional.append(attrgetter(attribute))
+    return Handler(
+        function.__name__, _caller(function, positional, named), is_async=_is_async(function)
+    )
+
+
+def compile_message(owner: str, function: Callable[..., Any]) -> Handler:
+    """
+    Compile an ``@handles`` handler: it takes the message under any name, or nothing.
+
+    Raises:
+        TypeError: It requires more than one parameter.
+    """
+    _refuse_generators(owner, function)
+    parameters = list(_parameters(owner, function))
+    required = [p for p in parameters if p.default is p.empty]
+    if len(required) > 1 or any(p.kind is p.KEYWORD_ONLY for p in required):
+        raise TypeError(
+            f"{owner}: a handler declared with @handles takes one parameter, the message."
+            f" Got: {_spell(function)}"
+        )
+    getters = [attrgetter("message")] if parameters else []
+    return Handler(
+        function.__name__, _caller(function, getters[:1], {}), is_async=_is_async(function)
+    )
+
+
+def _caller(
+    function: Callable[..., Any], positional: list[Getter], named: dict[str, Getter]
+) -> Caller:
+    name = function.__name__  # looked up on the instance, so that overriding works
+    if named:
+        return lambda self, item: getattr(self, name)(
+            *[get(item) for get in positional],
+            **{key: get(item) for key, get in named.items()},
+        )
+    if not positional:
+        return lambda self, _item: getattr(self, name)()
+    if len(positional) == 1:
+        (first,) = positional
+        return lambda self, item: getattr(self, name)(first(item))
+    if len(positional) == 2:
+        one, two = positional
+        return lambda self, item: getattr(self, name)(one(item), two(item))
+    return lambda self, item: getattr(self, name)(*[get(item) for get in positional])
+
+
+def _parameters(owner: str, function: Callable[..., Any]) -> list[inspect.Parameter]:
+    parameters = list(inspect.signature(function).parameters.values())
+    if not parameters:
+        raise TypeError(f"{owner}: a handler is a method and takes self. Got: {_spell(function)}")
+    return [
+        p for p in parameters[1:] if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]  # *args and **kwargs accept what is offered and ask for nothing
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(
+        function
+    )
+
+
+def _refuse_generators(owner: str, function: Callable[..., Any]) -> None:
+    plain = inspect.unwrap(function)
+    if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
+        raise TypeError(f"{owner}: a handler returns, it does not yield. Got: {_spell(function)}")
+
+
+def _spell(function: Callable[..., Any]) -> str:
+    word = "async def" if _is_async(function) else "def"
+    return f"{word} {function.__name__}{inspect.signature(function)}"

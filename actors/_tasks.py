@@ -1,0 +1,143 @@
+"""Background tasks and timers of one incarnation; they end with it."""
+
+# Each task has a shielded scope of its own, so that an outer cancellation reaches
+# user code in order, through the slot, and never all at once. The tasks run in
+# the nursery that also holds the slot; their wrapper never raises into it.
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ._context import current_life
+from ._exits import Verdict, judge
+from ._lowlevel import Parker, TaskStack
+from ._messages import Tick
+from ._timers import Timer, TimerQueue
+
+if TYPE_CHECKING:
+    from ._life import Life
+
+
+class Tasks:
+    """What runs beside the handlers of *life*."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._running: dict[trio.CancelScope, tuple[str, TaskStack]] = {}
+        self._pending = 0
+        self._ended = False
+        self._gone = Parker()
+        self._timers: TimerQueue | None = None
+        self._timer_set = Parker()
+
+    def start(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Run ``function(*args)`` as a task of the incarnation. Any thread."""
+        if not inspect.iscoroutinefunction(_plain(function)):
+            raise TypeError(
+                "start_soon takes an async function and its arguments, as in"
+                f" self.start_soon(self.poll, 5). Got: {function!r}"
+            )
+        self._on_loop(self._spawn, function, args)
+
+    def start_timer(
+        self, seconds: float, message: object, key: Hashable, *, repeat: bool
+    ) -> Timer:
+        """Set a timer. Any thread; it counts from the call."""
+        if not seconds >= 0 or (repeat and seconds == 0):
+            raise ValueError(f"a timer takes a number of seconds above 0. Got: {seconds!r}")
+        timer = Timer(self._life, message, key, seconds if repeat else None)
+        self._on_loop(self._set, timer, seconds)
+        return timer
+
+    def cancel_timer(self, key: Hashable) -> None:
+        """Cancel the timer named *key*, if there is one. Any thread."""
+        self._on_loop(self._cancel, key)
+
+    async def end(self, seconds: float) -> list[tuple[str, str]]:
+        """
+        Cancel all tasks and wait for them, *seconds* at most. A checkpoint if any runs.
+
+        Shielded. Returns the name and the stack of each that would not end.
+        """
+        self._ended = True
+        for scope in tuple(self._running):
+            scope.cancel()
+        with trio.move_on_after(seconds, shield=True):
+            while self._pending:
+                await self._gone.park()
+        return [(name, stack.format()) for name, stack in self._running.values()]
+
+    def names(self) -> tuple[str, ...]:
+        """The running tasks by name."""
+        return tuple(name for name, _ in self._running.values())
+
+    def _on_loop(self, function: Callable[..., object], *args: Any) -> None:
+        if self._life.guard():
+            function(*args)
+        else:
+            self._life.host.loop.call_soon(function, *args)
+
+    def _spawn(self, function: Callable[..., Awaitable[object]], args: tuple[object, ...]) -> None:
+        if self._ended:
+            self._life.host.note("work.stale", epoch=self._life.epoch, what="start_soon")
+            return
+        name = getattr(_plain(function), "__qualname__", repr(function))
+        self._pending += 1
+        self._life.host.spawn(
+            self._run, function, args, name, name=f"{self._life.host.path}#{self._life.epoch} {name}"
+        )
+
+    async def _run(
+        self, function: Callable[..., Awaitable[object]], args: tuple[object, ...], name: str
+    ) -> None:
+        scope = trio.CancelScope(shield=True)
+        self._running[scope] = (name, TaskStack())
+        if self._ended:
+            scope.cancel()
+        current_life.set(self._life)
+        try:
+            with scope:
+                await function(*args)
+        except BaseException as error:  # noqa: BLE001 - handed to the incarnation, see judge()
+            if judge(error) not in (Verdict.DISCONNECTED, Verdict.STALE):
+                self._life.fail(error, f"task {name}")
+        finally:
+            del self._running[scope]
+            self._pending -= 1
+            if not self._pending:
+                self._gone.wake()
+
+    def _set(self, timer: Timer, seconds: float) -> None:
+        if self._ended:
+            return
+        if self._timers is None:
+            self._timers = TimerQueue()
+            self._spawn(self._run_timers, ())
+        self._timers.add(timer, trio.current_time() + seconds)
+        self._timer_set.wake()
+
+    def _cancel(self, key: Hashable) -> None:
+        if self._timers is not None:
+            self._timers.cancel(key)
+
+    async def _run_timers(self) -> None:
+        timers, mailbox = self._timers, self._life.host.mailbox
+        assert timers is not None
+        while True:
+            for timer in timers.due(trio.current_time()):
+                if not timer.waiting:
+                    timer.waiting = True
+                    mailbox.put_arrival(Tick(timer))
+            due = timers.next_due()
+            with trio.CancelScope(deadline=float("inf") if due is None else due):
+                await self._timer_set.park()
+
+
+def _plain(function: Any) -> Any:
+    while hasattr(function, "func"):  # functools.partial
+        function = function.func
+    return inspect.unwrap(function)

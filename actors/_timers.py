@@ -1,0 +1,90 @@
+"""Timers of an incarnation: what is due when. Pure: `now` is an argument."""
+
+# One heap and one task for all timers of an incarnation (trio has no call_later;
+# a task for each would cost 5 KiB). A timer belongs to its incarnation: its tick
+# carries it, and a tick whose timer was cancelled or whose incarnation is over is
+# dropped when it is taken, so that a restarted key never sees an old tick (Pekko).
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Hashable, Iterator
+from itertools import count
+
+
+class Timer:
+    """
+    One pending message: once after *seconds*, or every *seconds*.
+
+    At most one of its ticks waits in the mailbox, so a slow actor is not flooded:
+    ticks that fall due meanwhile are left out.
+    """
+
+    __slots__ = ("cancelled", "interval", "key", "message", "owner", "waiting")
+
+    def __init__(
+        self, owner: object, message: object, key: Hashable, interval: float | None
+    ) -> None:
+        self.owner = owner
+        self.message = message
+        self.key = key
+        self.interval = interval
+        self.cancelled = False
+        self.waiting = False
+
+    def cancel(self) -> None:
+        """End it, also a tick that waits in the mailbox already. Any thread."""
+        self.cancelled = True
+
+    def __repr__(self) -> str:
+        every = f" every {self.interval:g} s" if self.interval is not None else ""
+        return f"<Timer {self.key!r}{every}{' cancelled' if self.cancelled else ''}>"
+
+
+class TimerQueue:
+    """The timers of one incarnation by due time; a key names at most one."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._keyed: dict[Hashable, Timer] = {}
+        self._order = count()
+
+    def add(self, timer: Timer, due: float) -> None:
+        """Add *timer*; one with the same key is cancelled and replaced."""
+        if timer.key is not None:
+            old = self._keyed.get(timer.key)
+            if old is not None and old is not timer:
+                old.cancel()
+            self._keyed[timer.key] = timer
+        heapq.heappush(self._heap, (due, next(self._order), timer))
+
+    def cancel(self, key: Hashable) -> bool:
+        """Cancel the timer named *key*; False when there is none."""
+        timer = self._keyed.pop(key, None)
+        if timer is None or timer.cancelled:
+            return False
+        timer.cancel()
+        return True
+
+    def next_due(self) -> float | None:
+        """When the next living timer is due; None without one."""
+        while self._heap and self._heap[0][2].cancelled:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, now: float) -> Iterator[Timer]:
+        """Yield the timers due at *now*, earliest first; repeating ones are set again."""
+        while True:
+            first = self.next_due()
+            if first is None or first > now:
+                return
+            _, _, timer = heapq.heappop(self._heap)
+            if timer.interval is None:
+                if timer.key is not None and self._keyed.get(timer.key) is timer:
+                    del self._keyed[timer.key]
+            else:
+                # From the time it was due, not from now: no drift; but a late one
+                # does not have to catch up on every tick it missed.
+                following = max(first + timer.interval, now)
+                heapq.heappush(self._heap, (following, next(self._order), timer))
+            yield timer

@@ -1,0 +1,152 @@
+"""The consumer of one WebSocket."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Any, ClassVar, cast
+
+from .._actor import HOOKS, Actor, connection_of
+from .._awaitables import DONE, Room
+from .._batch import wait_in_thread
+from ._frames import frame_of
+
+_SPECIAL = {
+    **{name: offered for name, offered in HOOKS.items() if name != "stopped"},
+    "connect": {"message": "message"},
+    "receive": {
+        "text": "text",
+        "bytes": "bytes",
+        "text_data": "text",
+        "bytes_data": "bytes",
+        "message": "message",
+    },
+    "disconnect": {
+        "message": "message",
+        "code": "code",
+        "close_code": "code",
+        "reason": "reason",
+    },
+}
+
+Headers = Iterable[tuple[str | bytes, str | bytes]]
+
+
+class WebsocketConsumer(Actor, runtime=True):
+    """
+    One WebSocket connection as an actor.
+
+    Handlers, each ``def`` or ``async def``, with parameters matched by name:
+
+    ``connect(message)``
+        Once for each socket. It accepts or closes; without it the socket is accepted.
+        One that returns without either refuses the socket with 403.
+    ``receive(text, bytes)``
+        For each message; ``text`` is None for a binary one, ``bytes`` for a text one.
+    ``disconnect(message, code, reason)``
+        Once, however the socket ends: the peer's close, the server's, crashes beyond
+        the budget, shutdown.
+
+    Other messages need ``@handles``. A handler that raises ends its incarnation, not
+    the socket: the next one goes on with the message behind it.
+    """
+
+    opening_handler: ClassVar[str] = "connect"
+    ending_handler: ClassVar[str] = "disconnect"
+    _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
+
+    @property
+    def scope(self) -> Mapping[str, Any]:
+        """The ASGI scope of the connection: path, headers, query_string, client ..."""
+        return connection_of(self).scope
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """What the route's pattern captured, converted."""
+        route = cast("Mapping[str, Any]", self.scope.get("url_route", {}))
+        return cast("Mapping[str, Any]", route.get("kwargs", {}))
+
+    def accept(self, subprotocol: str | None = None, headers: Headers = ()) -> Awaitable[None]:
+        """
+        Accept the handshake, at the call.
+
+        Args:
+            subprotocol: One of those that the client offered.
+            headers: Further headers of the response.
+
+        Raises:
+            Disconnected: The client has gone, or the socket was closed.
+            RuntimeError: It was accepted before.
+            Stale: This incarnation is over.
+        """
+        self._acting()
+        connection_of(self).accept(
+            subprotocol, [(_latin(name).lower(), _latin(value)) for name, value in headers]
+        )
+        return self._answer(DONE)
+
+    def send(self, text: str | None = None, bytes: bytes | None = None) -> Awaitable[None]:
+        """
+        Send one message, a text or a binary one, at the call and in order.
+
+        On trio the awaitable waits for room when much output waits already; without
+        ``await`` nothing is lost but that wait. In a worker thread the call itself
+        waits then. A cancellation while it waits leaves the message sent.
+
+        Raises:
+            Disconnected: The socket is over.
+            RuntimeError: It was not accepted yet.
+            TypeError: Not exactly one of *text* and *bytes* was given.
+            Stale: This incarnation is over.
+        """
+        life = self._bound()
+        here = life.guard()
+        connection = connection_of(self)
+        connection.send(frame_of(text, bytes))
+        if not connection.full:
+            return self._answer(DONE)
+        if here:
+            return self._answer(Room(connection))
+        room = threading.Event()
+        connection.on_room(room.set)
+        # Bounded by the output: its owner drops a peer that stops reading.
+        wait_in_thread(room, threading.TIMEOUT_MAX)
+        return DONE
+
+    def close(self, code: int = 1000, reason: str = "") -> Awaitable[None]:
+        """
+        Close the socket behind what was sent, at the call; again is no different.
+
+        The running handler finishes; what the peer sent and nobody handled yet is
+        dropped; then ``disconnect`` runs. Before ``accept`` it refuses with 403.
+
+        Args:
+            code: 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999 (RFC 6455, 7.4).
+            reason: At most 123 bytes in UTF-8.
+
+        Raises:
+            ValueError: A code or reason that may not be sent.
+            Stale: This incarnation is over.
+        """
+        life = self._acting()
+        check_close(code, reason)
+        if connection_of(self).close(code, reason):
+            life.host.request_stop("closed by itself", code, reason, patient=True)
+        return self._answer(DONE)
+
+
+def check_close(code: int, reason: str) -> None:
+    """Refuse a close code or reason that RFC 6455 does not let an endpoint send."""
+    sendable = code in (1000, 1001, 1002, 1003) or 1007 <= code <= 1014 or 3000 <= code <= 4999
+    if not sendable:
+        raise ValueError(
+            f"close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999. Got: {code!r}"
+        )
+    if len(reason.encode()) > 123:
+        raise ValueError(
+            f"a close reason has at most 123 bytes in UTF-8. Got: {len(reason.encode())} bytes"
+        )
+
+
+def _latin(value: str | bytes) -> bytes:
+    return value.encode("latin-1") if isinstance(value, str) else bytes(value)

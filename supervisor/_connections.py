@@ -1,0 +1,155 @@
+# The supervisor of everything that lives as long as one connection.
+#
+# It holds records, not tasks: the task of an attached slot is its connection's own
+# coroutine, which the server started. So this one asks for a stop and awaits the
+# exit; it never cancels, and one connection's end can't touch another's.
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any, Protocol
+
+import trio
+
+from ..actors import Actor, ActorRef
+from ..actors._ports import Connection
+from ._intensity import RestartWindow
+from ._slot import Slot, policy_of
+from ._spec import OnExceeded, Restart
+from ._tree import NodeSnapshot
+
+if TYPE_CHECKING:
+    from ._root import Root
+
+
+class Attached(Protocol):
+    """What the connections' supervisor keeps of one connection."""
+
+    path: str
+    ref: ActorRef
+    ended: trio.Event
+
+    def request_stop(self, reason: str, code: int = 1000, text: str = "") -> None:
+        """Ask it to end."""
+        ...
+
+    def snapshot(self) -> NodeSnapshot:
+        """Return it as it is now."""
+        ...
+
+
+class Connections:
+    """The dynamic supervisor at ``/connections``, with one node for each route."""
+
+    def __init__(self, root: "Root") -> None:
+        self._root = root
+        self._routes: dict[str, dict[str, Attached]] = {}
+        self._numbers = count(1)
+        self._open = 0
+        self._closing = False
+        self._empty = trio.Event()
+
+    @property
+    def open(self) -> int:
+        """How many connections have a slot."""
+        return self._open
+
+    def refusal(self) -> str | None:
+        """Why a new connection can't be taken now; None when it can."""
+        most = self._root.options.max_connections
+        if self._closing:
+            return "the server is shutting down"
+        if not self._root.up:
+            return "the supervisor is down"
+        if most is not None and self._open >= most:
+            return f"{most} connections are open (max_connections)"
+        return None
+
+    def new_path(self, route: str) -> str:
+        """Return a path of its own for the next connection of *route*."""
+        return f"/connections/{route}/{next(self._numbers)}"
+
+    def attach(
+        self, route: str, actor: type[Actor], kwargs: dict[str, Any], connection: Connection
+    ) -> Slot:
+        """Make the slot of one connection; :meth:`detach` it when its coroutine ends."""
+        options = self._root.options
+        slot = Slot(
+            self._root,
+            self.new_path(route),
+            actor,
+            kwargs=kwargs,
+            connection=connection,
+            policy=policy_of(actor, Restart.TRANSIENT, OnExceeded.STOP),
+            window=RestartWindow(
+                getattr(actor, "max_restarts", options.max_restarts),
+                getattr(actor, "max_seconds", options.max_seconds),
+            ),
+            shutdown_seconds=getattr(actor, "shutdown_seconds", options.shutdown_seconds),
+        )
+        self.add(route, slot)
+        return slot
+
+    def add(self, route: str, attached: Attached) -> None:
+        """Put one connection into the tree."""
+        self._routes.setdefault(route, {})[attached.path] = attached
+        self._open += 1
+        self._root.register(attached.path, attached.ref)
+
+    def detach(self, route: str, attached: Attached) -> None:
+        """Take one connection out of the tree."""
+        members = self._routes[route]
+        del members[attached.path]
+        if not members:
+            del self._routes[route]
+        self._open -= 1
+        self._root.unregister(attached.path)
+        if not self._open:
+            self._empty.set()
+
+    async def drain(self, reason: str, code: int, seconds: float) -> bool:
+        """
+        Refuse new connections, ask all to end and wait, *seconds* at most. A checkpoint.
+
+        Returns:
+            Whether all have ended. A cancellation leaves the requests standing.
+        """
+        self._closing = True
+        await trio.sleep(0)
+        self.each(lambda attached: attached.request_stop(reason, code))
+        with trio.move_on_after(seconds):
+            while self._open:
+                self._empty = trio.Event()
+                await self._empty.wait()
+        return self._open == 0
+
+    def each(self, act: Callable[[Attached], object]) -> None:
+        """Call *act* with every connection; it may make connections come and go."""
+        for members in list(self._routes.values()):
+            for attached in list(members.values()):
+                act(attached)
+
+    def left(self) -> list[str]:
+        """The paths of what is still there."""
+        return [path for members in self._routes.values() for path in members]
+
+    def snapshot(self) -> NodeSnapshot:
+        """Return the supervisor and its connections as they are now."""
+        routes = tuple(
+            NodeSnapshot(
+                path=f"/connections/{route}",
+                kind="supervisor",
+                name=route,
+                facts={"open": len(members)},
+                children=tuple(attached.snapshot() for attached in members.values()),
+            )
+            for route, members in sorted(self._routes.items())
+        )
+        state = "stopping" if self._closing else "running"
+        return NodeSnapshot(
+            path="/connections",
+            kind="supervisor",
+            name="connections",
+            state=state,
+            facts={"open": self._open},
+            children=routes,
+        )

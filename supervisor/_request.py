@@ -1,0 +1,120 @@
+# The slot of one HTTP request: `temporary`, nothing is run twice.
+#
+# Its work is an ASGI application's, not an actor's, so there are no incarnations;
+# but it has a place in the tree, a reference and a mailbox like any slot, is asked
+# to stop like any, and its crash is recorded like any.
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..actors import ActorRef
+from ..actors._exits import Exit, ExitKind, Verdict, judge
+from ..actors._mailbox import Mailbox
+from ..actors._messages import Call, Cast, Stop
+from ._events import described
+from ._tree import NodeSnapshot
+
+if TYPE_CHECKING:
+    from ._root import Root
+
+
+class RequestSlot:
+    """One HTTP request in the tree."""
+
+    def __init__(self, root: "Root", path: str, what: str) -> None:
+        self.path = path
+        self.loop = root.loop
+        self.mailbox = Mailbox(root.loop, capacity=0)  # it handles no messages
+        self.ref = ActorRef(self)
+        self.ended = trio.Event()
+        self.end: str | None = None
+        self.state = "running"
+        self._root = root
+        self._what = what
+        self._began = trio.current_time()
+        self._scope = trio.CancelScope()
+
+    async def run(self, work: Callable[[], Awaitable[object]]) -> Exit:
+        """
+        Do *work*; an exception of it becomes the record that is returned.
+
+        A checkpoint as *work* is. A cancellation from outside goes through.
+        """
+        exit_ = Exit(ExitKind.STOPPED, "done")
+        try:
+            with self._scope:
+                await work()
+            if self._scope.cancelled_caught:
+                exit_ = Exit(ExitKind.STOPPED, "asked to stop")
+        except trio.Cancelled:
+            if trio.current_effective_deadline() == -float("inf"):
+                raise
+            exit_ = Exit(ExitKind.FATAL, "a Cancelled of a foreign scope")
+            self._root.events.emit("slot.fatal", self.path, 1, error=exit_.reason)
+        except BaseException as error:  # noqa: BLE001 - never to reach the server, see judge()
+            if judge(error) is Verdict.FOREIGN and _cancelled():
+                raise
+            exit_ = self._crashed(error)
+        finally:
+            self.state = "ended"
+            self.end = exit_.reason
+            self.mailbox.close()
+            self.ended.set()
+        return exit_
+
+    def _crashed(self, error: BaseException) -> Exit:
+        fatal = judge(error) in (Verdict.FATAL, Verdict.FOREIGN)
+        kind = "slot.fatal" if fatal else "slot.crashed"
+        self._root.events.emit(
+            kind, self.path, 1, message=self._what, error=described(error), exception=error
+        )
+        if fatal:
+            self._root.fatal(self.path)
+        return Exit(
+            ExitKind.FATAL if fatal else ExitKind.CRASHED, described(error), error, self._what
+        )
+
+    def request_stop(
+        self, reason: str, code: int = 1000, text: str = "", *, patient: bool = False
+    ) -> None:
+        """Have it cancelled once `shutdown_seconds` are over. Any thread."""
+        if not self.loop.is_here():
+            self.loop.call_soon(self.request_stop, reason, code, text)
+            return
+        self.mailbox.put_control(Stop(reason, code, text))
+        self.state = "stopping"
+        self._scope.deadline = trio.current_time() + self._root.options.shutdown_seconds
+
+    def waits_when_full(self) -> bool:
+        """A request handles no messages, so nobody waits for it."""
+        return False
+
+    def overflow(self, item: Cast | Call) -> bool:
+        """Make every message a dead letter."""
+        self.dead_letter(item.message, "an HTTP request handles no messages")
+        return False
+
+    def dead_letter(self, message: object, reason: str) -> None:
+        """Record a message that nobody handles."""
+        self._root.dead_letters.add(self.path, message, reason, 1)
+
+    def snapshot(self) -> NodeSnapshot:
+        """Return the request as it is now."""
+        seconds = round(trio.current_time() - self._began, 3)
+        return NodeSnapshot(
+            path=self.path,
+            kind="slot",
+            name=self.path.rpartition("/")[2],
+            actor="http",
+            state=self.state,
+            epoch=1,
+            mailbox=(0, self.mailbox.capacity),
+            restarts_left=0,
+            facts={"request": self._what, "seconds": seconds},
+        )
+
+
+def _cancelled() -> bool:
+    return trio.current_effective_deadline() == -float("inf")

@@ -1,0 +1,253 @@
+# The root of the tree: one for each process, opened by whoever receives lifespan.
+#
+# Invariants, each with a test of that name in tests/supervisor/test_root.py:
+#   ORDER      residents start before connections are taken; at the end connections
+#              end before residents stop.
+#   NO LEAK    nothing that a child raises gets out of run().
+#   REFUSING   a root that is not up takes no connection.
+
+import threading
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+
+import trio
+
+from ..actors import ActorNotFound, ActorRef, ThreadHooks, ThreadPool
+from ..actors._lowlevel import LoopThread
+from ._connections import Connections
+from ._dead_letters import DeadLetters
+from ._engine import Engine
+from ._events import EventStream
+from ._groups import Groups
+from ._log import log_events
+from ._options import Options
+from ._residents import Residents
+from ._slot import Slot
+from ._spec import ChildSpec
+from ._tree import NodeSnapshot, render
+
+_current: ContextVar["Root | None"] = ContextVar("greenroom_root", default=None)
+
+
+class Root:
+    """
+    The tree of this process: connections, residents, groups, events, dead letters.
+
+    Args:
+        engine: Carries group messages to other processes.
+        children: The residents, in start order.
+        options: Limits, deadlines and budgets.
+        hooks: Run around the work of the consumers' threads.
+        leave: Called when the process should drain and leave (``on_fatal="shutdown"``).
+
+    Raises:
+        RuntimeError: Not made inside trio.
+        ValueError: Two children have one name.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        children: Sequence[ChildSpec] = (),
+        options: Options | None = None,
+        hooks: ThreadHooks | None = None,
+        leave: Callable[[str], object] | None = None,
+    ) -> None:
+        self.options = options or Options()
+        self.loop = LoopThread.current()
+        self.events = EventStream()
+        self.dead_letters = DeadLetters(self.events)
+        self.groups = Groups(engine, self.events)
+        self.pool = ThreadPool(
+            "consumers", self.options.consumer_threads, hooks=hooks or ThreadHooks()
+        )
+        self.connections = Connections(self)
+        self.residents = Residents(self, children)
+        self._engine = engine
+        self._leave = leave
+        self._refs: dict[str, ActorRef] = {}
+        self._state = "new"
+        self._stop = trio.Event()
+        self._problem: str | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether connections are taken."""
+        return self._state == "running"
+
+    @property
+    def state(self) -> str:
+        """``new``, ``starting``, ``running``, ``down``, ``stopping`` or ``stopped``."""
+        return self._state
+
+    def readiness(self) -> list[str]:
+        """What keeps the tree from being ready; empty when it is. Loop thread only."""
+        problems = [] if self.up else [f"root is {self._state}"]
+        return problems + [f"{path} is not up" for path in self.residents.parked()]
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """
+        Start the tree, serve until :meth:`stop` or a cancellation, stop the tree.
+
+        Always a checkpoint. The stop is orderly also when cancelled: shielded, and
+        within ``total_shutdown_seconds``.
+
+        Raises:
+            StartFailed: A resident failed to start; nothing runs any more.
+        """
+        self._state = "starting"
+        unlog = log_events(self.events)
+        token = _current.set(self)
+        try:
+            async with trio.open_nursery() as nursery:
+                # The engine's tasks and the residents are shielded from this scope's
+                # cancellation one by one; it is turned into a stop request here.
+                engine_scope = trio.CancelScope(shield=True)
+                await nursery.start(self._run_engine, engine_scope)
+                try:
+                    await self.residents.start(nursery)
+                    self._state = "running"
+                    self.events.emit("root.started", "/")
+                    task_status.started()
+                    await self._stop.wait()
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await self._wind_up()
+                    engine_scope.cancel()
+        finally:
+            _current.reset(token)
+            self._state = "stopped"
+            self.events.emit("root.stopped", "/")
+            unlog()
+
+    def stop(self) -> None:
+        """Have :meth:`run` stop the tree and return. Loop thread only."""
+        self._stop.set()
+
+    async def drain(self, reason: str = "shutdown", code: int = 1012) -> bool:
+        """
+        Refuse new connections, end the open ones, and wait for them. A checkpoint.
+
+        Bounded by ``total_shutdown_seconds``; returns whether all have ended.
+        """
+        if self._state == "running":
+            self._state = "stopping"
+            self.events.emit("root.stopping", "/", connections=self.connections.open)
+        return await self.connections.drain(reason, code, self.options.total_shutdown_seconds)
+
+    def find(self, path: str) -> ActorRef:
+        """
+        Return the reference of the living actor at *path*. Any thread.
+
+        Raises:
+            ActorNotFound: There is none.
+        """
+        ref = self._refs.get(path)
+        if ref is None:
+            raise ActorNotFound(path)
+        return ref
+
+    def snapshot(self) -> NodeSnapshot:
+        """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
+        pool = self.pool.statistics()
+        problems = self.readiness()
+        return NodeSnapshot(
+            path="/",
+            kind="root",
+            name="root",
+            state=self._state,
+            facts={
+                "ready": not problems,
+                "problems": problems,
+                "threads": {
+                    "size": pool.size,
+                    "running": pool.running,
+                    "queued": pool.queued,
+                    "abandoned": [str(job.label) for job in pool.abandoned],
+                },
+                "groups": self.groups.names(),
+                "events": {kind: n for kind, n in self.events.counts().items() if n},
+            },
+            children=(self.connections.snapshot(), self.residents.snapshot()),
+        )
+
+    def snapshot_blocking(self, timeout: float = 5.0) -> NodeSnapshot:
+        """
+        Return the whole tree as it is now, from a worker thread.
+
+        Raises:
+            TimeoutError: The loop did not answer within *timeout* seconds.
+            RuntimeError: Called on the loop's thread: use :meth:`snapshot`.
+        """
+        if self.loop.is_here():
+            raise RuntimeError("snapshot_blocking() is for worker threads: use snapshot()")
+        taken: list[NodeSnapshot] = []
+        done = threading.Event()
+
+        def take() -> None:
+            taken.append(self.snapshot())
+            done.set()
+
+        self.loop.call_soon(take)
+        if not done.wait(timeout):
+            raise TimeoutError(f"the loop did not answer within {timeout:g} s")
+        return taken[0]
+
+    def render(self) -> str:
+        """Return the tree as text for a terminal. Loop thread only."""
+        return render(self.snapshot())
+
+    # -- for the parts of the tree -----------------------------------------------------
+
+    def register(self, path: str, ref: ActorRef) -> None:
+        """Make *path* findable."""
+        self._refs[path] = ref
+
+    def unregister(self, path: str) -> None:
+        """Forget *path*."""
+        self._refs.pop(path, None)
+
+    def escalated(self, slot: Slot) -> None:
+        """Take note that a child's failure is too much for its supervisor."""
+        self._state = "down"
+        self._problem = f"{slot.path} escalated"
+
+    def fatal(self, path: str) -> None:
+        """Take note of a fatal end below; leave, if the options say so."""
+        if self.options.on_fatal == "shutdown" and self._leave is not None:
+            self._leave(f"fatal error in {path}")
+
+    async def _run_engine(
+        self, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
+    ) -> None:
+        with scope:
+            await self._engine.run(self.groups, task_status=task_status)
+
+    async def _wind_up(self) -> None:
+        with trio.move_on_after(self.options.total_shutdown_seconds):
+            await self.drain()
+            await self.residents.stop()
+        await self.pool.aclose(timeout=1.0)
+
+
+def current_root() -> Root:
+    """
+    Return the tree that the caller runs in: in a handler, a view, or a task of one.
+
+    Raises:
+        LookupError: The caller runs in no tree: a shell, a test without one, or an
+            application that no Greenroom root serves.
+    """
+    root = _current.get()
+    if root is None:
+        raise LookupError(
+            "no Greenroom tree runs here. current_root() works in handlers and views that"
+            " are served by a Greenroom application."
+        )
+    return root
+
+
+def set_current_root(root: Root) -> None:
+    """Make *root* the current one for this task and what it starts."""
+    _current.set(root)

@@ -1,0 +1,418 @@
+# A slot: the place of one actor in the tree, which outlives its incarnations.
+#
+# It owns what must survive a crash (path, reference, mailbox, connection, groups,
+# budget, history); an incarnation (actors/_life.py) owns only user state.
+#
+# Invariants, each with a test of that name in tests/supervisor/test_slot.py:
+#   OPEN SOCKET   a crash within the budget sends nothing to the peer.
+#   ONE END       `disconnect` (or `stopped`) runs once for each slot that was begun,
+#                 whatever ended it, and then the slot's groups and reference end.
+#   ONE TASK      run() is the slot's task; a connection's is its own coroutine, a
+#                 resident's a task of its supervisor. run() is shielded throughout:
+#                 whoever is cancelled asks the slot to stop, and waits.
+#   BOUNDED       every wait in here has a deadline: the handler's, the tasks', the
+#                 last handler's, the backoff.
+
+import random
+import time
+import traceback
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ..actors import Actor, ActorRef, ActorStopped, Disconnected, MailboxFull, Overflow
+from ..actors._exits import Exit, ExitKind
+from ..actors._life import Life
+from ..actors._mailbox import Mailbox
+from ..actors._messages import Call, Cast, InFrame, PeerEnd, Stop, Tick
+from ..actors._ports import Connection
+from ..actors._state import Handed
+from ..actors.consumers import Frame
+from ._backoff import Backoff
+from ._events import described
+from ._intensity import RestartWindow
+from ._spec import OnExceeded, Restart
+from ._tree import CrashReport, NodeSnapshot
+from ._verdict import Next, Policy, decide
+
+if TYPE_CHECKING:
+    from ._root import Root
+
+_CRASHES_KEPT = 5
+
+
+class Slot:
+    """
+    The supervised place of one actor; made by a supervisor, never by users.
+
+    Thread-safe: request_stop, deliver_frame, deliver_message, note, dead_letter,
+    report, find. All else belongs to the loop's thread.
+    """
+
+    def __init__(
+        self,
+        root: "Root",
+        path: str,
+        actor: type[Actor],
+        *,
+        kwargs: dict[str, Any] | None = None,
+        connection: Connection | None = None,
+        policy: Policy,
+        window: RestartWindow,
+        shutdown_seconds: float,
+    ) -> None:
+        options = root.options
+        self.path = path
+        self.actor = actor
+        self.loop = root.loop
+        self.pool = root.pool
+        self.debug = options.debug
+        self.batch_messages = options.batch_messages
+        self.batch_seconds = options.batch_seconds
+        self.thread_batch_messages = options.thread_batch_messages
+        self.shutdown_seconds = shutdown_seconds
+        self.mailbox = Mailbox(
+            root.loop,
+            capacity=actor.mailbox_capacity or options.mailbox_capacity,
+            read_ahead_messages=options.read_ahead_messages,
+            read_ahead_bytes=options.read_ahead_bytes,
+        )
+        self.ref = ActorRef(self)
+        self.epoch = 1
+        self.state = "starting"
+        self.end: str | None = None
+        self.crashes: deque[CrashReport] = deque(maxlen=_CRASHES_KEPT)
+        self.settled = trio.Event()
+        """Set when the first incarnation serves, or the slot has ended without one."""
+        self.ended = trio.Event()
+        self.first_error: BaseException | None = None
+        """What the first start failed with."""
+        self._root = root
+        self._kwargs = kwargs or {}
+        self._connection = connection
+        self._policy = policy
+        self._window = window
+        self._backoff = Backoff(
+            options.backoff_min_seconds, options.backoff_max_seconds, options.backoff_jitter
+        )
+        self._handed = Handed()
+        self._life: Life | None = None
+        self._alive = 0.0  # seconds of all incarnations that are over
+        self._born = 0.0
+        self._handled = 0
+        self._nursery: trio.Nursery | None = None
+        self._overflow = Overflow(actor.overflow)
+
+    # -- the slot's task -----------------------------------------------------------------
+
+    async def run(self, nursery: trio.Nursery) -> Exit:
+        """
+        Live until the slot ends. A checkpoint; shielded, never raises.
+
+        Args:
+            nursery: Where the actor's background tasks run, beside this task.
+        """
+        self._nursery = nursery
+        with trio.CancelScope(shield=True):
+            exit_, crash = await self._lives()
+            await self._finish(exit_, crash)
+        return exit_
+
+    async def _lives(self) -> tuple[Exit, BaseException | None]:
+        crash: BaseException | None = None
+        while True:
+            life = self._life = Life(self, self.actor, self._kwargs, self.epoch, self._handed)
+            self._born = trio.current_time()
+            exit_ = await life.run(crash)
+            self._alive += trio.current_time() - self._born
+            self._handled += life.handled
+            await self._end_tasks(life)
+            if exit_.error is not None:
+                self._record(exit_)
+            if exit_.kind is not ExitKind.CRASHED or exit_.opening:
+                return exit_, None
+            life.finish()
+            crash = exit_.error
+            next_ = decide(exit_, self._policy, self._window, self._alive)
+            if next_ in (Next.END, Next.ESCALATE):
+                if self._policy.restart is not Restart.TEMPORARY:
+                    self.note("slot.gave_up", restarts=self.epoch - 1, exception=_name(crash))
+                if next_ is Next.ESCALATE:
+                    self._root.escalated(self)
+                return exit_, crash
+            stop = await self._pause(next_)
+            if stop is not None:
+                return Exit(ExitKind.STOPPED, stop.reason, code=stop.code, text=stop.text), crash
+            self.epoch += 1
+
+    async def _pause(self, next_: Next) -> Stop | None:
+        """Back off or park; return the stop that cut it short."""
+        if next_ is Next.PARK:
+            seconds = self._root.options.park_seconds
+            self._window.reset()
+            self.state = "parked"
+            self.note("slot.parked", seconds=seconds)
+        else:
+            attempt = max(1, self._window.count(self._alive))
+            seconds = self._backoff.delay(attempt, random.random())  # noqa: S311 - jitter
+            self.state = "backing off"
+            if seconds:
+                self.note("slot.backing_off", seconds=round(seconds, 3), attempt=attempt)
+        if not seconds:
+            await trio.sleep(0)  # every attempt passes a checkpoint
+        until = trio.current_time() + seconds
+        while seconds and not self.mailbox.control:
+            with trio.move_on_at(until) as scope:
+                await self.mailbox.parker.park()
+            if scope.cancelled_caught:
+                break
+        return self._asked()
+
+    def _asked(self) -> Stop | None:
+        return self.mailbox.control.popleft() if self.mailbox.control else None
+
+    async def _end_tasks(self, life: Life) -> None:
+        for name, stack in await life.tasks.end(self.shutdown_seconds):
+            self.note("slot.unkillable", epoch=life.epoch, task=name, stack=stack)
+
+    async def _finish(self, exit_: Exit, crash: BaseException | None) -> None:
+        self.state = "stopping"
+        if exit_.opening:
+            self.first_error = exit_.error
+        life = self._life
+        assert life is not None
+        if crash is not None:
+            life = self._life = Life(self, self.actor, self._kwargs, self.epoch, self._handed)
+        code, text = (1011, "") if exit_.kind is ExitKind.CRASHED else (exit_.code, exit_.text)
+        # Who has failed says so at once; who is asked to go may still send its last words.
+        if exit_.kind is not ExitKind.STOPPED:
+            self._close(exit_, code, text)
+        if life.begun or crash is not None:
+            await self._last_words(life, PeerEnd(code, text or exit_.reason), crash)
+        self._close(exit_, code, text)
+        life.finish()
+        self._root.groups.leave_all(self)
+        self.end = exit_.reason or exit_.kind.value
+        self.state = "ended"
+        for item in self.mailbox.close():
+            self._leave_behind(item)
+        self.note("slot.ended", reason=self.end, kind=exit_.kind.value, code=code)
+        self.settled.set()
+        self.ended.set()
+
+    def _close(self, exit_: Exit, code: int, text: str) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        if exit_.opening and exit_.error is not None:
+            connection.fail()
+        else:
+            connection.close(code, text)
+
+    async def _last_words(self, life: Life, item: PeerEnd, crash: BaseException | None) -> None:
+        seconds = self._root.options.disconnect_seconds
+        with trio.move_on_after(seconds) as scope:
+            try:
+                await life.close(self.actor.ending_handler, item, crash)
+            except Disconnected:
+                pass  # it sent to a socket that is over: the very case it runs in
+            except trio.Cancelled:
+                raise
+            except BaseException as error:  # noqa: BLE001 - reported; a slot that ends can't fail
+                self.note("disconnect.failed", exception=error)
+        if scope.cancelled_caught:
+            self.note("disconnect.failed", reason=f"it ran longer than {seconds:g} s")
+
+    def _leave_behind(self, item: object) -> None:
+        if type(item) is Call:
+            item.reply.fail(ActorStopped(self.path, self.end or ""))
+            self.dead_letter(item.message, f"the actor has ended ({self.end})")
+        elif type(item) is Cast:
+            self.dead_letter(item.message, f"the actor has ended ({self.end})")
+        elif type(item) is InFrame:
+            self.dead_letter(item, f"the actor has ended ({self.end})")
+        elif type(item) is Tick:
+            item.timer.waiting = False
+
+    # -- what an incarnation asks of it (actors/_ports.py: Host) -----------------------
+
+    @property
+    def groups(self) -> Any:
+        """The groups of the process."""
+        return self._root.groups
+
+    @property
+    def connection(self) -> Connection | None:
+        """The peer's connection; None for a resident."""
+        return self._connection
+
+    def opened(self, life: Life) -> None:
+        """Take note that *life* has begun and serves its mailbox."""
+        self.state = "running"
+        if life.epoch == 1:
+            self.note("slot.started", actor=self.actor.__qualname__)
+            self.settled.set()
+        else:
+            self.note("slot.restarted")
+
+    def spawn(self, function: Callable[..., Awaitable[object]], *args: object, name: str) -> None:
+        """Start a task beside the slot's own."""
+        assert self._nursery is not None
+        self._nursery.start_soon(function, *args, name=name)
+
+    def find(self, path: str) -> ActorRef:
+        """Return the reference of the actor at *path*."""
+        return self._root.find(path)
+
+    def note(self, kind: str, *, epoch: int | None = None, **facts: object) -> None:
+        """Put one event on the stream."""
+        self._root.events.emit(kind, self.path, self.epoch if epoch is None else epoch, **facts)
+
+    def dead_letter(self, message: object, reason: str) -> None:
+        """Record a message that nobody handled."""
+        self._root.dead_letters.add(self.path, message, reason, self.epoch)
+
+    def report(self, error: BaseException, what: str) -> None:
+        """Record an error of an incarnation that is ending anyway."""
+        self._record(Exit(ExitKind.CRASHED, what, error, what))
+
+    def request_stop(
+        self, reason: str, code: int = 1000, text: str = "", *, patient: bool = False
+    ) -> None:
+        """
+        Ask the slot to end. Any thread; returns at once.
+
+        Its running handler may go on for `shutdown_seconds`; *patient*, which is for
+        what the handler itself asks, as long as it likes.
+        """
+        stop = Stop(reason, code, text)
+        if patient:
+            self.mailbox.put_control(stop)
+        elif self.loop.is_here():
+            self._request_stop(stop)
+        else:
+            self.loop.call_soon(self._request_stop, stop)
+
+    def _request_stop(self, stop: Stop) -> None:
+        if self._life is None:
+            self.mailbox.put_control(stop)
+        else:
+            self._life.request_stop(stop, self.shutdown_seconds)
+
+    # -- what others do to it ------------------------------------------------------------
+
+    def peer_ended(self, code: int, reason: str) -> None:
+        """Take note of the end of the peer, behind the frames that still wait."""
+        self.mailbox.put_arrival(PeerEnd(code, reason))
+        if self.actor.cancel_on_disconnect and self._life is not None:
+            self._life.cancel_handler()
+
+    def inject_crash(self, error: BaseException) -> None:
+        """Have the running incarnation crash with *error*, as if one of its tasks had raised it."""
+        if self._life is not None:
+            self._life.fail(error, "injected")
+
+    def deliver_frame(self, frame: Frame) -> None:
+        """Put a group's frame to the socket. Any thread, never raises."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.send(frame)
+        except Disconnected:
+            return  # it leaves its groups in a moment
+        except RuntimeError:
+            self.dead_letter(frame, "a group's frame for a socket that is not accepted yet")
+
+    def deliver_message(self, message: object) -> None:
+        """Put a group's message into the mailbox. Any thread, never raises."""
+        try:
+            self.ref.cast(message)
+        except MailboxFull:
+            self.dead_letter(message, "a group's message for a full mailbox")
+
+    def waits_when_full(self) -> bool:
+        """Whether a sender waits for room."""
+        return self._overflow is Overflow.WAIT
+
+    def overflow(self, item: Cast | Call) -> bool:
+        """Apply the overflow policy to *item*; whether it was taken after all."""
+        capacity = self.mailbox.capacity
+        self.note("mailbox.overflow", policy=str(self._overflow), capacity=capacity)
+        if self._overflow is Overflow.ERROR:
+            raise MailboxFull(self.path, capacity)
+        if self._overflow is Overflow.DROP_OLDEST:
+            _, oldest = self.mailbox.put_over_oldest(item)
+            if type(oldest) is Call:
+                oldest.reply.fail(MailboxFull(self.path, capacity))
+            if oldest is not None:
+                self.dead_letter(oldest.message, "dropped from a full mailbox, as the oldest")
+            return True
+        if self._overflow is Overflow.CLOSE:
+            self.request_stop("mailbox full", 1013)
+        self.dead_letter(item.message, f"the mailbox is full ({capacity} messages)")
+        return False
+
+    # -- seen from outside ---------------------------------------------------------------
+
+    def snapshot(self) -> NodeSnapshot:
+        """Return the slot as it is now. Loop thread only."""
+        life = self._life
+        running = self.state == "running" and life is not None
+        alive = self._alive + (trio.current_time() - self._born if running else 0.0)
+        facts: dict[str, object] = {
+            "handled": self._handled + (life.handled if running and life else 0)
+        }
+        if life is not None and life.busy_with:
+            facts["handling"] = life.busy_with
+        if life is not None and life.tasks.names():
+            facts["tasks"] = list(life.tasks.names())
+        if self._connection is not None:
+            facts.update(self._connection.facts())
+        return NodeSnapshot(
+            path=self.path,
+            kind="slot",
+            name=self.path.rpartition("/")[2],
+            actor=self.actor.__qualname__,
+            state=self.state,
+            epoch=self.epoch,
+            crashes=tuple(self.crashes),
+            restarts_left=self._window.left(alive),
+            mailbox=(self.mailbox.queued, self.mailbox.capacity),
+            groups=self._root.groups.groups_of(self),
+            facts=facts,
+        )
+
+    def _record(self, exit_: Exit) -> None:
+        error = exit_.error
+        assert error is not None
+        report = CrashReport(
+            epoch=self.epoch,
+            at=time.time(),
+            exception=_name(error),
+            text=described(error),
+            traceback="".join(traceback.format_exception(error)),
+            message=exit_.what,
+        )
+        self.crashes.append(report)
+        facts: dict[str, object] = {"message": exit_.what, "error": report.text}
+        if not isinstance(error, self.actor.expected_errors):
+            facts["exception"] = error
+        kind = "slot.fatal" if exit_.kind is ExitKind.FATAL else "slot.crashed"
+        self.note(kind, **facts)
+
+    def __repr__(self) -> str:
+        return f"<Slot {self.path} {self.actor.__qualname__} epoch {self.epoch} {self.state}>"
+
+
+def policy_of(actor: type[Actor], restart: Restart, on_exceeded: OnExceeded) -> Policy:
+    """Return the policy of *actor*'s slot, where it says nothing else."""
+    return Policy(
+        Restart(getattr(actor, "restart", restart)),
+        OnExceeded(getattr(actor, "on_exceeded", on_exceeded)),
+    )
+
+
+def _name(error: BaseException | None) -> str:
+    return type(error).__qualname__ if error is not None else ""
