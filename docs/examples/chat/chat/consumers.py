@@ -40,7 +40,7 @@ class ChatConsumer(WebsocketConsumer):
         self.join("market")  # the ticker's frames come through this socket too
         self.send(text=str(Welcome(self.username, self.path, self.epoch, self.history())))
         self.show_people()
-        self.group_send_others(self.room, Arrived(self.path, self.username))
+        self.group_send_others(self.room, Arrived(self.ref, self.username))
 
     def receive(self, text):
         """Handle what the browser sent. `def`: it writes to the database."""
@@ -64,25 +64,25 @@ class ChatConsumer(WebsocketConsumer):
     async def disconnect(self):
         """Say goodbye: runs once, however the connection ended."""
         if self.room is not None:
-            await self.group_send_others(self.room, Left(self.path))
+            await self.group_send_others(self.room, Left(self.ref))
 
     # Who is here: consumers tell each other. These messages wake the actors,
     # one by one, and need no database, hence `async def`.
 
     @handles(Arrived)
     async def on_arrived(self, message: Arrived):
-        self.people[message.path] = message.name
-        self.cast(message.path, Here(self.path, self.username))
+        self.people[message.who.path] = message.name
+        await self.cast(message.who, Here(self.ref, self.username))
         await self.show_people()
 
     @handles(Here)
     async def on_here(self, message: Here):
-        self.people[message.path] = message.name
+        self.people[message.who.path] = message.name
         await self.show_people()
 
     @handles(Left)
     async def on_left(self, message: Left):
-        self.people.pop(message.path, None)
+        self.people.pop(message.who.path, None)
         await self.show_people()
 
     # Helpers. Sending takes effect at the call, from a thread and on trio alike;
@@ -110,7 +110,7 @@ class ChatConsumer(WebsocketConsumer):
             return
         self.username = name
         self.send(text=str(Notice(f"You are {name} now.", you=name)))
-        self.group_send(self.room, Here(self.path, name))
+        self.group_send(self.room, Here(self.ref, name))
 
 
 def as_frame(line: Message) -> Said:

@@ -4,6 +4,8 @@
 # which one it is; a message stays a Python object and never leaves the server.
 import msgspec
 
+from greenroom.actors import ActorRef
+
 
 class Frame(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
     """What the server sends to a browser."""
@@ -51,20 +53,20 @@ class People(Frame, frozen=True):
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """To the room: *path* has come in. Please tell it who you are."""
+    """To the room: somebody has come in. Please tell *who* that you are here."""
 
-    path: str
+    who: ActorRef
     name: str
 
 
 class Here(msgspec.Struct, frozen=True):
-    """At *path* there is somebody with this name."""
+    """Somebody is in the room, by this name."""
 
-    path: str
+    who: ActorRef
     name: str
 
 
 class Left(msgspec.Struct, frozen=True):
-    """To the room: *path* has gone."""
+    """To the room: somebody has gone."""
 
-    path: str
+    who: ActorRef
