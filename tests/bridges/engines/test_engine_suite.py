@@ -4,7 +4,6 @@
 # is about as short as an engine can be; the wrong ones each break one promise.
 
 import copy
-from typing import Any
 
 import pytest
 import trio
@@ -162,16 +161,16 @@ class Overhears(BusEngine):
 
 
 class Remembers(BusEngine):
+    def __init__(self, bus: list[BusEngine]) -> None:
+        super().__init__(bus)
+        self.missed: list[tuple[str, object]] = []
+
     def subscribe(self, topic: str) -> None:
         new = topic not in self.topics
         super().subscribe(topic)
         for name, payload in self.missed if new else ():
             if name == topic and self.loop is not None:
                 self.loop.call_soon(self.take, name, payload)
-
-    @property
-    def missed(self) -> list[tuple[str, Any]]:
-        return self.__dict__.setdefault("_missed", [])
 
     def take(self, topic: str, payload: object) -> None:
         if topic not in self.topics:
@@ -188,7 +187,7 @@ class GivesUp(BusEngine):
     def repaired(self) -> None:
         super().repaired()
         self.topics.clear()
-        self.subscribe = lambda topic: None  # type: ignore[method-assign]
+        self.subscribe = lambda topic: None
 
 
 class NeverForgets(BusEngine):
