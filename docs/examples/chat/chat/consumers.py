@@ -22,7 +22,7 @@ class ChatConsumer(WebsocketConsumer):
     # last message that went well. The rest of `self` goes down with the crash.
     keep = ["room_id", "room", "username", "people"]
 
-    room = None  # the group of everybody in the room, once we are let in
+    room = ""  # the group of everybody in the room, once we are let in
 
     def connect(self, message):
         """Let somebody in, once for each socket. `def`: it reads the database."""
@@ -63,7 +63,7 @@ class ChatConsumer(WebsocketConsumer):
 
     async def disconnect(self):
         """Say goodbye: runs once, however the connection ended."""
-        if self.room is not None:
+        if self.room:
             await self.group_send_others(self.room, Left(self.ref))
 
     # Who is here: consumers tell each other. These messages wake the actors,

@@ -22,15 +22,16 @@ class GetHistory(msgspec.Struct, Request[list[dict[str, float]]], frozen=True):
 class Ticker(Actor):
     """Moves the market and shows it to everyone in the group "market"."""
 
-    # After a crash the next incarnation goes on with the same market.
+    # What a crash does not take: the next incarnation goes on with the same market.
     keep = ["walk", "remembered"]
-    walk: Walk | None = None
+
+    def __init__(self):
+        """Runs anew in every incarnation; what is kept is put in afterwards."""
+        self.walk = Walk(seed=42)
+        self.remembered = deque((self.walk.step() for _ in range(REMEMBERED)), REMEMBERED)
 
     async def started(self):
-        """Runs in every incarnation, for timers end with the one that set them."""
-        if self.walk is None:  # a new server, nothing to go on with
-            self.walk = Walk(seed=42)
-            self.remembered = deque((self.walk.step() for _ in range(REMEMBERED)), REMEMBERED)
+        """The place for timers, which end with the incarnation that set them."""
         self.send_every(SECONDS, Tick())
 
     @handles(Tick)

@@ -1,5 +1,5 @@
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management import BaseCommand, CommandError, call_command
 
 from chat.models import Room
@@ -20,6 +20,5 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         for slug, title, about in ROOMS:
             Room.objects.get_or_create(slug=slug, defaults={"title": title, "about": about})
-        users = get_user_model().objects
-        if not users.filter(username="admin").exists():
-            users.create_superuser("admin", password="admin")
+        if not User.objects.filter(username="admin").exists():
+            User.objects.create_superuser("admin", password="admin")
