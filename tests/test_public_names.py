@@ -46,11 +46,11 @@ def offered() -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_all_is_what_is_there(package: str) -> None:
     """
-    `__all__` is the sorted list of exactly the public names of the package.
+    `__all__` lists exactly the public names of the package; ruff keeps it in order.
     """
     names = offered()[package]
 
-    assert names["all"] == sorted(names["public"])
+    assert sorted(names["all"]) == sorted(names["public"])
 
 
 @pytest.mark.parametrize("package", PACKAGES)

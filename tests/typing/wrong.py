@@ -8,7 +8,8 @@ from greenroom.actors import ActorRef
 
 
 async def reply_has_another_type(ref: ActorRef) -> None:
-    count: str = await ref.call(CountPeople(), timeout=5)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    reply = await ref.call(CountPeople(), timeout=5)
+    count: str = reply  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     name: int = ref.call_blocking(Rename("Bob"), timeout=5)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     print(count, name)
 
