@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from threading import RLock
 from typing import NamedTuple, cast
 
@@ -141,12 +142,14 @@ def _family(path: str) -> str:
 def message_type(message: object) -> str:
     """
     Return what *message* calls itself: a dict's "type", else the name of its class.
+
+    Never raises, whatever the message is.
     """
-    if isinstance(message, dict):
+    if _is_a(message, dict):
         kind = cast("dict[object, object]", message).get("type")
         if isinstance(kind, str):
             return kind[:100]
-    return type(cast("object", message)).__name__
+    return type(message).__name__
 
 
 def summarize(message: object) -> str:
@@ -155,25 +158,29 @@ def summarize(message: object) -> str:
 
     Never raises, whatever the message is.
     """
-    name, size = message_type(message), _size(message)
-    fields = _fields_of(message)
+    name, size, fields = message_type(message), _size(message), _fields_of(message)
     shown = [
         f"{_label(key)}: {_shape(value)}"
-        for key, value in list(fields.items())[:10]
+        for key, value in islice(fields.items(), 10)
         if key != "type"
     ]
     if len(fields) > 10:
         shown.append(f"{len(fields) - 10} more")
     if shown:
         return f"{name} ({', '.join(shown)})"
-    return f"{name} of {size}" if size and not isinstance(message, dict) else name
+    return f"{name} of {size}" if size and not _is_a(message, dict) else name
+
+
+def _is_a(value: object, *kinds: type) -> bool:
+    # Not isinstance(): that asks the object's own __class__, which may raise.
+    return issubclass(type(value), kinds)
 
 
 def _fields_of(message: object) -> Mapping[object, object]:
     """
     Read the fields of a dict, a msgspec Struct or a dataclass.
     """
-    if isinstance(message, dict):
+    if _is_a(message, dict):
         return cast("dict[object, object]", message)
     kind = type(message)
     names: Iterable[str] = getattr(kind, "__struct_fields__", None) or getattr(
@@ -186,7 +193,7 @@ def _fields_of(message: object) -> Mapping[object, object]:
 
 
 def _label(key: object) -> str:
-    return key[:40] if isinstance(key, str) else f"a {type(key).__name__}"
+    return cast("str", key)[:40] if _is_a(key, str) else f"a {type(key).__name__}"
 
 
 def _shape(value: object) -> str:
@@ -195,10 +202,10 @@ def _shape(value: object) -> str:
 
 
 def _size(value: object) -> str:
-    if isinstance(value, str):
-        return f"{len(value)} characters"
-    if isinstance(value, bytes | bytearray | memoryview):
+    if _is_a(value, str):
+        return f"{len(cast('str', value))} characters"
+    if _is_a(value, bytes, bytearray, memoryview):
         return f"{memoryview(cast('bytes', value)).nbytes} bytes"
-    if isinstance(value, dict | list | tuple | set | frozenset):
+    if _is_a(value, dict, list, tuple, set, frozenset):
         return f"{len(cast('Collection[object]', value))} items"
     return ""

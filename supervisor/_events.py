@@ -122,6 +122,20 @@ def described(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
+def printable(text: str, limit: int = 200) -> str:
+    """
+    Return *text* fit for a log or a terminal: nothing moves the cursor or fills it.
+
+    Args:
+        text: Anything, also from outside.
+        limit: Characters to show at most.
+    """
+    cut = f"{text[:limit]}..." if len(text) > limit else text
+    if cut.isprintable():
+        return cut
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in cut)
+
+
 class EventStream:
     """
     Hands every event to the subscribers and remembers the latest.

@@ -13,9 +13,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum
-from traceback import format_exception_only
+from threading import RLock
+from typing import NamedTuple
 
-from ._events import Event, EventStream, plain
+from ._events import Event, EventStream, plain, printable
 
 
 class Verdict(Enum):
@@ -126,49 +127,67 @@ def family(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
+class _Key(NamedTuple):
+    kind: str
+    family: str = ""
+    sort: str = ""
+
+    def __str__(self) -> str:
+        below = f" below {self.family}" if self.family else ""
+        sort = f" ({self.sort})" if self.sort else ""
+        return self.kind + printable(below + sort)
+
+
 class _Adapter:
     def __init__(self, logger: logging.Logger, clock: Callable[[], float]) -> None:
         self._logger, self._clock = logger, clock
+        self._lock = RLock()
         self._reports = Throttle(limit=5, seconds=60)
         # Dead letters come in floods and are hardly ever urgent.
         self._dead_letters = Throttle(limit=10, seconds=300)
 
     def __call__(self, event: Event) -> None:
         level = LEVELS[event.kind]
-        if not self._logger.isEnabledFor(level):
-            return
+        if self._logger.isEnabledFor(level):
+            self._log_or_throttle(level, event)
+        if event.kind == "root.stopped":
+            self._log_pending()
+
+    def _log_or_throttle(self, level: int, event: Event) -> None:
         if event.kind in _NEVER_THROTTLED:
             self._log(level, event, full=True)
         elif level < logging.INFO:
             self._log(level, event, full=False)
         else:
             self._log_throttled(level, event)
-        if event.kind == "root.stopped":
-            self.flush()
 
     def _log_throttled(self, level: int, event: Event) -> None:
-        throttle, key = self._reports, (event.kind, family(event.path), _sort(event))
         if event.kind == "message.dead_letter":
-            throttle, key = self._dead_letters, (event.kind, "", "")
-        verdict, unreported = throttle.decide(key, self._clock())
+            throttle, key = self._dead_letters, _Key(event.kind)
+        else:
+            throttle, key = self._reports, _Key(event.kind, family(event.path), _sort(event))
+        with self._lock:
+            verdict, unreported = throttle.decide(key, self._clock())
         if verdict is not Verdict.SILENT:
-            full = verdict is Verdict.FULL
-            self._log(level, event, full=full, unreported=unreported)
+            self._log(level, event, full=verdict is Verdict.FULL, unreported=unreported)
 
     def _log(self, level: int, event: Event, *, full: bool, unreported: int = 0) -> None:
-        error = event.facts.get("exception")
+        error, stack = event.facts.get("exception"), event.facts.get("stack")
+        below = f"\n{stack}" if full and stack else ""
         self._logger.log(
             level,
-            "%s",
+            "%s%s",
             line(event, unreported),
+            below,
             exc_info=error if full and isinstance(error, BaseException) else None,
             extra={"greenroom": event.as_dict()},
         )
 
-    def flush(self) -> None:
-        for throttle in (self._reports, self._dead_letters):
-            for key, number in throttle.pending().items():
-                self._logger.warning("%d more of %s were not logged", number, key)
+    def _log_pending(self) -> None:
+        with self._lock:
+            pending = self._reports.pending() | self._dead_letters.pending()
+        for key, number in pending.items():
+            self._logger.warning("%s: %d more were not logged", key, number)
 
 
 def _sort(event: Event) -> str:
@@ -183,11 +202,13 @@ def line(event: Event, unreported: int = 0) -> str:
     Put *event* into one line: what, who, and its facts.
 
     Args:
-        event: The event. An exception among its facts is shown by its last line.
+        event: The event. Its fact "stack" has many lines and is left out.
         unreported: How many like it were left out before this one.
     """
     who = f"{event.path} (epoch {event.epoch})" if event.epoch else event.path
-    facts = ", ".join(f"{name} {_in_one_line(fact)}" for name, fact in event.facts.items())
+    facts = ", ".join(
+        f"{name} {_in_one_line(fact)}" for name, fact in event.facts.items() if name != "stack"
+    )
     parts = [f"{event.kind}: {who}"]
     if facts:
         parts.append(facts)
@@ -197,10 +218,8 @@ def line(event: Event, unreported: int = 0) -> str:
 
 
 def _in_one_line(fact: object) -> str:
-    if isinstance(fact, BaseException):
-        fact = "".join(format_exception_only(fact)).strip()
     # A peer's text must not be able to forge a second line.
-    return str(plain(fact)).replace("\r", "\\r").replace("\n", "\\n")[:500]
+    return printable(str(plain(fact)), 500)
 
 
 def log_events(

@@ -19,6 +19,8 @@ from ._tree import NodeSnapshot
 if TYPE_CHECKING:
     from ._root import Root
 
+ASKED = "asked to stop"
+
 
 class RequestSlot:
     """One HTTP request in the tree."""
@@ -47,7 +49,7 @@ class RequestSlot:
             with self._scope:
                 await work()
             if self._scope.cancelled_caught:
-                exit_ = Exit(ExitKind.STOPPED, "asked to stop")
+                exit_ = Exit(ExitKind.STOPPED, ASKED)
         except trio.Cancelled:
             if trio.current_effective_deadline() == -float("inf"):
                 raise

@@ -69,6 +69,8 @@ class Root:
         self._refs: dict[str, ActorRef] = {}
         self._state = "new"
         self._stop = trio.Event()
+        self.stopped = trio.Event()
+        """Set when :meth:`run` has stopped the tree."""
         self._problem: str | None = None
 
     @property
@@ -119,6 +121,7 @@ class Root:
             _current.reset(token)
             self._state = "stopped"
             self.events.emit("root.stopped", "/")
+            self.stopped.set()
             unlog()
 
     def stop(self) -> None:

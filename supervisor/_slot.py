@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ._root import Root
 
 _CRASHES_KEPT = 5
+_OWN = ("greenroom.actors.", "greenroom.supervisor.")
 
 
 class Slot:
@@ -198,7 +199,7 @@ class Slot:
         self.state = "ended"
         for item in self.mailbox.close():
             self._leave_behind(item)
-        self.note("slot.ended", reason=self.end, kind=exit_.kind.value, code=code)
+        self.note("slot.ended", reason=self.end, how=exit_.kind.value, code=code)
         self.settled.set()
         self.ended.set()
 
@@ -387,17 +388,20 @@ class Slot:
     def _record(self, exit_: Exit) -> None:
         error = exit_.error
         assert error is not None
+        _drop_own_frames(error)
         report = CrashReport(
             epoch=self.epoch,
             at=time.time(),
             exception=_name(error),
-            text=described(error),
+            text=described(error).partition(": ")[2],
             traceback="".join(traceback.format_exception(error)),
             message=exit_.what,
         )
         self.crashes.append(report)
-        facts: dict[str, object] = {"message": exit_.what, "error": report.text}
-        if not isinstance(error, self.actor.expected_errors):
+        facts: dict[str, object] = {"message": exit_.what}
+        if isinstance(error, self.actor.expected_errors):
+            facts["error"] = described(error)  # one line, no traceback
+        else:
             facts["exception"] = error
         kind = "slot.fatal" if exit_.kind is ExitKind.FATAL else "slot.crashed"
         self.note(kind, **facts)
@@ -412,6 +416,15 @@ def policy_of(actor: type[Actor], restart: Restart, on_exceeded: OnExceeded) -> 
         Restart(getattr(actor, "restart", restart)),
         OnExceeded(getattr(actor, "on_exceeded", on_exceeded)),
     )
+
+
+def _drop_own_frames(error: BaseException) -> None:
+    """Begin *error*'s traceback where the user's code begins, if it has any."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(_OWN):
+        trace = trace.tb_next
+    if trace is not None:
+        error.__traceback__ = trace
 
 
 def _name(error: BaseException | None) -> str:

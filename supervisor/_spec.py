@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
+from ..actors import Actor
 from ._options import Options, refuse_unless_seconds, refuse_unless_whole
-
-if TYPE_CHECKING:
-    from ..actors import Actor
 
 
 class Restart(StrEnum):
@@ -45,9 +43,8 @@ class OnExceeded(StrEnum):
     """Its supervisor gives up too, and its parent decides."""
 
 
-def _is_actor_class(thing: object) -> "TypeGuard[type[Actor]]":
-    # By mark and not by issubclass: specs must not import the actors' machinery.
-    return isinstance(thing, type) and hasattr(thing, "__greenroom_actor__")
+def _is_actor_class(thing: object) -> TypeGuard[type[Actor]]:
+    return isinstance(thing, type) and issubclass(thing, Actor)
 
 
 def _refuse_no_actor_class(thing: object) -> None:
@@ -100,7 +97,7 @@ class ChildSpec:
         ValueError: a value is out of range.
     """
 
-    actor: "type[Actor]"
+    actor: type[Actor]
     name: str = ""
     kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     restart: Restart = Restart.PERMANENT

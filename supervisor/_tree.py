@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from ._events import plain
+from ._events import plain, printable
 
 Kind = Literal["root", "supervisor", "slot"]
 
@@ -188,7 +188,7 @@ def _headline(node: NodeSnapshot) -> str:
     parts += [f"{name} {plain(fact)}" for name, fact in node.facts.items()]
     if node.children:
         parts.append(f"{len(node.children)} below")
-    return "  ".join(_printable(part) for part in parts if part)
+    return "  ".join(printable(part) for part in parts if part)
 
 
 def _listed(names: tuple[str, ...], limit: int = 5) -> str:
@@ -201,15 +201,4 @@ def _last_crash(node: NodeSnapshot) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(crash.at))
     during = f", handling {crash.message}" if crash.message else ""
     text = f": {crash.text}" if crash.text else ""
-    return _printable(f"crashed {when} in epoch {crash.epoch}: {crash.exception}{text}{during}")
-
-
-def _printable(text: str, limit: int = 200) -> str:
-    """
-    Escape what could move the cursor, and cut what would fill the screen.
-    """
-    escaped = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text[: limit + 1]
-    )
-    return f"{escaped[:limit]}..." if len(escaped) > limit else escaped
+    return printable(f"crashed {when} in epoch {crash.epoch}: {crash.exception}{text}{during}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pkgutil
 import threading
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, cast
 
 from .._actor import HOOKS, Actor, connection_of
@@ -29,6 +30,7 @@ _SPECIAL = {
     },
 }
 
+ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 Headers = Iterable[tuple[str | bytes, str | bytes]]
 
 
@@ -54,6 +56,22 @@ class WebsocketConsumer(Actor, runtime=True):
     opening_handler: ClassVar[str] = "connect"
     ending_handler: ClassVar[str] = "disconnect"
     _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
+
+    @classmethod
+    def as_asgi(cls, **initkwargs: Any) -> ASGIApplication:
+        """
+        Return an ASGI application that serves every WebSocket with this class.
+
+        Args:
+            initkwargs: Given to ``__init__`` of each incarnation.
+
+        Alone under a server it has a tree of its own; as a route of a Greenroom
+        application, or inside another application that passes lifespan and state on,
+        it joins the tree that is there.
+        """
+        # Named, not imported: this layer knows of an ASGI bridge by this string only.
+        make = pkgutil.resolve_name("greenroom.bridges.asgi:ConsumerApplication")
+        return cast("ASGIApplication", make(cls, initkwargs))
 
     @property
     def scope(self) -> Mapping[str, Any]:

@@ -1,0 +1,8 @@
+"""Greenroom behind an ASGI server: the application, its lifespan, its connections."""
+
+from ._app import Application as Application
+from ._app import ConsumerApplication as ConsumerApplication
+from ._routing import Match as Match
+from ._routing import Router as Router
+
+__all__ = ["Application", "ConsumerApplication", "Match", "Router"]

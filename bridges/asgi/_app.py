@@ -1,0 +1,257 @@
+# The application that a server is given: it answers lifespan with a root of its own,
+# and hands every connection to a slot below it.
+#
+# Only who receives lifespan makes a root. It travels in scope["state"], so that an
+# application inside another one (a consumer behind somebody's router) joins the tree
+# that is there. Nothing that is not a Cancelled of the server's own gets out of
+# __call__: in hypercorn's trio worker one leaked BaseException ends every connection.
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, cast
+
+import trio
+
+from ...actors import Actor, StartFailed, ThreadHooks, WebsocketConsumer
+from ...actors._exits import Verdict, judge
+from ...actors._lowlevel import inside_trio
+from ...supervisor import ChildSpec, Engine, Options, Root
+from ...supervisor._root import set_current_root
+from ..engines import LocalEngine
+from ..hypercorn._startup import in_hypercorn_worker, leave
+from ._http import plain, serve_http
+from ._routing import Match, Router
+from ._signals import leave as leave_by_signal
+from ._signals import stop_on_signal
+from ._websocket import refuse, serve_websocket
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+STATE = "greenroom.root"
+"""The key of the root in ``scope["state"]``."""
+
+NOT_TRIO = (
+    "Greenroom runs on trio, but this server runs another event loop."
+    " Start it with: hypercorn -k trio mysite.asgi:application"
+)
+NO_LIFESPAN = (
+    "no Greenroom tree runs: the server did not start the application's lifespan, or an"
+    " outer application did not pass it on"
+)
+
+logger = logging.getLogger("greenroom")
+
+
+class Application:
+    """
+    An ASGI application: HTTP to *http*, WebSockets to what *router* finds.
+
+    Args:
+        http: Answers HTTP requests; without it they get 404. If it has an attribute
+            ``lifespan``, ``lifespan(root)`` is an async context manager that is open
+            while the tree runs.
+        router: Finds the consumer of a WebSocket; without it all are refused.
+        children: Residents: actor classes or :class:`ChildSpec`.
+        options: Limits, deadlines and budgets.
+        engine: Makes what carries group messages to other processes.
+        thread_hooks: Run around the work of the consumers' threads.
+
+    Raises:
+        TypeError, ValueError: A child or an option is not right; the message says how.
+    """
+
+    def __init__(
+        self,
+        *,
+        http: App | None = None,
+        router: Router | None = None,
+        children: Sequence[object] = (),
+        options: Options | None = None,
+        engine: Callable[[], Engine] = LocalEngine,
+        thread_hooks: ThreadHooks | None = None,
+    ) -> None:
+        self.options = options or Options()
+        self.children = [ChildSpec.of(child, self.options) for child in children]
+        self._http = http
+        self._router = router
+        self._engine = engine
+        self._hooks = thread_hooks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one scope: the lifespan, a request, or a WebSocket. A checkpoint."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        try:
+            await self._serve(scope, receive, send)
+        except BaseException as error:
+            if _cancelled_from_outside(error):
+                raise
+            logger.critical(
+                "%s %s: an error leaked from its connection; the others go on",
+                scope["type"], scope.get("path"), exc_info=error,
+            )  # fmt: skip
+
+    # -- connections ----------------------------------------------------------------------
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        root = root_of(scope)
+        if root is None:
+            await self._no_root(scope, receive, send)
+            return
+        set_current_root(root)
+        if scope["type"] == "http":
+            await serve_http(root, self._http or _not_found, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(root, scope, receive, send)
+        else:
+            logger.warning("a scope of type %r is not served", scope["type"])
+
+    async def _websocket(self, root: Root, scope: Scope, receive: Receive, send: Send) -> None:
+        match = self._router.match(scope) if self._router else None
+        if match is None:
+            await receive()  # websocket.connect
+            path = scope["path"]
+            root.events.emit("connection.refused", "/connections", reason="no route", url=path)
+            await refuse(scope, send, 404, "No WebSocket here.\n")
+            return
+        inner = match.application
+        scope["url_route"] = {"args": match.args, "kwargs": dict(match.kwargs)}
+        actor, kwargs = consumer_of(inner)
+        if actor is not None:
+            await serve_websocket(
+                root, route_name(match, actor), actor, kwargs, scope, receive, send
+            )
+        else:
+            await inner(scope, receive, send)
+
+    async def _no_root(self, scope: Scope, receive: Receive, send: Send) -> None:
+        problem = NO_LIFESPAN if inside_trio() else NOT_TRIO
+        logger.critical("%s %s refused: %s", scope["type"], scope.get("path"), problem)
+        if scope["type"] == "http":
+            await plain(send, 503, f"{problem}\n", [(b"retry-after", b"5")])
+        else:
+            await receive()
+            await refuse(scope, send, 503, f"{problem}\n", [(b"retry-after", b"5")])
+
+    # -- lifespan ---------------------------------------------------------------------------
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # lifespan.startup
+        if not inside_trio():
+            await _startup_failed(send, NOT_TRIO)
+            return
+        root = Root(
+            self._engine(),
+            children=self.children,
+            options=self.options,
+            hooks=self._hooks,
+            leave=leave_by_signal,
+        )
+        set_current_root(root)
+        try:
+            await self._run(root, scope, receive, send)
+        except* StartFailed as group:
+            await _startup_failed(send, str(_first(group)))
+
+    async def _run(self, root: Root, scope: Scope, receive: Receive, send: Send) -> None:
+        async with AsyncExitStack() as stack:
+            lifespan = cast(
+                "Callable[[Root], AbstractAsyncContextManager[object]] | None",
+                getattr(self._http, "lifespan", None),
+            )
+            if lifespan is not None:
+                await stack.enter_async_context(lifespan(root))
+            nursery = await stack.enter_async_context(trio.open_nursery())
+            await nursery.start(root.run)
+            await nursery.start(stop_on_signal, root)
+            scope.setdefault("state", {})[STATE] = root
+            await send({"type": "lifespan.startup.complete"})
+            await receive()  # lifespan.shutdown
+            root.stop()
+            await root.stopped.wait()
+            nursery.cancel_scope.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+class ConsumerApplication:
+    """
+    One consumer class as an ASGI application: what ``Chat.as_asgi()`` returns.
+
+    Alone under a server it has a tree of its own; behind another Greenroom application
+    it joins that one's tree.
+
+    Args:
+        consumer_class: Serves every WebSocket, whatever its path.
+        initkwargs: Given to ``__init__`` of each incarnation.
+    """
+
+    def __init__(
+        self, consumer_class: type[WebsocketConsumer], initkwargs: dict[str, Any] | None = None
+    ) -> None:
+        self.consumer_class = consumer_class
+        self.initkwargs = initkwargs or {}
+        self._application = Application(router=self)
+
+    def match(self, scope: Scope) -> Match:
+        """Lead every path here."""
+        return Match(self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one scope. A checkpoint."""
+        await self._application(scope, receive, send)
+
+    def __repr__(self) -> str:
+        return f"<{self.consumer_class.__qualname__}.as_asgi()>"
+
+
+def root_of(scope: Scope) -> Root | None:
+    """Return the root that serves *scope*, or None."""
+    state = scope.get("state")
+    return cast("Root | None", state.get(STATE)) if state else None
+
+
+def consumer_of(application: object) -> tuple[type[Actor] | None, dict[str, Any]]:
+    """Return the consumer class that *application* stands for, and its arguments."""
+    if isinstance(application, ConsumerApplication):
+        return application.consumer_class, application.initkwargs
+    if isinstance(application, type) and issubclass(application, WebsocketConsumer):
+        return application, {}
+    return None, {}
+
+
+def route_name(match: Match, actor: type[Actor]) -> str:
+    """Name the tree's node for a route: the URL's name, else the class in short."""
+    name = match.name or actor.__name__.removesuffix("Consumer").lower() or "consumer"
+    return "".join(char if char.isprintable() and char not in "/ " else "-" for char in name)
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    await plain(send, 404, "Not Found\n")
+
+
+async def _startup_failed(send: Send, message: str) -> None:
+    logger.critical("%s", message)
+    try:
+        await send({"type": "lifespan.startup.failed", "message": message})
+    except Exception:
+        # hypercorn raises here; its own end would be a raw traceback and status 0.
+        if in_hypercorn_worker():
+            leave(message)
+        raise
+
+
+def _first(group: BaseException) -> BaseException:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group
+
+
+def _cancelled_from_outside(error: BaseException) -> bool:
+    if judge(error) is not Verdict.FOREIGN or not inside_trio():
+        return not inside_trio() and not isinstance(error, Exception)
+    return trio.current_effective_deadline() == -float("inf")

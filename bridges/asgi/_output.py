@@ -1,0 +1,266 @@
+# Everything that goes out on one WebSocket, in one order: accept, frames, close.
+#
+# The state machine of the handshake and the bounded queue in one place, because what
+# a send may do depends on both. Synchronous, callable from any thread under one lock;
+# the writer (_websocket.py) is the only one that takes.
+#
+# Invariants, each with a test of that name in tests/bridges/asgi/test_output.py:
+#   ORDER     what was appended first goes out first, whoever appended it.
+#   BOUNDED   above the high water senders wait; above the limit the peer is dropped.
+#             A single frame larger than the limit goes out if nothing else waits.
+#   LAST      behind a close or a denial nothing is appended.
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+import trio
+
+from ...actors import Disconnected
+from ...actors._lowlevel import LoopThread, Parker
+from ...actors._mailbox import wake_from_thread
+from ...actors.consumers import Frame
+
+Event = dict[str, Any]
+
+_SLOW = 1013
+
+
+class State(Enum):
+    """Where the connection stands, as far as output goes."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    CLOSING = "closing"
+    OVER = "over"
+
+
+class WebsocketOutput:
+    """
+    The output of one WebSocket; what its consumer knows as its connection.
+
+    Args:
+        scope: The ASGI scope.
+        loop: The loop that the writer runs on.
+        high_water_bytes: Above it senders are asked to wait.
+        limit_bytes: Above it the peer is dropped.
+        on_slow: Called, from any thread, when the peer was dropped for that.
+    """
+
+    def __init__(
+        self,
+        scope: Mapping[str, Any],
+        loop: LoopThread,
+        *,
+        high_water_bytes: int,
+        limit_bytes: int,
+        on_slow: Callable[[int], object],
+    ) -> None:
+        self.scope = scope
+        self.path = ""
+        self.parker = Parker()
+        self.state = State.CONNECTING
+        self.code: int | None = None
+        """The close code: ours or the peer's, whichever came first."""
+        self._loop = loop
+        self._high_water = high_water_bytes
+        self._limit = limit_bytes
+        self._on_slow = on_slow
+        self._queue: deque[tuple[Event, int]] = deque()
+        self._size = 0
+        self._reason = ""
+        self._lock = threading.Lock()
+        self._waiters: list[Callable[[], object]] = []
+
+    # -- for consumers (actors/_ports.py: Connection) ---------------------------------
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self.state in (State.CLOSING, State.OVER)
+
+    @property
+    def decided(self) -> bool:
+        """Whether the handshake was accepted or refused."""
+        return self.state is not State.CONNECTING
+
+    @property
+    def full(self) -> bool:
+        """Whether more waits than a sender should add to."""
+        return self._size > self._high_water
+
+    def accept(self, subprotocol: str | None, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Accept the handshake."""
+        offered = self.scope.get("subprotocols", ())
+        if subprotocol is not None and subprotocol not in offered:
+            raise ValueError(
+                f"subprotocol must be one that the client offered: {list(offered)}."
+                f" Got: {subprotocol!r}"
+            )
+        event: Event = {"type": "websocket.accept", "subprotocol": subprotocol}
+        event["headers"] = list(headers)
+        with self._lock:
+            self._refuse_if_over()
+            if self.state is State.OPEN:
+                raise RuntimeError("accept() was called before: a socket is accepted once")
+            self.state = State.OPEN
+            self._queue.append((event, 0))
+        self._wake()
+
+    def send(self, frame: Frame) -> None:
+        """Append *frame*."""
+        size = frame.size
+        slow = 0
+        with self._lock:
+            if self.state is not State.OPEN:
+                self._refuse_if_over()
+                raise RuntimeError("send() before accept(): the socket is not open yet")
+            if self._size + size > self._limit and self._size:
+                slow = self._size
+                self._end(_SLOW, "reads too slowly")
+            else:
+                self._size += size
+                self._queue.append((frame.asgi(), size))
+        self._wake()
+        if slow:
+            self._tell_waiters()
+            self._on_slow(slow)
+            raise Disconnected(self.path, _SLOW, "reads too slowly")
+
+    def close(self, code: int, reason: str) -> bool:
+        """Append the close, or a denial with 403 before accept; False when it was over."""
+        with self._lock:
+            if self.over:
+                return False
+            event: Event = {"type": "websocket.close"}
+            if self.state is State.OPEN:
+                event |= {"code": code, "reason": reason}
+            self._finish(code, reason, [event])
+        self._wake()
+        return True
+
+    def fail(self) -> None:
+        """Say that opening has failed: a denial with 500, or a close with 1011."""
+        if self.state is State.OPEN:
+            self.close(1011, "")
+        else:
+            self.deny(500, "The server failed to open this connection.\n")
+
+    def facts(self) -> Mapping[str, object]:
+        """Details for the tree."""
+        client: Sequence[object] = self.scope.get("client") or ()
+        facts: dict[str, object] = {
+            "socket": self.state.value,
+            "url": self.scope.get("path", ""),
+            "client": ":".join(str(part) for part in client),
+            "output_bytes": self._size,
+        }
+        if self.code is not None:
+            facts["close_code"] = self.code
+        return facts
+
+    async def wait_room(self) -> None:
+        """Wait on trio until the output is not full, or over. Always a checkpoint."""
+        room = trio.Event()
+        self.on_room(room.set)
+        await room.wait()
+
+    def on_room(self, wake: Callable[[], object]) -> None:
+        """Call *wake* once, on the loop's thread or at once, when there is room."""
+        with self._lock:
+            if self.full and not self.over:
+                self._waiters.append(wake)
+                return
+        wake()
+
+    # -- for the server's side -----------------------------------------------------------
+
+    def deny(self, status: int, text: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """Refuse the handshake with an HTTP response, with 403 where the server has none."""
+        with self._lock:
+            if self.decided:
+                return
+            self._finish(1000, "", denial(self.scope, status, text, headers))
+        self._wake()
+
+    def peer_ended(self, code: int, reason: str) -> bool:
+        """Take note that the peer is gone; False when the connection was over before."""
+        with self._lock:
+            news = not self.over
+            if self.code is None:
+                self.code, self._reason = code, reason
+            self.state = State.OVER
+            self._queue.clear()
+            self._size = 0
+        self._wake()
+        self._tell_waiters()
+        return news
+
+    def take(self) -> tuple[Event, int] | None:
+        """Return the next event and its size; None when there is none. Writer only."""
+        with self._lock:
+            return self._queue.popleft() if self._queue else None
+
+    def sent(self, size: int) -> None:
+        """Take note that an event of *size* went out. Writer only."""
+        with self._lock:
+            self._size = max(0, self._size - size)
+            room = not self.full
+        if room and self._waiters:
+            self._tell_waiters()
+
+    def _finish(self, code: int, reason: str, events: list[Event]) -> None:
+        self.state = State.CLOSING
+        self.code, self._reason = code, reason
+        self._queue.extend((event, 0) for event in events)
+
+    def _end(self, code: int, reason: str) -> None:
+        self._queue.clear()
+        self._size = 0
+        self._finish(code, reason, [{"type": "websocket.close", "code": code, "reason": reason}])
+
+    def _refuse_if_over(self) -> None:
+        if self.over:
+            raise Disconnected(self.path, self.code or 1006, self._reason)
+
+    def _tell_waiters(self) -> None:
+        with self._lock:
+            waiters, self._waiters = self._waiters, []
+        if not waiters:
+            return
+        if self._loop.is_here():
+            for wake in waiters:
+                wake()
+        else:
+            for wake in waiters:
+                self._loop.call_soon(wake)
+
+    def _wake(self) -> None:
+        if self._loop.is_here():
+            self.parker.wake()
+        else:
+            wake_from_thread(self._loop, self.parker)
+
+
+def denial(
+    scope: Mapping[str, Any],
+    status: int,
+    text: str,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+) -> list[Event]:
+    """Return the events that refuse a handshake: the denial response, or a plain close."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        return [{"type": "websocket.close", "code": 1000, "reason": ""}]
+    body = text.encode()
+    length = str(len(body)).encode()
+    plain = (b"content-type", b"text/plain; charset=utf-8")
+    return [
+        {
+            "type": "websocket.http.response.start",
+            "status": status,
+            "headers": [plain, (b"content-length", length), *headers],
+        },
+        {"type": "websocket.http.response.body", "body": body},
+    ]

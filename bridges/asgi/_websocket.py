@@ -1,0 +1,171 @@
+# One WebSocket over plain ASGI: its slot, a reader and a writer.
+#
+# Three tasks, one more than DESIGN 7 wants, because an ASGI `send` is a coroutine:
+# what a handler sent must go out even if it waits for something else next. The
+# fast connection handler (bridges/hypercorn, to come) writes by itself instead.
+#
+# Who is shielded: the slot's task and the writer, so that an outer cancellation (the
+# server's shutdown) is seen by the reader alone, which asks the slot to stop; then
+# `disconnect` runs, the close goes out, and the cancellation goes on.
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import trio
+
+from ...actors import Actor
+from ...actors._exits import ExitKind
+from ...actors._messages import InFrame
+from ...supervisor import Root
+from ...supervisor._slot import Slot
+from ._output import WebsocketOutput, denial
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[Any], Awaitable[None]]
+
+_RETRY_AFTER = (b"retry-after", b"5")
+
+
+async def serve_websocket(
+    root: Root,
+    route: str,
+    actor: type[Actor],
+    kwargs: dict[str, Any],
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
+    """
+    Serve one WebSocket with a slot of *actor*, until both are over.
+
+    A checkpoint. A cancellation becomes a stop request: `disconnect` runs, the
+    socket closes with 1012, then the cancellation goes on.
+    """
+    await receive()  # websocket.connect
+    refusal = root.connections.refusal()
+    if refusal is not None:
+        path = f"/connections/{route}"
+        root.events.emit("connection.refused", path, reason=refusal, url=scope["path"])
+        await refuse(scope, send, 503, f"{refusal}\n", [_RETRY_AFTER])
+        return
+    connection = _Connection(root, route, actor, kwargs, scope)
+    try:
+        await connection.run(receive, send)
+    finally:
+        root.connections.detach(route, connection.slot)
+        root.events.emit(
+            "connection.closed", connection.slot.path, code=connection.output.code or 1006
+        )
+
+
+async def refuse(
+    scope: Scope,
+    send: Send,
+    status: int,
+    text: str,
+    headers: list[tuple[bytes, bytes]] | None = None,
+) -> None:
+    """Refuse a handshake: *status* where the server can say so, 403 elsewhere. A checkpoint."""
+    for event in denial(scope, status, text, headers or ()):
+        await send(event)
+
+
+class _Connection:
+    """The three tasks of one WebSocket."""
+
+    slot: Slot
+
+    def __init__(
+        self, root: Root, route: str, actor: type[Actor], kwargs: dict[str, Any], scope: Scope
+    ) -> None:
+        self._root = root
+        self._read_all = trio.Event()
+        self._flushed = trio.Event()
+        self.output = WebsocketOutput(
+            scope,
+            root.loop,
+            high_water_bytes=root.options.output_high_water_bytes,
+            limit_bytes=root.options.output_limit_bytes,
+            on_slow=self._slow,
+        )
+        self.slot = root.connections.attach(route, actor, kwargs, self.output)
+        self.output.path = self.slot.path
+        root.events.emit("connection.opened", self.slot.path, url=scope["path"])
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        async with trio.open_nursery() as nursery:
+            reading, writing = trio.CancelScope(), trio.CancelScope(shield=True)
+            path = self.slot.path
+            nursery.start_soon(self._read, receive, reading, name=f"{path} reader")
+            nursery.start_soon(self._write, send, writing, name=f"{path} writer")
+            exit_ = await self.slot.run(nursery)
+            # The close is in the output. Wait for it to go out and for the peer's half:
+            # a server may leak a connection whose application left input unread.
+            seconds = self._root.options.close_seconds
+            with trio.move_on_after(seconds, shield=True):
+                await self._flushed.wait()
+            with trio.move_on_after(seconds):
+                await self._read_all.wait()
+            reading.cancel()
+            writing.cancel()  # without effect where the server shields its socket write
+        if exit_.kind is ExitKind.FATAL:
+            self._root.fatal(self.slot.path)
+
+    async def _read(self, receive: Receive, scope: trio.CancelScope) -> None:
+        code, reason = 1006, ""
+        try:
+            with scope:
+                code, reason = await self._read_frames(receive)
+        except trio.Cancelled:
+            # Not by `scope`: the server shuts down.
+            if self.slot.end is None:
+                self.slot.request_stop("server shutdown", 1012, "server shutdown")
+            raise
+        except Exception as error:  # noqa: BLE001 - the server's, and the peer is gone with it
+            self.slot.note("connection.closed", error=f"receive failed: {error!r}", code=code)
+        finally:
+            self._read_all.set()
+        if not scope.cancelled_caught:
+            self._ended(code, reason)
+
+    async def _read_frames(self, receive: Receive) -> tuple[int, str]:
+        mailbox, output = self.slot.mailbox, self.output
+        while True:
+            event = await receive()
+            if event["type"] == "websocket.receive":
+                if output.over:
+                    continue  # the peer had not seen our close yet
+                mailbox.put_arrival(InFrame(event.get("text"), event.get("bytes")))
+                if mailbox.read_ahead_full:
+                    await mailbox.wait_read_room()
+            elif event["type"] == "websocket.disconnect":
+                return event.get("code", 1005), event.get("reason") or ""
+
+    async def _write(self, send: Send, scope: trio.CancelScope) -> None:
+        output = self.output
+        with scope:
+            while True:
+                item = output.take()
+                if item is None:
+                    if output.over:
+                        break
+                    await output.parker.park()
+                    continue
+                event, size = item
+                try:
+                    await send(event)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the peer is gone
+                    self.slot.note("connection.closed", error=f"send failed: {error!r}", code=1006)
+                    self._ended(1006, "send failed")
+                    break
+                output.sent(size)
+        self._flushed.set()
+
+    def _ended(self, code: int, reason: str) -> None:
+        if self.output.peer_ended(code, reason):
+            self.slot.peer_ended(code, reason)
+
+    def _slow(self, size: int) -> None:
+        self.slot.note("output.slow", bytes=size, code=1013)
+        self._root.loop.call_soon(self.slot.peer_ended, 1013, "reads too slowly")
