@@ -60,22 +60,18 @@ class Throttle:
             now: Seconds on any clock that does not go back.
         """
         window = self._windows.get(key)
-        unreported = 0
         if window is None or now >= window.began + self._seconds:
-            unreported = 0 if window is None else window.silent
-            window = self._windows[key] = _Window(now)
+            window = self._windows[key] = _Window(now, silent=window.silent if window else 0)
             self._windows.move_to_end(key)
             if len(self._windows) > self._keys:
                 self._windows.popitem(last=False)
         window.seen += 1
         past = window.seen - self._limit
-        if past <= 0:
-            return Verdict.FULL, unreported
-        if past & (past - 1) == 0:  # 1, 2, 4, 8 ...
-            unreported, window.silent = window.silent, 0
-            return Verdict.LINE, unreported
-        window.silent += 1
-        return Verdict.SILENT, 0
+        if past > 0 and past & (past - 1):  # not 1, 2, 4, 8 ...
+            window.silent += 1
+            return Verdict.SILENT, 0
+        unreported, window.silent = window.silent, 0
+        return (Verdict.LINE if past > 0 else Verdict.FULL), unreported
 
     def pending(self) -> dict[Hashable, int]:
         """

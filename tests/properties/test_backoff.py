@@ -11,6 +11,7 @@ ATTEMPTS = st.integers(1, 5000)
 
 @st.composite
 def backoffs(draw: st.DrawFn) -> Backoff:
+    """Draw settings that do not contradict each other."""
     low, high = sorted([draw(st.floats(0, 1e4)), draw(st.floats(0, 1e4))])
     return Backoff(low, high, draw(st.floats(0, 1)))
 

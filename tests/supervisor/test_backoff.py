@@ -77,5 +77,5 @@ def test_attempts_count_from_one() -> None:
     """
     Attempt 0 is a mistake of the caller.
     """
-    with pytest.raises(ValueError, match="attempt must be at least 1. Got: 0"):
+    with pytest.raises(ValueError, match=r"attempt must be at least 1\. Got: 0"):
         Backoff(0.1, 30.0, 0.2).delay(0, PLAIN)

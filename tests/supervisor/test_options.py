@@ -15,6 +15,7 @@ NONE_ALLOWED = {"max_restarts", "max_connections"}
 
 
 def made_with(**options: Any) -> Options:
+    """Make Options of anything, as a user may."""
     return Options(**options)
 
 
@@ -108,7 +109,7 @@ def test_some_seconds_are_more_than_none(name: str) -> None:
     """
     A window, a rest and a time slice of 0 seconds make no sense.
     """
-    with pytest.raises(ValueError, match="more than 0 seconds. Got: 0"):
+    with pytest.raises(ValueError, match=r"more than 0 seconds\. Got: 0"):
         made_with(**{name: 0})
 
 
