@@ -8,15 +8,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-SOURCES = ["actors", "supervisor", "bridges", "tests", "scripts"]
+PACKAGE = sorted(
+    str(path.relative_to(ROOT))
+    for folder in ("actors", "supervisor", "bridges")
+    for path in (ROOT / folder).rglob("*.py")
+)
 
-# Off: 109, since `timeout` is part of the API: ref.call(..., timeout=5).
-ASYNC_RULES = ["--enable=ASYNC", "--disable=ASYNC109"]
+# What ruff does not know of, above all 103 and 104: Cancelled must be raised again. Off:
+#   109       `timeout` is part of the API: ref.call(..., timeout=5)
+#   114, 128  want a list of the functions that nursery.start() runs
+#   115       trio.sleep(0) keeps trio.lowlevel in one module
+#   9xx       want a checkpoint in every async function; ours say whether they are one
+ASYNC_RULES = ["--enable=ASYNC", "--disable=ASYNC109,ASYNC114,ASYNC115,ASYNC128,ASYNC9"]
 
 CHECKS = {
-    "lint": ["ruff", "check", "--quiet", "."],
-    "format": ["ruff", "format", "--check", "--quiet", "."],
-    "async rules": ["flake8-async", *ASYNC_RULES, *SOURCES],
+    "lint": ["ruff", "check", "--quiet", "--output-format=concise", "."],
+    "format": ["ruff", "format", "--check", "--output-format=concise", "."],
+    "async rules": ["flake8-async", *ASYNC_RULES, *PACKAGE],
     "types": ["pyright", "--pythonpath", sys.executable],
     "types of user code (pyright)": [
         *("pyright", "--pythonpath", sys.executable, "--project", "tests/typing"),

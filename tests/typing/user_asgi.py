@@ -3,13 +3,11 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "user_settings")
 
-from greenroom.bridges.django import Greenroom, django_application  # isort: skip
+from greenroom.bridges.django import Greenroom, django_application, path, re_path  # sets Django up
+from greenroom.supervisor import ChildSpec, Restart
 
 from consumers import AsyncChat, MixedChat
-from django.urls import path, re_path
 from residents import Clock, Ticker
-
-from greenroom.supervisor import ChildSpec, Restart
 
 application = Greenroom(
     http=django_application(),
