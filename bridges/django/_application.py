@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.core.handlers.asgi import ASGIHandler
 
-from ...supervisor._spec import ChildSpec
+from ...supervisor import ChildSpec
 from ..asgi import Application
 from ..hypercorn._startup import refuse
 from ._database import database_hooks

@@ -6,6 +6,7 @@
 # worker thread, WRITE_SIZE at a time, and the next part is received only after that,
 # so an upload never takes more memory than these two sizes together.
 
+import io
 import tempfile
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
@@ -13,6 +14,7 @@ from typing import IO, Any, cast
 
 from django.conf import settings
 
+Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -74,3 +76,21 @@ async def _fill(body: IO[bytes], limit: int, receive: Receive, in_thread: InThre
             else:
                 await in_thread(partial(body.seek, 0))  # flushes
             return True
+
+
+def with_length(scope: Scope, body: IO[bytes]) -> Scope:
+    """
+    Return *scope* with the length of *body* among its headers.
+
+    A chunked request has none, and Django then takes a form for empty and a body for
+    within DATA_UPLOAD_MAX_MEMORY_SIZE.
+    """
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    if any(name == b"content-length" for name, _ in headers):
+        return scope
+    body.seek(0, io.SEEK_END)
+    size = body.tell()
+    body.seek(0)
+    if size:
+        scope = {**scope, "headers": [*headers, (b"content-length", b"%d" % size)]}
+    return scope

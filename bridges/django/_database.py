@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ...actors._job import ThreadHooks, current_job
+from ...actors import ThreadHooks, current_job
 
 logger = logging.getLogger("greenroom.django")
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import trio
 
-from ...actors._job import current_job
+from ...actors import current_job
 from ...actors._lowlevel import LoopThread, Parker
 
 HIGH_WATER = 65536

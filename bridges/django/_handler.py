@@ -18,7 +18,7 @@
 #   INERT      what an abandoned view does later reaches nobody.
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import partial
 from typing import IO, Any, Protocol, cast
@@ -31,18 +31,15 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from ...actors._job import Job
+from ...actors import Job, PoolClosed, ThreadPool
 from ...actors._lowlevel import inside_trio
-from ...actors._threads import PoolClosed, ThreadPool
-from ...supervisor._options import Options
+from ...supervisor import Options
 from ..hypercorn._startup import in_hypercorn_worker, leave
-from ._body import Receive, Send, read_body
+from ._body import Receive, Scope, Send, read_body, with_length
 from ._database import database_hooks
 from ._exchange import ClientGone, Exchange, Head
 from ._settings import load_options
 from ._setup import require_django
-
-Scope = MutableMapping[str, Any]
 
 logger = logging.getLogger("greenroom.django")
 
@@ -217,7 +214,7 @@ class DjangoApplication(ASGIHandler):
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=type(self), scope=scope)
         try:
-            request, refusal = self.create_request(scope, body)
+            request, refusal = self.create_request(with_length(scope, body), body)
             response = refusal if request is None else self.get_response(request)
             assert response is not None
             cast("Any", response)._handler_class = type(self)  # noqa: SLF001  # as Django does

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from ...supervisor._options import Options
+from ...supervisor import Options
 
 NAME = "GREENROOM"
 KNOWN = tuple(option.name.upper() for option in Options.described())

@@ -34,8 +34,9 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
         return redirect_to_login(request.get_full_path(), _login_url())
     if not (user.is_active and user.is_staff):
         raise PermissionDenied("The tree is for staff.")
-    root = current_root()
-    if root is None:
+    try:
+        root = current_root()
+    except LookupError:
         return JsonResponse({"error": NOT_RUNNING}, status=503)
     tree = root.snapshot_blocking().as_dict()
     return JsonResponse(tree, json_dumps_params={"indent": 2})

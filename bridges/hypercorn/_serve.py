@@ -149,8 +149,6 @@ async def _serve_here(application: Callable[..., Any], config: Config) -> None:
         await run(application, config, shutdown_trigger=told_to_stop, mode="asgi")
 
 
-def _first(group: BaseExceptionGroup[Any]) -> str:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error) or type(error).__name__
+def _first(error: BaseException) -> str:
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return _first(inner[0]) if inner else str(error) or type(error).__name__

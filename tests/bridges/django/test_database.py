@@ -1,0 +1,252 @@
+# Database connections of worker threads, with a real SQLite file.
+
+import logging
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import pytest
+import trio
+from django.contrib.auth.models import User
+from django.db import connection, connections, transaction
+from django.db.backends.signals import connection_created
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import path
+
+from greenroom.actors import ThreadPool
+from greenroom.bridges.django import django_application
+from greenroom.bridges.django._database import database_hooks
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+class Opened:
+    """Every connection to the database that was opened while the test ran."""
+
+    def __init__(self) -> None:
+        self.all: list[Any] = []
+
+    def note(self, *, connection: Any, **_: Any) -> None:
+        self.all.append(connection)
+
+    @property
+    def now(self) -> int:
+        return len({id(each) for each in self.all if each.connection is not None})
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """
+    The connections opened during the test.
+    """
+    noted = Opened()
+    connection_created.connect(noted.note)
+    yield noted
+    connection_created.disconnect(noted.note)
+    assert noted.now == 0, "a connection was left open"
+
+
+@pytest.fixture
+def max_age() -> Iterator[Callable[[int | None], None]]:
+    """
+    Sets CONN_MAX_AGE of the test's database, and puts it back.
+    """
+
+    def set_to(value: int | None) -> None:
+        connections.settings["default"]["CONN_MAX_AGE"] = value
+
+    yield set_to
+    set_to(0)
+
+
+@asynccontextmanager
+async def pool_of(
+    size: int, idle: threading.Event | None = None
+) -> AsyncGenerator[ThreadPool, None]:
+    hooks = database_hooks()
+
+    def on_idle() -> None:
+        hooks.on_idle()
+        if idle:
+            idle.set()
+
+    hooks = replace(hooks, on_idle=on_idle)
+    pool = ThreadPool("tested", size, hooks=hooks, idle_seconds=0.01 if idle else 60)
+    try:
+        yield pool
+    finally:
+        await pool.aclose(timeout=5)
+
+
+def query() -> int:
+    return User.objects.count()
+
+
+async def test_a_burst_of_messages_uses_one_connection(opened: Opened) -> None:
+    """
+    With CONN_MAX_AGE 0 a thread keeps its connection while it is busy.
+    """
+    async with pool_of(1) as pool:
+        for _ in range(20):
+            await pool.run(query, label="a message")
+        assert (len(opened.all), opened.now) == (1, 1)
+
+
+async def test_an_idle_thread_closes_its_connection(opened: Opened) -> None:
+    """
+    With CONN_MAX_AGE 0 a thread that has had nothing to do for a moment closes it.
+    """
+    idle = threading.Event()
+    async with pool_of(1, idle) as pool:
+        await pool.run(query, label="a message")
+        assert await trio.to_thread.run_sync(idle.wait, 10)
+        assert opened.now == 0
+
+        await pool.run(query, label="another")
+        assert len(opened.all) == 2
+
+
+async def test_conn_max_age_keeps_an_idle_connection(
+    opened: Opened, max_age: Callable[[int | None], None]
+) -> None:
+    """
+    With CONN_MAX_AGE 60 idleness closes nothing; the end of the pool does.
+    """
+    max_age(60)
+    idle = threading.Event()
+    async with pool_of(1, idle) as pool:
+        await pool.run(query, label="a message")
+        assert await trio.to_thread.run_sync(idle.wait, 10)
+        assert opened.now == 1
+
+
+async def test_a_connection_past_its_age_is_replaced(
+    opened: Opened, max_age: Callable[[int | None], None]
+) -> None:
+    """
+    A job finds an old connection closed, and opens a new one.
+    """
+    max_age(60)
+
+    def make_old() -> None:
+        query()
+        connection.close_at = 0.0
+
+    async with pool_of(1) as pool:
+        await pool.run(make_old, label="old")
+        await pool.run(query, label="new")
+
+    assert len(opened.all) == 2
+
+
+async def test_a_broken_connection_is_closed_after_the_job(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A job that fails and leaves an unusable connection leaves no connection.
+    """
+
+    def break_it() -> None:
+        query()
+        connection.errors_occurred = True
+        monkeypatch.setattr(connections["default"], "is_usable", lambda: False)
+        raise LookupError
+
+    async with pool_of(1) as pool:
+        with pytest.raises(LookupError):
+            await pool.run(break_it, label="broken")
+        assert opened.now == 0
+
+
+async def test_a_transaction_left_open_is_rolled_back(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A job that ends inside a transaction is reported by name, and its writes are gone.
+    """
+
+    def forget() -> None:
+        transaction.atomic().__enter__()
+        User.objects.create(username="half")
+
+    async with pool_of(1) as pool:
+        with caplog.at_level(logging.ERROR, "greenroom.django"):
+            await pool.run(forget, label="forgetful")
+        assert await pool.run(query, label="next") == 0
+
+    assert "forgetful ended inside a transaction on database 'default'" in caplog.text
+
+
+async def test_a_pooled_connection_is_returned_after_each_job(opened: Opened) -> None:
+    """
+    With a connection pool of Django's a thread holds a connection only during a job.
+    """
+
+    def pretend() -> None:
+        query()
+        connection.settings_dict["OPTIONS"]["pool"] = True
+
+    async with pool_of(1) as pool:
+        await pool.run(pretend, label="pooled")
+        try:
+            assert opened.now == 0
+        finally:
+            connections.settings["default"]["OPTIONS"].pop("pool", None)
+
+
+def users(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(query()))
+
+
+@pytest.fixture
+def urls() -> Iterator[None]:
+    """
+    One route, to a view that counts the users.
+    """
+    module = ModuleType("django_database_urls")
+    module.urlpatterns = [path("users/", users)]  # type: ignore[attr-defined]
+    sys.modules[module.__name__] = module
+    with override_settings(ROOT_URLCONF=module.__name__):
+        yield
+    del sys.modules[module.__name__]
+
+
+@pytest.mark.usefixtures("urls")
+async def test_requests_leak_no_connection(opened: Opened, running: Any, request_to: Any) -> None:
+    """
+    After many requests, at once and in turn, each connection is closed.
+    """
+    app = django_application()
+    got: list[Any] = []
+
+    async def one() -> None:
+        got.append(await request_to(app, "/users/").run())
+
+    async with running(app, view_threads=4):
+        async with trio.open_nursery() as nursery:
+            for _ in range(40):
+                nursery.start_soon(one)
+        assert opened.now == 0  # as Django does at the end of a request with CONN_MAX_AGE 0
+
+    assert {each.body for each in got} == {b"0"}
+    assert len(got) == 40
+
+
+@pytest.mark.usefixtures("urls")
+async def test_persistent_connections_of_views_end_with_the_pool(
+    opened: Opened, running: Any, request_to: Any, max_age: Callable[[int | None], None]
+) -> None:
+    """
+    With CONN_MAX_AGE 60 there is one connection a thread, and none after the shutdown.
+    """
+    max_age(60)
+    app = django_application()
+    async with running(app, view_threads=2):
+        for _ in range(10):
+            await request_to(app, "/users/").run()
+        assert 1 <= opened.now <= 2

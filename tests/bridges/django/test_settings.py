@@ -1,0 +1,190 @@
+# The setting GREENROOM, and the system checks.
+
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.asgi import ASGIHandler
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.test import override_settings
+from django.urls import path
+
+from greenroom.bridges.django import checks
+from greenroom.bridges.django._settings import KNOWN, load_options
+
+
+def test_without_the_setting_there_are_defaults() -> None:
+    """
+    A project without GREENROOM has the default options.
+    """
+    assert load_options().view_threads == 8
+
+
+def test_the_setting_and_the_arguments() -> None:
+    """
+    GREENROOM's values hold, and arguments win over them.
+    """
+    with override_settings(GREENROOM={"VIEW_THREADS": 3, "CONSUMER_THREADS": 5}):
+        options = load_options(view_threads=4)
+
+    assert (options.view_threads, options.consumer_threads) == (4, 5)
+    assert load_options().view_threads == 8
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"VIEW_TREADS": 3}, "has no option 'VIEW_TREADS'. Did you mean 'VIEW_THREADS'?"),
+        ({"view_threads": 3}, "has no option 'view_threads'. Did you mean 'VIEW_THREADS'?"),
+        ({"XYZZY": 3}, "There are: CONSUMER_THREADS, VIEW_THREADS"),
+        ({5: 3}, "has no option 5"),
+        ({"VIEW_THREADS": "3"}, "GREENROOM: .*Got: '3'"),
+        ({"VIEW_THREADS": 0}, "GREENROOM: .*Got: 0"),
+        (["VIEW_THREADS"], "GREENROOM must be a dict"),
+    ],
+)
+def test_a_wrong_setting_is_refused(setting: Any, message: str) -> None:
+    """
+    Unknown names and bad values are refused by name.
+    """
+    with (
+        override_settings(GREENROOM=setting),
+        pytest.raises(ImproperlyConfigured, match=message),
+    ):
+        load_options()
+
+
+def test_a_wrong_argument_is_refused() -> None:
+    """
+    Options given to Greenroom() are checked like those of the setting.
+    """
+    with pytest.raises(TypeError, match=r"Greenroom\(\) has no option 'view_treads'"):
+        load_options(view_treads=3)
+    with pytest.raises(TypeError, match="Did you mean 'view_threads'"):
+        load_options(VIEW_THREADS=3)
+    with pytest.raises(ValueError, match="view_threads"):
+        load_options(view_threads=0)
+
+
+def test_every_option_is_a_setting() -> None:
+    """
+    Each field of Options can be set, under its name in capital letters.
+    """
+    from greenroom.supervisor import Options
+
+    assert {option.name.upper() for option in Options.described()} == set(KNOWN)
+
+
+@pytest.fixture
+def site() -> Iterator[ModuleType]:
+    """
+    A module `checked_site` for applications and routes.
+    """
+    module = ModuleType("checked_site")
+    module.urlpatterns = []  # type: ignore[attr-defined]
+    sys.modules[module.__name__] = module
+    with override_settings(ROOT_URLCONF=module.__name__):
+        yield module
+    del sys.modules[module.__name__]
+
+
+def ids(messages: list[CheckMessage]) -> list[str | None]:
+    assert all(message.hint for message in messages)
+    return [message.id for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({}, []),
+        ([], ["greenroom.E001"]),
+        ({"X": 1, "Y": 2}, ["greenroom.E002", "greenroom.E002"]),
+        ({"VIEW_THREADS": None}, ["greenroom.E003"]),
+    ],
+)
+def test_check_setting(setting: Any, expected: list[str]) -> None:
+    """
+    E001 to E003 say what is wrong with GREENROOM.
+    """
+    with override_settings(GREENROOM=setting):
+        assert ids(checks.check_setting()) == expected
+
+
+@pytest.mark.parametrize("name", ["checked_site.application", "no_such_module.application"])
+def test_check_asgi_application_missing(site: ModuleType, name: str) -> None:
+    """
+    E004: what ASGI_APPLICATION names is not there.
+    """
+    with override_settings(ASGI_APPLICATION=name):
+        (message,) = checks.check_asgi_application()
+
+    assert message.id == "greenroom.E004"
+    assert name in message.msg
+
+
+def test_check_asgi_application_of_django(site: ModuleType) -> None:
+    """
+    E005: Django's own handler can't run on trio; ours is fine.
+    """
+    site.application = ASGIHandler()  # type: ignore[attr-defined]
+    with override_settings(ASGI_APPLICATION="checked_site.application"):
+        assert ids(checks.check_asgi_application()) == ["greenroom.E005"]
+
+    from greenroom.bridges.django import django_application
+
+    site.application = django_application()  # type: ignore[attr-defined]
+    with override_settings(ASGI_APPLICATION="checked_site.application"):
+        assert checks.check_asgi_application() == []
+
+
+def test_check_routes(site: ModuleType) -> None:
+    """
+    E006: a consumer or a dotted name in urls.py.
+    """
+    from greenroom.actors import WebsocketConsumer
+
+    class Chat(WebsocketConsumer):
+        pass
+
+    site.urlpatterns = [path("a/", "some.Chat"), path("b/", Chat)]  # type: ignore[attr-defined]
+    first, second = checks.check_routes()
+
+    assert ids([first, second]) == ["greenroom.E006", "greenroom.E006"]
+    assert "'a/'" in first.msg
+
+
+def test_check_databases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    W001: a connection pool with fewer places than there are threads.
+    """
+    pool = {"max_size": 15}
+    monkeypatch.setattr(settings, "DATABASES", {"default": {"OPTIONS": {"pool": pool}}})
+
+    assert ids(checks.check_databases()) == ["greenroom.W001"]
+    pool["max_size"] = 16
+    assert checks.check_databases() == []
+
+
+def test_check_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    W002: Channels or Daphne installed beside us.
+    """
+    monkeypatch.setattr(checks.apps, "is_installed", lambda name: name == "daphne")
+
+    assert ids(checks.check_asgi_application()) == ["greenroom.W002"]
+
+
+@pytest.mark.usefixtures("site")
+def test_manage_py_check_runs_them() -> None:
+    """
+    `manage.py check` finds them: the app registers every check.
+    """
+    call_command("check")
+    with override_settings(GREENROOM=[]), pytest.raises(SystemCheckError, match=r"greenroom\.E001"):
+        call_command("check")
