@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ if not settings.configured:
         LOGGING_CONFIG=None,
     )
 
-import greenroom.bridges.django  # noqa: E402, F401  # sets Django up
+import_module("greenroom.bridges.django")  # sets Django up
 
 
 @dataclass

@@ -75,8 +75,8 @@ async def pool_of(
         if idle:
             idle.set()
 
-    hooks = replace(hooks, on_idle=on_idle)
-    pool = ThreadPool("tested", size, hooks=hooks, idle_seconds=0.01 if idle else 60)
+    watched = replace(hooks, on_idle=on_idle)
+    pool = ThreadPool("tested", size, hooks=watched, idle_seconds=0.01 if idle else 60)
     try:
         yield pool
     finally:

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
@@ -175,7 +176,7 @@ def test_check_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     W002: Channels or Daphne installed beside us.
     """
-    monkeypatch.setattr(checks.apps, "is_installed", lambda name: name == "daphne")
+    monkeypatch.setattr(apps, "is_installed", lambda name: name == "daphne")
 
     assert ids(checks.check_asgi_application()) == ["greenroom.W002"]
 
