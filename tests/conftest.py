@@ -54,15 +54,30 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """
-    Turn "skipped: needs ..." into a failure where CI=true: there nothing may be missing.
+    Turn a test's "skipped: needs ..." into a failure in CI.
     """
     report = yield
+    nothing_is_missing(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """
+    Turn a whole module's "skipped: needs ..." into a failure in CI.
+    """
+    report = yield
+    nothing_is_missing(report)
+    return report
+
+
+def nothing_is_missing(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Fail *report* if it was skipped in CI for want of something."""
     if IN_CI and report.skipped and isinstance(report.longrepr, tuple):
         reason = str(report.longrepr[2]).removeprefix("Skipped: ")
         if reason.startswith(NEEDS):
             report.outcome = "failed"
-            report.longrepr = f"in CI nothing may be missing, but this test {reason}"
-    return report
+            report.longrepr = f"in CI nothing may be missing, but this {reason}"
 
 
 @pytest.fixture(scope="session")
