@@ -24,10 +24,11 @@ async function load(address, ownPath) {
 
 function draw(node, ownPath) {
   const item = el("li", el("span.node",
-    el(`i.dot.${/^[a-z_]+$/.test(node.state) ? node.state : "unknown"}`),
+    el(`i.dot.${node.state.replace(/[^a-z]+/g, "-")}`),
     el("b", node.kind === "root" ? "/" : node.name),
     node.actor ? el("span.actor", node.actor) : null,
     node.epoch > 1 ? el("span.epoch.late", `epoch ${node.epoch}`) : null,
+    ["running", "idle", "open"].includes(node.state) ? null : el("span.actor", node.state),
     node.path === ownPath ? el("span.you", "you") : null));
   item.firstChild.title = `${node.path}: ${node.state}`;
   const crash = node.crashes.at(-1);
