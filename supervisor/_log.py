@@ -190,7 +190,9 @@ def _sort(event: Event) -> str:
     error = event.facts.get("exception")
     if isinstance(error, BaseException):
         return type(error).__qualname__
-    return str(event.facts.get("reason", ""))
+    # An error that its class expects comes as text; its type is the first word.
+    told = str(event.facts.get("error", "")).partition(":")[0]
+    return told or str(event.facts.get("reason", ""))
 
 
 def line(event: Event, unreported: int = 0) -> str:

@@ -18,7 +18,7 @@ from ._events import plain, printable
 
 Kind = Literal["root", "supervisor", "slot"]
 
-_QUIET = frozenset({"running", "idle", "open", "waiting"})
+_QUIET = frozenset({"starting", "running"})
 
 
 @dataclass(frozen=True)

@@ -205,6 +205,20 @@ def test_another_exception_is_another_sort(
     assert tracebacks(caplog) == 2
 
 
+def test_expected_errors_share_by_type(
+    stream: EventStream, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Errors told as text are throttled by the type that they begin with.
+    """
+    for number in range(100):
+        stream.emit("slot.crashed", "/connections/chat/1", error=f"BadInput: field {number}")
+    stream.emit("slot.crashed", "/connections/chat/1", error="TooOld: 3 s")
+
+    assert len(caplog.records) == 5 + 7 + 1
+    assert messages(caplog)[-1] == "slot.crashed: /connections/chat/1; error TooOld: 3 s"
+
+
 def test_dead_letters_pause(
     stream: EventStream, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
@@ -276,6 +290,16 @@ def test_a_text_cannot_forge_a_line(stream: EventStream, caplog: pytest.LogCaptu
     assert "\x1b" not in message
     assert "x\\r\\nroot.stopped" in message
     assert len(message) < 600
+
+
+def test_debug_is_not_throttled(stream: EventStream, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Whoever asks for the debug level sees every start and end.
+    """
+    for number in range(20):
+        stream.emit("slot.started", f"/connections/chat/{number}", 1)
+
+    assert len(caplog.records) == 20
 
 
 def test_levels_that_are_off_cost_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -169,6 +169,7 @@ def test_as_dict_is_json() -> None:
     assert data["mailbox"] == {"queued": 0, "capacity": 256}
     assert data["crashes"] == [dataclasses.asdict(CRASH)]
     assert data["children"][0]["path"] == "/a/b"
+    assert NodeSnapshot("/", "root", "").as_dict()["mailbox"] is None
 
 
 def test_find() -> None:

@@ -9,7 +9,9 @@ import pytest
 import trio
 
 from greenroom.actors._lowlevel import LoopThread
-from greenroom.bridges.testing.engine_suite import DistributedEngineSuite, EngineSuite
+from greenroom.actors.consumers._frames import Frame
+from greenroom.bridges.testing.engine_suite import DistributedEngineSuite
+from greenroom.supervisor import EventStream, Groups
 from greenroom.supervisor._engine import Engine, EngineSink, EngineStatistics
 
 
@@ -274,13 +276,62 @@ def test_a_broken_promise_is_caught(engine: type[BusEngine], caught_by: str) -> 
         getattr(suite, caught_by)()
 
 
-def test_hooks_must_be_defined() -> None:
+class Listener:
+    """A member that remembers what it was sent."""
+
+    path = "/connections/chat/1"
+
+    def __init__(self) -> None:
+        self.got: list[object] = []
+
+    def deliver_frame(self, frame: Frame) -> None:
+        self.got.append(frame.text if frame.text is not None else frame.data)
+
+    def deliver_message(self, message: object) -> None:
+        self.got.append(message)
+
+
+async def test_groups_over_an_engine() -> None:
     """
-    A suite without make_engine() says that it is missing, by name.
+    Members of one group in two processes hear each other once, and are told of a gap.
+    """
+    bus: list[BusEngine] = []
+    engines = [BusEngine(bus), BusEngine(bus)]
+    streams = [EventStream(), EventStream()]
+    here, there = (Groups(engine, stream) for engine, stream in zip(engines, streams, strict=True))
+    ann, bob, eve = Listener(), Listener(), Listener()
+    async with trio.open_nursery() as nursery:
+        for engine, groups in zip(engines, (here, there), strict=True):
+            await nursery.start(engine.run, groups)
+        here.join("chat.lobby", ann)
+        here.join("chat.lobby", bob)
+        there.join("chat.lobby", eve)
+        sent = [
+            here.send("chat.lobby", text="hi", exclude=ann),
+            here.send("chat.lobby", bytes=b"hi"),
+            there.send("chat.lobby", {"type": "chat.message"}),
+        ]
+        await trio.testing.wait_all_tasks_blocked()
+        engines[1].broken.set()
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+    assert sent == [1, 2, 1]
+    assert ann.got == [b"hi", {"type": "chat.message"}]
+    assert bob.got == ["hi", b"hi", {"type": "chat.message"}]
+    assert sorted(map(str, eve.got)) == sorted(map(str, ["hi", b"hi", {"type": "chat.message"}]))
+    assert [stream.counts()["group.gap"] for stream in streams] == [0, 1]
+
+
+async def test_hooks_must_be_defined() -> None:
+    """
+    A suite without a hook that it needs says which one is missing.
     """
 
-    class TestMine(EngineSuite):
+    class TestMine(DistributedEngineSuite):
         pass
 
     with pytest.raises(NotImplementedError, match=r"TestMine must define make_engine\(\)"):
         TestMine().make_engine()
+    with pytest.raises(NotImplementedError, match=r"TestMine must define lose_connection\(\)"):
+        await TestMine().lose_connection(BusEngine([]))
