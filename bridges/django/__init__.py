@@ -1,13 +1,14 @@
-# Django's side of Greenroom. Importing it sets Django up, see _setup.py.
+"""Django on trio: the application of asgi.py. Importing this package sets Django up."""
 
+from ._application import Greenroom as Greenroom
 from ._handler import DjangoApplication as DjangoApplication
 from ._handler import django_application as django_application
 from ._paths import path as path
 from ._paths import re_path as re_path
-from ._paths import teach_django
-from ._setup import set_up_on_import
+from ._paths import teach_django as _teach_django
+from ._setup import set_up_on_import as _set_up_on_import
 
-__all__ = ["DjangoApplication", "django_application", "path", "re_path"]
+__all__ = ["DjangoApplication", "Greenroom", "django_application", "path", "re_path"]
 
-teach_django()
-set_up_on_import()
+_teach_django()
+_set_up_on_import()

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.core.handlers.asgi import ASGIHandler
 
-from ...supervisor import ChildSpec
+from ...supervisor import ChildSpec, Options
 from ..asgi import Application
 from ..hypercorn._startup import refuse
 from ._database import database_hooks
@@ -56,7 +56,7 @@ class Greenroom(Application):
         super().__init__(
             http=http,
             router=DjangoRouter(websocket),
-            children=_specs(children),
+            children=_specs(children, loaded),
             options=loaded,
             thread_hooks=database_hooks(),
         )
@@ -77,22 +77,22 @@ def _refuse_no_http(http: object) -> None:
         refuse(f"http must be an ASGI application, or None. Got: {http!r}", TypeError)
 
 
-def _specs(children: object) -> list[ChildSpec]:
+def _specs(children: object, options: Options) -> list[ChildSpec]:
     if isinstance(children, str) or not isinstance(children, Iterable):
         refuse(
             f"children must be a list of actor classes, dotted names or specs. Got: {children!r}",
             TypeError,
         )
     listed = cast("Iterable[Any]", children)
-    return [_spec(child, f"children[{at}]") for at, child in enumerate(listed)]
+    return [_spec(child, f"children[{at}]", options) for at, child in enumerate(listed)]
 
 
-def _spec(child: Any, wanted_by: str) -> ChildSpec:
+def _spec(child: Any, wanted_by: str, options: Options) -> ChildSpec:
     if isinstance(child, str):
         child = import_dotted(child, wanted_by)
     if is_actor(child):
         refuse_instance(child, wanted_by)
     try:
-        return ChildSpec.of(child)
+        return ChildSpec.of(child, options)
     except (TypeError, ValueError) as error:
         refuse(f"{wanted_by}: {error}", type(error))
