@@ -64,7 +64,8 @@ class Watched:
     def __init__(
         self, inner: Done | Turn | Room, forgotten: Callable[[str], object], depth: int
     ) -> None:
-        frame = sys._getframe(depth)  # noqa: SLF001 - the caller's line is the point
+        # The caller's line is the point, so the caller's frame is asked.
+        frame = sys._getframe(depth)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         self._where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         self._inner = inner
         self._forgotten = forgotten

@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING, cast
 
 import trio
 
 from ._errors import Disconnected, Stale
+
+if TYPE_CHECKING:
+    from ._messages import Stop
 
 
 class ExitKind(Enum):
@@ -44,6 +48,17 @@ class Exit:
     opening: bool = False
     code: int = 1000
     text: str = ""
+
+    def with_error(self, error: BaseException, what: str, *, told: bool) -> Exit:
+        """Return this end with what went wrong on the way; *told* work only obeyed."""
+        if told or self.error is not None:
+            return self
+        return replace(self, error=error, what=what)
+
+
+def stopped(stop: Stop) -> Exit:
+    """Return the end that *stop* asked for."""
+    return Exit(ExitKind.STOPPED, stop.reason, code=stop.code, text=stop.text)
 
 
 class Verdict(Enum):
@@ -77,7 +92,7 @@ def judge(error: BaseException) -> Verdict:
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
+        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
             yield from _leaves(inner)
     else:
         yield error

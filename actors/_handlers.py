@@ -52,9 +52,7 @@ class HandlerTable:
     def __init__(self, actor: type, special: Mapping[str, Mapping[str, str]]) -> None:
         self._owner = actor.__qualname__
         self.special: dict[str, Handler] = {
-            name: compile_named(
-                f"{self._owner}.{name}", self._function(actor, name), special[name]
-            )
+            name: compile_named(f"{self._owner}.{name}", self._function(actor, name), special[name])
             for name in special
             if getattr(actor, name, None) is not None
         }

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from ._lowlevel import Parker
-from ._messages import Call, Cast, Control, InFrame, Item, PeerEnd, Tick
+from ._messages import Call, Cast, InFrame, Item, PeerEnd, Stop, Tick
 
 if TYPE_CHECKING:
     from ._lowlevel import LoopThread
@@ -67,7 +67,7 @@ class Mailbox:
     ) -> None:
         self.capacity = capacity
         self.parker = Parker()
-        self.control: deque[Control] = deque()
+        self.control: deque[Stop] = deque()
         self._lane: deque[Item] = deque()
         self._loop = loop
         self._lock = threading.Lock()
@@ -142,7 +142,7 @@ class Mailbox:
         self._wake()
         return True
 
-    def put_control(self, item: Control) -> None:
+    def put_control(self, item: Stop) -> None:
         """Add to the control lane. Any thread, never blocks, never refused."""
         self.control.append(item)
         self._wake()

@@ -137,19 +137,7 @@ class Stop:
         self.text = text
 
 
-class Fail:
-    """Control: the incarnation *epoch* has failed elsewhere than in its handler."""
-
-    __slots__ = ("epoch", "error", "what")
-
-    def __init__(self, epoch: int, error: BaseException, what: str) -> None:
-        self.epoch = epoch
-        self.error = error
-        self.what = what
-
-
 Item = InFrame | PeerEnd | Cast | Call | Tick
-Control = Stop | Fail
 
 
 def message_key(message: object) -> object:
@@ -158,7 +146,7 @@ def message_key(message: object) -> object:
         kind = cast("Mapping[str, object]", message).get("type")
         if isinstance(kind, str):
             return kind
-    return type(message)
+    return cast("object", message).__class__
 
 
 def key_name(key: object) -> str:

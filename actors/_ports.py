@@ -36,7 +36,6 @@ class Connection(Protocol):
         """Whether the handshake was accepted or refused."""
         ...
 
-
     @property
     def full(self) -> bool:
         """Whether more output waits than a sender should add to."""

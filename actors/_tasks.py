@@ -43,9 +43,7 @@ class Tasks:
             )
         self._on_loop(self._spawn, function, args)
 
-    def start_timer(
-        self, seconds: float, message: object, key: Hashable, *, repeat: bool
-    ) -> Timer:
+    def start_timer(self, seconds: float, message: object, key: Hashable, *, repeat: bool) -> Timer:
         """Set a timer. Any thread; it counts from the call."""
         if not seconds >= 0 or (repeat and seconds == 0):
             raise ValueError(f"a timer takes a number of seconds above 0. Got: {seconds!r}")
@@ -87,9 +85,8 @@ class Tasks:
             return
         name = getattr(_plain(function), "__qualname__", repr(function))
         self._pending += 1
-        self._life.host.spawn(
-            self._run, function, args, name, name=f"{self._life.host.path}#{self._life.epoch} {name}"
-        )
+        host, epoch = self._life.host, self._life.epoch
+        host.spawn(self._run, function, args, name, name=f"{host.path}#{epoch} {name}")
 
     async def _run(
         self, function: Callable[..., Awaitable[object]], args: tuple[object, ...], name: str

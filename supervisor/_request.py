@@ -55,7 +55,7 @@ class RequestSlot:
                 raise
             exit_ = Exit(ExitKind.FATAL, "a Cancelled of a foreign scope")
             self._root.events.emit("slot.fatal", self.path, 1, error=exit_.reason)
-        except BaseException as error:  # noqa: BLE001 - never to reach the server, see judge()
+        except BaseException as error:  # never to reach the server as such, see judge()
             if judge(error) is Verdict.FOREIGN and _cancelled():
                 raise
             exit_ = self._crashed(error)

@@ -22,17 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..actors import Actor, ActorRef, ActorStopped, Disconnected, MailboxFull, Overflow
-from ..actors._exits import Exit, ExitKind
+from ..actors import Actor, ActorStopped, Disconnected
+from ..actors._exits import Exit, ExitKind, stopped
 from ..actors._life import Life
-from ..actors._mailbox import Mailbox
 from ..actors._messages import Call, Cast, InFrame, PeerEnd, Stop, Tick
 from ..actors._ports import Connection
 from ..actors._state import Handed
-from ..actors.consumers import Frame
 from ._backoff import Backoff
 from ._events import described
 from ._intensity import RestartWindow
+from ._place import Place
 from ._spec import OnExceeded, Restart
 from ._tree import CrashReport, NodeSnapshot
 from ._verdict import Next, Policy, decide
@@ -44,7 +43,7 @@ _CRASHES_KEPT = 5
 _OWN = ("greenroom.actors.", "greenroom.supervisor.")
 
 
-class Slot:
+class Slot(Place):
     """
     The supervised place of one actor; made by a supervisor, never by users.
 
@@ -64,35 +63,22 @@ class Slot:
         window: RestartWindow,
         shutdown_seconds: float,
     ) -> None:
+        super().__init__(root, path, actor, connection)
         options = root.options
-        self.path = path
-        self.actor = actor
-        self.loop = root.loop
         self.pool = root.pool
         self.debug = options.debug
         self.batch_messages = options.batch_messages
         self.batch_seconds = options.batch_seconds
         self.thread_batch_messages = options.thread_batch_messages
         self.shutdown_seconds = shutdown_seconds
-        self.mailbox = Mailbox(
-            root.loop,
-            capacity=actor.mailbox_capacity or options.mailbox_capacity,
-            read_ahead_messages=options.read_ahead_messages,
-            read_ahead_bytes=options.read_ahead_bytes,
-        )
-        self.ref = ActorRef(self)
-        self.epoch = 1
         self.state = "starting"
-        self.end: str | None = None
         self.crashes: deque[CrashReport] = deque(maxlen=_CRASHES_KEPT)
         self.settled = trio.Event()
         """Set when the first incarnation serves, or the slot has ended without one."""
         self.ended = trio.Event()
         self.first_error: BaseException | None = None
         """What the first start failed with."""
-        self._root = root
         self._kwargs = kwargs or {}
-        self._connection = connection
         self._policy = policy
         self._window = window
         self._backoff = Backoff(
@@ -104,7 +90,6 @@ class Slot:
         self._born = 0.0
         self._handled = 0
         self._nursery: trio.Nursery | None = None
-        self._overflow = Overflow(actor.overflow)
 
     # -- the slot's task -----------------------------------------------------------------
 
@@ -119,7 +104,8 @@ class Slot:
         with trio.CancelScope(shield=True):
             exit_, crash = await self._lives()
             await self._finish(exit_, crash)
-        return exit_
+            return exit_
+        raise AssertionError("a shield that nobody cancels was left early")
 
     async def _lives(self) -> tuple[Exit, BaseException | None]:
         crash: BaseException | None = None
@@ -145,7 +131,7 @@ class Slot:
                 return exit_, crash
             stop = await self._pause(next_)
             if stop is not None:
-                return Exit(ExitKind.STOPPED, stop.reason, code=stop.code, text=stop.text), crash
+                return stopped(stop), crash
             self.epoch += 1
 
     async def _pause(self, next_: Next) -> Stop | None:
@@ -186,12 +172,14 @@ class Slot:
         assert life is not None
         if crash is not None:
             life = self._life = Life(self, self.actor, self._kwargs, self.epoch, self._handed)
-        code, text = (1011, "") if exit_.kind is ExitKind.CRASHED else (exit_.code, exit_.text)
+        code, text, reason = exit_.code, exit_.text, exit_.text or exit_.reason
+        if exit_.kind is ExitKind.CRASHED:
+            code, text, reason = 1011, "", "crashed"
         # Who has failed says so at once; who is asked to go may still send its last words.
         if exit_.kind is not ExitKind.STOPPED:
             self._close(exit_, code, text)
         if life.begun or crash is not None:
-            await self._last_words(life, PeerEnd(code, text or exit_.reason), crash)
+            await self._last_words(life, PeerEnd(code, reason), crash)
         self._close(exit_, code, text)
         life.finish()
         self._root.groups.leave_all(self)
@@ -239,16 +227,6 @@ class Slot:
 
     # -- what an incarnation asks of it (actors/_ports.py: Host) -----------------------
 
-    @property
-    def groups(self) -> Any:
-        """The groups of the process."""
-        return self._root.groups
-
-    @property
-    def connection(self) -> Connection | None:
-        """The peer's connection; None for a resident."""
-        return self._connection
-
     def opened(self, life: Life) -> None:
         """Take note that *life* has begun and serves its mailbox."""
         self.state = "running"
@@ -263,38 +241,9 @@ class Slot:
         assert self._nursery is not None
         self._nursery.start_soon(function, *args, name=name)
 
-    def find(self, path: str) -> ActorRef:
-        """Return the reference of the actor at *path*."""
-        return self._root.find(path)
-
-    def note(self, kind: str, *, epoch: int | None = None, **facts: object) -> None:
-        """Put one event on the stream."""
-        self._root.events.emit(kind, self.path, self.epoch if epoch is None else epoch, **facts)
-
-    def dead_letter(self, message: object, reason: str) -> None:
-        """Record a message that nobody handled."""
-        self._root.dead_letters.add(self.path, message, reason, self.epoch)
-
     def report(self, error: BaseException, what: str) -> None:
         """Record an error of an incarnation that is ending anyway."""
         self._record(Exit(ExitKind.CRASHED, what, error, what))
-
-    def request_stop(
-        self, reason: str, code: int = 1000, text: str = "", *, patient: bool = False
-    ) -> None:
-        """
-        Ask the slot to end. Any thread; returns at once.
-
-        Its running handler may go on for `shutdown_seconds`; *patient*, which is for
-        what the handler itself asks, as long as it likes.
-        """
-        stop = Stop(reason, code, text)
-        if patient:
-            self.mailbox.put_control(stop)
-        elif self.loop.is_here():
-            self._request_stop(stop)
-        else:
-            self.loop.call_soon(self._request_stop, stop)
 
     def _request_stop(self, stop: Stop) -> None:
         if self._life is None:
@@ -314,46 +263,6 @@ class Slot:
         """Have the running incarnation crash with *error*, as if one of its tasks had raised it."""
         if self._life is not None:
             self._life.fail(error, "injected")
-
-    def deliver_frame(self, frame: Frame) -> None:
-        """Put a group's frame to the socket. Any thread, never raises."""
-        if self._connection is None:
-            return
-        try:
-            self._connection.send(frame)
-        except Disconnected:
-            return  # it leaves its groups in a moment
-        except RuntimeError:
-            self.dead_letter(frame, "a group's frame for a socket that is not accepted yet")
-
-    def deliver_message(self, message: object) -> None:
-        """Put a group's message into the mailbox. Any thread, never raises."""
-        try:
-            self.ref.cast(message)
-        except MailboxFull:
-            self.dead_letter(message, "a group's message for a full mailbox")
-
-    def waits_when_full(self) -> bool:
-        """Whether a sender waits for room."""
-        return self._overflow is Overflow.WAIT
-
-    def overflow(self, item: Cast | Call) -> bool:
-        """Apply the overflow policy to *item*; whether it was taken after all."""
-        capacity = self.mailbox.capacity
-        self.note("mailbox.overflow", policy=str(self._overflow), capacity=capacity)
-        if self._overflow is Overflow.ERROR:
-            raise MailboxFull(self.path, capacity)
-        if self._overflow is Overflow.DROP_OLDEST:
-            _, oldest = self.mailbox.put_over_oldest(item)
-            if type(oldest) is Call:
-                oldest.reply.fail(MailboxFull(self.path, capacity))
-            if oldest is not None:
-                self.dead_letter(oldest.message, "dropped from a full mailbox, as the oldest")
-            return True
-        if self._overflow is Overflow.CLOSE:
-            self.request_stop("mailbox full", 1013)
-        self.dead_letter(item.message, f"the mailbox is full ({capacity} messages)")
-        return False
 
     # -- seen from outside ---------------------------------------------------------------
 
@@ -404,7 +313,7 @@ class Slot:
         else:
             facts["exception"] = error
         kind = "slot.fatal" if exit_.kind is ExitKind.FATAL else "slot.crashed"
-        self.note(kind, **facts)
+        self._root.events.emit(kind, self.path, self.epoch, **facts)
 
     def __repr__(self) -> str:
         return f"<Slot {self.path} {self.actor.__qualname__} epoch {self.epoch} {self.state}>"

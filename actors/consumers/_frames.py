@@ -32,13 +32,10 @@ class Frame:
 
     def asgi(self) -> dict[str, object]:
         """Return the ASGI event of this frame; made once, shared, not to be changed."""
-        event = self._asgi
-        if event is None:
-            event = {"type": "websocket.send", "text": self.text}
-            if self.text is None:
-                event = {"type": "websocket.send", "bytes": self.data}
-            self._asgi = event
-        return event
+        if self._asgi is None:
+            key, value = ("text", self.text) if self.text is not None else ("bytes", self.data)
+            self._asgi = {"type": "websocket.send", key: value}
+        return self._asgi
 
     def __repr__(self) -> str:
         kind = "text" if self.text is not None else "binary"

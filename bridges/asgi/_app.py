@@ -247,7 +247,7 @@ async def _startup_failed(send: Send, message: str) -> None:
 
 def _first(group: BaseException) -> BaseException:
     while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
+        group = cast("BaseExceptionGroup[BaseException]", group).exceptions[0]
     return group
 
 

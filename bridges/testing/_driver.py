@@ -7,7 +7,7 @@
 
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 from urllib.parse import unquote
@@ -74,7 +74,7 @@ class ServerDriver:
         headers: Headers = (),
         subprotocols: Iterable[str] = (),
         timeout: float = 5.0,
-    ) -> AsyncIterator["WebsocketDriver"]:
+    ) -> AsyncGenerator["WebsocketDriver"]:
         """
         Open a WebSocket to *path*, which may have a query string; close it at the end.
 
@@ -320,7 +320,7 @@ class WebsocketDriver:
 @asynccontextmanager
 async def serve(
     application: Callable[..., Any], *, timeout: float = math.inf
-) -> AsyncIterator[ServerDriver]:
+) -> AsyncGenerator[ServerDriver]:
     """
     Run *application*'s lifespan and yield a driver for it; shut it down at the end.
 

@@ -1,0 +1,74 @@
+"""The way of an incarnation's `def` handlers into a worker thread, and back."""
+
+# One job an actor: whoever waits here is the actor's own task, so `def` and
+# `async def` handlers of one actor never overlap. Where several messages wait, they
+# go together (see _batch.py for what keeps that exact).
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ._batch import Batch
+from ._exits import Verdict, judge
+from ._job import JobState
+
+if TYPE_CHECKING:
+    from ._ports import Host
+
+
+class Hop:
+    """Runs steps of the incarnation *epoch* of *host* on the pool, one job at a time."""
+
+    __slots__ = ("_batch", "_epoch", "_host")
+
+    def __init__(self, host: Host, epoch: int) -> None:
+        self._host = host
+        self._epoch = epoch
+        self._batch: Batch | None = None
+
+    def tell(self) -> None:
+        """Tell the job that runs, if one does, to stop: its next ``self.*`` is Stale."""
+        if self._batch is not None:
+            self._batch.tell()
+
+    def batch(self, steps: list[Callable[[], Any]]) -> Batch:
+        """Make a batch; no step after the first begins while something urgent waits."""
+        host = self._host
+        return Batch(
+            host.path,
+            self._epoch,
+            steps,
+            seconds=host.batch_seconds,
+            pause=lambda: host.mailbox.control,
+        )
+
+    async def run(self, batch: Batch, name: str) -> None:
+        """
+        Run *batch* in a thread; raise what its last step raised. A checkpoint.
+
+        Cancelled, it is withdrawn if it waits; else told, and waited for during
+        ``shutdown_seconds``, then abandoned: its thread's place in the pool stays
+        taken until it ends, and all that it does is inert.
+        """
+        host = self._host
+        job = host.pool.submit(batch.work, label=f"{host.path}#{self._epoch} {name}")
+        self._batch = batch
+        try:
+            await job.wait()
+        except trio.Cancelled:
+            if not job.withdraw():
+                batch.tell()
+                with trio.move_on_after(host.shutdown_seconds, shield=True):
+                    await job.wait()
+                if job.state is not JobState.DONE:
+                    job.abandon()
+                    host.note("thread.abandoned", epoch=self._epoch, job=job.label)
+                elif job.error is not None and judge(job.error) is not Verdict.STALE:
+                    host.report(job.error, name)
+            raise
+        finally:
+            self._batch = None
+        job.result()

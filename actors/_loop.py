@@ -1,0 +1,179 @@
+"""The receive loop: one item after the other, each to its handler."""
+
+# The hot path. Per message: no scope, no checkpoint, no task switch; a turn for
+# others after a batch. What user code raises goes through here untouched (but for
+# Disconnected) and is judged in _life.py.
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ._errors import Disconnected, UndeclaredMessage
+from ._exits import Exit, ExitKind, stopped
+from ._lowlevel import checkpoint
+from ._messages import Call, InFrame, Item, PeerEnd, Tick, key_name, message_key
+
+if TYPE_CHECKING:
+    from ._life import Life
+    from ._signature import Handler
+
+
+class Loop:
+    """Serves the mailbox for one incarnation."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._host = life.host
+        self._box = life.host.mailbox
+        self._frames = life.table.special.get("receive")
+        self._cancellable = life.actor.cancel_on_disconnect
+        self._handling: trio.CancelScope | None = None
+        self._left: Exit | None = None
+
+    async def serve(self) -> Exit:
+        """Handle item after item until one of them is an end. A checkpoint."""
+        box, host = self._box, self._host
+        most, seconds = host.batch_messages, host.batch_seconds
+        taken, until = 0, time.perf_counter() + seconds
+        while True:
+            if box.control:
+                return stopped(box.control.popleft())
+            item = box.take()
+            if item is None:
+                await box.parker.park()
+                taken, until = 0, time.perf_counter() + seconds
+                continue
+            if type(item) is PeerEnd:
+                return Exit(ExitKind.PEER, "peer", code=item.code, text=item.reason)
+            handler = self._handler_of(item)
+            if handler is not None:
+                await self._handle(handler, item)
+                if self._left is not None:
+                    return self._left
+            taken += 1
+            if taken >= most or time.perf_counter() > until:
+                await checkpoint()
+                taken, until = 0, time.perf_counter() + seconds
+
+    def cancel_handler(self) -> None:
+        """Cancel the running handler, for classes with ``cancel_on_disconnect``."""
+        if self._handling is not None:
+            self._handling.cancel()
+
+    def _handler_of(self, item: InFrame | Item) -> Handler | None:
+        """Return who handles *item*; None, and on record, when nobody does."""
+        if type(item) is InFrame:
+            if self._frames is None:
+                self._host.dead_letter(item, "the class has no receive handler")
+            return self._frames
+        if type(item) is Tick:
+            item.timer.waiting = False
+            if not self._is_live(item):
+                return None
+        elif type(item) is Call and item.reply.abandoned:
+            self._host.note("call.skipped", epoch=self._life.epoch, message=item.summary())
+            return None
+        message = item.message
+        handler = self._life.table.find(message)
+        if handler is None:
+            name = key_name(message_key(message))
+            self._host.dead_letter(message, f"no handler: declare one with @handles({name})")
+            if type(item) is Call:
+                item.reply.fail(UndeclaredMessage(self._host.path, name))
+        return handler
+
+    def _is_live(self, tick: Tick) -> bool:
+        if tick.timer.owner is not self._life:
+            self._host.note("work.stale", epoch=self._life.epoch, what="timer of an older epoch")
+            return False
+        return not tick.timer.cancelled
+
+    async def _handle(self, handler: Handler, item: Item) -> None:
+        self._life.item = item
+        try:
+            if self._cancellable:
+                with trio.CancelScope() as self._handling:
+                    await self._run(handler, item)
+                self._handling = None
+            elif handler.is_async:
+                await self._run_async(handler, item)
+            else:
+                await self._run_in_thread(handler, item)
+        except Disconnected as error:
+            # An end, not a crash: the peer's end is in the mailbox behind the frames
+            # that still wait. Without one the handler raised it of its own accord.
+            connection = self._host.connection
+            if connection is None or not connection.over:
+                self._left = Exit(ExitKind.PEER, "handler ended it", code=error.code)
+        self._life.item = None
+
+    async def _run(self, handler: Handler, item: Item) -> None:
+        if handler.is_async:
+            await self._run_async(handler, item)
+        else:
+            await self._run_in_thread(handler, item)
+
+    async def _run_async(self, handler: Handler, item: Item) -> None:
+        value = await handler.call(self._life.instance, item)
+        self._succeeded(item, value)
+        if type(item) is Call:
+            self._reply(item, value)
+
+    async def _run_in_thread(self, handler: Handler, item: Item) -> None:
+        run = [item]
+        if type(item) is not Call:
+            run = self._box.take_run(item, self._host.thread_batch_messages, self._fits_thread)
+        batch = self._life.hop.batch([self._step(each) for each in run])
+        try:
+            await self._life.hop.run(batch, handler.name)
+        finally:
+            self._life.item = run[batch.begun - 1] if batch.begun else None
+            self._box.put_back(run[batch.begun :])
+        if type(item) is Call:
+            self._reply(item, batch.value)
+
+    def _fits_thread(self, item: Item) -> bool:
+        """Whether *item* may go to the thread in one run with those before it."""
+        if type(item) is InFrame:
+            handler = self._frames
+        elif type(item) is Call or type(item) is PeerEnd:
+            return False
+        else:
+            if type(item) is Tick and (item.timer.cancelled or item.timer.owner is not self._life):
+                return False
+            handler = self._life.table.find(item.message)
+        return handler is not None and not handler.is_async
+
+    def _step(self, item: Item) -> Callable[[], Any]:
+        handler = self._frames
+        if not isinstance(item, (InFrame, PeerEnd)):
+            handler = self._life.table.find(item.message)
+        assert handler is not None
+        call, instance = handler.call, self._life.instance
+
+        def step() -> Any:
+            if type(item) is Tick:
+                item.timer.waiting = False
+            value = call(instance, item)
+            self._succeeded(item, value)
+            return value
+
+        return step
+
+    def _succeeded(self, item: Item, value: Any) -> None:
+        if type(value) is CoroutineType:
+            value.close()
+            raise TypeError(
+                f"the handler of {item.summary()} returned a coroutine that nobody awaits:"
+                " declare it `async def`, or await what it calls."
+            )
+        self._life.succeeded()
+
+    def _reply(self, item: Call, value: Any) -> None:
+        if not item.reply.set(value):
+            self._host.note("call.late", epoch=self._life.epoch, message=item.summary())

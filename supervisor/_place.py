@@ -1,0 +1,123 @@
+# A slot as others see it: path, reference, mailbox, and what is put into them.
+#
+# Everything here may be called from any thread and outlives every incarnation. What
+# the slot's own task does with it is in _slot.py.
+
+from typing import TYPE_CHECKING
+
+from ..actors import Actor, ActorRef, Disconnected, MailboxFull, Overflow
+from ..actors._mailbox import Mailbox
+from ..actors._messages import Call, Cast, Stop
+from ..actors._ports import Connection, GroupsPort
+from ..actors.consumers import Frame
+
+if TYPE_CHECKING:
+    from ._root import Root
+
+
+class Place:
+    """The lasting part of a slot."""
+
+    def __init__(
+        self, root: "Root", path: str, actor: type[Actor], connection: Connection | None
+    ) -> None:
+        options = root.options
+        self.path = path
+        self.actor = actor
+        self.epoch: int = 1
+        self.end: str | None = None
+        self.loop = root.loop
+        self.mailbox = Mailbox(
+            root.loop,
+            capacity=actor.mailbox_capacity or options.mailbox_capacity,
+            read_ahead_messages=options.read_ahead_messages,
+            read_ahead_bytes=options.read_ahead_bytes,
+        )
+        self.ref = ActorRef(self)
+        self._root = root
+        self._connection = connection
+        self._overflow = Overflow(actor.overflow)
+
+    @property
+    def groups(self) -> GroupsPort:
+        """The groups of the process."""
+        return self._root.groups
+
+    @property
+    def connection(self) -> Connection | None:
+        """The peer's connection; None for a resident."""
+        return self._connection
+
+    def find(self, path: str) -> ActorRef:
+        """Return the reference of the actor at *path*."""
+        return self._root.find(path)
+
+    def note(self, kind: str, *, epoch: int | None = None, **facts: object) -> None:
+        """Put one event on the stream."""
+        self._root.events.emit(kind, self.path, self.epoch if epoch is None else epoch, **facts)
+
+    def dead_letter(self, message: object, reason: str) -> None:
+        """Record a message that nobody handled."""
+        self._root.dead_letters.add(self.path, message, reason, self.epoch)
+
+    def request_stop(
+        self, reason: str, code: int = 1000, text: str = "", *, patient: bool = False
+    ) -> None:
+        """
+        Ask the slot to end. Any thread; returns at once.
+
+        Its running handler may go on for `shutdown_seconds`; *patient*, which is for
+        what the handler itself asks, as long as it likes.
+        """
+        stop = Stop(reason, code, text)
+        if patient:
+            self.mailbox.put_control(stop)
+        elif self.loop.is_here():
+            self._request_stop(stop)
+        else:
+            self.loop.call_soon(self._request_stop, stop)
+
+    def _request_stop(self, stop: Stop) -> None:
+        self.mailbox.put_control(stop)
+
+    # -- what groups and senders do to it ------------------------------------------------
+
+    def deliver_frame(self, frame: Frame) -> None:
+        """Put a group's frame to the socket. Any thread, never raises."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.send(frame)
+        except Disconnected:
+            return  # it leaves its groups in a moment
+        except RuntimeError:
+            self.dead_letter(frame, "a group's frame for a socket that is not accepted yet")
+
+    def deliver_message(self, message: object) -> None:
+        """Put a group's message into the mailbox. Any thread, never raises."""
+        try:
+            self.ref.cast(message)
+        except MailboxFull:
+            self.dead_letter(message, "a group's message for a full mailbox")
+
+    def waits_when_full(self) -> bool:
+        """Whether a sender waits for room."""
+        return self._overflow is Overflow.WAIT
+
+    def overflow(self, item: Cast | Call) -> bool:
+        """Apply the overflow policy to *item*; whether it was taken after all."""
+        capacity = self.mailbox.capacity
+        self.note("mailbox.overflow", policy=str(self._overflow), capacity=capacity)
+        if self._overflow is Overflow.ERROR:
+            raise MailboxFull(self.path, capacity)
+        if self._overflow is Overflow.DROP_OLDEST:
+            _, oldest = self.mailbox.put_over_oldest(item)
+            if type(oldest) is Call:
+                oldest.reply.fail(MailboxFull(self.path, capacity))
+            if oldest is not None:
+                self.dead_letter(oldest.message, "dropped from a full mailbox, as the oldest")
+            return True
+        if self._overflow is Overflow.CLOSE:
+            self.request_stop("mailbox full", 1013)
+        self.dead_letter(item.message, f"the mailbox is full ({capacity} messages)")
+        return False
