@@ -224,7 +224,7 @@ class Life:
         control = self.host.mailbox.control
         if control and verdict is Verdict.STALE:
             return stopped(control.popleft())
-        if verdict is Verdict.DISCONNECTED:
+        if verdict is Verdict.DISCONNECTED and self.host.connection is not None:
             return Exit(ExitKind.PEER, "peer", code=1006)
         return Exit(ExitKind.CRASHED, what, error, what, opening=opening)
 

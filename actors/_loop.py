@@ -108,7 +108,9 @@ class Loop:
             # An end, not a crash: the peer's end is in the mailbox behind the frames
             # that still wait. Without one the handler raised it of its own accord.
             connection = self._host.connection
-            if connection is None or not connection.over:
+            if connection is None:
+                raise
+            if not connection.over:
                 self._left = Exit(ExitKind.PEER, "handler ended it", code=error.code)
         self._life.item = None
 

@@ -18,12 +18,14 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..actors import Actor, ActorStopped, Disconnected
-from ..actors._exits import Exit, ExitKind, stopped
+from ..actors import Actor, ActorStopped
+from ..actors._exits import Exit, ExitKind, Verdict, judge, stopped
 from ..actors._life import Life
 from ..actors._messages import Call, Cast, InFrame, PeerEnd, Stop, Tick
 from ..actors._ports import Connection
@@ -90,6 +92,7 @@ class Slot(Place):
         self._born = 0.0
         self._handled = 0
         self._nursery: trio.Nursery | None = None
+        self._context: Context | None = None
 
     # -- the slot's task -----------------------------------------------------------------
 
@@ -100,7 +103,7 @@ class Slot(Place):
         Args:
             nursery: Where the actor's background tasks run, beside this task.
         """
-        self._nursery = nursery
+        self._nursery, self._context = nursery, copy_context()
         with trio.CancelScope(shield=True):
             exit_, crash = await self._lives()
             await self._finish(exit_, crash)
@@ -179,7 +182,7 @@ class Slot(Place):
         if exit_.kind is not ExitKind.STOPPED:
             self._close(exit_, code, text)
         if life.begun or crash is not None:
-            await self._last_words(life, PeerEnd(code, reason), crash)
+            await self._last_words(life, exit_, PeerEnd(code, reason), crash)
         self._close(exit_, code, text)
         life.finish()
         self._root.groups.leave_all(self)
@@ -200,17 +203,23 @@ class Slot(Place):
         else:
             connection.close(code, text)
 
-    async def _last_words(self, life: Life, item: PeerEnd, crash: BaseException | None) -> None:
+    async def _last_words(
+        self, life: Life, exit_: Exit, item: PeerEnd, crash: BaseException | None
+    ) -> None:
         seconds = self._root.options.disconnect_seconds
         with trio.move_on_after(seconds) as scope:
             try:
                 await life.close(self.actor.ending_handler, item, crash)
-            except Disconnected:
-                pass  # it sent to a socket that is over: the very case it runs in
-            except trio.Cancelled:
-                raise
-            except BaseException as error:  # noqa: BLE001 - reported; a slot that ends can't fail
-                self.note("disconnect.failed", exception=error)
+            except BaseException as error:
+                verdict = judge(error)
+                if verdict is Verdict.FOREIGN and scope.cancel_called:
+                    raise  # not foreign at all: its deadline
+                if verdict in (Verdict.FATAL, Verdict.FOREIGN):
+                    self._record(Exit(ExitKind.FATAL, exit_.reason, error, "the last handler"))
+                    self._root.fatal(self.path)
+                elif verdict is Verdict.CRASH:
+                    self.note("disconnect.failed", exception=error)
+                # Disconnected: it sent to a socket that is over, the very case it runs in.
         if scope.cancelled_caught:
             self.note("disconnect.failed", reason=f"it ran longer than {seconds:g} s")
 
@@ -239,7 +248,11 @@ class Slot(Place):
     def spawn(self, function: Callable[..., Awaitable[object]], *args: object, name: str) -> None:
         """Start a task beside the slot's own."""
         assert self._nursery is not None
-        self._nursery.start_soon(function, *args, name=name)
+        assert self._context is not None
+        # In the slot's context, whoever asks: a thread's request arrives in no context,
+        # and a caller's (a view's, say) must not live on in the task.
+        start = partial(self._nursery.start_soon, function, *args, name=name)
+        self._context.run(start)
 
     def report(self, error: BaseException, what: str) -> None:
         """Record an error of an incarnation that is ending anyway."""
