@@ -1,0 +1,207 @@
+# Real servers in processes of their own: `hypercorn -k trio` on a free port.
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE / "project"
+SECONDS = 30.0
+"""How long a server may take for anything; it is never waited out in a passing test."""
+
+STAFF = ("staff", "secret-staff")
+MEMBER = ("member", "secret-member")
+
+
+class Served:
+    """
+    A server process, its address and what it printed.
+
+    Args:
+        command: What to run; it listens on port 0 and says where.
+        folder: Where to run it.
+        env: Environment variables beside those of the tests.
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path, env: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # so that its workers can be killed with it
+        )
+        self.port = 0
+        self._lines: list[str] = []
+        self._news = threading.Condition()
+        self._over = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def host(self) -> str:
+        """``127.0.0.1:port``."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> str:
+        """All it has printed so far, stdout and stderr."""
+        return "".join(self._lines)
+
+    def wait_for(self, text: str) -> str:
+        """Wait until a line with *text* was printed, and return that line."""
+        found: list[str] = []
+
+        def there() -> bool:
+            found.extend(line for line in self._lines if text in line)
+            return bool(found) or self._over
+
+        with self._news:
+            self._news.wait_for(there, SECONDS)
+        assert found, f"{text!r} was not printed. Printed was:\n{self.output}"
+        return found[0]
+
+    def wait_ready(self) -> None:
+        """Wait until it serves; hypercorn says so when the lifespan's startup is complete."""
+        line = self.wait_for("Running on http://")
+        self.port = int(line.split("http://127.0.0.1:")[1].split(" ")[0].rstrip("/"))
+
+    def wait_ended(self) -> int:
+        """Wait until it has ended by itself; return its exit status."""
+        status = self.process.wait(SECONDS)
+        self._reader.join(SECONDS)
+        return status
+
+    def stop(self, sent: signal.Signals = signal.SIGTERM) -> int:
+        """End it as a service manager does; return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(sent)
+        return self.wait_ended()
+
+    def kill(self) -> None:
+        """End it and its workers at once, whatever they do."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait(SECONDS)
+        self._reader.join(SECONDS)
+        assert self.process.stdout
+        self.process.stdout.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            with self._news:
+                self._lines.append(line)
+                self._news.notify_all()
+        with self._news:
+            self._over = True
+            self._news.notify_all()
+
+
+def hypercorn(application: str, *options: str, worker: str = "trio") -> list[str]:
+    """Return the command line of the plain server on a free port."""
+    return [
+        *(sys.executable, "-m", "hypercorn", "-k", worker),
+        *("--bind", "127.0.0.1:0", *options, application),
+    ]
+
+
+@contextmanager
+def serve_project(
+    application: str = "mysite.asgi:application",
+    *options: str,
+    folder: Path = PROJECT,
+    command: Sequence[str] = (),
+    ready: bool = True,
+    **env: str,
+) -> Iterator[Served]:
+    """
+    Serve a project in a process of its own; killed at the end.
+
+    Args:
+        application: For hypercorn: module and variable.
+        options: More options for hypercorn.
+        folder: The folder of the project.
+        command: Run this instead of hypercorn; it must print "Running on http://...".
+        ready: Wait until it serves; False for those that are to fail.
+        env: Environment variables for it.
+    """
+    served = Served(command or hypercorn(application, *options), folder, env)
+    try:
+        if ready:
+            served.wait_ready()
+        yield served
+    finally:
+        served.kill()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    A SQLite file with the project's tables, a member of staff and a plain member.
+    """
+    file = tmp_path_factory.mktemp("project") / "migrated.sqlite3"
+    script = (
+        "from django.contrib.auth.models import User\n"
+        f"User.objects.create_superuser({STAFF[0]!r}, password={STAFF[1]!r})\n"
+        f"User.objects.create_user({MEMBER[0]!r}, password={MEMBER[1]!r})\n"
+    )
+    for arguments in (["migrate", "--verbosity=0"], ["shell", "-c", script]):
+        subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=PROJECT,
+            env={**os.environ, "GREENROOM_TEST_DATABASE": str(file)},
+            check=True,
+            capture_output=True,
+        )
+    return file
+
+
+Serve = Callable[..., AbstractContextManager[Served]]
+
+
+@pytest.fixture
+def serve(migrated: Path, tmp_path: Path) -> Serve:
+    """
+    `serve_project` with a fresh database: ``with serve() as server: ...``.
+    """
+    database = tmp_path / "db.sqlite3"
+    shutil.copy(migrated, database)
+
+    def start(*args: str, **kwargs: object) -> AbstractContextManager[Served]:
+        kwargs.setdefault("GREENROOM_TEST_DATABASE", str(database))
+        return serve_project(*args, **kwargs)  # type: ignore[arg-type]
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def server(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """
+    One server with the project, shared by the tests of a module that do not end it.
+    """
+    database = tmp_path_factory.mktemp("served") / "db.sqlite3"
+    shutil.copy(migrated, database)
+    with serve_project(GREENROOM_TEST_DATABASE=str(database)) as served:
+        yield served
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another process does and does not tell of."""
+    give_up = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < give_up, "it did not happen"
+        time.sleep(0.01)

@@ -1,0 +1,16 @@
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+
+from django.urls import path
+
+from greenroom.bridges.django import Greenroom, django_application  # sets Django up
+
+application = Greenroom(
+    http=django_application(),
+    websocket=[
+        path("ws/chat/<slug:room>/", "notes.consumers.ChatConsumer"),
+        path("ws/notes/", "notes.consumers.NotesConsumer", name="notes"),
+    ],
+    children=["notes.actors.Counter"],
+)

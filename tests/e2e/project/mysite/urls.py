@@ -1,0 +1,18 @@
+from django.contrib import admin
+from django.urls import include, path
+from notes import views
+
+urlpatterns = [
+    path("", views.hello),
+    path("admin/", admin.site.urls),
+    path("greenroom/", include("greenroom.bridges.django.urls")),
+    path("async/", views.async_hello),
+    path("count/", views.count),
+    path("echo/", views.echo),
+    path("endless/", views.endless),
+    path("notes/", views.notes),
+    path("raises/", views.raises),
+    path("raises-in-stream/", views.raises_in_stream),
+    path("sign-in/", views.sign_in),
+    path("upload/", views.upload),
+]
