@@ -5,8 +5,8 @@ import importlib
 import inspect
 import json
 import sys
+import traceback
 from collections.abc import Iterator
-from types import ModuleType
 
 # Bound by Python or by a library in every class of its kind: not ours to document.
 INHERITED = {"name", "value"}
@@ -14,12 +14,15 @@ INHERITED = {"name", "value"}
 
 def main() -> None:
     """Print the public names, `__all__` and what lacks a docstring, by package."""
-    names = {name: look_at(importlib.import_module(name)) for name in sys.argv[1:]}
-    json.dump(names, sys.stdout)
+    json.dump({name: look_at(name) for name in sys.argv[1:]}, sys.stdout)
 
 
-def look_at(package: ModuleType) -> dict[str, object]:
-    """Describe one package."""
+def look_at(name: str) -> dict[str, object]:
+    """Describe one package; where it cannot be imported, say why instead of its names."""
+    try:
+        package = importlib.import_module(name)
+    except ImportError:
+        return {"all": traceback.format_exc(), "public": {}, "undocumented": []}
     public = {
         name: value
         for name, value in vars(package).items()
