@@ -217,7 +217,7 @@ def test_a_crash_keeps_the_socket(visit: Visit) -> None:
     sockets: list[WebSocket] = []
     page = open_room(visit, "A crash")
     other = join_room(visit, page)
-    page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108  # no builtins
+    page.on("websocket", lambda socket: sockets.append(socket))
     page.reload()
     expect(page.locator("#state")).to_have_text("open")
     say(page, "/name Ada")

@@ -19,10 +19,11 @@ HELP = """\
 
 class ChatConsumer(WebsocketConsumer):
     # What the next incarnation gets if this one crashes, as it was after the
-    # last message that went well. The rest of `self` goes down with the crash.
-    keep = ["room_id", "room", "username", "people"]
+    # last message that went well. The rest of `self` goes down with the crash,
+    # for a class with restarted() sees to itself.
+    keep = ["room_id", "group", "username", "people"]
 
-    room = ""  # the group of everybody in the room, once we are let in
+    group = ""  # the group of everybody in the room, once we are let in
 
     def connect(self, message):
         """Let somebody in, once for each socket. `def`: it reads the database."""
@@ -31,16 +32,16 @@ class ChatConsumer(WebsocketConsumer):
             self.close()  # not accepted yet, so the handshake is refused
             return
         self.room_id = room.pk
-        self.room = f"chat.{room.slug}"
+        self.group = f"chat.{room.slug}"
         self.username = "Guest " + self.path.rpartition("/")[2]
         self.people = {self.path: self.username}
         self.accept()
         # Join before reading the history, or a line said in between is lost.
-        self.join(self.room)
+        self.join(self.group)
         self.join("market")  # the ticker's frames come through this socket too
         self.send(text=str(Welcome(self.username, self.path, self.epoch, self.history())))
         self.show_people()
-        self.group_send_others(self.room, Arrived(self.ref, self.username))
+        self.group_send_others(self.group, Arrived(self.ref, self.username))
 
     def receive(self, text):
         """Handle what the browser sent. `def`: it writes to the database."""
@@ -63,8 +64,8 @@ class ChatConsumer(WebsocketConsumer):
 
     async def disconnect(self):
         """Say goodbye: runs once, however the connection ended."""
-        if self.room:
-            await self.group_send_others(self.room, Left(self.ref))
+        if self.group:
+            await self.group_send_others(self.group, Left(self.ref))
 
     # Who is here: consumers tell each other. These messages wake the actors,
     # one by one, and need no database, hence `async def`.
@@ -101,7 +102,7 @@ class ChatConsumer(WebsocketConsumer):
         line = Message.objects.create(room_id=self.room_id, author=self.username, text=text)
         # A text to a group is encoded once and written straight to each socket:
         # no other consumer is woken for it.
-        self.group_send(self.room, text=str(as_frame(line)))
+        self.group_send(self.group, text=str(as_frame(line)))
 
     def rename(self, name):
         name = " ".join(name.split())[:24]
@@ -110,7 +111,7 @@ class ChatConsumer(WebsocketConsumer):
             return
         self.username = name
         self.send(text=str(Notice(f"You are {name} now.", you=name)))
-        self.group_send(self.room, Here(self.ref, name))
+        self.group_send(self.group, Here(self.ref, name))
 
 
 def as_frame(line: Message) -> Said:

@@ -1,14 +1,17 @@
 // Prices with a sparkline each, from the ticker's frames.
 import { byId, el } from "./dom.js";
 
-const KEPT = 60;
+const KEPT = 60; // prices in a sparkline
+const SILENT = 4; // seconds without a price, after which the ticker counts as down
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Market {
   constructor(container, historyAddress) {
     this.container = container;
     this.rows = new Map();
+    this.heard = Date.now();
     this.load(historyAddress);
+    setInterval(() => this.listen(), 1000);
   }
 
   async load(historyAddress) {
@@ -34,11 +37,21 @@ export class Market {
       row.values = [...row.values, price].slice(-KEPT);
       draw(row);
     }
+    this.heard = Date.now();
+    this.tell(`ticker, epoch ${epoch}`, epoch > 1);
+  }
+
+  /** Between frames: has the ticker fallen silent? */
+  listen() {
+    const seconds = Math.floor((Date.now() - this.heard) / 1000);
+    if (seconds >= SILENT) this.tell(`ticker silent for ${seconds} s`, true);
+  }
+
+  tell(text, late) {
     const tag = byId("ticker");
-    if (!tag || tag.dataset.epoch === String(epoch)) return;
-    tag.dataset.epoch = epoch;
-    tag.textContent = `ticker, epoch ${epoch}`;
-    tag.classList.toggle("late", epoch > 1);
+    if (!tag || tag.textContent === text) return;
+    tag.textContent = text;
+    tag.classList.toggle("late", late);
   }
 
   row(symbol) {

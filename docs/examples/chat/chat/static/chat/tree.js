@@ -26,7 +26,7 @@ function draw(node, ownPath) {
   const item = el("li", el("span.node",
     el(`i.dot.${node.state.replace(/[^a-z]+/g, "-")}`),
     el("b", node.kind === "root" ? "/" : node.name),
-    node.actor ? el("span.actor", node.actor) : null,
+    node.actor ? el("span.actor", node.facts.request ?? node.actor) : null,
     node.epoch > 1 ? el("span.epoch.late", `epoch ${node.epoch}`) : null,
     ["running", "idle", "open"].includes(node.state) ? null : el("span.actor", node.state),
     node.path === ownPath ? el("span.you", "you") : null));
