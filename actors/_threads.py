@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
+from weakref import WeakSet
 
 import trio
 
@@ -29,6 +30,8 @@ from ._lowlevel import LoopThread, Parker, checkpoint
 T = TypeVar("T")
 
 logger = logging.getLogger("greenroom.threads")
+
+_pools: WeakSet[ThreadPool] = WeakSet()
 
 
 class PoolClosed(GreenroomError, RuntimeError):
@@ -104,6 +107,7 @@ class ThreadPool:
         self._results: deque[Job[Any]] = deque()
         self._rung = False
         self._closers: list[Parker] = []
+        _pools.add(self)
 
     def __repr__(self) -> str:
         now = self.statistics()
@@ -169,6 +173,13 @@ class ThreadPool:
         job.abandon()
         if job.error is not None and not job.abandoned:
             logger.warning("%r raised after its caller was cancelled", job, exc_info=job.error)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread works, or a result is under way, for somebody who waits."""
+        _, queued, parked, jobs = self._crew.census()
+        awaited = sum(not job.abandoned for job in jobs) - parked
+        return bool(queued or awaited > 0 or self._results)
 
     def statistics(self) -> PoolStatistics:
         """Return a snapshot of the pool. Not a checkpoint; from any thread."""
@@ -256,3 +267,8 @@ class ThreadPool:
         if self._crew.empty:
             for parker in self._closers:
                 parker.wake()
+
+
+def threads_busy() -> bool:
+    """Return whether any pool of this process is `ThreadPool.busy`. Any thread."""
+    return any(pool.busy for pool in tuple(_pools))

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import trio
 
 from ...actors import GreenroomError
+from ...actors._lowlevel import checkpoint
 from ...supervisor import Event, NodeSnapshot, Root
 from ...supervisor._slot import Slot
 from ..asgi._app import STATE
@@ -118,7 +119,7 @@ class ServerDriver:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(event: Mapping[str, Any]) -> None:
-            await trio.lowlevel.checkpoint()
+            await checkpoint()
             answer.take(event)
 
         await self._application(scope, receive, send)
@@ -299,7 +300,7 @@ class WebsocketDriver:
             fed.set()
 
     async def _take(self, event: Mapping[str, Any]) -> None:
-        await trio.lowlevel.checkpoint()
+        await checkpoint()
         if not self._gone:
             self._from_app.append(event)
             self._news.set()
@@ -310,7 +311,7 @@ class WebsocketDriver:
                 raise SocketClosed(1006, "the application returned without a close")
             await self._news.wait()
             self._news = trio.Event()
-        await trio.lowlevel.checkpoint()
+        await checkpoint()
         event = self._from_app.popleft()
         if event["type"] == "websocket.close":
             self.disconnect(event.get("code", 1000), event.get("reason") or "")
@@ -342,7 +343,7 @@ async def serve(
             return {"type": "lifespan.shutdown"}
 
         async def send(event: Mapping[str, Any]) -> None:
-            await trio.lowlevel.checkpoint()
+            await checkpoint()
             if event["type"] == "lifespan.startup.failed":
                 failure.append(event.get("message", ""))
             (finished if event["type"] == "lifespan.shutdown.complete" else started).set()

@@ -1,0 +1,35 @@
+# A virtual clock that knows of worker threads.
+#
+# trio's MockClock jumps to the next deadline when all tasks are blocked. A task that
+# waits for a thread is blocked too, so with `def` handlers the plain clock jumps over
+# the handler's deadline while the handler runs. This one stands still meanwhile.
+
+from trio.testing import MockClock
+
+from ...actors._threads import threads_busy
+
+_LOOK_SECONDS = 0.001  # of real time, between two looks at busy threads
+
+
+def virtual_clock() -> MockClock:
+    """
+    Return a clock for ``trio.run``, or a pytest-trio fixture, whose waits take no time.
+
+    It jumps to the next deadline when every task is blocked and no worker thread of a
+    pool is working. A thread that itself waits for virtual time to pass would wait for
+    ever: such a test takes trio's ``MockClock`` and moves it by hand.
+
+    Raises:
+        RuntimeError: This version of trio keeps its clock's inside elsewhere.
+    """
+    clock = MockClock(autojump_threshold=_LOOK_SECONDS)
+    jump = getattr(clock, "_autojump", None)
+    if jump is None:
+        raise RuntimeError("this trio's MockClock has no _autojump: use MockClock by hand")
+
+    def jump_unless_busy() -> None:
+        if not threads_busy():
+            jump()
+
+    clock._autojump = jump_unless_busy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return clock
