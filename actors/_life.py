@@ -88,7 +88,7 @@ class Life:
             current_life.reset(token)
         # The scope was cancelled, by whoever wrote down why.
         exit_ = self._why or Exit(ExitKind.STOPPED, "cancelled")
-        self._fail_call(exit_.error)
+        self.fail_call(exit_.error)
         return exit_
 
     async def close(self, ending: str, item: PeerEnd, crash: BaseException | None) -> None:
@@ -120,12 +120,13 @@ class Life:
 
     def fail(self, error: BaseException, what: str) -> None:
         """End it as crashed: one of its tasks has failed. Loop thread only."""
-        if self.over or self._why is not None:
+        if self.over or self.tasks.ended or self._why is not None:
             self.host.report(error, what)  # it ends already: nothing to restart, but say so
             return
-        self._why = Exit(ExitKind.CRASHED, what, error, what)
+        opening = self._first and self._step != ""
+        self._why = Exit(ExitKind.CRASHED, what, error, what, opening=opening)
         if judge(error) in (Verdict.FATAL, Verdict.FOREIGN):
-            self._why = Exit(ExitKind.FATAL, what, error, what, code=1011)
+            self._why = Exit(ExitKind.FATAL, what, error, what, opening=opening, code=1011)
         self._scope.cancel()
 
     def cancel_handler(self) -> None:
@@ -215,7 +216,7 @@ class Life:
 
     def _ended_by(self, error: BaseException) -> Exit:
         verdict, what = judge(error), self.busy_with
-        self._fail_call(error)
+        self.fail_call(error)
         opening = self._first and self._step != ""
         if verdict in (Verdict.FATAL, Verdict.FOREIGN):
             return Exit(ExitKind.FATAL, what, error, what, opening=opening, code=1011)
@@ -228,7 +229,7 @@ class Life:
             return Exit(ExitKind.PEER, "peer", code=1006)
         return Exit(ExitKind.CRASHED, what, error, what, opening=opening)
 
-    def _fail_call(self, error: BaseException | None) -> None:
+    def fail_call(self, error: BaseException | None) -> None:
         """Tell the caller of the call being handled, if there is one, that it was the last."""
         if not isinstance(self.item, Call):
             return

@@ -99,6 +99,8 @@ class Loop:
             if self._cancellable:
                 with trio.CancelScope() as self._handling:
                     await self._run(handler, item)
+                if self._handling.cancelled_caught:
+                    self._life.fail_call(None)
                 self._handling = None
             elif handler.is_async:
                 await self._run_async(handler, item)
@@ -110,6 +112,7 @@ class Loop:
             connection = self._host.connection
             if connection is None:
                 raise
+            self._life.fail_call(error)
             if not connection.over:
                 self._left = Exit(ExitKind.PEER, "handler ended it", code=error.code)
         self._life.item = None
@@ -136,7 +139,7 @@ class Loop:
         finally:
             self._life.item = run[batch.begun - 1] if batch.begun else None
             self._box.put_back(run[batch.begun :])
-        if type(item) is Call:
+        if type(item) is Call and batch.begun:  # else it was told to stop before
             self._reply(item, batch.value)
 
     def _fits_thread(self, item: Item) -> bool:
@@ -161,6 +164,8 @@ class Loop:
         def step() -> Any:
             if type(item) is Tick:
                 item.timer.waiting = False
+                if item.timer.cancelled:  # by a handler before it in this run
+                    return None
             value = call(instance, item)
             self._succeeded(item, value)
             return value

@@ -123,5 +123,6 @@ def _refuse_generators(owner: str, function: Callable[..., Any]) -> None:
 
 
 def _spell(function: Callable[..., Any]) -> str:
-    word = "async def" if _is_async(function) else "def"
+    is_async = _is_async(function) or inspect.isasyncgenfunction(inspect.unwrap(function))
+    word = "async def" if is_async else "def"
     return f"{word} {function.__name__}{inspect.signature(function)}"

@@ -29,7 +29,8 @@ class Tasks:
         self._life = life
         self._running: dict[trio.CancelScope, tuple[str, TaskStack]] = {}
         self._pending = 0
-        self._ended = False
+        self.ended = False
+        """Whether the incarnation has ended them: none is started any more."""
         self._gone = Parker()
         self._timers: TimerQueue | None = None
         self._timer_set = Parker()
@@ -61,7 +62,7 @@ class Tasks:
 
         Shielded. Returns the name and the stack of each that would not end.
         """
-        self._ended = True
+        self.ended = True
         for scope in tuple(self._running):
             scope.cancel()
         with trio.move_on_after(seconds, shield=True):
@@ -80,7 +81,7 @@ class Tasks:
             self._life.host.loop.call_soon(function, *args)
 
     def _spawn(self, function: Callable[..., Awaitable[object]], args: tuple[object, ...]) -> None:
-        if self._ended:
+        if self.ended:
             self._life.host.note("work.stale", epoch=self._life.epoch, what="start_soon")
             return
         name = getattr(_plain(function), "__qualname__", repr(function))
@@ -93,7 +94,7 @@ class Tasks:
     ) -> None:
         scope = trio.CancelScope(shield=True)
         self._running[scope] = (name, TaskStack())
-        if self._ended:
+        if self.ended:
             scope.cancel()
         current_life.set(self._life)
         try:
@@ -109,7 +110,7 @@ class Tasks:
                 self._gone.wake()
 
     def _set(self, timer: Timer, seconds: float) -> None:
-        if self._ended:
+        if self.ended:
             return
         if self._timers is None:
             self._timers = TimerQueue()

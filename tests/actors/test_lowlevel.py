@@ -1,0 +1,160 @@
+# Parking and waking, and what the loop looks like from other threads.
+
+import threading
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from greenroom.actors._lowlevel import LoopThread, Parker, TaskStack, checkpoint, inside_trio
+
+
+async def test_cancel_and_wake_in_one_tick() -> None:
+    """
+    A parked task that is cancelled and woken in the same tick is rescheduled once.
+    """
+    parker, scope = Parker(), trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+
+        async def park() -> None:
+            with scope:
+                await parker.park()
+
+        nursery.start_soon(park)
+        await wait_all_tasks_blocked()
+        scope.cancel()
+        parker.wake()
+
+    assert scope.cancelled_caught
+    assert not parker.parked
+
+
+async def test_wake_and_cancel_in_one_tick() -> None:
+    """
+    The other order is no different: what was woken is not woken again by the cancellation.
+    """
+    parker, woken = Parker(), []
+    async with trio.open_nursery() as nursery:
+
+        async def park() -> None:
+            await parker.park()
+            woken.append(True)
+
+        nursery.start_soon(park)
+        await wait_all_tasks_blocked()
+        parker.wake()
+        nursery.cancel_scope.cancel()
+
+    assert woken == [True]
+
+
+async def test_no_memory() -> None:
+    """
+    A wake without a parked task does nothing: the next park waits.
+    """
+    parker = Parker()
+    parker.wake()
+    with trio.move_on_after(0) as scope:
+        await parker.park()
+
+    assert scope.cancelled_caught
+
+
+async def test_a_second_task_cannot_park() -> None:
+    """
+    Two tasks at one parker are a mistake, and said to be one.
+    """
+    parker = Parker()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(parker.park)
+        await wait_all_tasks_blocked()
+        assert parker.parked
+        with pytest.raises(trio.BusyResourceError, match="another task"):
+            await parker.park()
+        parker.wake()
+
+    assert not parker.parked
+
+
+async def test_loop_is_here_on_its_own_thread_only() -> None:
+    """
+    is_here() is True on the loop's thread and False in any other.
+    """
+    loop = LoopThread.current()
+
+    assert loop.is_here()
+    assert not await trio.to_thread.run_sync(loop.is_here)
+
+
+def test_there_is_no_loop_outside_trio() -> None:
+    """
+    LoopThread.current() and inside_trio() know when no loop runs.
+    """
+    assert not inside_trio()
+    with pytest.raises(RuntimeError):
+        LoopThread.current()
+
+
+async def test_call_soon_keeps_the_order_of_calls() -> None:
+    """
+    What a thread asks the loop to run is run in the order it was asked.
+    """
+    loop, order, done = LoopThread.current(), list[int](), trio.Event()
+
+    def ask() -> None:
+        for number in range(50):
+            loop.call_soon(order.append, number)
+        loop.call_soon(done.set)
+
+    await trio.to_thread.run_sync(ask)
+    await done.wait()
+
+    assert inside_trio()
+    assert order == list(range(50))
+
+
+async def test_checkpoint_is_one() -> None:
+    """
+    checkpoint() gives way to a cancellation.
+    """
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await checkpoint()
+
+    assert scope.cancelled_caught
+
+
+async def test_a_task_stack_shows_where_the_task_waits() -> None:
+    """
+    The stack of a task names the function it waits in, with its line.
+    """
+    stacks: list[TaskStack] = []
+
+    async def stubborn() -> None:
+        stacks.append(TaskStack())
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stubborn)
+        await wait_all_tasks_blocked()
+        text = stacks[0].format()
+        nursery.cancel_scope.cancel()
+
+    assert "in stubborn" in text
+    assert __file__ in text
+    assert text.index("in stubborn") < text.index("in sleep_forever")
+
+
+def test_the_loop_may_have_ended() -> None:
+    """
+    call_soon() after the end of the loop raises RunFinishedError.
+    """
+
+    async def main() -> LoopThread:
+        await trio.lowlevel.checkpoint()
+        return LoopThread.current()
+
+    loop = trio.run(main)
+
+    with pytest.raises(trio.RunFinishedError):
+        loop.call_soon(threading.Event().set)

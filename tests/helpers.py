@@ -1,0 +1,95 @@
+# What tests of the core share: routes without Django, a look at events and at trio's tasks.
+
+from collections.abc import AsyncGenerator, Callable, Iterator, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+from trio.lowlevel import Task, current_root_task
+
+from greenroom.bridges.asgi import Application, Match
+from greenroom.bridges.testing._driver import ServerDriver, serve
+from greenroom.supervisor import Event, EventStream, Options
+
+
+class Routes:
+    """Finds a consumer by the first part of the path: ``{"chat": Chat}`` serves /chat."""
+
+    def __init__(self, routes: dict[str, Any]) -> None:
+        self._routes = routes
+
+    def match(self, scope: MutableMapping[str, Any]) -> Match | None:
+        """Return the consumer of *scope*, or None."""
+        name = scope["path"].split("/")[1]
+        found = self._routes.get(name)
+        return None if found is None else Match(found, name=name)
+
+
+@asynccontextmanager
+async def running(
+    *residents: object, options: Options | None = None, http: Any = None, **consumers: Any
+) -> AsyncGenerator[ServerDriver]:
+    """Serve *consumers*, each at the path of its keyword, beside *residents*."""
+    application = Application(
+        http=http, router=Routes(consumers), children=residents, options=options
+    )
+    async with serve(application) as server:
+        yield server
+
+
+def happened(server: ServerDriver, kind: str, path: str = "") -> list[Event]:
+    """Return the events of *kind* so far, of *path* if it is given."""
+    return [each for each in server.root.events.recent(1000, kind) if path in ("", each.path)]
+
+
+class Watch:
+    """Counts events from now on; made before what causes them."""
+
+    def __init__(self, events: EventStream, kind: str, path: str = "") -> None:
+        self.seen: list[Event] = []
+        self._kind, self._path = kind, path
+        self._token = trio.lowlevel.current_trio_token()
+        self._news = trio.Event()
+        self._stop = events.subscribe(self._look)
+
+    def _look(self, event: Event) -> None:
+        if event.kind == self._kind and self._path in ("", event.path):
+            self.seen.append(event)
+            self._token.run_sync_soon(self._tell)
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
+
+    async def until(self, count: int = 1) -> Event:
+        """Wait for *count* events; return the last of them."""
+        with trio.fail_after(10):
+            while len(self.seen) < count:
+                await self._news.wait()
+        return self.seen[count - 1]
+
+
+def watch(server: ServerDriver, kind: str, path: str = "") -> Watch:
+    """Watch events of *kind* from now on."""
+    return Watch(server.root.events, kind, path)
+
+
+async def settle(condition: Callable[[], object]) -> None:
+    """Give other tasks turns until *condition* holds; for what has no event."""
+    with trio.fail_after(10):
+        while not condition():
+            await trio.lowlevel.checkpoint()
+
+
+def task_names() -> list[str]:
+    """Name every task that trio runs now."""
+    root = current_root_task()
+    assert root is not None
+    return [task.name for task in _below(root)]
+
+
+def _below(task: Task) -> Iterator[Task]:
+    yield task
+    for nursery in task.child_nurseries:
+        for child in nursery.child_tasks:
+            yield from _below(child)
