@@ -113,7 +113,7 @@ class Job(Generic[T]):
         Take the job back if no thread has it yet. Not a checkpoint.
 
         Returns:
-            True if it had not begun: it never runs, and whoever waits for it is woken.
+            Whether it had not begun; then it never runs, and whoever waits for it is woken.
         """
         if not self._places.withdraw(self):
             return False

@@ -5,6 +5,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 
 from ...supervisor import ChildSpec, Options
@@ -27,7 +28,7 @@ class Greenroom(Application):
             answers 404 to all of them.
         websocket: Routes made with ``path()`` and ``re_path()``; a view is a consumer
             class, its dotted name, its ``as_asgi()``, or any ASGI application.
-        children: Residents: actor classes, their dotted names, or ``ChildSpec``s.
+        children: Residents: actor classes, their dotted names, or ``ChildSpec`` objects.
         options: Settings by their names in lower case, which win over those in
             ``settings.GREENROOM``.
 
@@ -37,7 +38,7 @@ class Greenroom(Application):
         TypeError: an argument of the wrong kind; the message says what to write.
         ValueError: an option out of range.
 
-    Below hypercorn's command each of these is one line on stderr and exit status 1.
+    Below hypercorn's command each of these is one line on stderr, and no traceback.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Greenroom(Application):
         _refuse_no_http(http)
         try:
             loaded = load_options(**options)
-        except (TypeError, ValueError) as error:
+        except (ImproperlyConfigured, TypeError, ValueError) as error:
             refuse(str(error), type(error))
         super().__init__(
             http=http,
@@ -84,7 +85,16 @@ def _specs(children: object, options: Options) -> list[ChildSpec]:
             TypeError,
         )
     listed = cast("Iterable[Any]", children)
-    return [_spec(child, f"children[{at}]", options) for at, child in enumerate(listed)]
+    specs = [_spec(child, f"children[{at}]", options) for at, child in enumerate(listed)]
+    names = [spec.name for spec in specs]
+    for at, name in enumerate(names):
+        if names.index(name) != at:
+            refuse(
+                f"children[{at}]: there is another child named {name!r}. Give one of them a"
+                f" name: ChildSpec(actor=..., name=...).",
+                ValueError,
+            )
+    return specs
 
 
 def _spec(child: Any, wanted_by: str, options: Options) -> ChildSpec:
