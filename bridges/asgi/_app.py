@@ -157,6 +157,13 @@ class Application:
             await self._run(root, scope, receive, send)
         except* StartFailed as group:
             await _startup_failed(send, str(_first(group)))
+        except* Exception as group:
+            # Ours or the http application's: without a tree nothing can be served, so say
+            # so at once where the server still listens, and refuse connections where not.
+            logger.critical("the tree has failed", exc_info=_first(group))
+            if STATE in scope.get("state", {}):
+                raise
+            await _startup_failed(send, f"the tree did not start: {_first(group)!r}")
 
     async def _run(self, root: Root, scope: Scope, receive: Receive, send: Send) -> None:
         async with AsyncExitStack() as stack:

@@ -7,7 +7,7 @@
 
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 from urllib.parse import unquote
@@ -21,6 +21,8 @@ from ...supervisor._slot import Slot
 from ..asgi._app import STATE
 
 Headers = Iterable[tuple[str, str]]
+
+_MARK = "greenroom.testing"
 
 
 class StartupFailed(GreenroomError):
@@ -99,7 +101,7 @@ class ServerDriver:
         """Begin a WebSocket to *path* and return at once; ``handshake()`` waits for the answer."""
         driver = WebsocketDriver(self, _scope("websocket", path, headers, self.state))
         driver.scope["subprotocols"] = list(subprotocols)
-        driver.scope["extensions"] = {"websocket.http.response": {}}
+        driver.scope["extensions"] = {"websocket.http.response": {}, _MARK: driver.mark}
         self._nursery.start_soon(driver.run, self._application)
         return driver
 
@@ -149,6 +151,8 @@ class WebsocketDriver:
 
     def __init__(self, server: ServerDriver, scope: dict[str, Any]) -> None:
         self.scope = scope
+        self.mark = object()
+        """In the scope's extensions: tells this socket's slot from others."""
         self.subprotocol: str | None = None
         self.response_headers: list[tuple[bytes, bytes]] = []
         self.application_done = trio.Event()
@@ -158,8 +162,7 @@ class WebsocketDriver:
         self._from_app: deque[Mapping[str, Any]] = deque()
         self._news = trio.Event()
         self._gone = False
-        self._before = set(_paths(server.root))
-        self._path = ""
+        self._found: Slot | None = None
 
     # -- the peer -------------------------------------------------------------------------
 
@@ -169,6 +172,7 @@ class WebsocketDriver:
         if event["type"] == "websocket.accept":
             self.subprotocol = event.get("subprotocol")
             self.response_headers = list(event.get("headers", ()))
+            self._look_for_slot()  # now: it may be gone when a test asks
             return
         if event["type"] == "websocket.http.response.start":
             body = await self._next()
@@ -241,10 +245,10 @@ class WebsocketDriver:
         wanted = epoch or max(2, self._slot.epoch + (self._slot.state == "running"))
         if epoch == 0 and self._slot.crashes and self._slot.state == "running":
             wanted = self._slot.crashes[-1].epoch + 1
-        news = trio.Event()
+        news, path = trio.Event(), self._slot.path
 
         def look(event: Event) -> None:
-            if event.path == self._path:
+            if event.path == path:
                 news.set()
 
         unsubscribe = self._server.root.events.subscribe(look)
@@ -259,18 +263,17 @@ class WebsocketDriver:
 
     @property
     def _slot(self) -> Slot:
-        if not self._path:
-            new = [
-                path
-                for path in _paths(self._server.root)
-                if path not in self._before and not path.startswith("/connections/http/")
-            ]
-            if len(new) != 1:
-                raise LookupError(f"can't tell which slot is this socket's: {new}")
-            self._path = new[0]
-            ref = self._server.root.find(self._path)
-            self._found = cast("Slot", ref._target)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        if self._found is None:
+            self._look_for_slot()
+        if self._found is None:
+            raise LookupError("no slot of Greenroom's serves this socket")
         return self._found
+
+    def _look_for_slot(self) -> None:
+        for slot in _slots(self._server.root):
+            scope = slot.connection.scope if slot.connection else {}
+            if (scope.get("extensions") or {}).get(_MARK) is self.mark:
+                self._found = slot
 
     # -- the server's part -----------------------------------------------------------------
 
@@ -325,45 +328,78 @@ async def serve(
     """
     Run *application*'s lifespan and yield a driver for it; shut it down at the end.
 
+    What the body raises comes out as it is, not in an exception group, unless an
+    application failed as well.
+
+    Args:
+        application: Any ASGI application that answers lifespan.
+        timeout: Seconds that its shutdown may take; then it is cancelled.
+
     Raises:
         StartupFailed: The application answered ``lifespan.startup.failed``.
     """
-    started, finished = trio.Event(), trio.Event()
-    failure: list[str] = []
-    inbox: deque[dict[str, Any]] = deque([{"type": "lifespan.startup"}])
-    stop = trio.Event()
-
-    async with trio.open_nursery() as nursery:
-        driver = ServerDriver(application, nursery)
-
-        async def receive() -> dict[str, Any]:
-            if inbox:
-                return inbox.popleft()
-            await stop.wait()
-            return {"type": "lifespan.shutdown"}
-
-        async def send(event: Mapping[str, Any]) -> None:
-            await checkpoint()
-            if event["type"] == "lifespan.startup.failed":
-                failure.append(event.get("message", ""))
-            (finished if event["type"] == "lifespan.shutdown.complete" else started).set()
-
-        async def lifespan() -> None:
-            await application({"type": "lifespan", "state": driver.state}, receive, send)
-            started.set()
-            finished.set()
-
-        nursery.start_soon(lifespan)
-        await started.wait()
-        if failure:
-            raise StartupFailed(failure[0])
-        try:
-            yield driver
-        finally:
-            stop.set()
-            with trio.move_on_after(timeout, shield=True):
-                await finished.wait()
+    lifespan = _Lifespan(application)
+    try:
+        async with trio.open_nursery() as nursery:
+            driver = ServerDriver(application, nursery)
+            nursery.start_soon(lifespan.run, driver.state)
+            await lifespan.started.wait()
+            if lifespan.failure is None:
+                try:
+                    yield driver
+                finally:
+                    lifespan.stop.set()
+                    with trio.move_on_after(timeout, shield=True):
+                        await lifespan.finished.wait()
             nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        alone = _alone(group)
+        if alone is None:
+            raise
+        raise alone  # noqa: B904 - it is the very exception, with its own cause
+    if lifespan.failure is not None:
+        raise StartupFailed(lifespan.failure)
+
+
+class _Lifespan:
+    """The server's side of lifespan."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self.started, self.stop, self.finished = trio.Event(), trio.Event(), trio.Event()
+        self.failure: str | None = None
+        self._application = application
+        self._told_startup = False
+
+    async def run(self, state: dict[str, Any]) -> None:
+        try:
+            await self._application({"type": "lifespan", "state": state}, self._receive, self._send)
+        finally:
+            self.started.set()
+            self.finished.set()
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self._told_startup:
+            self._told_startup = True
+            return {"type": "lifespan.startup"}
+        await self.stop.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def _send(self, event: Mapping[str, Any]) -> None:
+        await checkpoint()
+        if event["type"] == "lifespan.startup.failed":
+            self.failure = str(event.get("message", ""))
+        (self.finished if event["type"].startswith("lifespan.shutdown") else self.started).set()
+
+
+def _alone(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """Return the one exception that *group* is about, or None if there are several."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        if len(inner) != 1:
+            return None
+        error = inner[0]
+    return error
 
 
 def _scope(kind: str, path: str, headers: Headers, state: dict[str, Any]) -> dict[str, Any]:
@@ -384,5 +420,8 @@ def _scope(kind: str, path: str, headers: Headers, state: dict[str, Any]) -> dic
     }
 
 
-def _paths(root: Root) -> list[str]:
-    return root.connections.left()
+def _slots(root: Root) -> Iterator[Slot]:
+    for path in root.connections.left():
+        target = root.find(path)._target  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        if isinstance(target, Slot):
+            yield target
