@@ -1,0 +1,42 @@
+# Every system check, provoked, so that the reference shows what it really says.
+
+import sys
+from types import ModuleType
+from unittest import mock
+
+from django.core.asgi import get_asgi_application
+from django.core.checks import CheckMessage
+from django.test import override_settings
+from django.urls import path
+from greenroom.actors import WebsocketConsumer
+from greenroom.bridges.django import checks
+
+
+class Chat(WebsocketConsumer):
+    """Somebody's consumer."""
+
+
+def provoke() -> dict[str, CheckMessage]:
+    """Return a message of each check, by its id."""
+    found: list[CheckMessage] = []
+    for wrong in ({"VIEW_TREADS": 8}, {"VIEW_THREADS": 0}, ["VIEW_THREADS"]):
+        with override_settings(GREENROOM=wrong):
+            found += checks.check_setting()
+    with override_settings(ASGI_APPLICATION="mysite.asgy.application"):
+        found += checks.check_asgi_application()
+    mysite = ModuleType("old_asgi")
+    mysite.application = get_asgi_application()
+    urls = ModuleType("wrong_urls")
+    urls.urlpatterns = [path("ws/chat/", Chat)]
+    urls.urlpatterns[0].callback = Chat
+    with mock.patch.dict(sys.modules, {"old_asgi": mysite, "wrong_urls": urls}):
+        with override_settings(ASGI_APPLICATION="old_asgi.application"):
+            found += checks.check_asgi_application()
+        with override_settings(ROOT_URLCONF="wrong_urls"):
+            found += checks.check_routes()
+    pooled = {"default": {"OPTIONS": {"pool": {"max_size": 4}}}}
+    with mock.patch.object(checks.settings, "DATABASES", pooled):
+        found += checks.check_databases()
+    with mock.patch.object(checks.apps, "is_installed", "channels".__eq__):
+        found += checks._rivals()  # noqa: SLF001
+    return {message.id: message for message in found}
