@@ -4,17 +4,15 @@
 # room of its own. Nothing here sleeps: expect() waits for what the page shows.
 
 import os
-import queue
 import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 import pytest
+from e2e._server import Server
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright: `make test` installs it")
 from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket, expect, sync_playwright
@@ -30,8 +28,6 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-START_SECONDS = 30
-STOP_SECONDS = 40
 SHOWN_MILLISECONDS = 15_000  # how long expect() waits; a loaded machine is slow
 
 pytestmark = [
@@ -41,63 +37,16 @@ pytestmark = [
 ]
 
 
-class Server:
-    """The demo under the literal command, with a database of its own."""
-
-    def __init__(self, data: Path) -> None:
-        self.output: list[str] = []
-        self._address: queue.Queue[str | None] = queue.Queue()
-        environment = {**os.environ, "DEMO_DATA_DIR": str(data), "PYTHONDONTWRITEBYTECODE": "1"}
-        prepare = [sys.executable, "manage.py", "prepare_demo"]
-        subprocess.run(prepare, cwd=DEMO, env=environment, check=True)
-        hypercorn = Path(sys.executable).with_name("hypercorn")
-        self._process = subprocess.Popen(
-            [hypercorn, "-k", "trio", "--bind", "127.0.0.1:0", "mysite.asgi:application"],
-            cwd=DEMO,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        self._reader = threading.Thread(target=self._read, args=[self._process.stdout])
-        self._reader.start()
-
-    def _read(self, pipe: IO[str]) -> None:
-        with pipe:
-            for line in pipe:
-                self.output.append(line)
-                if found := re.search(r"Running on (http://\S+)", line):
-                    self._address.put(found[1])
-        self._address.put(None)
-
-    def address(self) -> str:
-        """Wait until it listens, on a port that the kernel chose."""
-        address = self._address.get(timeout=START_SECONDS)
-        assert address is not None, "the server ended:\n" + "".join(self.output)
-        return address
-
-    def stop(self) -> int:
-        """Ask it to end as a service manager would; return its exit code."""
-        self._process.terminate()
-        try:
-            code = self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            code = self._process.wait()
-        self._reader.join()
-        return code
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running demo."""
-    running = Server(tmp_path_factory.mktemp("demo"))
-    try:
-        yield running.address()
-    finally:
-        running.stop()
-        sys.stdout.write("".join(running.output))  # pytest shows it beside a failure
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running demo with a database of its own."""
+    environment = {"DEMO_DATA_DIR": str(tmp_path_factory.mktemp("demo"))}
+    prepare = [sys.executable, "manage.py", "prepare_demo"]
+    subprocess.run(prepare, cwd=DEMO, env={**os.environ, **environment}, check=True)
+    with Server("mysite.asgi:application", cwd=DEMO, env=environment) as server:
+        yield f"http://{server.host}:{server.port}"
+    assert "leaked" not in server.output
+    assert "disconnect.failed" not in server.output
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +62,7 @@ Visit = Callable[[str], Page]
 
 
 @pytest.fixture
-def visit(browser: Browser, server: str) -> Iterator[Visit]:
+def visit(browser: Browser, demo: str) -> Iterator[Visit]:
     """Open a path of the demo as a visitor of one's own; no script of ours may complain."""
     contexts = []
     complaints: list[str] = []
@@ -124,7 +73,7 @@ def visit(browser: Browser, server: str) -> Iterator[Visit]:
             complaints.append(message.text)
 
     def visit(path: str) -> Page:
-        context = browser.new_context(base_url=server)
+        context = browser.new_context(base_url=demo)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(SHOWN_MILLISECONDS)

@@ -57,6 +57,7 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": DATA_DIR / "db.sqlite3",
+        "TEST": {"NAME": DATA_DIR / "test.sqlite3"},  # a file: threads share it
         # Many worker threads write: wait for the lock, and let readers pass.
         "OPTIONS": {
             "timeout": 20,
