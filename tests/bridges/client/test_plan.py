@@ -1,0 +1,74 @@
+# What a client class says about its connection, put into words for the link.
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+
+from greenroom.bridges.client import ClientSettings
+from greenroom.bridges.client._plan import plan_of
+
+
+def settings(**values: object) -> ClientSettings:
+    return type("Feed", (ClientSettings,), values)()
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "host_header", "resource"),
+    [
+        ("ws://example.org", "example.org", 80, "example.org", "/"),
+        ("ws://example.org:80/", "example.org", 80, "example.org", "/"),
+        ("ws://example.org:8080/a/b?c=d", "example.org", 8080, "example.org:8080", "/a/b?c=d"),
+        ("ws://[::1]:9000/x", "::1", 9000, "[::1]:9000", "/x"),
+        ("wss://example.org/?q", "example.org", 443, "example.org", "/?q"),
+        ("wss://user:pass@example.org:444", "example.org", 444, "example.org:444", "/"),
+    ],
+)
+def test_a_url_is_taken_apart(
+    url: str, host: str, port: int, host_header: str, resource: str
+) -> None:
+    """
+    Host, port, Host header and request target follow from the URL.
+    """
+    plan = plan_of(settings(url=url))
+
+    assert (plan.host, plan.port) == (host, port)
+    assert (plan.host_header, plan.resource) == (host_header, resource)
+    assert (plan.ssl_context is not None) is url.startswith("wss")
+
+
+def test_the_name_keeps_secrets() -> None:
+    """
+    What stands in messages has neither the user nor the query.
+    """
+    plan = plan_of(settings(url="wss://user:pass@example.org/feed?token=secret"))
+
+    assert plan.name == "wss://example.org/feed"
+
+
+@pytest.mark.parametrize("headers", [{"X-Key": "1"}, [("X-Key", "1")]])
+def test_headers_are_a_mapping_or_pairs(headers: object) -> None:
+    """
+    Headers may be given either way.
+    """
+    assert plan_of(settings(url="ws://h", headers=headers)).headers == ((b"X-Key", b"1"),)
+
+
+def test_own_trust_is_for_wss() -> None:
+    """
+    An ssl_context is used for wss:// and refused for ws://.
+    """
+    context = ssl.create_default_context()
+    assert plan_of(settings(url="wss://h", ssl_context=context)).ssl_context is context
+    with pytest.raises(ValueError, match="must begin with wss://"):
+        plan_of(settings(url="ws://h", ssl_context=context))
+
+
+@pytest.mark.parametrize("value", [0, -1, "10", float("inf"), None])
+def test_numbers_are_checked(value: object) -> None:
+    """
+    A time or a limit that is no number above 0 is refused with its name.
+    """
+    with pytest.raises(ValueError, match=r"Feed.close_timeout must be a number above 0. Got: "):
+        plan_of(settings(url="ws://h", close_timeout=value))
