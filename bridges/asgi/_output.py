@@ -62,6 +62,8 @@ class WebsocketOutput:
         self.path = ""
         self.parker = Parker()
         self.state = State.CONNECTING
+        self.opened = False
+        """Whether the handshake was accepted, however the socket stands now."""
         self.code: int | None = None
         """The close code: ours or the peer's, whichever came first."""
         self._loop = loop
@@ -106,6 +108,7 @@ class WebsocketOutput:
             if self.state is State.OPEN:
                 raise RuntimeError("accept() was called before: a socket is accepted once")
             self.state = State.OPEN
+            self.opened = True
             self._queue.append((event, 0))
         self._wake()
 

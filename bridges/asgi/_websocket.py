@@ -105,8 +105,9 @@ class _Connection:
             seconds = self._root.options.close_seconds
             with trio.move_on_after(seconds, shield=True):
                 await self._flushed.wait()
-            with trio.move_on_after(seconds):
-                await self._read_all.wait()
+            if self.output.opened:  # a refused peer has no half: a server ends it after us
+                with trio.move_on_after(seconds):
+                    await self._read_all.wait()
             reading.cancel()
             writing.cancel()  # without effect where the server shields its socket write
         if exit_.kind is ExitKind.FATAL:
