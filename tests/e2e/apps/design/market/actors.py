@@ -1,0 +1,5 @@
+from greenroom.actors import Actor
+
+
+class Ticker(Actor):
+    pass
