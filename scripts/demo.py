@@ -89,7 +89,7 @@ class Server:
     """The hypercorn process, which never outlives this script."""
 
     def __init__(self, command: list[str]) -> None:
-        self._asked_to_stop = False
+        self._kill_at: float | None = None  # set once it was asked to stop
         self._process = subprocess.Popen(command, cwd=PROJECT)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
@@ -103,14 +103,15 @@ class Server:
             self.wait()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._asked_to_stop = True
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + STOP_SECONDS
         if self._running():
             self._process.terminate()
 
     def wait_until_answering(self, address: str) -> bool:
         """Poll *address*; return False when the server ended or START_SECONDS are over."""
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._running() and not self._asked_to_stop:
+        while time.monotonic() < deadline and self._running() and self._kill_at is None:
             try:
                 with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - our own address
                     return True
@@ -125,7 +126,7 @@ class Server:
 
     def failed(self) -> int:
         """Return the exit code for a server that never answered, after saying so."""
-        if self._asked_to_stop:
+        if self._kill_at is not None:
             return 0
         if self._running():
             say(f"the server did not answer within {START_SECONDS} seconds; stopping it")
@@ -137,12 +138,12 @@ class Server:
         """Wait for the end; return 0 where it was asked for, else the server's exit code."""
         while self._running():
             try:
-                self._process.wait(STOP_SECONDS if self._asked_to_stop else 1)
+                self._process.wait(timeout=0.5)
             except subprocess.TimeoutExpired:
-                if self._asked_to_stop:
+                if self._kill_at is not None and time.monotonic() > self._kill_at:
                     say(f"the server did not stop within {STOP_SECONDS} seconds; killing it")
                     self._process.kill()
-        return 0 if self._asked_to_stop else self._process.returncode
+        return 0 if self._kill_at is not None else self._process.returncode
 
 
 def say(*lines: str) -> None:

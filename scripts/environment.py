@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -59,8 +60,8 @@ def main(extras: list[str]) -> None:
 def make_venv() -> None:
     """Create an empty environment in VENV, or stop with the remedy."""
     try:
-        import ensurepip  # noqa: F401
-        import venv  # noqa: F401
+        importlib.import_module("ensurepip")
+        importlib.import_module("venv")
     except ImportError:
         stop(f"{sys.executable} cannot make environments (no ensurepip): {venv_remedy()}")
     if VENV.exists() and not (VENV / "pyvenv.cfg").exists():

@@ -106,6 +106,7 @@ def test_it_prints_an_address_that_answers_and_stops_on_ctrl_c(
 
         assert demo.ctrl_c() == 0, demo.output
         assert "Traceback" not in demo.output
+        assert "did not stop" not in demo.output
         assert (tmp_path / "db.sqlite3").exists()
     finally:
         demo.close()
@@ -123,6 +124,7 @@ def test_a_signal_to_the_script_alone_stops_the_server(tmp_path: Path, free_port
 
         assert demo.end() == 0, demo.output
         assert "Traceback" not in demo.output
+        assert "did not stop" not in demo.output
     finally:
         demo.close()
 
