@@ -17,7 +17,10 @@ import trio
 from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError
 
+from ...actors._lowlevel import LoopThread
+
 DEFAULT_PORT = 8000
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class ServeError(Exception):
@@ -138,15 +141,19 @@ def serve(application: Callable[..., Any], path: str, binds: Sequence[str], work
 
 
 async def _serve_here(application: Callable[..., Any], config: Config) -> None:
-    # Received from before the start on: hypercorn knows only then that it shall stop.
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    loop, stop = LoopThread.current(), trio.Event()
 
-        async def told_to_stop() -> None:
-            async for _ in signals:
-                return
+    def told_to_stop(*_: object) -> None:
+        loop.call_soon(stop.set, idempotent=True)
 
+    # Ours from before the start on, so that a tree does not take them for unattended.
+    before = {number: signal.signal(number, told_to_stop) for number in _STOPPING}
+    try:
         run: Callable[..., Awaitable[None]] = cast("Any", hypercorn.trio).serve
-        await run(application, config, shutdown_trigger=told_to_stop, mode="asgi")
+        await run(application, config, shutdown_trigger=stop.wait, mode="asgi")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _first(error: BaseException) -> str:

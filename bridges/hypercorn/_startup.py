@@ -1,11 +1,14 @@
 # How a wrong configuration is told when hypercorn loads the application.
 #
 # hypercorn imports the application in a worker process that multiprocessing has
-# spawned. An exception there prints a raw traceback; a lifespan that failed prints
-# one too, and the command ends with status 0, so that no service manager notices.
-# multiprocessing treats SystemExit("text") kindly: the text, no traceback, status 1,
-# and hypercorn's command passes that status on. So does the command itself when it
-# loads the application in its own process (`--workers 0`, `--reload`).
+# spawned. An exception there prints a raw traceback, and so does a lifespan that failed.
+# multiprocessing treats SystemExit("text") kindly: the text, no traceback, status 1 for
+# the worker. So does the command itself when it loads the application in its own process
+# (`--workers 0`).
+#
+# The command's own status stays hypercorn's: 0 after its only worker ended with 1 (it
+# overwrites the worker's), which nothing in a worker can change but a signal to the
+# parent. `manage.py serve` ends with 1.
 #
 # Whether hypercorn is the caller is read from the call stack and not from sys.argv:
 # an import happens below hypercorn's load_application(), a request or the lifespan
@@ -48,7 +51,7 @@ def refuse(message: str, error: type[Exception]) -> NoReturn:
             made from *message* alone.
 
     Raises:
-        SystemExit: below hypercorn; its text is printed and the exit status is 1.
+        SystemExit: below hypercorn; its text is printed, the worker's exit status is 1.
         Exception: an *error*, elsewhere.
     """
     if in_hypercorn_worker():
@@ -61,7 +64,7 @@ def leave(message: str) -> NoReturn:
     Print *message* as one line on stderr and end this process at once, with status 1.
 
     For a worker whose start-up failed inside the running loop, where an exception
-    would end in a raw traceback and exit status 0. Nothing is cleaned up: no
+    would end in a raw traceback. Nothing is cleaned up: no
     ``finally`` runs, no atexit function, no thread is waited for.
     """
     sys.stdout.flush()

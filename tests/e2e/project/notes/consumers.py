@@ -1,29 +1,24 @@
+from typing import Any
+
 from greenroom.actors import WebsocketConsumer
 
 from .models import Note
 
 
 class ChatConsumer(WebsocketConsumer):
+    """Greets, and repeats what it is told."""
 
-    def connect(self, message):
-        self.username = "Anonymous"
+    def connect(self, message: Any) -> None:
         self.accept()
-        self.send(text="[Welcome %s!]" % self.username)
+        self.send(text=f"welcome to {self.kwargs['room']}")
 
-    def receive(self, text, bytes=None):
-        if text.startswith("/name"):
-            self.username = text[5:].strip()
-            self.send(text="[set your username to %s]" % self.username)
-        else:
-            self.send(text=self.username + ": " + text)
-
-    def disconnect(self, message):
-        pass
+    def receive(self, text: str) -> None:
+        self.send(text=f"you said {text}")
 
 
 class NotesConsumer(WebsocketConsumer):
     """Stores each text through the ORM and answers how many there are."""
 
-    def receive(self, text):
+    def receive(self, text: str) -> None:
         Note.objects.create(text=text)
         self.send(text=str(Note.objects.count()))
