@@ -22,8 +22,14 @@ def packages() -> list[str]:
 
 
 def public_names(package: str) -> list[str]:
-    """The names that a package offers."""
-    return list(importlib.import_module(package).__all__)
+    """The names that a package offers, without those that its parent offers, too."""
+    module = importlib.import_module(package)
+    parent = importlib.import_module(package.rpartition(".")[0])
+    return [
+        name
+        for name in module.__all__
+        if getattr(parent, name, None) is not getattr(module, name)
+    ]
 
 
 def settings() -> list[str]:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import math
 import os
 import pkgutil
 import re
@@ -20,7 +21,8 @@ from typing import Any
 from snippets import DOCS, ROOT, Block, blocks, differences
 
 Problem = tuple[str, str]
-LINE = re.compile(r"(\w*)([<>x])(?: (.*))?$")
+# ann> she sends, ann< she gets, x 1011 the socket is closed; ! POST /path body, = 200 its answer
+LINE = re.compile(r"(\w*) ?([<>x!=])(?: (.*))?$")
 
 
 class Page:
@@ -32,7 +34,10 @@ class Page:
         self.printed = self.logged = self.tree = self.error = ""
 
     def play(self) -> list[Problem]:
-        """Play all blocks; return what is wrong."""
+        """Play all blocks, from an empty database on; return what is wrong."""
+        from django.core.management import call_command
+
+        call_command("flush", verbosity=0, interactive=False)
         found: list[Problem] = []
         for block in self.blocks:
             try:
@@ -85,16 +90,20 @@ class Page:
         import trio
         from trio.testing import wait_all_tasks_blocked
 
-        from greenroom.bridges.testing import SocketClosed, serve
+        from greenroom.bridges.testing import serve, virtual_clock
 
         name, _, path = block.argument.partition(" ")
-        target = self.names.get(name) or pkgutil.resolve_name(f"{name}" if "." in name else name)
+        target = self.names.get(name) or pkgutil.resolve_name(name)
         application = target.as_asgi() if isinstance(target, type) else target
+
+        # Time passes, virtually, only while a client waits for what it is shown to get.
+        clock = virtual_clock()
+        clock.autojump_threshold = math.inf
 
         async def go() -> str:
             async with contextlib.AsyncExitStack() as stack:
                 server = await stack.enter_async_context(serve(application))
-                clients: dict[str, Any] = {}
+                clients = Clients(server, stack, path or "/")
                 for line in block.text.splitlines():
                     if not line.strip() or line.startswith("#"):
                         continue
@@ -102,34 +111,89 @@ class Page:
                     if match is None:
                         return f"no line of a conversation: {line!r}"
                     who, sign, said = match[1], match[2], match[3] or ""
-                    if who not in clients:
-                        socket = server.websocket(path or "/")
-                        clients[who] = await stack.enter_async_context(socket)
-                    if sign == ">":
-                        # One at a time, so that several clients' lines keep their order.
-                        binary = said.startswith(("b'", 'b"'))
-                        send = clients[who].send_bytes if binary else clients[who].send_text
-                        send(ast.literal_eval(said) if binary else said)
-                        await wait_all_tasks_blocked(0.01)
-                        continue
-                    try:
-                        got = "< " + str(await clients[who].receive())
-                    except SocketClosed as closed:
-                        got = f"x {closed.code} {closed.reason}".rstrip()
-                    if got != f"{sign} {said}".rstrip():
-                        return f"line {line!r}: got {got!r}"
+                    if sign == "!":
+                        await clients.ask(said)
+                    elif sign == ">":
+                        await clients.send(who, said)
+                    else:
+                        clock.autojump_threshold = 0.001
+                        got = clients.answer if sign == "=" else await clients.hear(who)
+                        clock.autojump_threshold = math.inf
+                        if got != f"{sign} {said}":
+                            return f"line {line!r}: got {got!r}"
                 await wait_all_tasks_blocked(0.01)
                 self.tree = server.root.render()
             return ""
 
         with listening() as records:
-            problem = trio.run(go)
+            problem = trio.run(go, clock=clock)
         self.logged = "\n".join(f"{each.levelname} {each.getMessage()}" for each in records)
         return problem
 
     def look_in_log(self, shown: str) -> str:
         """Find each shown line in the log, in order."""
         return differences(f"...\n{shown}\n...".replace("\n", "\n...\n"), self.logged)
+
+
+class Clients:
+    """The clients of one conversation, by name; and one browser's cookies."""
+
+    def __init__(self, server: Any, stack: contextlib.AsyncExitStack, path: str) -> None:
+        self.answer = ""
+        self._server, self._stack, self._path = server, stack, path
+        self._sockets: dict[str, Any] = {}
+        self._headers = {"host": "localhost", "origin": "http://localhost"}
+
+    async def ask(self, said: str) -> None:
+        """Make a request, ``POST /path body``; or log in; or come from a page elsewhere."""
+        method, url, body = (said.split(" ", 2) + [""])[:3]
+        if method == "LOGIN":
+            self._log_in(url)
+        elif method == "ORIGIN":
+            self._headers["origin"] = url
+        else:
+            answer = await self._server.http(
+                method, url, headers=self._headers.items(), body=body.encode()
+            )
+            self.answer = f"= {answer.status} {answer.body.decode().rstrip()}"
+
+    async def send(self, who: str, said: str) -> None:
+        """Send one frame; b'...' is a binary one."""
+        from trio.testing import wait_all_tasks_blocked
+
+        socket = await self._socket(who)
+        if said.startswith(("b'", 'b"')):
+            socket.send_bytes(ast.literal_eval(said))
+        else:
+            socket.send_text(said)
+        # One at a time, so that several clients' lines keep their order.
+        await wait_all_tasks_blocked(0.01)
+
+    async def hear(self, who: str) -> str:
+        """Return what comes next: "< text", or "x code reason" for an end."""
+        from greenroom.bridges.testing import HandshakeRefused, SocketClosed
+
+        try:
+            socket = await self._socket(who)
+            return f"< {await socket.receive(timeout=3600)}"
+        except SocketClosed as closed:
+            return f"x {closed.code} {closed.reason}".rstrip()
+        except HandshakeRefused as refused:
+            return f"x {refused.status}"
+
+    async def _socket(self, who: str) -> Any:
+        if who not in self._sockets:
+            socket = self._server.websocket(self._path, headers=self._headers.items())
+            self._sockets[who] = await self._stack.enter_async_context(socket)
+        return self._sockets[who]
+
+    def _log_in(self, name: str) -> None:
+        from django.contrib.auth import get_user_model
+        from django.test import Client
+
+        browser = Client()
+        browser.force_login(get_user_model().objects.create_user(name))
+        self._headers["cookie"] = browser.cookies.output(header="", sep=";")
 
 
 @contextlib.contextmanager

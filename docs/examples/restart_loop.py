@@ -1,0 +1,26 @@
+# A consumer that fails on every message. Run this file and read the log.
+import logging
+import sys
+
+import trio
+
+from greenroom.actors import WebsocketConsumer
+from greenroom.bridges.testing import serve, virtual_clock
+
+
+class Chat(WebsocketConsumer):
+
+    async def receive(self, text):
+        raise ValueError("no room")
+
+
+async def main():
+    async with serve(Chat.as_asgi()) as server, server.websocket("/") as client:
+        for _ in range(5):
+            client.send_text("hello")
+        print("the client:", await client.closed())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    trio.run(main, clock=virtual_clock())
