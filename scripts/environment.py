@@ -5,12 +5,11 @@
 # rule throughout: one clear line with the remedy; what pip says goes to .venv/install.log.
 #
 # A stamp makes the second run quick. It holds what the environment was made from: this interpreter,
-# the place of the checkout, pyproject.toml, and the list of source files, since the strict editable
-# install links single files and a new one needs linking (offline, about three seconds).
+# the place of the checkout, what pyproject.toml installs, and the list of source files, since the
+# strict editable install links single files and a new one needs linking (offline, in seconds).
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import os
@@ -37,7 +36,7 @@ def main(extras: list[str]) -> None:
             " Name another one: `make PYTHON=python3.13 ...`."
         )
     base = {"python": f"{sys.base_prefix} {sys.version}", "root": str(ROOT)}
-    dependencies = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    project = what_to_install()
     files = source_files()
     old = read_stamp()
     if not PYTHON.exists() or {key: old.get(key) for key in base} != base:
@@ -45,16 +44,14 @@ def main(extras: list[str]) -> None:
         make_venv()
     known = set(old.get("extras", ()))
     wanted = sorted(known.union(extras))
-    if old.get("dependencies") != dependencies or known != set(wanted):
+    if old.get("project") != project or known != set(wanted):
         install(wanted)
     elif old.get("files") != files or not all_linked(files):
         say("linking the sources again (a file was added or removed) ...")
         pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     else:
         return
-    STAMP.write_text(
-        json.dumps({**base, "dependencies": dependencies, "files": files, "extras": wanted})
-    )
+    STAMP.write_text(json.dumps({**base, "project": project, "files": files, "extras": wanted}))
 
 
 def make_venv() -> None:
@@ -89,14 +86,23 @@ def venv_remedy() -> str:
 
 def install(extras: list[str]) -> None:
     """Install the build backend, then the project as links together with *extras*."""
-    import tomllib  # new in 3.11
-
     which = f"[{','.join(extras)}]" if extras else ""
     say(f"installing greenroom{which} and what it needs; a first time takes a minute or two ...")
-    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
     # With the build backend in the environment, linking again needs no network.
-    pip("install", *config["build-system"]["requires"])
+    pip("install", *what_to_install()["build-system"]["requires"])
     pip("install", "--no-build-isolation", "--editable", f"{ROOT}{which}")
+
+
+def what_to_install() -> dict[str, Any]:
+    """Return the tables of pyproject.toml that decide what is installed."""
+    import tomllib  # new in 3.11
+
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return {
+        "build-system": config["build-system"],
+        "project": config["project"],
+        "setuptools": config["tool"]["setuptools"],
+    }
 
 
 def pip(*arguments: str) -> None:
