@@ -174,7 +174,8 @@ class Exchange:
             self._changed.notify_all()
 
     def fail(self, error: BaseException) -> None:
-        """End the exchange of a job that never ran."""
+        """End and close an exchange whose thread never ran, or is not waited for any more."""
+        self.close()
         if not self._ended:
             self.finish(error)
 

@@ -31,7 +31,7 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from ...actors import Job, PoolClosed, ThreadPool
+from ...actors import Job, JobState, PoolClosed, ThreadPool
 from ...actors._lowlevel import inside_trio
 from ...supervisor import Options
 from ..hypercorn._startup import in_hypercorn_worker, leave
@@ -167,15 +167,16 @@ class DjangoApplication(ASGIHandler):
             await _relay(exchange, receive, send)
         finally:
             if not exchange.ended:
-                await self._part_with(job, exchange, body)
+                await self._part_with(job, exchange)
+            if job.state is JobState.WITHDRAWN:
+                body.close()  # else the view's thread does
             self._exchanges.discard(exchange)
             del job
         self._raise_error(exchange)
 
-    async def _part_with(self, job: Job[None], exchange: Exchange, body: IO[bytes]) -> None:
+    async def _part_with(self, job: Job[None], exchange: Exchange) -> None:
         exchange.close()
         if job.withdraw():
-            body.close()
             return
         with trio.move_on_after(self._shutdown_seconds, shield=True):
             await exchange.wait_ended()

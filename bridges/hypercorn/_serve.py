@@ -8,6 +8,7 @@ import errno
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -88,14 +89,17 @@ def who_listens(port: int) -> str:
     """
     inodes = set(_listening_inodes(port))
     for process in Path("/proc").glob("[0-9]*") if inodes else ():
-        try:
-            targets = {str(entry.readlink()) for entry in (process / "fd").iterdir()}
-        except OSError:
-            continue  # another user's, or it has just ended
-        if targets & inodes:
+        if not inodes.isdisjoint(_open_files(process)):
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
             return f"process {process.name} ({command.decode(errors='replace').strip():.80})"
     return ""
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    with suppress(OSError):  # another user's, or it has just ended
+        for entry in (process / "fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                yield str(entry.readlink())
 
 
 def _listening_inodes(port: int) -> Iterator[str]:

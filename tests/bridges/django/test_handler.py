@@ -23,6 +23,7 @@ from django.http import (
 from django.test import override_settings
 from django.urls import path
 
+from greenroom.actors import PoolClosed
 from greenroom.bridges.django import django_application
 from greenroom.bridges.django._exchange import HIGH_WATER
 from greenroom.bridges.django._handler import DjangoApplication
@@ -458,6 +459,28 @@ async def test_a_request_cancelled_in_the_queue_never_runs(
 
     assert LOG == ["view returned"]
     assert signalled == ["started", "finished"]
+
+
+async def test_closing_ends_what_still_waits(
+    app: DjangoApplication, running: Any, request_to: Any, autojump_clock: Any
+) -> None:
+    """
+    When the threads are closed, a request that runs past the deadline, or is queued, ends.
+    """
+
+    async def refused(path: str) -> None:
+        with pytest.raises(PoolClosed):
+            await request_to(app, path).run()
+
+    async with trio.open_nursery() as nursery:
+        async with running(app, view_threads=1):
+            nursery.start_soon(refused, "/blocked/")
+            await in_thread(GATES["entered"])
+            nursery.start_soon(refused, "/hello/")
+            await trio.testing.wait_all_tasks_blocked()
+    GATES["leave"].set()
+
+    assert "hello" not in str(LOG)
 
 
 async def test_slow_clients_do_not_take_the_threads(
