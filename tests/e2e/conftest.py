@@ -197,9 +197,16 @@ def server(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield served
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that another process does and does not tell of."""
-    give_up = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.01)
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], None]:
+    """
+    Waits for something that another process does and does not tell of.
+    """
+
+    def wait(condition: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + SECONDS
+        while not condition():
+            assert time.monotonic() < give_up, "it did not happen"
+            time.sleep(0.02)
+
+    return wait
