@@ -122,7 +122,7 @@ class Slot(Place):
             if exit_.error is not None:
                 self._record(exit_)
             if exit_.kind is not ExitKind.CRASHED or exit_.opening:
-                return exit_, None
+                return exit_, None if life.begun else crash
             life.finish()
             crash = exit_.error
             next_ = decide(exit_, self._policy, self._window, self._alive)
@@ -175,9 +175,12 @@ class Slot(Place):
         assert life is not None
         if crash is not None:
             life = self._life = Life(self, self.actor, self._kwargs, self.epoch, self._handed)
+            await self._end_tasks(life)  # it begins none
         code, text, reason = exit_.code, exit_.text, exit_.text or exit_.reason
         if exit_.kind is ExitKind.CRASHED:
             code, text, reason = 1011, "", "crashed"
+        elif exit_.kind is ExitKind.PEER:
+            reason = text  # the peer's own words, or none
         # Who has failed says so at once; who is asked to go may still send its last words.
         if exit_.kind is not ExitKind.STOPPED:
             self._close(exit_, code, text)
@@ -224,9 +227,10 @@ class Slot(Place):
             self.note("disconnect.failed", reason=f"it ran longer than {seconds:g} s")
 
     def _leave_behind(self, item: object) -> None:
-        if type(item) is Call:
+        if type(item) is Call and item.reply.abandoned:
+            self.note("call.skipped", message=item.summary())
+        elif type(item) is Call:
             item.reply.fail(ActorStopped(self.path, self.end or ""))
-            self.dead_letter(item.message, f"the actor has ended ({self.end})")
         elif type(item) is Cast:
             self.dead_letter(item.message, f"the actor has ended ({self.end})")
         elif type(item) is InFrame:
