@@ -117,10 +117,7 @@ class DjangoApplication(ASGIHandler):
 
     # ASGI.
 
-    # The stubs of ASGIHandler promise less of receive() than ASGI does.
-    async def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """
         Serve one ASGI scope: a request, or the lifespan if it is served by itself.
 

@@ -4,7 +4,7 @@
 
 from argparse import ArgumentParser
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -71,4 +71,4 @@ def _application() -> Callable[..., Any]:
         raise CommandError(" ".join(str(error).split())) from error
     if not callable(application):
         raise CommandError(f"ASGI_APPLICATION {name!r} is no application. Got: {application!r}")
-    return application
+    return cast("Callable[..., Any]", application)
