@@ -24,6 +24,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 
+_TURNS = 5  # of the loop without input, after which a server has handed over all it read
 _RETRY_AFTER = (b"retry-after", b"5")
 
 
@@ -82,6 +83,7 @@ class _Connection:
         self._root = root
         self._read_all = trio.Event()
         self._flushed = trio.Event()
+        self._left_over = 0
         self.output = WebsocketOutput(
             scope,
             root.loop,
@@ -108,6 +110,7 @@ class _Connection:
             if self.output.opened:  # a refused peer has no half: a server ends it after us
                 with trio.move_on_after(seconds):
                     await self._read_all.wait()
+                    await self._until_drained()
             reading.cancel()
             writing.cancel()  # without effect where the server shields its socket write
         if exit_.kind is ExitKind.FATAL:
@@ -118,6 +121,11 @@ class _Connection:
         try:
             with scope:
                 code, reason = await self._read_frames(receive)
+                self._read_all.set()
+                self._ended(code, reason)
+                while True:  # see _until_drained()
+                    await receive()
+                    self._left_over += 1
         except trio.Cancelled:
             # Not by `scope`: the server shuts down.
             if self.slot.end is None:
@@ -129,6 +137,19 @@ class _Connection:
             self._read_all.set()
         if not scope.cancelled_caught:
             self._ended(code, reason)
+
+    async def _until_drained(self) -> None:
+        """
+        Wait until nothing comes behind the peer's end any more. A checkpoint.
+
+        hypercorn may have read frames that it hands over only now, one at each turn of
+        the loop; the task that does so would wait for ever if nobody took them.
+        """
+        seen = -1
+        while seen != self._left_over:
+            seen = self._left_over
+            for _ in range(_TURNS):
+                await trio.sleep(0)
 
     async def _read_frames(self, receive: Receive) -> tuple[int, str]:
         mailbox, output = self.slot.mailbox, self.output
