@@ -165,6 +165,19 @@ def test_an_error_of_the_project_keeps_its_traceback(start: Start) -> None:
     assert lines[-1] == "LookupError: in asgi.py"
 
 
+def test_models_imported_first_are_djangos_own_error(start: Start) -> None:
+    """
+    Models imported before Greenroom fail before any code of ours can run: Django says so.
+
+    `manage.py serve` sets Django up first, see below.
+    """
+    _, lines = start(
+        f"from notes.models import Note\n{HEAD}", DJANGO_SETTINGS_MODULE="mysite.settings"
+    )
+
+    assert lines[-1] == "django.core.exceptions.AppRegistryNotReady: Apps aren't loaded yet."
+
+
 def manage(serve: Any, *arguments: str, **options: Any) -> Any:
     import sys
 
