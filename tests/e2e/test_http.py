@@ -277,3 +277,19 @@ def test_the_http_application_serves_alone(serve: Callable[..., Any]) -> None:
         status, _, body = staff.get("/greenroom/tree.json")
         assert (status, "No Greenroom runs" in body) == (503, True)
         assert server.stop() == 0
+
+
+def test_a_server_that_ends_closes_its_streams(serve: Callable[..., Any]) -> None:
+    """
+    SIGTERM ends an endless stream: its generator is closed, and the server ends with 0.
+    """
+    with serve("mysite.asgi:application", "--graceful-timeout", "1") as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(b"GET /endless/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
+            server.process.terminate()
+            while client.recv(65536):
+                pass
+        assert server.wait_ended() == 0
+        assert "endless stream closed" in server.output
+        assert "Traceback" not in server.output
