@@ -60,7 +60,7 @@ class Crew:
         size: Number of places: how many jobs run at once.
         hooks: Called in the threads.
         idle_seconds: How long a thread rests before its `on_idle` hook runs.
-        ended: Told of each job that is DONE, in its thread; must not raise.
+        ended: Told of each job in `done`, in the thread that has put it there; must not raise.
         left: Told when a thread has left a closing crew, in that thread; must not raise.
     """
 
@@ -76,6 +76,8 @@ class Crew:
     ) -> None:
         self.name, self.size, self.hooks, self.idle_seconds = name, size, hooks, idle_seconds
         self.closing = False
+        self.done: deque[Job[Any]] = deque()
+        """Jobs that are DONE and for the pool to tell of."""
         self._ended, self._left = ended, left
         self._lock = threading.Lock()
         self._queue: deque[Job[Any]] = deque()
@@ -174,6 +176,7 @@ class Crew:
         with self._lock:
             del self._running[job]
             job.state = JobState.DONE
+            self.done.append(job)  # in here, so that it is never neither running nor done
             order = self._next(worker)
         # Only now, so that a task that hears of it finds the thread at rest, not busy.
         self._ended(job)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -102,9 +101,8 @@ class ThreadPool:
         if not 0 < idle_seconds < math.inf:
             raise ValueError(f"idle_seconds must be above 0. Got: {idle_seconds!r}")
         self.name, self.size = name, size
-        self._crew = Crew(name, size, hooks, idle_seconds, ended=self._put, left=self._ring)
+        self._crew = Crew(name, size, hooks, idle_seconds, ended=self._ended, left=self._ring)
         self._loop: LoopThread | None = None
-        self._results: deque[Job[Any]] = deque()
         self._rung = False
         self._closers: list[Parker] = []
         _pools.add(self)
@@ -179,7 +177,7 @@ class ThreadPool:
         """Whether a thread works, or a result is under way, for somebody who waits."""
         _, queued, parked, jobs = self._crew.census()
         awaited = sum(not job.abandoned for job in jobs) - parked
-        return bool(queued or awaited > 0 or self._results)
+        return bool(queued or awaited > 0 or self._crew.done)
 
     def statistics(self) -> PoolStatistics:
         """Return a snapshot of the pool. Not a checkpoint; from any thread."""
@@ -234,7 +232,7 @@ class ThreadPool:
 
     # In the worker threads.
 
-    def _put(self, job: Job[Any]) -> None:
+    def _ended(self, job: Job[Any]) -> None:
         if job.abandoned:
             logger.info(
                 "%r, which nobody waited for, ended after %.1f s",
@@ -242,19 +240,18 @@ class ThreadPool:
                 job.seconds_running(),
                 exc_info=job.error,
             )
-        self._results.append(job)
         self._ring()
 
     def _ring(self) -> None:
-        # Read after the append: whoever cleared it in between takes the job along. Two
-        # threads that ring at once are one delivery, because it is idempotent.
+        # Read after the job was put down: whoever cleared it in between takes the job along.
+        # Two threads that ring at once are one delivery, because it is idempotent.
         if self._rung or self._loop is None:
             return
         self._rung = True
         try:
             self._loop.call_soon(self._deliver, idempotent=True)
         except trio.RunFinishedError:
-            self._results.clear()  # nobody is left who could wait
+            self._crew.done.clear()  # nobody is left who could wait
             self._rung = False
 
     # In the loop, as a callback: whatever it raised would end the loop.
@@ -262,8 +259,9 @@ class ThreadPool:
     def _deliver(self) -> None:
         self._rung = False
         # As many as there are now: a thread that adds one later has to ring again.
-        for _ in range(len(self._results)):
-            self._results.popleft().notify()
+        done = self._crew.done
+        for _ in range(len(done)):
+            done.popleft().notify()
         if self._crew.empty:
             for parker in self._closers:
                 parker.wake()

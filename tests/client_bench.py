@@ -79,6 +79,7 @@ class Tree:
             name="client",
             max_restarts=spec.max_restarts,
             max_seconds=spec.max_seconds,
+            shutdown_seconds=spec.shutdown_seconds,
         )
         tree = cls(Root(LocalEngine(), children=[named], options=options))
         await nursery.start(tree.root.run)

@@ -121,8 +121,9 @@ class WebsocketClient(ClientSettings, Actor, runtime=True):
         return getattr(self, "_session", None)
 
     def _dial(self) -> None:
-        plan = plan_of(self)
         life = self._bound()
+        # Within the time that the slot gives its tasks to end, or it is called unkillable.
+        plan = plan_of(self, most_close_seconds=0.8 * life.host.shutdown_seconds)
         output = Output(
             life.host.loop,
             high_water_bytes=self.output_high_water_bytes,

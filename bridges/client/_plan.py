@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import ssl
 from collections.abc import Iterable, Mapping
@@ -53,7 +54,11 @@ class ClientSettings:
     connect_timeout: float = 10.0
     """Seconds for the connection to be made, the handshake included."""
     close_timeout: float = 2.0
-    """Seconds for a close to be answered, what waits to be sent included."""
+    """
+    Seconds for a close to be answered, what waits to be sent included.
+
+    No more than four fifths of `shutdown_seconds`.
+    """
     ping_seconds: float | None = 20.0
     """
     Seconds between pings; a connection whose ping is not answered in as many is lost.
@@ -69,9 +74,9 @@ class ClientSettings:
     """Output that waits, past which the connection is given up."""
 
 
-def plan_of(settings: ClientSettings) -> Plan:
+def plan_of(settings: ClientSettings, *, most_close_seconds: float = math.inf) -> Plan:
     """
-    Return the plan for what *settings* say.
+    Return the plan for what *settings* say; a close may take *most_close_seconds*.
 
     Raises:
         TypeError: The URL is missing or no string, or a header is no pair of strings.
@@ -108,14 +113,20 @@ def plan_of(settings: ClientSettings) -> Plan:
         port=port or _PORTS[parts.scheme],
         host_header=host,
         resource=f"{path}?{parts.query}" if parts.query else path,
-        ssl_context=(settings.ssl_context or ssl.create_default_context()) if secure else None,
+        ssl_context=(settings.ssl_context or _system_trust()) if secure else None,
         subprotocols=tuple(settings.subprotocols),
         headers=tuple(_pairs(owner, settings.headers)),
         connect_timeout=settings.connect_timeout,
-        close_timeout=settings.close_timeout,
+        close_timeout=min(settings.close_timeout, most_close_seconds),
         ping_seconds=settings.ping_seconds,
         message_limit_bytes=settings.message_limit_bytes,
     )
+
+
+@functools.cache
+def _system_trust() -> ssl.SSLContext:
+    # Once: reading the certificates takes longer than many a handshake.
+    return ssl.create_default_context()
 
 
 def _pairs(

@@ -12,7 +12,7 @@ import trio
 from thread_bench import LONG, Bench, Gate, begun
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from greenroom.actors._job import JobState, ThreadHooks
+from greenroom.actors._job import JobState, ThreadHooks, current_job
 from greenroom.actors._threads import PoolClosed, ThreadPool
 
 
@@ -339,3 +339,33 @@ class TestRefusals:
 
         assert job.result() == 0
         assert "cannot grow past 1 threads" in caplog.text
+
+    async def test_a_system_out_of_threads_sends_no_stand_in(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """
+        Where nobody can stand in for a parked job the others wait for it, and it is logged.
+        """
+
+        def refuse(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        pool, inner = bench.pool(1), bench.gate()
+
+        def park() -> None:
+            job = current_job()
+            assert job is not None
+            with monkeypatch.context() as patched:
+                patched.setattr(threading.Thread, "start", refuse)
+                with job.parked():
+                    inner()
+
+        pool.submit(park, label="parks")
+        waits = pool.submit(lambda: "at last", label="waits")
+        await inner.began.wait()
+        assert waits.state is JobState.QUEUED
+        inner.open()
+        await waits.wait()
+
+        assert waits.result() == "at last"
+        assert "cannot stand in for a parked job" in caplog.text
