@@ -41,7 +41,8 @@ def settings() -> list[str]:
 
 def commands() -> list[str]:
     """The management commands."""
-    return [module.name for module in pkgutil.iter_modules(importlib.import_module(COMMANDS).__path__)]
+    folder = importlib.import_module(COMMANDS).__path__
+    return [module.name for module in pkgutil.iter_modules(folder)]
 
 
 def checks() -> dict[str, str]:
@@ -71,9 +72,9 @@ def _codes() -> Iterator[tuple[int, str]]:
                 continue  # what a driver's client sends is the test's choice
             tree = ast.parse(path.read_text())
             for node in _without(tree, "check_close"):
-                if isinstance(node, ast.Constant) and type(node.value) is int:
-                    if 1000 <= node.value <= 1015:
-                        yield node.value, str(path.relative_to(ROOT))
+                value = node.value if isinstance(node, ast.Constant) else None
+                if type(value) is int and 1000 <= value <= 1015:
+                    yield value, str(path.relative_to(ROOT))
 
 
 def _without(tree: ast.AST, function: str) -> Iterator[ast.AST]:

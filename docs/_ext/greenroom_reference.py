@@ -171,13 +171,17 @@ def _public_homes() -> dict[str, str]:
 _untouched: dict[str, list[str]] = {}
 
 
-def keep_sentence(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+def keep_sentence(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
     """Remember an attribute's docstring before napoleon takes "state: running" for a type."""
     if what in ("attribute", "property"):
         _untouched[name] = lines[:]
 
 
-def restore_sentence(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+def restore_sentence(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
     """Put it back."""
     if name in _untouched:
         lines[:] = _untouched.pop(name)

@@ -8,6 +8,7 @@ from django.core.asgi import get_asgi_application
 from django.core.checks import CheckMessage
 from django.test import override_settings
 from django.urls import path
+
 from greenroom.actors import WebsocketConsumer
 from greenroom.bridges.django import checks
 
@@ -38,5 +39,5 @@ def provoke() -> dict[str, CheckMessage]:
     with mock.patch.object(checks.settings, "DATABASES", pooled):
         found += checks.check_databases()
     with mock.patch.object(checks.apps, "is_installed", "channels".__eq__):
-        found += checks._rivals()  # noqa: SLF001
+        found += checks._rivals()
     return {message.id: message for message in found}

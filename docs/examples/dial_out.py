@@ -1,5 +1,5 @@
-# An actor that holds a connection to somebody else's server. Run this file: the server is in it, too,
-# and hangs up after every price.
+# An actor that holds a connection to somebody else's server. Run this file: that server is
+# in it, too, and hangs up after every price.
 import logging
 import sys
 
@@ -36,8 +36,11 @@ async def main():
         )
         Feed.url = f"ws://127.0.0.1:{prices.port}/prices"
         async with serve(Application(children=[Feed])) as server:
-            while server.root.events.counts()["slot.restarted"] < 2:
-                await trio.sleep(0.01)
+            twice = trio.Event()
+            server.root.events.subscribe(
+                lambda event: (event.kind, event.epoch) == ("slot.crashed", 2) and twice.set()
+            )
+            await twice.wait()
         nursery.cancel_scope.cancel()
 
 

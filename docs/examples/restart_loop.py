@@ -18,7 +18,10 @@ async def main():
     async with serve(Chat.as_asgi()) as server, server.websocket("/") as client:
         for _ in range(5):
             client.send_text("hello")
-        print("the client:", await client.closed())
+        closed = await client.closed()
+        lost = server.root.dead_letters.recent()
+    print("the client:", closed)
+    print("never handled:", *(letter.summary for letter in lost))
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ class Clients:
 
     async def ask(self, said: str) -> None:
         """Make a request, ``POST /path body``; or log in; or come from a page elsewhere."""
-        method, url, body = (said.split(" ", 2) + [""])[:3]
+        method, url, body = [*said.split(" ", 2), ""][:3]
         if method == "LOGIN":
             self._log_in(url)
         elif method == "ORIGIN":

@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
 LONGEST = 10
 
-MARKER = re.compile(r"<!-- (fragment|raises|prints|session|log|tree|output|manage)(?:: (.*?))? -->$")
+MARKER = re.compile(
+    r"<!-- (fragment|raises|prints|session|log|tree|output|manage)(?:: (.*?))? -->$"
+)
 
 
 @dataclass(frozen=True)
