@@ -1,8 +1,9 @@
 # `make demo`: the chat of docs/examples/chat under `hypercorn -k trio`, ready to be clicked.
 #
 # Prepares the database, takes port 8000 or the next free one, starts the literal command, prints
-# the address once the page answers. Ctrl-C reaches the whole process group of a terminal, hypercorn
-# included; a signal to this script alone is passed on. Either way it waits for hypercorn to end.
+# the address once the page answers. The server has a process group of its own, so that a Ctrl-C, a
+# closed terminal and a process manager all take one way: the signal comes here, SIGTERM goes to
+# hypercorn, and this script waits for its end; a server that hangs is killed with its workers.
 
 import os
 import signal
@@ -90,9 +91,9 @@ class Server:
 
     def __init__(self, command: list[str]) -> None:
         self._kill_at: float | None = None  # set once it was asked to stop
-        self._process = subprocess.Popen(command, cwd=PROJECT)
-        signal.signal(signal.SIGINT, self._on_signal)
-        signal.signal(signal.SIGTERM, self._on_signal)
+        self._process = subprocess.Popen(command, cwd=PROJECT, process_group=0)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
 
     def __enter__(self) -> "Server":
         return self
@@ -142,7 +143,7 @@ class Server:
             except subprocess.TimeoutExpired:
                 if self._kill_at is not None and time.monotonic() > self._kill_at:
                     say(f"the server did not stop within {STOP_SECONDS} seconds; killing it")
-                    self._process.kill()
+                    os.killpg(self._process.pid, signal.SIGKILL)
         return 0 if self._kill_at is not None else self._process.returncode
 
 

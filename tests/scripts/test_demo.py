@@ -1,6 +1,5 @@
 # `make demo` without make: scripts/demo.py on the real project, a real server, real signals.
 
-import contextlib
 import os
 import signal
 import socket
@@ -27,11 +26,10 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # A group of its own, as a terminal gives it: Ctrl-C reaches hypercorn as well.
-            start_new_session=True,
+            start_new_session=True,  # a group of its own, as a terminal gives it
         )
         # Whatever goes wrong, no read below waits for ever.
-        self._watchdog = threading.Timer(90, self.kill)
+        self._watchdog = threading.Timer(90, self.stop)
         self._watchdog.start()
 
     def read_until(self, text: str) -> str:
@@ -58,14 +56,15 @@ class Demo:
     def output(self) -> str:
         return "".join(self.lines)
 
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):  # over already: what every test hopes for
-            os.killpg(self.process.pid, signal.SIGKILL)
+    def stop(self) -> None:
+        """Ask the script to end, which takes the server along."""
+        if self.process.poll() is None:
+            self.process.terminate()
 
     def close(self) -> None:
         self._watchdog.cancel()
-        self.kill()
-        self.process.wait()
+        self.stop()
+        self.process.wait(timeout=60)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -105,26 +104,31 @@ def test_it_prints_an_address_that_answers_and_stops_on_ctrl_c(
         demo.read_until("Ctrl-C stops it")
 
         assert demo.ctrl_c() == 0, demo.output
-        assert "Traceback" not in demo.output
-        assert "did not stop" not in demo.output
+        assert "Traceback" not in demo.output, demo.output
+        assert "did not stop" not in demo.output, demo.output
         assert (tmp_path / "db.sqlite3").exists()
     finally:
         demo.close()
 
 
 @pytest.mark.slow
-def test_a_signal_to_the_script_alone_stops_the_server(tmp_path: Path, free_port: int) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_stop_the_server_too(
+    tmp_path: Path, free_port: int, number: signal.Signals
+) -> None:
     """
-    SIGTERM to the script, as from a process manager, is passed on to the server.
+    A process manager's SIGTERM and a closed terminal's SIGHUP stop the server as well.
     """
     demo = Demo(tmp_path, PORT=str(free_port))
     try:
         demo.read_until("Ctrl-C stops it")
-        demo.process.terminate()
+        demo.process.send_signal(number)
 
         assert demo.end() == 0, demo.output
-        assert "Traceback" not in demo.output
-        assert "did not stop" not in demo.output
+        assert "Traceback" not in demo.output, demo.output
+        assert "did not stop" not in demo.output, demo.output
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", free_port))
     finally:
         demo.close()
 
