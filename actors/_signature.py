@@ -33,6 +33,8 @@ def compile_named(owner: str, function: Callable[..., Any], offered: Mapping[str
     """
     Match *function*'s parameters with *offered* (name -> attribute of the item).
 
+    *owner* is the class and the attribute, as in ``Chat.receive``.
+
     Raises:
         TypeError: A required parameter has a name that is not offered.
     """
@@ -55,9 +57,8 @@ def compile_named(owner: str, function: Callable[..., Any], offered: Mapping[str
             named[parameter.name] = attrgetter(attribute)
         else:
             positional.append(attrgetter(attribute))
-    return Handler(
-        function.__name__, _caller(function, positional, named), is_async=_is_async(function)
-    )
+    name = owner.rpartition(".")[2]
+    return Handler(name, _caller(name, positional, named), is_async=_is_async(function))
 
 
 def compile_message(owner: str, function: Callable[..., Any]) -> Handler:
@@ -76,15 +77,12 @@ def compile_message(owner: str, function: Callable[..., Any]) -> Handler:
             f" Got: {_spell(function)}"
         )
     getters = [attrgetter("message")] if parameters else []
-    return Handler(
-        function.__name__, _caller(function, getters[:1], {}), is_async=_is_async(function)
-    )
+    name = owner.rpartition(".")[2]
+    return Handler(name, _caller(name, getters[:1], {}), is_async=_is_async(function))
 
 
-def _caller(
-    function: Callable[..., Any], positional: list[Getter], named: dict[str, Getter]
-) -> Caller:
-    name = function.__name__  # looked up on the instance, so that overriding works
+def _caller(name: str, positional: list[Getter], named: dict[str, Getter]) -> Caller:
+    # By the attribute's name, so that overriding works; the function's own may differ.
     if named:
         return lambda self, item: getattr(self, name)(
             *[get(item) for get in positional],

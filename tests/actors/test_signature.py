@@ -19,7 +19,7 @@ def run(function: Any, compiler: Any = None) -> Any:
         handler = compile_named("Chat.receive", function, OFFERED)
     else:
         handler = compiler("Chat.receive", function)
-    owner = type("Chat", (), {function.__name__: function})()
+    owner = type("Chat", (), {"receive": function})()
     return handler.call(owner, ITEM)
 
 
@@ -43,9 +43,25 @@ def test_parameters_are_matched_by_name(function: Any, expected: object) -> None
     """
     A handler gets what it names, in any order, and leaves out what it does not use.
     """
-    function.__name__ = "receive"
-
     assert run(function) == expected
+
+
+def test_a_handler_is_called_by_the_name_it_has_in_its_class() -> None:
+    """
+    A decorator that hides the function's own name does not hide the handler.
+    """
+
+    def loud(function):
+        def wrapper(self, text):
+            return function(self, text.upper())
+
+        return wrapper
+
+    @loud
+    def receive(self, text):
+        return text
+
+    assert run(receive) == "T"
 
 
 def test_an_overriding_method_is_the_one_that_runs() -> None:
@@ -163,8 +179,6 @@ def test_a_declared_handler_takes_the_message_under_any_name(
     """
     An @handles handler takes the message by position, or nothing.
     """
-    function.__name__ = "on_it"
-
     assert run(function, compile_message) == expected
 
 
