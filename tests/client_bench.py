@@ -13,6 +13,8 @@ from trio_websocket import (
     WebSocketRequest,
     serve_websocket,
 )
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection
 
 from greenroom.bridges.client import WebsocketClient
 from greenroom.bridges.engines import LocalEngine
@@ -132,3 +134,20 @@ async def serve_raw(
     serve = partial(trio.serve_tcp, host="127.0.0.1")
     listeners: list[trio.SocketListener] = await nursery.start(serve, handler, 0)
     return f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}/"
+
+
+async def listen(stream: trio.SocketStream) -> None:
+    """Read and say nothing, until the end."""
+    try:
+        while await stream.receive_some():
+            pass
+    except trio.BrokenResourceError:
+        pass
+
+
+async def acceptance(stream: trio.SocketStream) -> bytes:
+    """Read a handshake and return the answer that accepts it."""
+    server = WSConnection(ConnectionType.SERVER)
+    server.receive_data(bytes(await stream.receive_some()))
+    list(server.events())
+    return server.send(AcceptConnection())
