@@ -18,6 +18,7 @@ from ...actors._exits import ExitKind
 from ...actors._messages import InFrame
 from ...supervisor import Root
 from ...supervisor._slot import Slot
+from ..hypercorn._drop import drop
 from ._output import WebsocketOutput, denial
 
 Scope = MutableMapping[str, Any]
@@ -105,14 +106,16 @@ class _Connection:
             # The close is in the output. Wait for it to go out and for the peer's half:
             # a server may leak a connection whose application left input unread.
             seconds = self._root.options.close_seconds
-            with trio.move_on_after(seconds, shield=True):
+            with trio.move_on_after(seconds, shield=True) as patience:
                 await self._flushed.wait()
+            if patience.cancelled_caught:
+                self.slot.note("output.slow", code=self.output.code, reset=drop(send))
             if self.output.opened:  # a refused peer has no half: a server ends it after us
                 with trio.move_on_after(seconds):
                     await self._read_all.wait()
                     await self._until_drained()
             reading.cancel()
-            writing.cancel()  # without effect where the server shields its socket write
+            writing.cancel()  # without effect where the server shields its socket's writes
         if exit_.kind is ExitKind.FATAL:
             self._root.fatal(self.slot.path)
 
