@@ -45,6 +45,8 @@ class Server:
     ) -> None:
         self.host = "127.0.0.1"
         self.port = 0
+        self.fresh: dict[str, Any] = {}
+        """For tests that compare: what /facts said before anything happened."""
         self._lines: list[str] = []
         self._news = threading.Condition()
         self._ended = False

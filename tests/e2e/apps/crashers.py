@@ -134,7 +134,7 @@ class Caster(WebsocketConsumer):
     """Casts what it is told to whom it is told, by a reference taken once."""
 
     async def connect(self, message):
-        self.target = None
+        self.target: Any = None
         await self.accept()
 
     async def receive(self, text, bytes=None):

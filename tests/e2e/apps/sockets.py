@@ -1,50 +1,81 @@
 # Consumers for rude clients and for shutdown: they write down how they ended, and one sends
 # for ever.
 
+import os
 import threading
+from typing import Any
 
 import trio
-from _base import COUNTS, Paths, http, record
-
+from _base import COUNTS, GATE, Paths, answer, http, record
 from greenroom.actors import Disconnected, WebsocketConsumer
 from greenroom.bridges.asgi import Application
+from greenroom.supervisor import Options, current_root
 
 FILLER = "x" * 1000
 
 
 class Echo(WebsocketConsumer):
     async def receive(self, text, bytes=None):
+        COUNTS["echo"] += 1
         await self.send(text=text, bytes=bytes)
 
-    def disconnect(self, message, code):
-        COUNTS["disconnect"] += 1
+    async def disconnect(self, message, code):
+        COUNTS["echo disconnect"] += 1
+        COUNTS[f"echo disconnect {code}"] += 1
         record(f"echo {code}")
 
 
-class Slow(WebsocketConsumer):
-    """Takes a frame only when its neighbour says so: a flood has to wait outside."""
+class Plain(WebsocketConsumer):
+    """The same with `def` handlers."""
+
+    def connect(self, message):
+        self.accept(subprotocol=next(iter(self.scope["subprotocols"]), None))
+
+    def receive(self, text, bytes=None):
+        self.send(text=text, bytes=bytes)
+
+    def disconnect(self, message, code):
+        COUNTS["plain disconnect"] += 1
+        record(f"plain {code}")
+
+
+RELEASE = trio.Event()
+
+
+class Stuck(WebsocketConsumer):
+    """Handles its first frame until /release: a flood has to wait outside."""
 
     async def receive(self, text, bytes=None):
-        COUNTS["slow received"] += 1
-        await trio.sleep_forever()
+        COUNTS["stuck received"] += 1
+        await RELEASE.wait()
 
     async def disconnect(self, message, code):
-        record(f"slow {code}")
+        COUNTS["stuck disconnect"] += 1
+        record(f"stuck {code}")
+
+
+class Blocked(WebsocketConsumer):
+    """Blocks its thread for ever."""
+
+    def receive(self, text, bytes=None):
+        COUNTS["blocked received"] += 1
+        threading.Event().wait()
+
+    def disconnect(self, message, code):
+        record(f"blocked {code}")
 
 
 class Hose(WebsocketConsumer):
-    """
-    Sends without end when asked to: ``await`` waits for room, ``rush`` does not.
-    """
+    """Sends without end when asked to: ``wait`` awaits room, ``rush`` does not."""
 
     async def receive(self, text, bytes=None):
         try:
             while True:
                 sent = self.send(text=FILLER)
                 COUNTS["hose"] += 1
-                if text == "await":
+                if text == "wait":
                     await sent
-                elif text == "rush" and COUNTS["hose"] % 100 == 0:
+                elif COUNTS["hose"] % 100 == 0:
                     await trio.sleep(0)
         except Disconnected as error:
             COUNTS[f"hose {error.code}"] += 1
@@ -55,8 +86,21 @@ class Hose(WebsocketConsumer):
         record(f"hose {code}")
 
 
+class ThreadHose(WebsocketConsumer):
+    """Sends without end from a worker thread."""
+
+    def receive(self, text, bytes=None):
+        while True:
+            self.send(text=FILLER)
+            COUNTS["thread hose"] += 1
+
+    def disconnect(self, message, code):
+        COUNTS["thread hose disconnect"] += 1
+        record(f"thread-hose {code}")
+
+
 class Member(WebsocketConsumer):
-    """In one group with all others; ``all ...`` goes to everyone as a frame."""
+    """In one group with all others; what it receives goes to everyone as a frame."""
 
     async def connect(self, message):
         self.join("everybody")
@@ -70,20 +114,53 @@ class Member(WebsocketConsumer):
 
 
 class Thoughtful(WebsocketConsumer):
-    """Thinks before it lets anybody in, in a thread; and says good-bye at length."""
+    """Thinks before it lets anybody in, in a thread."""
 
     def connect(self, message):
         COUNTS["thinking"] += 1
-        STARTED.set()
+        GATE.wait()
         self.accept()
 
     def disconnect(self, message, code):
+        COUNTS["thoughtful disconnect"] += 1
         record(f"thoughtful {code}")
 
 
-STARTED = threading.Event()
+async def release(scope: Any, receive: Any, send: Any) -> None:
+    """Let the stuck ones go on."""
+    RELEASE.set()
+    await answer(send, "released")
+
+
+async def shout(scope: Any, receive: Any, send: Any) -> None:
+    """Send a frame of a megabyte's half to the whole group."""
+    reached = current_root().groups.send("everybody", text="y" * 300_000)
+    await answer(send, reached)
+
+
+async def stop_hoses(scope: Any, receive: Any, send: Any) -> None:
+    """Ask every hose to stop."""
+    root = current_root()
+    for node in root.snapshot().walk():
+        if node.kind == "slot" and node.actor == "Hose":
+            root.find(node.path).stop("by hand")
+    await answer(send, "asked")
+
 
 application = Application(
-    http=http(),
-    router=Paths(echo=Echo, slow=Slow, hose=Hose, member=Member, thoughtful=Thoughtful),
+    http=http(**{"stop-hoses": stop_hoses}, release=release, shout=shout),
+    router=Paths(
+        **{"thread-hose": ThreadHose},
+        echo=Echo,
+        plain=Plain,
+        stuck=Stuck,
+        blocked=Blocked,
+        hose=Hose,
+        member=Member,
+        thoughtful=Thoughtful,
+    ),
+    options=Options(**{
+        name: float(value)
+        for name, value in (pair.split("=") for pair in os.environ.get("E2E_OPTIONS", "").split())
+    }),
 )
