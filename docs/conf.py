@@ -28,6 +28,8 @@ myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["greenroom.css"]
 html_show_sphinx = False
 html_show_sourcelink = False
 

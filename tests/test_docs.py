@@ -188,3 +188,14 @@ def test_not_yet_is_said_where_it_is_used() -> None:
     ]
 
     assert found == []
+
+
+def test_founding_example_is_the_same_everywhere() -> None:
+    """
+    The README, the introduction and the demo show the founding consumer in the same words.
+    """
+    founding = (EXAMPLES / "introduction" / "chat" / "consumers.py").read_text().strip()
+    shown = next(block for block in blocks(ROOT / "README.md") if block.language == "python")
+
+    assert (DEMO / "chat" / "founding.py").read_text().strip() == founding
+    assert shown.text.removeprefix("# chat/consumers.py\n").strip() == founding

@@ -85,7 +85,9 @@ class Settings(Generated):
 
         for option in Options.described():
             yield f".. setting:: {option.name.upper()}\n"
-            yield f"   Default ``{option.default!r}`` ({option.unit}).\n"
+            plain = option.default is None or option.unit in ("choice", "fraction")
+            unit = "" if plain else f" {option.unit}"
+            yield f"   Default ``{option.default!r}``{unit}.\n"
             yield f"   {option.doc}\n"
 
 
