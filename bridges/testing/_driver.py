@@ -7,7 +7,7 @@
 
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 from urllib.parse import unquote
@@ -69,6 +69,10 @@ class ServerDriver:
         """The tree that the application made for its lifespan."""
         return cast("Root", self.state[STATE])
 
+    def start_soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Run ``function(*args)`` as a task that is cancelled when the driver ends."""
+        self._nursery.start_soon(function, *args)
+
     @asynccontextmanager
     async def websocket(
         self,
@@ -102,7 +106,7 @@ class ServerDriver:
         driver = WebsocketDriver(self, _scope("websocket", path, headers, self.state))
         driver.scope["subprotocols"] = list(subprotocols)
         driver.scope["extensions"] = {"websocket.http.response": {}, _MARK: driver.mark}
-        self._nursery.start_soon(driver.run, self._application)
+        self.start_soon(driver.run, self._application)
         return driver
 
     async def http(
@@ -230,8 +234,21 @@ class WebsocketDriver:
         return self._slot.snapshot()
 
     def crash(self, error: BaseException | None = None) -> None:
-        """Have the running incarnation crash, as if a task of it had raised *error*."""
-        self._slot.inject_crash(error or RuntimeError("crashed by a test"))
+        """
+        Have the running incarnation crash, as if a task of it had raised *error*.
+
+        Where ``connect`` has not returned yet, as soon as it has: a crash before that
+        would not be restarted.
+        """
+        error, slot = error or RuntimeError("crashed by a test"), self._slot
+        if slot.settled.is_set():
+            slot.inject_crash(error)
+        else:
+            self._server.start_soon(self._crash_once_settled, slot, error)
+
+    async def _crash_once_settled(self, slot: Slot, error: BaseException) -> None:
+        await slot.settled.wait()
+        slot.inject_crash(error)
 
     async def wait_restarted(self, epoch: int = 0, timeout: float = 30.0) -> NodeSnapshot:
         """
@@ -240,21 +257,29 @@ class WebsocketDriver:
         A checkpoint. Returns the slot's snapshot.
 
         Raises:
-            trio.TooSlowError: It did not within *timeout* seconds.
+            LookupError: The slot has ended instead.
+            trio.TooSlowError: Neither happened within *timeout* seconds.
         """
         wanted = epoch or max(2, self._slot.epoch + (self._slot.state == "running"))
         if epoch == 0 and self._slot.crashes and self._slot.state == "running":
             wanted = self._slot.crashes[-1].epoch + 1
         news, path = trio.Event(), self._slot.path
 
+        loop = self._server.root.loop
+
+        def ring() -> None:
+            news.set()
+
         def look(event: Event) -> None:
-            if event.path == path:
-                news.set()
+            if event.path == path:  # it may come from a worker thread
+                ring() if loop.is_here() else loop.call_soon(ring)
 
         unsubscribe = self._server.root.events.subscribe(look)
         try:
             with trio.fail_after(timeout):
                 while self._slot.epoch < wanted or self._slot.state != "running":
+                    if self._slot.end is not None:
+                        raise LookupError(f"{path} has ended ({self._slot.end}), not restarted")
                     await news.wait()
                     news = trio.Event()
         finally:
@@ -395,7 +420,7 @@ def _alone(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
     """Return the one exception that *group* is about, or None if there are several."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
-        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        inner = cast("tuple[BaseException, ...]", error.exceptions)
         if len(inner) != 1:
             return None
         error = inner[0]

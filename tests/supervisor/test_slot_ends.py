@@ -255,14 +255,15 @@ async def test_connect_that_neither_accepts_nor_closes() -> None:
             ends.append(code)
 
     async with running(chat=Chat) as server:
+        watched = watch(server, "slot.ended")
         with pytest.raises(HandshakeRefused) as refused:
             async with server.websocket("/chat"):
                 pass
-        await settle(lambda: ends)
+        ended = await watched.until()
         assert happened(server, "slot.crashed") == []
-        (ended,) = happened(server, "slot.ended")
 
     assert refused.value.status == 403
+    assert ends == [1000]
     assert ended.facts["reason"] == "connect() neither accepted nor closed"
 
 
