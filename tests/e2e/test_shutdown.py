@@ -111,3 +111,41 @@ async def test_clients_that_never_read(tmp_path: Path, to: str) -> None:
     assert logged(log) == {"hose 1012": 5, "echo 1012": 1}
     assert "Traceback" not in server.output, server.explain("a raw traceback")
     assert ended == 0
+
+
+# -- servers that cannot serve -----------------------------------------------------------------
+
+
+async def test_no_lifespan() -> None:
+    """
+    Behind an application that keeps lifespan to itself: 503 with a sentence that says so.
+    """
+    with Server("no_lifespan:application") as server:
+        status, body = await in_thread(server.get, "/")
+        async with RudeClient(server, "/") as client:
+            refused = await client.handshake()
+            await client.end()
+
+    assert (status, refused) == (503, 503)
+    assert body == client.received
+    assert b"did not start the application's lifespan" in body
+    assert b"retry-after: 5" in client.head.encode().lower()
+    assert "Traceback" not in server.output
+
+
+# hypercorn's master process ends with 0 whatever its workers ended with; without one there is
+# the status that a service manager needs: see docs/explanation/plain-asgi.md.
+@pytest.mark.parametrize(("workers", "status"), [("0", 1), ("1", 0)])
+async def test_another_loop(workers: str, status: int) -> None:
+    """
+    hypercorn -k asyncio: it ends at once, with one clear sentence and no traceback.
+    """
+    server = Server("founding:application", "--workers", workers, worker="asyncio")
+    server.start()
+    ended = await in_thread(server.wait_end)
+
+    assert server.output.splitlines() == [
+        "greenroom: Greenroom runs on trio, but this server runs another event loop."
+        " Start it with: hypercorn -k trio mysite.asgi:application"
+    ]
+    assert ended == status
