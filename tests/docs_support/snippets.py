@@ -52,7 +52,7 @@ def pages() -> list[Path]:
 
 def blocks(path: Path) -> list[Block]:
     """The fenced blocks of one page, in order."""
-    name = str(path.relative_to(ROOT))
+    name = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
     found: list[Block] = []
     marker, language, inside, start, fence = ("", ""), "", list[str](), 0, ""
     for number, line in enumerate(path.read_text().splitlines(), start=1):
