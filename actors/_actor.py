@@ -147,17 +147,18 @@ class Actor:
         """
         Append *message* to another actor's mailbox, by reference or path, at the call.
 
-        What cannot be taken is a dead letter; use ``await ref.send(...)`` to wait
-        for room. The awaitable is done.
+        What cannot be taken, or has no living actor at its path, is a dead letter; use
+        ``await ref.send(...)`` to wait for room. The awaitable is done.
 
         Raises:
-            ActorNotFound: No living actor has the path.
             MailboxFull: The mailbox is full and its policy is ``error``.
             Stale: This incarnation is over.
         """
         life = self._acting()
-        ref = life.host.find(target) if isinstance(target, str) else target
-        ref.cast(message)
+        if isinstance(target, str):
+            life.host.cast(target, message)
+        else:
+            target.cast(message)
         return self._answer(DONE)
 
     def stop(self, reason: str = "by itself") -> None:

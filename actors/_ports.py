@@ -122,6 +122,10 @@ class Host(Protocol):
         """Return the reference of the actor at *path*, or raise ActorNotFound."""
         ...
 
+    def cast(self, path: str, message: object) -> None:
+        """Append *message* to the mailbox of the actor at *path*, if there is one."""
+        ...
+
     def note(self, kind: str, *, epoch: int | None = None, **facts: object) -> None:
         """Put one event on the stream. Any thread."""
         ...

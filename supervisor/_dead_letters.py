@@ -24,6 +24,10 @@ _DISTINCT = 1000
 _OTHER = "other"
 
 
+ENDED = "the actor has ended"
+"""How the reason begins where the target is gone."""
+
+
 class DeadLetterKey(NamedTuple):
     """
     What dead letters are counted by.

@@ -16,6 +16,7 @@ from enum import Enum
 from threading import RLock
 from typing import NamedTuple
 
+from ._dead_letters import ENDED
 from ._events import Event, EventStream, plain, printable
 
 
@@ -143,7 +144,7 @@ class _Adapter:
         self._dead_letters = Throttle(limit=10, seconds=300)
 
     def __call__(self, event: Event) -> None:
-        level = LEVELS[event.kind]
+        level = level_of(event)
         if self._logger.isEnabledFor(level):
             self._log_or_throttle(level, event)
         if event.kind == "root.stopped":
@@ -184,6 +185,18 @@ class _Adapter:
             pending = self._reports.pending() | self._dead_letters.pending()
         for key, number in pending.items():
             self._logger.warning("%s: %d more were not logged", key, number)
+
+
+def level_of(event: Event) -> int:
+    """
+    Return the level at which *event* is logged: that of its kind, but for the ordinary.
+
+    What reaches an actor that has just ended in peace is a dead letter on record, but
+    nothing to wake anybody for.
+    """
+    if event.kind == "message.dead_letter" and str(event.facts.get("reason")).startswith(ENDED):
+        return logging.DEBUG
+    return LEVELS[event.kind]
 
 
 def _sort(event: Event) -> str:

@@ -5,11 +5,12 @@
 
 from typing import TYPE_CHECKING
 
-from ..actors import Actor, ActorRef, Disconnected, MailboxFull, Overflow
+from ..actors import Actor, ActorNotFound, ActorRef, Disconnected, MailboxFull, Overflow
 from ..actors._mailbox import Mailbox
 from ..actors._messages import Call, Cast, Stop
 from ..actors._ports import Connection, GroupsPort
 from ..actors.consumers import Frame
+from ._dead_letters import ENDED
 
 if TYPE_CHECKING:
     from ._root import Root
@@ -51,6 +52,15 @@ class Place:
     def find(self, path: str) -> ActorRef:
         """Return the reference of the actor at *path*."""
         return self._root.find(path)
+
+    def cast(self, path: str, message: object) -> None:
+        """Append *message* to the mailbox of the actor at *path*, else a dead letter."""
+        try:
+            ref = self._root.find(path)
+        except ActorNotFound:
+            self._root.dead_letters.add(path, message, f"{ENDED}, or never was")
+        else:
+            ref.cast(message)
 
     def note(self, kind: str, *, epoch: int | None = None, **facts: object) -> None:
         """Put one event on the stream."""
@@ -112,8 +122,10 @@ class Place:
             raise MailboxFull(self.path, capacity)
         if self._overflow is Overflow.DROP_OLDEST:
             _, oldest = self.mailbox.put_over_oldest(item)
-            if type(oldest) is Call:
+            if type(oldest) is Call and self.loop.is_here():
                 oldest.reply.fail(MailboxFull(self.path, capacity))
+            elif type(oldest) is Call:  # the sender's thread can't wake that caller
+                self.loop.call_soon(oldest.reply.fail, MailboxFull(self.path, capacity))
             if oldest is not None:
                 self.dead_letter(oldest.message, "dropped from a full mailbox, as the oldest")
             return True

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 
 import trio
 
-from ..actors import ActorNotFound, ActorRef, ThreadHooks, ThreadPool
+from ..actors import ActorNotFound, ActorRef, PoolStatistics, ThreadHooks, ThreadPool
 from ..actors._lowlevel import LoopThread
 from ._connections import Connections
 from ._dead_letters import DeadLetters
@@ -62,6 +62,8 @@ class Root:
         self.pool = ThreadPool(
             "consumers", self.options.consumer_threads, hooks=hooks or ThreadHooks()
         )
+        self.pools: list[ThreadPool] = [self.pool]
+        """All pools whose threads belong to the tree, for its snapshot."""
         self.connections = Connections(self)
         self.residents = Residents(self, children)
         self._engine = engine
@@ -153,7 +155,6 @@ class Root:
 
     def snapshot(self) -> NodeSnapshot:
         """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
-        pool = self.pool.statistics()
         problems = self.readiness()
         return NodeSnapshot(
             path="/",
@@ -163,12 +164,7 @@ class Root:
             facts={
                 "ready": not problems,
                 "problems": problems,
-                "threads": {
-                    "size": pool.size,
-                    "running": pool.running,
-                    "queued": pool.queued,
-                    "abandoned": [str(job.label) for job in pool.abandoned],
-                },
+                "threads": {pool.name: _threads(pool.statistics()) for pool in self.pools},
                 "groups": self.groups.names(),
                 "events": {kind: n for kind, n in self.events.counts().items() if n},
             },
@@ -232,6 +228,15 @@ class Root:
             await self.drain()
             await self.residents.stop()
         await self.pool.aclose(timeout=1.0)
+
+
+def _threads(now: PoolStatistics) -> dict[str, object]:
+    return {
+        "size": now.size,
+        "running": now.running,
+        "queued": now.queued,
+        "abandoned": [f"{job.label} for {job.seconds:.0f} s" for job in now.abandoned],
+    }
 
 
 def current_root() -> Root:

@@ -31,6 +31,7 @@ from ..actors._messages import Call, Cast, InFrame, PeerEnd, Stop, Tick
 from ..actors._ports import Connection
 from ..actors._state import Handed
 from ._backoff import Backoff
+from ._dead_letters import ENDED
 from ._events import described
 from ._intensity import RestartWindow
 from ._place import Place
@@ -231,10 +232,11 @@ class Slot(Place):
             self.note("call.skipped", message=item.summary())
         elif type(item) is Call:
             item.reply.fail(ActorStopped(self.path, self.end or ""))
+            self.dead_letter(item.message, f"{ENDED} ({self.end})")
         elif type(item) is Cast:
-            self.dead_letter(item.message, f"the actor has ended ({self.end})")
+            self.dead_letter(item.message, f"{ENDED} ({self.end})")
         elif type(item) is InFrame:
-            self.dead_letter(item, f"the actor has ended ({self.end})")
+            self.dead_letter(item, f"{ENDED} ({self.end})")
         elif type(item) is Tick:
             item.timer.waiting = False
 

@@ -145,6 +145,22 @@ class Application:
         if not inside_trio():
             await _startup_failed(send, NOT_TRIO)
             return
+        try:
+            await self._run(scope, receive, send)
+        except* StartFailed as group:
+            await _startup_failed(send, str(_first(group)))
+        except* Exception as group:
+            # Ours or the http application's. Without a tree nothing can be served: say so
+            # while the server still listens; later every connection is refused.
+            error = _first(group)
+            if STATE in scope.get("state", {}):
+                logger.critical("the tree has failed", exc_info=error)
+                raise
+            if not isinstance(error, (TypeError, ValueError)):  # a wrong setting has no use for it
+                logger.critical("the tree did not start", exc_info=error)
+            await _startup_failed(send, f"the tree did not start: {error}")
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         root = Root(
             self._engine(),
             children=self.children,
@@ -153,19 +169,6 @@ class Application:
             leave=leave_by_signal,
         )
         set_current_root(root)
-        try:
-            await self._run(root, scope, receive, send)
-        except* StartFailed as group:
-            await _startup_failed(send, str(_first(group)))
-        except* Exception as group:
-            # Ours or the http application's: without a tree nothing can be served, so say
-            # so at once where the server still listens, and refuse connections where not.
-            logger.critical("the tree has failed", exc_info=_first(group))
-            if STATE in scope.get("state", {}):
-                raise
-            await _startup_failed(send, f"the tree did not start: {_first(group)!r}")
-
-    async def _run(self, root: Root, scope: Scope, receive: Receive, send: Send) -> None:
         async with AsyncExitStack() as stack:
             lifespan = cast(
                 "Callable[[Root], AbstractAsyncContextManager[object]] | None",
@@ -242,11 +245,12 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _startup_failed(send: Send, message: str) -> None:
-    logger.critical("%s", message)
+    if not in_hypercorn_worker():  # there leave() says it, as the one line
+        logger.critical("%s", message)
     try:
         await send({"type": "lifespan.startup.failed", "message": message})
     except Exception:
-        # hypercorn raises here; its own end would be a raw traceback and status 0.
+        # hypercorn raises here; its own end would be a raw traceback.
         if in_hypercorn_worker():
             leave(message)
         raise

@@ -27,8 +27,9 @@ def _is_default(number: signal.Signals) -> bool:
     handler = signal.getsignal(number)
     if handler is signal.default_int_handler:
         return True
-    # Inside trio.run the default of SIGINT is trio's own handler.
-    return handler is signal.SIG_DFL or getattr(handler, "__module__", "").startswith("trio.")
+    # Inside trio.run the default of SIGINT is trio's own handler. Not any of trio's: a
+    # program that has opened a signal receiver has taken the signal itself.
+    return handler is signal.SIG_DFL or getattr(handler, "__module__", "") == "trio._core._ki"
 
 
 async def stop_on_signal(

@@ -54,6 +54,8 @@ class HasOptions(Protocol):
 
     @property
     def options(self) -> Options: ...
+    @property
+    def pools(self) -> list[ThreadPool]: ...
 
 
 class DjangoApplication(ASGIHandler):
@@ -90,11 +92,14 @@ class DjangoApplication(ASGIHandler):
         running views, and closes the threads' database connections.
         """
         self._rooted = True
-        return self._open(root.options)
+        return self._open(root.options, root.pools)
 
     @asynccontextmanager
-    async def _open(self, options: Options) -> AsyncGenerator[None, None]:
+    async def _open(
+        self, options: Options, listed: list[ThreadPool]
+    ) -> AsyncGenerator[None, None]:
         self._pool = self._make_pool(options)
+        listed.append(self._pool)
         try:
             yield
         finally:
@@ -142,7 +147,7 @@ class DjangoApplication(ASGIHandler):
 
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with self._open(load_options()):
+        async with self._open(load_options(), []):
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})

@@ -207,7 +207,7 @@ async def test_blocked_threads_delay_no_async_handler(server: Server) -> None:
             server.until,
             "every thread is taken, the other calls queue visibly",
             lambda: (
-                (f := server.tree()["facts"]["threads"])["running"] == f["size"]
+                (f := server.tree()["facts"]["threads"]["consumers"])["running"] == f["size"]
                 and f["running"] + f["queued"] == 20
                 and f
             ),

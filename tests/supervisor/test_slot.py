@@ -355,8 +355,9 @@ async def test_twenty_blocked_handlers_delay_no_async_one() -> None:
             assert [await ws.receive() for _ in range(100)] == [str(n) for n in range(100)]
 
         assert returned == []
-        facts = server.root.snapshot().facts["threads"]
-        assert isinstance(facts, dict)
+        pools = server.root.snapshot().facts["threads"]
+        assert isinstance(pools, dict)
+        facts = pools["consumers"]
         assert (facts["running"], facts["queued"]) == (threads, 20 - threads)
         gate.set()
         for each in blocked:

@@ -174,6 +174,7 @@ def running() -> Callable[..., Any]:
     class Root:
         def __init__(self, options: Any) -> None:
             self.options = options
+            self.pools: list[Any] = []
 
     @asynccontextmanager
     async def run(app: Any, **options: Any) -> AsyncGenerator[Any, None]:
