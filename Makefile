@@ -19,6 +19,7 @@ demo:  ## start the demo chat under `hypercorn -k trio` and print its address
 
 test:  ## run the whole test suite; ARGS="-k chat" narrows it
 	$(ENVIRONMENT) test
+	@rm -f .coverage .coverage.*  # a killed server leaves half a file behind
 	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
 check:  ## lint, format, async rules, types
