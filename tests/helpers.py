@@ -8,7 +8,7 @@ import trio
 from trio.lowlevel import Task, current_root_task
 
 from greenroom.bridges.asgi import Application, Match
-from greenroom.bridges.testing._driver import ServerDriver, serve
+from greenroom.bridges.testing import ServerDriver, serve
 from greenroom.supervisor import Event, EventStream, Options
 
 

@@ -34,55 +34,11 @@ import trio
 from trio.testing import trio_test, wait_all_tasks_blocked
 
 from ...supervisor._engine import Engine
+from ._recorder import PROBE, Recorder
 
 Suite = TypeVar("Suite", bound="EngineSuite")
 
-_PROBE = {"type": "suite.probe"}
 _ODD_TOPICS = ("*", "a b", "a/b", "a?b", "[ab]", "a:b", "räume", "{tag}", "x" * 250)
-
-
-class Recorder:
-    """
-    A sink that remembers what it was given, and can be waited on.
-    """
-
-    def __init__(self) -> None:
-        self.received: list[tuple[str, object]] = []
-        self.gaps: list[str] = []
-        self._changed = trio.Event()
-
-    def deliver(self, topic: str, payload: object) -> None:
-        """Remember *payload*."""
-        self.received.append((topic, payload))
-        self._change()
-
-    def gap(self, reason: str) -> None:
-        """Remember *reason*."""
-        self.gaps.append(reason)
-        self._change()
-
-    def _change(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
-
-    def of(self, topic: str) -> list[object]:
-        """
-        Return what came of *topic*, in order, without the suite's probes.
-        """
-        return [each for name, each in self.received if name == topic and each != _PROBE]
-
-    async def heard(self, topic: str, payload: object) -> None:
-        """
-        Wait until *payload* has come of *topic*; a checkpoint unless it has already.
-        """
-        await self.wait_until(lambda: payload in self.of(topic))
-
-    async def wait_until(self, true: Callable[[], object]) -> None:
-        """
-        Wait until *true* returns something true; a checkpoint unless it does at once.
-        """
-        while not true():
-            await self._changed.wait()
 
 
 def _test(test: Callable[[Suite], Awaitable[None]]) -> Callable[[Suite], None]:
@@ -268,11 +224,11 @@ class DistributedEngineSuite(EngineSuite):
         Subscribe *listener* to *topic* and wait until it hears *publisher* on it.
         """
         listener.subscribe(topic)
-        probes = recorder.received.count((topic, _PROBE))
-        while recorder.received.count((topic, _PROBE)) == probes:
-            publisher.publish(topic, dict(_PROBE))
+        probes = recorder.received.count((topic, PROBE))
+        while recorder.received.count((topic, PROBE)) == probes:
+            publisher.publish(topic, dict(PROBE))
             with trio.move_on_after(0.02):
-                await recorder.wait_until(lambda: recorder.received.count((topic, _PROBE)) > probes)
+                await recorder.wait_until(lambda: recorder.received.count((topic, PROBE)) > probes)
 
     @asynccontextmanager
     async def pair(self) -> AsyncGenerator[tuple[Engine, Engine, Recorder, str], None]:
@@ -355,7 +311,7 @@ class DistributedEngineSuite(EngineSuite):
             first.publish(pattern, "asked for too")
             await recorder.heard(topic, "asked for")
             await recorder.heard(pattern, "asked for too")
-            asked = [each for each in recorder.received if each[1] != _PROBE]
+            asked = [each for each in recorder.received if each[1] != PROBE]
 
         assert sorted(map(str, asked)) == sorted(
             map(str, [(topic, "asked for"), (pattern, "asked for too")])

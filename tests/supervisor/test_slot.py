@@ -381,7 +381,7 @@ async def test_one_task() -> None:
         await settle(lambda: tasks)
 
         path = ws.slot.path
-        assert tasks == ["greenroom.bridges.testing._driver.WebsocketDriver.run"]
+        assert tasks == ["greenroom.bridges.testing._websocket.WebsocketDriver.run"]
         assert sorted(name for name in task_names() if name.startswith(path)) == [
             f"{path} reader", f"{path} writer",
         ]  # fmt: skip
