@@ -14,7 +14,7 @@ import trio
 
 from ._context import current_life
 from ._exits import Verdict, judge
-from ._lowlevel import Parker, TaskStack
+from ._lowlevel import Parker, TaskStack, checkpoint
 from ._messages import Tick
 from ._timers import Timer, TimerQueue
 
@@ -65,6 +65,11 @@ class Tasks:
         self.ended = True
         for scope in tuple(self._running):
             scope.cancel()
+        if self._pending:
+            # Whoever obeys at once has ended by the second turn, also with 0 seconds.
+            with trio.CancelScope(shield=True):
+                await checkpoint()
+                await checkpoint()
         with trio.move_on_after(seconds, shield=True):
             while self._pending:
                 await self._gone.park()
