@@ -1,6 +1,7 @@
 # Makes the reference from the code. Directives, for MyST pages:
 #
 #   {names} greenroom.actors   one name a line: an autodoc entry for each
+#   {handlers} greenroom....   the handlers of a class and the parameters that each may name
 #   {settings}                 every option of the setting GREENROOM
 #   {commands}                 every management command with its arguments
 #   {checks}                   every system check, with what it says when it finds something
@@ -75,6 +76,23 @@ def _data(package: str, name: str, value: object) -> Iterator[str]:
             docs = ModuleAnalyzer.for_module(home).find_attr_docs()
             yield from (f"   {line}" for line in docs.get(("", name), ()))
     yield ""
+
+
+class Handlers(Generated):
+    """``{handlers} greenroom.actors.Actor``: what a class may define, and what each may ask for."""
+
+    required_arguments = 1
+
+    def rst(self) -> Iterator[str]:
+        module, _, name = self.arguments[0].rpartition(".")
+        cls = getattr(importlib.import_module(module), name)
+        offered = dict(cls._special)
+        if name == "WebsocketClient":
+            offered = importlib.import_module("greenroom.bridges.client._handlers")._HOOKS
+        for handler, parameters in offered.items():
+            listed = ", ".join(f"``{parameter}``" for parameter in parameters)
+            yield f"``{handler}``"
+            yield f"   {listed or 'nothing'}\n"
 
 
 class Settings(Generated):
@@ -201,6 +219,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     for kind in ("setting", "command", "check", "event", "closecode"):
         app.add_object_type(kind, kind, indextemplate=f"single: %s ({kind})")
     app.add_directive("names", Names)
+    app.add_directive("handlers", Handlers)
     app.add_directive("settings", Settings)
     app.add_directive("commands", Commands)
     app.add_directive("checks", Checks)
