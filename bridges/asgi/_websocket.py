@@ -84,7 +84,7 @@ class _Connection:
         self._root = root
         self._read_all = trio.Event()
         self._flushed = trio.Event()
-        self._left_over = 0
+        self._useless = 0  # frames that came behind our close, or behind the peer's end
         self.output = WebsocketOutput(
             scope,
             root.loop,
@@ -113,7 +113,9 @@ class _Connection:
             if self.output.opened:  # a refused peer has no half: a server ends it after us
                 with trio.move_on_after(seconds):
                     await self._read_all.wait()
-                    await self._until_drained()
+                if self._useless and not self._read_all.is_set():
+                    drop(send)  # it floods a socket that is closed
+                await self._until_drained()
             reading.cancel()
             writing.cancel()  # without effect where the server shields its socket's writes
         if exit_.kind is ExitKind.FATAL:
@@ -128,7 +130,7 @@ class _Connection:
                 self._ended(code, reason)
                 while True:  # see _until_drained()
                     await receive()
-                    self._left_over += 1
+                    self._useless += 1
         except trio.Cancelled:
             # Not by `scope`: the server shuts down.
             if self.slot.end is None:
@@ -143,14 +145,14 @@ class _Connection:
 
     async def _until_drained(self) -> None:
         """
-        Wait until nothing comes behind the peer's end any more. A checkpoint.
+        Wait until nothing comes any more that nobody wants. A checkpoint.
 
         hypercorn may have read frames that it hands over only now, one at each turn of
         the loop; the task that does so would wait for ever if nobody took them.
         """
         seen = -1
-        while seen != self._left_over:
-            seen = self._left_over
+        while seen != self._useless:
+            seen = self._useless
             for _ in range(_TURNS):
                 await trio.sleep(0)
 
@@ -160,7 +162,8 @@ class _Connection:
             event = await receive()
             if event["type"] == "websocket.receive":
                 if output.over:
-                    continue  # the peer had not seen our close yet
+                    self._useless += 1  # the peer had not seen our close yet
+                    continue
                 mailbox.put_arrival(InFrame(event.get("text"), event.get("bytes")))
                 if mailbox.read_ahead_full:
                     await mailbox.wait_read_room()

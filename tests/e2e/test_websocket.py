@@ -242,6 +242,27 @@ async def test_flood_is_held_back(server: Server) -> None:
     await in_thread(server.until, "the slot is gone", lambda: not server.slots("stuck"))
 
 
+async def test_flood_after_the_close() -> None:
+    """
+    Who floods a socket that the server has closed is cut off after `close_seconds`, for good.
+    """
+    with Server("sockets:application", env={"E2E_OPTIONS": "close_seconds=0.2"}) as server:
+        fresh = server.facts()
+        async with RudeClient(server, "/closer") as client, trio.open_nursery() as nursery:
+            await client.handshake()
+
+            async def flood() -> None:
+                with suppress(OSError):
+                    while True:
+                        await client.send(text(*["x"] * 5000))
+
+            nursery.start_soon(flood)
+            assert await client.close_code() == 4000
+            await client.end()
+        await in_thread(server.until, "as fresh", lambda: server.facts()["tasks"] == fresh["tasks"])
+        assert server.facts()["descriptors"] == fresh["descriptors"]
+
+
 async def test_gone_before_connect_returns(server: Server) -> None:
     """
     Clients that vanish while connect() runs: its accept is refused, disconnect runs once each.

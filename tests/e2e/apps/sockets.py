@@ -54,6 +54,13 @@ class Stuck(WebsocketConsumer):
         record(f"stuck {code}")
 
 
+class Closer(WebsocketConsumer):
+    """Closes at the first word."""
+
+    async def receive(self, text, bytes=None):
+        await self.close(4000, "enough")
+
+
 class Blocked(WebsocketConsumer):
     """Blocks its thread for ever."""
 
@@ -155,6 +162,7 @@ application = Application(
         plain=Plain,
         stuck=Stuck,
         blocked=Blocked,
+        closer=Closer,
         hose=Hose,
         member=Member,
         thoughtful=Thoughtful,
