@@ -14,5 +14,5 @@ application = Greenroom(
         path("ws/rooms/<slug:room>/", "chat.rooms.RoomConsumer"),
         path("ws/whoami/", "chat.whoami.WhoamiConsumer"),
     ],
-    children=["chat.greeter.Greeter"],               # resident actors: classes, never instances
+    children=["chat.greeter.Greeter"],               # resident actors
 )
