@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from greenroom.actors import Actor, handles
+from greenroom.bridges.client import WebsocketClient
 from greenroom.supervisor import current_root
 
 
@@ -35,3 +36,15 @@ class Clock(Actor):
 
     async def stopped(self, reason: str) -> None:
         print(reason, self.path, self.epoch)
+
+
+class Feed(WebsocketClient):
+    """Dials out, and hands on what it hears."""
+
+    url = "wss://prices.example/ws"
+
+    async def connected(self) -> None:
+        await self.send(text="subscribe LIME")
+
+    async def receive(self, text: str) -> None:
+        await self.group_send("market", text=text)
