@@ -61,9 +61,9 @@ class Watch:
         self._news.set()
         self._news = trio.Event()
 
-    async def until(self, count: int = 1) -> Event:
+    async def until(self, count: int = 1, seconds: float = 10) -> Event:
         """Wait for *count* events; return the last of them."""
-        with trio.fail_after(10):
+        with trio.fail_after(seconds):
             while len(self.seen) < count:
                 await self._news.wait()
         return self.seen[count - 1]
