@@ -18,7 +18,7 @@ from ...actors._exits import ExitKind
 from ...actors._messages import InFrame
 from ...supervisor import Root
 from ...supervisor._slot import Slot
-from ..hypercorn._drop import drop
+from ..hypercorn._drop import drop, given_up
 from ._output import WebsocketOutput, denial
 
 Scope = MutableMapping[str, Any]
@@ -188,6 +188,9 @@ class _Connection:
                     self._ended(1006, "send failed")
                     break
                 output.sent(size)
+                if not size and given_up(send):  # not a frame: a handshake's answer, or a close
+                    self._ended(1006, "given up by the server")
+                    self._read_all.set()  # the reader waits in vain
         self._flushed.set()
 
     def _ended(self, code: int, reason: str) -> None:

@@ -1,4 +1,5 @@
-# Dropping a peer that does not read, which the ASGI interface has no word for.
+# Dropping a peer that does not read, which the ASGI interface has no word for; and
+# hearing of one that is gone, where hypercorn is silent.
 #
 # hypercorn 0.18 shields its writes to a socket: one to a peer that never reads ends by
 # no cancellation and no deadline. Such a peer kept its connection for ever, and with it
@@ -18,6 +19,7 @@ from typing import Any, cast
 
 import trio
 from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.tcp_server import TCPServer
 
 _RESET = struct.pack("ii", 1, 0)  # linger for 0 seconds: what is unsent is thrown away
@@ -42,6 +44,17 @@ def drop(send: Callable[..., object]) -> bool:
         stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         stream.socket.close()
     return True
+
+
+def given_up(send: Callable[..., object]) -> bool:
+    """
+    Whether hypercorn has given up the WebSocket of *send*, which it need not have told.
+
+    Who sends data before the handshake is answered gets a 400; the application is not
+    told, and what it sends is thrown away. Not a checkpoint; False for other servers.
+    """
+    stream = _owner(send)
+    return isinstance(stream, WSStream) and stream.closed
 
 
 def _owner(method: object) -> object:

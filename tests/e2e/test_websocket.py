@@ -263,6 +263,23 @@ async def test_flood_after_the_close() -> None:
         assert server.facts()["descriptors"] == fresh["descriptors"]
 
 
+async def test_early_data() -> None:
+    """
+    Data before the handshake's answer is a 400; its slot ends, though hypercorn tells nobody.
+    """
+    with Server("sockets:application") as server:
+        fresh = server.facts()
+        async with RudeClient(server, "/thoughtful") as client:
+            await client.ask()
+            await in_thread(server.until, "its slot", lambda: server.slots("thoughtful"))
+            await client.send(text("early"))
+            assert await client.answer() == 400
+            await in_thread(server.get, "/open")
+            await in_thread(server.until_count, "thoughtful disconnect", 1)
+            await client.end()
+        await in_thread(server.until, "as fresh", lambda: server.facts()["tasks"] == fresh["tasks"])
+
+
 async def test_gone_before_connect_returns(server: Server) -> None:
     """
     Clients that vanish while connect() runs: its accept is refused, disconnect runs once each.
