@@ -26,6 +26,7 @@ from ...actors.consumers import Frame
 Event = dict[str, Any]
 
 _SLOW = 1013
+_NEVER_SENT = (1005, 1006, 1015)  # RFC 6455, 7.4.1: they say that no close frame came
 
 
 class State(Enum):
@@ -139,7 +140,7 @@ class WebsocketOutput:
                 return False
             event: Event = {"type": "websocket.close"}
             if self.state is State.OPEN:
-                event |= {"code": code, "reason": reason}
+                event |= {"code": 1000 if code in _NEVER_SENT else code, "reason": reason}
             self._finish(code, reason, [event])
         self._wake()
         return True

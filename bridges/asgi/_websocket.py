@@ -110,14 +110,16 @@ class _Connection:
                 await self._flushed.wait()
             if patience.cancelled_caught:
                 self.slot.note("output.slow", code=self.output.code, reset=drop(send))
-            if self.output.opened:  # a refused peer has no half: a server ends it after us
-                with trio.move_on_after(seconds):
-                    await self._read_all.wait()
-                if self._useless and not self._read_all.is_set():
-                    drop(send)  # it floods a socket that is closed
-                await self._until_drained()
-            reading.cancel()
-            writing.cancel()  # without effect where the server shields its socket's writes
+            try:
+                if self.output.opened:  # a refused peer has no half: a server ends it after us
+                    with trio.move_on_after(seconds):
+                        await self._read_all.wait()
+                    if self._useless and not self._read_all.is_set():
+                        drop(send)  # it floods a socket that is closed
+                    await self._until_drained()
+            finally:  # also when cancelled: the writer is shielded, nobody else ends it
+                reading.cancel()
+                writing.cancel()  # without effect where the server shields its socket's writes
         if exit_.kind is ExitKind.FATAL:
             self._root.fatal(self.slot.path)
 
