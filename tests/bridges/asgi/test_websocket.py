@@ -130,7 +130,7 @@ async def test_reading_ahead_stops_by_bytes(chat: type[Chat]) -> None:
     """
     The read-ahead is bounded in bytes too.
     """
-    options = Options(read_ahead_bytes=1000)
+    options = Options(read_ahead_bytes=1000, shutdown_seconds=0, close_seconds=0)
     async with running(chat=chat, options=options) as server:
         peer = Peer(server)
         peer.put("hang", *["x" * 400] * 10)
@@ -147,6 +147,7 @@ async def test_frames_do_not_fill_the_mailbox(chat: type[Chat]) -> None:
 
     class Small(chat):  # type: ignore[valid-type,misc]
         mailbox_capacity = 1
+        cancel_on_disconnect = True
 
         @handles("x")
         async def on_x(self, message): ...
