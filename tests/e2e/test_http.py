@@ -185,6 +185,20 @@ def test_a_view_that_raises_is_a_500(server: Any) -> None:
     assert ask(server, "GET", "/")[0] == 200
 
 
+def test_a_response_that_cannot_be_sent_ends_only_its_connection(
+    serve: Callable[..., Any],
+) -> None:
+    """
+    A view whose response hypercorn can't write costs one connection, not the server.
+    """
+    with serve() as server:
+        with pytest.raises(http.client.RemoteDisconnected):
+            ask(server, "GET", "/unwritable/")
+        server.wait_for("a connection ended by an error")
+
+        assert ask(server, "GET", "/")[0] == 200
+
+
 def test_a_stream_that_raises_is_cut(server: Any) -> None:
     """
     A generator that raises ends its connection before the body's end; others go on.

@@ -14,5 +14,6 @@ urlpatterns = [
     path("raises/", views.raises),
     path("raises-in-stream/", views.raises_in_stream),
     path("sign-in/", views.sign_in),
+    path("unwritable/", views.unwritable),
     path("upload/", views.upload),
 ]

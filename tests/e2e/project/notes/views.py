@@ -77,3 +77,8 @@ def raises_in_stream(request: HttpRequest) -> StreamingHttpResponse:
         raise LookupError("a stream that raises")
 
     return StreamingHttpResponse(generate())
+
+
+def unwritable(request: HttpRequest) -> HttpResponse:
+    """A response that no HTTP/1.1 server can send."""
+    return HttpResponse(status=101)
