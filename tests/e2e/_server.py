@@ -97,11 +97,15 @@ class Server:
             status = self.process.wait(WAIT_SECONDS)
         except subprocess.TimeoutExpired:
             status = -signal.SIGKILL
+        self.kill()
+        return status
+
+    def kill(self) -> None:
+        """End whatever is left of it, at once."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._reader.join()
-        return status
 
     def wait_end(self, seconds: float = WAIT_SECONDS) -> int:
         """Wait until it has ended and all that it said was read; return the exit status."""

@@ -276,7 +276,6 @@ async def test_early_data() -> None:
             assert await client.answer() == 400
             await in_thread(server.get, "/open")
             await in_thread(server.until_count, "thoughtful disconnect", 1)
-            await client.end()
         await in_thread(server.until, "as fresh", lambda: server.facts()["tasks"] == fresh["tasks"])
 
 

@@ -145,6 +145,14 @@ async def shout(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, reached)
 
 
+async def big(scope: Any, receive: Any, send: Any) -> None:
+    """Send 64 MiB."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(64):
+        await send({"type": "http.response.body", "body": b"z" * 2**20, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def stop_hoses(scope: Any, receive: Any, send: Any) -> None:
     """Ask every hose to stop."""
     root = current_root()
@@ -155,7 +163,7 @@ async def stop_hoses(scope: Any, receive: Any, send: Any) -> None:
 
 
 application = Application(
-    http=http(**{"stop-hoses": stop_hoses}, release=release, shout=shout),
+    http=http(**{"stop-hoses": stop_hoses}, big=big, release=release, shout=shout),
     router=Paths(
         **{"thread-hose": ThreadHose},
         echo=Echo,
