@@ -240,13 +240,35 @@ async def test_fatal_ends_its_socket_alone(server: Server, how: str) -> None:
     assert await in_thread(server.wait_for_line, "slot.fatal: /connections/fatal/", mark)
 
 
-# -- opening --------------------------------------------------------------------------------
+@pytest.mark.parametrize("how", ["raise", "exit", "cancelled"])
+async def test_disconnect_raises(server: Server, how: str) -> None:
+    """
+    disconnect() that raises is reported and not run again; the neighbours notice nothing.
+    """
+    pid = await in_thread(server.worker_pid)
+    mark = server.mark()
+    before = server.count("leaver disconnect")
+    async with dial(server, "/echo") as neighbour:
+        async with dial(server, f"/leaver?{how}"):
+            assert await ask(neighbour, "before") == "before"
+        await in_thread(server.wait_for_line, "disconnect.failed|slot.fatal", mark)
+        await in_thread(server.until, "the slot is gone", lambda: not server.slots("leaver"))
+        assert await ask(neighbour, "after") == "after"
+
+    assert server.count("leaver disconnect") == before + 1
+    assert await in_thread(server.worker_pid) == pid
 
 
-@pytest.mark.parametrize(("how", "status"), [("raise", 500), ("close", 403), ("neither", 403)])
+# -- opening and ending ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [("raise", 500), ("exit", 500), ("cancelled", 500), ("close", 403), ("neither", 403)],
+)
 async def test_refused(server: Server, how: str, status: int) -> None:
     """
-    connect() that raises is a 500; one that closes, or does nothing, a 403.
+    connect() that raises, whatever it is, is a 500; one that closes, or does nothing, a 403.
     """
     async with RudeClient(server, f"/refuser?{how}") as client:
         assert await client.handshake() == status

@@ -238,9 +238,26 @@ class Refuser(WebsocketConsumer):
             raise Boom("in connect")
         if how == "close":
             await self.close()
+        if how == "exit":
+            raise SystemExit(8)
+        if how == "cancelled":
+            raise await foreign_cancelled()
 
     def disconnect(self, message, code):
         COUNTS["refuser disconnect"] += 1
+
+
+class Leaver(WebsocketConsumer):
+    """Ends as badly as one can."""
+
+    async def disconnect(self, message, code):
+        COUNTS["leaver disconnect"] += 1
+        how = self.scope["query_string"].decode()
+        if how == "raise":
+            raise Boom("in disconnect")
+        if how == "exit":
+            raise SystemExit(9)
+        raise await foreign_cancelled()
 
 
 async def hold(scope: Any, receive: Any, send: Any) -> None:
@@ -297,5 +314,6 @@ application = Application(
         blocker=Blocker,
         fatal=Fatal,
         refuser=Refuser,
+        leaver=Leaver,
     ),
 )
