@@ -3,11 +3,11 @@
 
 import signal
 from collections import Counter
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
-from e2e._rude import RudeClient, text
+from e2e._rude import Ended, RudeClient, text
 from e2e._server import Server, ask, close_code, dial, in_thread
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
@@ -109,6 +109,25 @@ async def test_clients_that_never_read(tmp_path: Path, to: str) -> None:
             ended = await in_thread(server.wait_end)
 
     assert logged(log) == {"hose 1012": 5, "echo 1012": 1}
+    assert "Traceback" not in server.output, server.explain("a raw traceback")
+    assert ended == 0
+
+
+@pytest.mark.parametrize(("to", "status"), [("group", 503), ("master", 0)])
+async def test_a_request_that_is_not_answered_yet(to: str, status: int) -> None:
+    """
+    A request that runs too long for a stop gets 503; where hypercorn cancels it, nothing.
+    """
+    with Server("sockets:application", *GRACE, env={"E2E_OPTIONS": SHORT}) as server:
+        async with RudeClient(server, "/wait") as client:
+            await client.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+            await in_thread(server.until, "two requests", lambda: len(server.slots("http")) == 2)
+            server.signal(TERM, to)
+            with suppress(Ended):
+                await client.answer()
+        ended = await in_thread(server.wait_end)
+
+    assert client.status == status
     assert "Traceback" not in server.output, server.explain("a raw traceback")
     assert ended == 0
 

@@ -153,6 +153,11 @@ async def big(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+async def wait(scope: Any, receive: Any, send: Any) -> None:
+    """Never answer."""
+    await trio.sleep_forever()
+
+
 async def stop_hoses(scope: Any, receive: Any, send: Any) -> None:
     """Ask every hose to stop."""
     root = current_root()
@@ -163,7 +168,7 @@ async def stop_hoses(scope: Any, receive: Any, send: Any) -> None:
 
 
 application = Application(
-    http=http(**{"stop-hoses": stop_hoses}, big=big, release=release, shout=shout),
+    http=http(**{"stop-hoses": stop_hoses}, big=big, release=release, shout=shout, wait=wait),
     router=Paths(
         **{"thread-hose": ThreadHose},
         echo=Echo,
