@@ -240,6 +240,27 @@ def test_slow_readers_do_not_stop_the_others(serve: Callable[..., Any]) -> None:
                 client.close()
 
 
+@pytest.mark.parametrize("half_closed", [False, True])
+def test_a_client_that_does_not_read_cannot_hold_up_the_end(
+    serve: Callable[..., Any], half_closed: bool
+) -> None:
+    """
+    The server ends at SIGTERM although the write to a client is stalled.
+    """
+    with serve("mysite.asgi:application", "--graceful-timeout", "0") as server:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(b"GET /endless/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"
+            if half_closed:
+                client.shutdown(socket.SHUT_WR)
+
+            server.stop()
+
+        assert "endless stream closed" in server.output
+
+
 def test_the_tree_is_for_staff(server: Any) -> None:
     """
     Strangers are sent to the login page, members get 403, staff get the tree.
