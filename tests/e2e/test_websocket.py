@@ -17,7 +17,9 @@ SMALL = 4096  # bytes of a receive buffer that is soon full
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """One server for the whole file."""
-    with Server("sockets:application", "--keep-alive", "1") as server:
+    # A loaded machine is slow: no test here should meet a deadline that is not its subject.
+    options = {"E2E_OPTIONS": "close_seconds=25"}
+    with Server("sockets:application", "--keep-alive", "1", env=options) as server:
         server.fresh = server.facts()
         pid = server.worker_pid()
         yield server
