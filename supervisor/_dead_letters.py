@@ -26,6 +26,8 @@ _OTHER = "other"
 
 ENDED = "the actor has ended"
 """How the reason begins where the target is gone."""
+CRASHED = "crashed"
+"""How the end is told, within that reason, of a target that did not go in peace."""
 
 
 class DeadLetterKey(NamedTuple):

@@ -16,7 +16,7 @@ from enum import Enum
 from threading import RLock
 from typing import NamedTuple
 
-from ._dead_letters import ENDED
+from ._dead_letters import CRASHED, ENDED
 from ._events import Event, EventStream, plain, printable
 
 
@@ -194,8 +194,10 @@ def level_of(event: Event) -> int:
     What reaches an actor that has just ended in peace is a dead letter on record, but
     nothing to wake anybody for.
     """
-    if event.kind == "message.dead_letter" and str(event.facts.get("reason")).startswith(ENDED):
-        return logging.DEBUG
+    if event.kind == "message.dead_letter":
+        reason = str(event.facts.get("reason"))
+        if reason.startswith(ENDED) and f"({CRASHED}" not in reason:
+            return logging.DEBUG
     return LEVELS[event.kind]
 
 

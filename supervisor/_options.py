@@ -1,7 +1,7 @@
 # Every knob of the runtime, in one frozen object, checked when it is made.
 #
 # The sentences in the fields' metadata are the reference documentation: the page
-# docs/reference/options is generated from Options.described(), and so is the
+# docs/reference/settings is generated from Options.described(), and so is the
 # message of a refusal. A value that makes no sense is refused here, at start, by
 # name and with what was given, and never met later inside a connection.
 #

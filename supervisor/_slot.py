@@ -31,7 +31,7 @@ from ..actors._messages import Call, Cast, InFrame, PeerEnd, Stop, Tick
 from ..actors._ports import Connection
 from ..actors._state import Handed
 from ._backoff import Backoff
-from ._dead_letters import ENDED
+from ._dead_letters import CRASHED, ENDED
 from ._events import described
 from ._intensity import RestartWindow
 from ._place import Place
@@ -191,6 +191,8 @@ class Slot(Place):
         life.finish()
         self._root.groups.leave_all(self)
         self.end = exit_.reason or exit_.kind.value
+        if exit_.kind in (ExitKind.CRASHED, ExitKind.FATAL):
+            self.end = f"{CRASHED}: {self.end}"
         self.state = "ended"
         for item in self.mailbox.close():
             self._leave_behind(item)
