@@ -25,8 +25,8 @@ class Sync(WebsocketConsumer):
     ran: list[str]
 
     def connect(self, message):
+        self.join("room")  # first: the client goes on at accept, whatever the thread does then
         self.accept()
-        self.join("room")
 
     def started(self):
         self.lives.append(self)
