@@ -1,7 +1,9 @@
 # The promise: a consumer that raises is restarted while its socket stays open, and nobody
 # else notices. Seen from outside, on real sockets of the real server.
 
+import itertools
 import json
+import random
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -138,6 +140,41 @@ async def test_a_late_thread_reaches_nobody(server: Server) -> None:
 
     assert facts["events"]["work.stale"] == before.get("work.stale", 0) + 1
     assert facts["events"]["thread.abandoned"] == before.get("thread.abandoned", 0) + 1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_nothing_is_lost_or_done_twice(server: Server, seed: int) -> None:
+    """
+    60 sockets, 60 messages each, 3 crashes anywhere: one answer to each, in order, epochs right.
+    """
+    chance = random.Random(seed)
+
+    async def converse(kind: str, plan: list[str], cuts: list[int]) -> None:
+        async with RudeClient(server, f"/{kind}") as client, trio.open_nursery() as nursery:
+            await open_up(client)
+
+            async def send_in_pieces() -> None:
+                for begin, end in itertools.pairwise(cuts):
+                    await client.send(text(*plan[begin:end]))
+                    await trio.sleep(0)
+
+            nursery.start_soon(send_in_pieces)
+            epoch = 1
+            for message in plan:
+                answer = await client.text()
+                if message == "boom":
+                    assert answer == "last words"
+                    epoch += 1
+                else:
+                    assert json.loads(answer)[:2] == [message, epoch]
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(60):
+            plan = [f"m{nth}" for nth in range(60)]
+            for _ in range(3):
+                plan.insert(chance.randrange(len(plan) + 1), "boom")
+            cuts = [0, *sorted(chance.sample(range(1, len(plan)), 6)), len(plan)]
+            nursery.start_soon(converse, chance.choice(KINDS), plan, cuts)
 
 
 # -- the budget, and the others -------------------------------------------------------------
