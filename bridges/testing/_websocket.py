@@ -40,6 +40,7 @@ class WebsocketDriver:
         self._news = trio.Event()
         self._gone = False
         self._found: Slot | None = None
+        self._awaited = 0  # the epoch after the last crash(), until it was waited for
 
     # -- the peer -------------------------------------------------------------------------
 
@@ -114,6 +115,7 @@ class WebsocketDriver:
         would not be restarted.
         """
         error, slot = error or RuntimeError("crashed by a test"), self._slot
+        self._awaited = slot.epoch + 1
         if slot.settled.is_set():
             slot.inject_crash(error)
         else:
@@ -133,9 +135,13 @@ class WebsocketDriver:
             LookupError: The slot has ended instead.
             trio.TooSlowError: Neither happened within *timeout* seconds.
         """
-        wanted = epoch or max(2, self._slot.epoch + (self._slot.state == "running"))
-        if epoch == 0 and self._slot.crashes and self._slot.state == "running":
-            wanted = self._slot.crashes[-1].epoch + 1
+        wanted = epoch or self._awaited
+        if not wanted:  # it crashed by itself, or will
+            running = self._slot.state == "running"
+            wanted = max(2, self._slot.epoch + running)
+            if self._slot.crashes and running:
+                wanted = self._slot.crashes[-1].epoch + 1
+        self._awaited = 0
         news, path = trio.Event(), self._slot.path
 
         loop = self._server.root.loop
