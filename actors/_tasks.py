@@ -42,18 +42,21 @@ class Tasks:
                 "start_soon takes an async function and its arguments, as in"
                 f" self.start_soon(self.poll, 5). Got: {function!r}"
             )
-        self._on_loop(self._spawn, function, args)
+        self._on_loop(self._spawn, function, args, _name_of(function))
 
     def start_timer(self, seconds: float, message: object, key: Hashable, *, repeat: bool) -> Timer:
         """Set a timer. Any thread; it counts from the call."""
         if not seconds >= 0 or (repeat and seconds == 0):
             raise ValueError(f"a timer takes a number of seconds above 0. Got: {seconds!r}")
+        hash(key)  # here, where a wrong key is the caller's error
+        seconds = float(seconds)
         timer = Timer(self._life, message, key, seconds if repeat else None)
         self._on_loop(self._set, timer, seconds)
         return timer
 
     def cancel_timer(self, key: Hashable) -> None:
         """Cancel the timer named *key*, if there is one. Any thread."""
+        hash(key)
         self._on_loop(self._cancel, key)
 
     async def end(self, seconds: float) -> list[tuple[str, str]]:
@@ -83,13 +86,21 @@ class Tasks:
         if self._life.guard():
             function(*args)
         else:
-            self._life.host.loop.call_soon(function, *args)
+            self._life.host.loop.call_soon(self._asked_by_thread, function, args)
 
-    def _spawn(self, function: Callable[..., Awaitable[object]], args: tuple[object, ...]) -> None:
+    def _asked_by_thread(self, function: Callable[..., object], args: tuple[Any, ...]) -> None:
+        # What a callback raises ends the whole loop, and a key's __eq__ is the user's.
+        try:
+            function(*args)
+        except Exception as error:  # noqa: BLE001 - it becomes this actor's crash
+            self._life.fail(error, "asked by a thread")
+
+    def _spawn(
+        self, function: Callable[..., Awaitable[object]], args: tuple[object, ...], name: str
+    ) -> None:
         if self.ended:
             self._life.host.note("work.stale", epoch=self._life.epoch, what="start_soon")
             return
-        name = getattr(_plain(function), "__qualname__", repr(function))
         self._pending += 1
         host, epoch = self._life.host, self._life.epoch
         host.spawn(self._run, function, args, name, name=f"{host.path}#{epoch} {name}")
@@ -119,7 +130,7 @@ class Tasks:
             return
         if self._timers is None:
             self._timers = TimerQueue()
-            self._spawn(self._run_timers, ())
+            self._spawn(self._run_timers, (), "timers")
         self._timers.add(timer, trio.current_time() + seconds)
         self._timer_set.wake()
 
@@ -138,6 +149,11 @@ class Tasks:
             due = timers.next_due()
             with trio.CancelScope(deadline=float("inf") if due is None else due):
                 await self._timer_set.park()
+
+
+def _name_of(function: Callable[..., object]) -> str:
+    # Never its repr: that of a partial shows its arguments, and theirs may raise.
+    return getattr(_plain(function), "__qualname__", type(function).__qualname__)
 
 
 def _plain(function: Any) -> Any:

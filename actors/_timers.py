@@ -11,6 +11,8 @@ import heapq
 from collections.abc import Hashable, Iterator
 from itertools import count
 
+_SWEPT = 64  # so many timers wait before it is looked for cancelled ones
+
 
 class Timer:
     """
@@ -48,9 +50,12 @@ class TimerQueue:
         self._heap: list[tuple[float, int, Timer]] = []
         self._keyed: dict[Hashable, Timer] = {}
         self._order = count()
+        self._sweep_at = _SWEPT
 
     def add(self, timer: Timer, due: float) -> None:
         """Add *timer*; one with the same key is cancelled and replaced."""
+        if len(self._heap) >= self._sweep_at:
+            self._sweep()
         if timer.key is not None:
             old = self._keyed.get(timer.key)
             if old is not None and old is not timer:
@@ -69,22 +74,39 @@ class TimerQueue:
     def next_due(self) -> float | None:
         """When the next living timer is due; None without one."""
         while self._heap and self._heap[0][2].cancelled:
-            heapq.heappop(self._heap)
+            self._forget(heapq.heappop(self._heap)[2])
         return self._heap[0][0] if self._heap else None
 
     def due(self, now: float) -> Iterator[Timer]:
         """Yield the timers due at *now*, earliest first; repeating ones are set again."""
+        again: list[tuple[float, int, Timer]] = []
         while True:
             first = self.next_due()
             if first is None or first > now:
-                return
+                break
             _, _, timer = heapq.heappop(self._heap)
             if timer.interval is None:
-                if timer.key is not None and self._keyed.get(timer.key) is timer:
-                    del self._keyed[timer.key]
+                self._forget(timer)
             else:
                 # From the time it was due, not from now: no drift; but a late one
                 # does not have to catch up on every tick it missed.
                 following = max(first + timer.interval, now)
-                heapq.heappush(self._heap, (following, next(self._order), timer))
+                again.append((following, next(self._order), timer))
             yield timer
+        # Only now, or an interval too small for the clock would never let go.
+        for entry in again:
+            heapq.heappush(self._heap, entry)
+
+    def _forget(self, timer: Timer) -> None:
+        if timer.key is not None and self._keyed.get(timer.key) is timer:
+            del self._keyed[timer.key]
+
+    def _sweep(self) -> None:
+        # Cancelled timers would stay until they are due: one for each message where
+        # an actor puts off its idle timeout of an hour with each message.
+        for _, _, timer in self._heap:
+            if timer.cancelled:
+                self._forget(timer)
+        self._heap = [entry for entry in self._heap if not entry[2].cancelled]
+        heapq.heapify(self._heap)
+        self._sweep_at = max(_SWEPT, 2 * len(self._heap))
