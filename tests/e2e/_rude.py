@@ -70,13 +70,14 @@ class RudeClient:
     ) -> None:
         self.socket.close()
 
-    async def ask(self) -> None:
-        """Send the handshake and wait for nothing."""
+    async def ask(self, behind: bytes = b"") -> None:
+        """Send the handshake, *behind* in the same segment, and wait for nothing."""
         key = base64.b64encode(os.urandom(16)).decode()
         await self.send(
             f"GET {self._path} HTTP/1.1\r\nHost: {self._server.host}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
             "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+            + behind
         )
 
     async def handshake(self) -> int:

@@ -1,15 +1,11 @@
 # What plain ASGI under hypercorn 0.18 does not give: the table in docs/explanation/plain-asgi.md,
 # as tests. Each fails on the day that its row is not true any more, so that the row goes too.
 
-import signal
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from e2e._rude import RudeClient
 from e2e._server import Server, ask, dial, in_thread
-
-SHORT = "shutdown_seconds=0.2 disconnect_seconds=0.2 close_seconds=0.2 total_shutdown_seconds=1"
 
 
 @pytest.fixture(scope="module")
@@ -48,21 +44,3 @@ async def test_a_socket_costs_four_tasks(server: Server) -> None:
             "four tasks",
             lambda: Counter(server.facts()["tasks"]) - Counter(server.fresh["tasks"]) == expected,
         )
-
-
-@pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="hypercorn 0.18 shields its writes, and waits for them")
-async def test_http_client_that_never_reads_at_the_end() -> None:
-    """
-    A client that does not read its response should not keep the server from ending.
-    """
-    options = {"E2E_OPTIONS": SHORT}
-    with Server("sockets:application", "--graceful-timeout", "1", env=options) as server:
-        try:
-            async with RudeClient(server, "/big", receive_buffer=4096) as client:
-                await client.send(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
-                await client.answer()
-                server.signal(signal.SIGTERM)
-                await in_thread(server.wait_end, 4)
-        finally:
-            server.kill()

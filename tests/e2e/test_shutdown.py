@@ -132,6 +132,21 @@ async def test_a_request_that_is_not_answered_yet(to: str, status: int) -> None:
     assert ended == 0
 
 
+@pytest.mark.parametrize("to", ["master", "worker", "group"])
+async def test_a_response_that_nobody_reads(to: str) -> None:
+    """
+    A client that does not read its response cannot keep the server from ending.
+    """
+    options = SHORT.replace("total_shutdown_seconds=15", "total_shutdown_seconds=1")
+    with Server("sockets:application", *GRACE, env={"E2E_OPTIONS": options}) as server:
+        async with RudeClient(server, "/big", receive_buffer=4096) as client:
+            await client.send(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await client.answer() == 200
+            server.signal(TERM, to)
+            assert await in_thread(server.wait_end) == 0
+    assert "Traceback" not in server.output, server.explain("a raw traceback")
+
+
 # -- servers that cannot serve -----------------------------------------------------------------
 
 

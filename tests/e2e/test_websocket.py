@@ -265,6 +265,21 @@ async def test_flood_after_the_close() -> None:
         assert server.facts()["descriptors"] == fresh["descriptors"]
 
 
+async def test_data_together_with_the_handshake() -> None:
+    """
+    A frame in the handshake's own segment is a 400 for who sent it; the others go on.
+    """
+    with Server("sockets:application", env={"E2E_OPTIONS": "close_seconds=0.2"}) as server:
+        async with dial(server, "/echo") as neighbour:
+            for _ in range(10):
+                async with RudeClient(server, "/echo") as client:
+                    await client.ask(text("early"))
+                    with suppress(Ended):
+                        assert await client.answer() == 400
+            assert await ask(neighbour, "still here") == "still here"
+        await in_thread(server.until, "no slot", lambda: not server.slots("echo"))
+
+
 async def test_early_data() -> None:
     """
     Data before the handshake's answer is a 400; its slot ends, though hypercorn tells nobody.
