@@ -70,7 +70,8 @@ class Mailbox:
         self.control: deque[Stop] = deque()
         self._lane: deque[Item] = deque()
         self._loop = loop
-        self._lock = threading.Lock()
+        # Reentrant: a __del__ that the garbage collector runs in here may send, too.
+        self._lock = threading.RLock()
         self._read_ahead = (read_ahead_messages, read_ahead_bytes)
         self._messages = self._frames = self._frame_bytes = 0
         self._closed = False
@@ -204,7 +205,10 @@ class Mailbox:
         """
         room = trio.Event()
         self.on_room(room.set)
-        await room.wait()
+        try:
+            await room.wait()
+        finally:
+            self.not_on_room(room.set)
 
     def on_room(self, wake: Callable[[], object]) -> None:
         """Call *wake* once, now or later, when a message may have room. Any thread."""
@@ -213,6 +217,12 @@ class Mailbox:
                 self._room_waiters.append(wake)
                 return
         wake()
+
+    def not_on_room(self, wake: Callable[[], object]) -> None:
+        """Forget *wake*, if it still waits: who has given up must not pile up. Any thread."""
+        with self._lock:
+            if wake in self._room_waiters:
+                self._room_waiters.remove(wake)
 
     def _count(self, item: Item) -> None:
         if type(item) is InFrame:

@@ -141,12 +141,19 @@ Item = InFrame | PeerEnd | Cast | Call | Tick
 
 
 def message_key(message: object) -> object:
-    """Return what a handler is looked up by: the ``type`` of a dict, else the class."""
-    if isinstance(message, Mapping):
-        kind = cast("Mapping[str, object]", message).get("type")
-        if isinstance(kind, str):
-            return kind
-    return cast("object", message).__class__
+    """
+    Return what a handler is looked up by: the ``type`` of a dict, else the class.
+
+    Never raises, whatever the message is: snapshots and crash records name it too.
+    """
+    try:
+        if isinstance(message, Mapping):
+            kind = cast("Mapping[str, object]", message).get("type")
+            if isinstance(kind, str):
+                return kind
+        return cast("object", message).__class__
+    except Exception:  # noqa: BLE001 - a mapping of the user's may do anything
+        return type(message)
 
 
 def key_name(key: object) -> str:

@@ -203,7 +203,11 @@ class ActorRef:
                 return
             room = threading.Event()
             target.mailbox.on_room(room.set)
-            if not wait_in_thread(room, until - time.monotonic()):
+            try:
+                came = wait_in_thread(room, until - time.monotonic())
+            finally:
+                target.mailbox.not_on_room(room.set)
+            if not came:
                 raise CallTimeout(self.path, timeout)
 
     def _need_loop(self, used: str, instead: str) -> None:

@@ -75,5 +75,7 @@ class Keeper:
         if instance is None:
             return False
         vars(instance).update(self._handed.attributes)
-        vars(instance).update(self._handed.kept)
+        # Copies again: what this incarnation does to them before its first success must
+        # not reach the one after it.
+        vars(instance).update({name: copy.copy(v) for name, v in self._handed.kept.items()})
         return restored and self._handed.has_state

@@ -90,7 +90,9 @@ class TimerQueue:
             else:
                 # From the time it was due, not from now: no drift; but a late one
                 # does not have to catch up on every tick it missed.
-                following = max(first + timer.interval, now)
+                following = first + timer.interval
+                if following <= now:
+                    following = now + timer.interval
                 again.append((following, next(self._order), timer))
             yield timer
         # Only now, or an interval too small for the clock would never let go.
