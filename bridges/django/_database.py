@@ -91,5 +91,10 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
         job.label if job else "a job",
         connection.alias,
     )
-    connection.in_atomic_block = False  # so that close() closes; connect() resets the rest
+    if connection.closed_in_transaction:
+        # It was closed inside the block, as Django does at a request's end; and what is
+        # closed so stays unusable for this thread. connect() resets the rest.
+        connection.closed_in_transaction = False
+        connection.connection = None
+    connection.in_atomic_block = False  # so that close() closes
     connection.close()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trio
 from django.contrib.auth.models import User
-from django.db import connection, connections, transaction
+from django.db import close_old_connections, connection, connections, transaction
 from django.db.backends.signals import connection_created
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
@@ -180,6 +180,22 @@ async def test_a_transaction_left_open_is_rolled_back(
         assert await pool.run(query, label="next") == 0
 
     assert "forgetful ended inside a transaction on database 'default'" in caplog.text
+
+
+async def test_a_connection_closed_inside_a_transaction_is_replaced(opened: Opened) -> None:
+    """
+    A block left open over the end of a request, where Django closes, spoils no later job.
+    """
+
+    def forget() -> None:
+        transaction.atomic().__enter__()
+        close_old_connections()
+        assert connection.closed_in_transaction
+
+    async with pool_of(1) as pool:
+        await pool.run(forget, label="forgetful")
+
+        assert await pool.run(query, label="next") == 0
 
 
 async def test_a_pooled_connection_is_returned_after_each_job(opened: Opened) -> None:
