@@ -83,11 +83,15 @@ def with_length(scope: Scope, body: IO[bytes]) -> Scope:
     Return *scope* with the length of *body* among its headers.
 
     A chunked request has none, and Django then takes a form for empty and a body for
-    within DATA_UPLOAD_MAX_MEMORY_SIZE.
+    within DATA_UPLOAD_MAX_MEMORY_SIZE. If a chunked request says one, it is not true.
     """
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    if any(name == b"content-length" for name, _ in headers):
-        return scope
+    names = {name for name, _ in headers}
+    if b"content-length" in names:
+        if b"transfer-encoding" not in names:
+            return scope
+        headers = [header for header in headers if header[0] != b"content-length"]
+        scope = {**scope, "headers": headers}
     body.seek(0, io.SEEK_END)
     size = body.tell()
     body.seek(0)

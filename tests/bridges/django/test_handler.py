@@ -547,6 +547,22 @@ async def test_the_limits_hold_for_a_chunked_body(
     assert got.status in {400, 413}
 
 
+async def test_a_chunked_body_is_measured_whatever_its_headers_say(
+    app: DjangoApplication, running: Any, request_to: Any
+) -> None:
+    """
+    A Content-Length beside Transfer-Encoding is ignored, as HTTP says, and cuts no upload.
+    """
+    head = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n'
+    body = [head + b"0123456789", b"\r\n--cut--\r\n"]
+    kind = "multipart/form-data; boundary=cut"
+    headers = {"content-type": kind, "transfer-encoding": "chunked", "content-length": "3"}
+    async with running(app):
+        got = await request_to(app, "/upload/", method="POST", body=body, headers=headers).run()
+
+    assert got.body == b"a.bin 10"
+
+
 async def test_too_large_a_body_is_refused_as_django_does(
     app: DjangoApplication, running: Any, request_to: Any
 ) -> None:
