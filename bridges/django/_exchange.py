@@ -1,6 +1,7 @@
 # One response on its way from the view's worker thread to the request's task.
 #
-#   thread   head(), then write() for each chunk, at last finish(): exactly once
+#   thread   begin(), then answer(), or start() and write() for each chunk; at last
+#            finish(): exactly once
 #   task     await head(), then next_chunk() until it is None; close() when the client
 #            is gone or the request is cancelled
 #
@@ -18,8 +19,8 @@
 # request's cancellation, and takes ten times as long.
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
 
 import trio
@@ -54,7 +55,9 @@ class Exchange:
         self._head: Head | None = None
         self._chunks: list[bytes] = []
         self._unsent = 0
+        self._queued = self._begun = False
         self._streams = self._ended = self._closed = self._task_waits = False
+        self._tell: Callable[[], None] | None = None
         self._error: BaseException | None = None
 
     def __repr__(self) -> str:
@@ -72,11 +75,23 @@ class Exchange:
         return self._streams
 
     @property
+    def closed(self) -> bool:
+        """Whether nobody wants the rest."""
+        return self._closed
+
+    @property
     def complete(self) -> bool:
         """Whether the response ended as it should: all written, no error, not closed."""
         return self._ended and self._error is None and not self._closed
 
     # In the worker thread.
+
+    def begin(self) -> None:
+        """Say that a thread has the request now. Never blocks."""
+        with self._changed:
+            self._begun = True
+            if self._queued:
+                self._ring()  # else the task waits for more than this, see ONE WAKE
 
     def answer(self, head: Head, body: bytes) -> None:
         """Hand over a whole response. The task hears of it with `finish`. Never blocks."""
@@ -117,6 +132,24 @@ class Exchange:
             self._error = error
             self._ring()
 
+    @contextmanager
+    def told_of_close(self, tell: Callable[[], None]) -> Generator[None, None, None]:
+        """
+        Have *tell* called, in any thread, if the exchange is or gets closed in the block.
+
+        One block at a time. *tell* must neither block nor raise.
+        """
+        with self._changed:
+            self._tell = tell
+            closed = self._closed
+        if closed:
+            tell()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._tell = None
+
     def _wait_for_room(self) -> None:
         job = current_job()
         parked: AbstractContextManager[None] = job.parked() if job else nullcontext()
@@ -132,6 +165,17 @@ class Exchange:
                 self._closed = True  # nobody is left to send to
 
     # In the request's task.
+
+    async def begun(self) -> None:
+        """
+        Wait until a thread has the request, or `finish` was called.
+
+        A checkpoint only if it has to wait; a cancellation leaves the exchange as it was.
+        """
+        self._queued = True
+        while not self._settled_or_waiting(lambda: self._begun or self._ended):
+            await self._parker.park()
+        self._queued = False
 
     async def head(self) -> Head | None:
         """
@@ -171,7 +215,10 @@ class Exchange:
             self._closed = True
             self._chunks.clear()
             self._unsent = 0
+            tell, self._tell = self._tell, None
             self._changed.notify_all()
+        if tell is not None:
+            tell()
 
     def fail(self, error: BaseException) -> None:
         """End and close an exchange whose thread never ran, or is not waited for any more."""

@@ -7,9 +7,11 @@
 # request's context, so that nothing leaks into the next request.
 #
 # Sync iterators are streamed with back-pressure (Django's handler collects them into a
-# list first). A disconnect is watched for only while a stream runs: a sync view can't be
-# stopped. Async views run by async_to_sync, each on an asyncio loop of its own beside
-# the worker thread: limited, see docs; the real thing is a later issue.
+# list first). A disconnect is watched for while a request waits for a thread, so that an
+# overloaded server does not work for clients that have given up, and while a stream runs;
+# not while a view does: a sync view can't be stopped. Async views run by async_to_sync,
+# each on an asyncio loop of its own beside the worker thread: limited, see docs; the real
+# thing is a later issue.
 #
 # Invariants, each with a test of that name in tests/bridges/django/test_handler.py:
 #   ONE HOP    middleware, view, iteration and close run in one thread, in that order.
@@ -17,14 +19,15 @@
 #              the view raises SystemExit or the client leaves.
 #   INERT      what an abandoned view does later reaches nobody.
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import partial
 from typing import IO, Any, Protocol, cast
 
 import trio
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.core import signals
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
@@ -35,6 +38,7 @@ from ...actors import Job, JobState, PoolClosed, ThreadPool
 from ...actors._lowlevel import inside_trio
 from ...supervisor import Options
 from ..hypercorn._startup import in_hypercorn_worker, leave
+from ._async import cancellable, exchange_here, write_stream
 from ._body import Receive, Scope, Send, read_body, with_length
 from ._database import database_hooks
 from ._exchange import ClientGone, Exchange, Head
@@ -82,6 +86,13 @@ class DjangoApplication(ASGIHandler):
         """Load the middleware of settings.MIDDLEWARE, always as a synchronous chain."""
         super().load_middleware(is_async=False)
 
+    def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        """Prepare a view as Django does; an async one ends with its request, too."""
+        view = super().make_view_atomic(view)
+        # Django's own choice: inspect's does not know the marked classes on Python 3.11.
+        marked = iscoroutinefunction(view)  # type: ignore[reportDeprecated]
+        return cancellable(view) if marked else view
+
     # Life.
 
     def lifespan(self, root: HasOptions) -> AbstractAsyncContextManager[None]:
@@ -95,9 +106,7 @@ class DjangoApplication(ASGIHandler):
         return self._open(root.options, root.pools)
 
     @asynccontextmanager
-    async def _open(
-        self, options: Options, listed: list[ThreadPool]
-    ) -> AsyncGenerator[None, None]:
+    async def _open(self, options: Options, listed: list[ThreadPool]) -> AsyncGenerator[None, None]:
         self._pool = self._make_pool(options)
         listed.append(self._pool)
         try:
@@ -166,7 +175,8 @@ class DjangoApplication(ASGIHandler):
             raise
         self._exchanges.add(exchange)
         try:
-            await _relay(exchange, receive, send)
+            if job.state is not JobState.QUEUED or await _began(job, exchange, receive):
+                await _relay(exchange, receive, send)
         finally:
             if not exchange.ended:
                 await self._part_with(job, exchange)
@@ -178,7 +188,7 @@ class DjangoApplication(ASGIHandler):
 
     async def _part_with(self, job: Job[None], exchange: Exchange) -> None:
         exchange.close()
-        if job.withdraw():
+        if job.withdraw() or job.state is JobState.WITHDRAWN:
             return
         with trio.move_on_after(self._shutdown_seconds, shield=True):
             await exchange.wait_ended()
@@ -200,12 +210,16 @@ class DjangoApplication(ASGIHandler):
 
     def _respond(self, scope: Scope, body: IO[bytes], exchange: Exchange) -> None:
         error: BaseException | None = None
+        exchange.begin()
+        exchange_here.set(exchange)
         try:
             with closing(body):
                 self._answer(scope, body, exchange)
         except ClientGone:
             pass
         except BaseException as raised:
+            if exchange.closed and isinstance(raised, asyncio.CancelledError):
+                return  # by us, see _async.py
             error = raised
             raise
         finally:
@@ -240,18 +254,10 @@ class DjangoApplication(ASGIHandler):
         if isinstance(stream, FileResponse):
             stream.block_size = self.chunk_size
         if stream.is_async:
-            async_to_sync(partial(_write_async, stream, exchange))()
+            async_to_sync(write_stream)(stream, exchange)
         else:
             for chunk in cast("Iterator[bytes]", stream.streaming_content):
                 exchange.write(chunk)
-
-
-async def _write_async(stream: StreamingHttpResponse, exchange: Exchange) -> None:
-    # In asyncio, beside the worker thread; the writes are made in the worker thread,
-    # so that a full exchange does not stop the rest of this little loop.
-    write = sync_to_async(exchange.write, thread_sensitive=True)
-    async for chunk in cast("AsyncIterator[bytes]", stream.streaming_content):
-        await write(chunk)
 
 
 def _head(response: HttpResponseBase) -> Head:
@@ -261,6 +267,24 @@ def _head(response: HttpResponseBase) -> Head:
         for cookie in response.cookies.values()
     ]
     return Head(response.status_code, headers)
+
+
+async def _began(job: Job[None], exchange: Exchange, receive: Receive) -> bool:
+    """Wait until a thread has *job*; False if its client left before that."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_withdraw_without_client, job, exchange, receive, nursery.cancel_scope)
+        await exchange.begun()
+        nursery.cancel_scope.cancel()
+    return job.state is not JobState.WITHDRAWN
+
+
+async def _withdraw_without_client(
+    job: Job[None], exchange: Exchange, receive: Receive, scope: trio.CancelScope
+) -> None:
+    await _client_leaves(receive)
+    exchange.close()
+    job.withdraw()
+    scope.cancel()
 
 
 async def _relay(exchange: Exchange, receive: Receive, send: Send) -> None:
@@ -295,10 +319,14 @@ async def _relay_stream(exchange: Exchange, receive: Receive, send: Send) -> Non
 
 
 async def _watch(exchange: Exchange, receive: Receive, scope: trio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await _client_leaves(receive)
     exchange.close()
     scope.cancel()
+
+
+async def _client_leaves(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _send_body(body: bytes, send: Send, *, last: bool) -> None:

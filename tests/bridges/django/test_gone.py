@@ -1,0 +1,156 @@
+# Clients that leave, and requests that are cancelled, while nobody expects it: before a
+# thread is free, and while async code waits for something that never comes.
+
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+import trio
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.test import override_settings
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
+
+from greenroom.bridges.django import DjangoApplication, django_application
+
+LOG: list[str] = []
+GATES: dict[str, threading.Event] = {}
+
+
+def blocked(_request: HttpRequest) -> HttpResponse:
+    GATES["entered"].set()
+    assert GATES["leave"].wait(10)
+    return HttpResponse("left")
+
+
+def hello(_request: HttpRequest) -> HttpResponse:
+    LOG.append("hello")
+    return HttpResponse("hello")
+
+
+async def never(_request: HttpRequest) -> HttpResponse:
+    GATES["entered"].set()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        LOG.append("async view cancelled")
+    return HttpResponse()
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class Never(View):
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        return await never(request)
+
+
+def quiet_stream(_request: HttpRequest) -> StreamingHttpResponse:
+    async def generate() -> AsyncIterator[str]:
+        try:
+            yield "the only event"
+            await asyncio.Event().wait()
+        finally:
+            LOG.append("async stream closed")
+
+    return StreamingHttpResponse(generate())
+
+
+urls = ModuleType("django_gone_urls")
+urls.urlpatterns = [  # type: ignore[attr-defined]
+    path("blocked/", blocked),
+    path("hello/", hello),
+    path("never/", never),
+    path("never-class/", Never.as_view()),
+    path("quiet-stream/", quiet_stream),
+]
+sys.modules.setdefault("django_gone_urls", urls)
+
+pytestmark = pytest.mark.usefixtures("clean")
+
+
+@pytest.fixture
+def clean() -> Iterator[None]:
+    """
+    An empty log and closed gates; the gates open at the end, so that no thread stays.
+    """
+    LOG.clear()
+    GATES.update({name: threading.Event() for name in ("entered", "leave")})
+    with override_settings(ROOT_URLCONF="django_gone_urls"):
+        yield
+    GATES["leave"].set()
+
+
+@pytest.fixture
+def app() -> DjangoApplication:
+    """
+    A fresh application.
+    """
+    return django_application()
+
+
+async def in_thread(event: threading.Event) -> None:
+    assert await trio.to_thread.run_sync(event.wait, 10)
+
+
+async def test_a_request_whose_client_leaves_the_queue_never_runs(
+    app: DjangoApplication, running: Any, request_to: Any
+) -> None:
+    """
+    A client that gives up before a thread was free costs no thread.
+    """
+    async with running(app, view_threads=1), trio.open_nursery() as nursery:
+        first, second, third = (request_to(app, p) for p in ("/blocked/", "/hello/", "/hello/"))
+        nursery.start_soon(first.run)
+        await in_thread(GATES["entered"])
+        nursery.start_soon(second.run)
+        nursery.start_soon(third.run)
+        await trio.testing.wait_all_tasks_blocked()
+        second.gone.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert app.pool.statistics().queued == 1
+        GATES["leave"].set()
+
+    assert LOG == ["hello"]
+    assert (first.got.body, second.got.status, third.got.body) == (b"left", 0, b"hello")
+
+
+async def test_an_async_stream_that_waits_ends_when_its_client_leaves(
+    app: DjangoApplication, running: Any, request_to: Any
+) -> None:
+    """
+    An event stream without events gives its thread back when its client leaves.
+    """
+    async with running(app):
+        async with trio.open_nursery() as nursery:
+            request = request_to(app, "/quiet-stream/", gated=True)
+            nursery.start_soon(request.run)
+            await request.take()
+            await request.take()
+            request.gone.set()
+
+        assert LOG == ["async stream closed"]
+        assert not app.pool.statistics().abandoned
+
+
+@pytest.mark.parametrize("url", ["/never/", "/never-class/"])
+async def test_an_async_view_is_cancelled_with_its_request(
+    app: DjangoApplication, running: Any, request_to: Any, url: str
+) -> None:
+    """
+    An async view that waits for ever is cancelled in asyncio when its request is in trio.
+    """
+    async with running(app):
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(request_to(app, url).run)
+                await in_thread(GATES["entered"])
+                scope.cancel()
+
+        assert scope.cancelled_caught
+        assert LOG == ["async view cancelled"]
+        assert not app.pool.statistics().abandoned
