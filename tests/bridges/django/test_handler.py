@@ -1,8 +1,8 @@
 # Django's synchronous stack behind ASGI, driven in this process.
 
 import asyncio
-import io
 import contextvars
+import io
 import logging
 import sys
 import threading
@@ -26,8 +26,8 @@ from django.urls import path
 
 from greenroom.actors import PoolClosed
 from greenroom.bridges.django import django_application
-from greenroom.bridges.django._exchange import HIGH_WATER
 from greenroom.bridges.django._body import with_length
+from greenroom.bridges.django._exchange import HIGH_WATER
 from greenroom.bridges.django._handler import DjangoApplication
 
 LOG: list[Any] = []
