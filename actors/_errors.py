@@ -9,6 +9,18 @@ that resemble a builtin derive from it too, so that ordinary handlers still work
 from __future__ import annotations
 
 
+def described(error: BaseException) -> str:
+    """
+    Return "ValueError: no room" for *error*, even if its own text cannot be made.
+    """
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - __str__ is the user's and may do anything
+        text = "(its text cannot be shown)"
+    name = type(error).__qualname__
+    return f"{name}: {text}" if text else name
+
+
 class GreenroomError(Exception):
     """Base of every error that Greenroom raises on purpose."""
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._context import current_batch, current_life
-from ._errors import ActorStopped, CallFailed, Stale
+from ._errors import ActorStopped, CallFailed, Disconnected, Stale, described
 from ._exits import Exit, ExitKind, Verdict, judge, stopped
 from ._hop import Hop
 from ._loop import Loop
@@ -41,7 +41,13 @@ class Life:
     """The incarnation *epoch* of the actor in *host*."""
 
     def __init__(
-        self, host: Host, actor: type[Actor], kwargs: dict[str, Any], epoch: int, handed: Handed
+        self,
+        host: Host,
+        actor: type[Actor],
+        kwargs: dict[str, Any],
+        epoch: int,
+        handed: Handed,
+        crash: BaseException | None = None,
     ) -> None:
         self.host = host
         self.actor = actor
@@ -61,37 +67,41 @@ class Life:
         self._scope = trio.CancelScope()
         self._why: Exit | None = None
         self._step = "start"
-        self._first = True
+        self._first = crash is None
+        self._crash = crash  # what ended the incarnation before
 
     # -- what the slot does with it --------------------------------------------------
 
-    async def run(self, crash: BaseException | None) -> Exit:
+    async def run(self) -> Exit:
         """
         Live until something ends it; never raises.
 
         A checkpoint. Cancelled only through :meth:`request_stop` and :meth:`fail`.
-
-        Args:
-            crash: What ended the incarnation before; None for the first one.
         """
         token = current_life.set(self)
-        self._first = crash is None
+        left: Exit | None = None
         try:
             with self._scope:
                 try:
-                    return await self._live(crash)
+                    left = await self._live()
                 except Exception as error:  # noqa: BLE001 - becomes the exit record
-                    return self._ended_by(error)
+                    left = self._ended_by(error)
         except BaseException as error:  # noqa: BLE001 - becomes the exit record; see judge()
-            return self._ended_by(error)
+            # With an end at hand, a handler has left a scope of its own open: the end holds,
+            # since what brought it (the peer's end, a stop) has been taken from the mailbox.
+            left = left.with_error(error, "", told=False) if left else self._ended_by(error)
         finally:
             current_life.reset(token)
-        # The scope was cancelled, by whoever wrote down why.
-        exit_ = self._why or Exit(ExitKind.STOPPED, "cancelled")
-        self.fail_call(exit_.error)
-        return exit_
+        why = self._why
+        if left is None:  # the scope was cancelled, by whoever wrote down why
+            left = why or Exit(ExitKind.STOPPED, "cancelled")
+            self.fail_call(left.error)
+        elif why is not None and why.error is not None:  # a task failed in that very moment
+            fatal = why.kind is ExitKind.FATAL
+            left = why if fatal else left.with_error(why.error, why.what, told=False)
+        return left
 
-    async def close(self, ending: str, item: PeerEnd, crash: BaseException | None) -> None:
+    async def close(self, ending: str, item: PeerEnd) -> None:
         """
         Run the last handler, ``disconnect`` or ``stopped``, under the caller's scope.
 
@@ -105,7 +115,7 @@ class Life:
         try:
             if self.instance is None:
                 self._make()
-                self._keeper.fill(self.instance, restored=crash is not None)
+                await self._refill()
             self.item = None
             await self._run_special(handler, item)
         finally:
@@ -166,15 +176,16 @@ class Life:
 
     # -- its life ------------------------------------------------------------------------
 
-    async def _live(self, crash: BaseException | None) -> Exit:
+    async def _live(self) -> Exit:
         self._make()
-        self.begun = True
-        if crash is not None:
-            if self._keeper.fill(self.instance, restored=True):
-                await self._hook("restored", _Hook(state=self._keeper.state))
-            await self._hook("restarted", _Hook(reason=crash))
+        # A consumer that never came to connect() needs no disconnect().
+        self.begun = not self._first or not self.actor.opening_handler
+        if not self._first:
+            await self._refill()
+            await self._hook("restarted", _Hook(reason=self._crash))
+            self._crash = None  # its traceback holds the incarnation before
         await self._hook("started", _Hook())
-        if crash is None:
+        if self._first:
             await self._open()
         self._step = ""
         self.host.opened(self)
@@ -185,12 +196,21 @@ class Life:
         instance.attach_life(self)
         instance.__init__(**self._kwargs)
 
+    async def _refill(self) -> None:
+        if self._keeper.fill(self.instance, restored=True):
+            await self._hook("restored", _Hook(state=self._keeper.state))
+
     async def _open(self) -> None:
         opening, connection = self.actor.opening_handler, self.host.connection
         handler = self.table.special.get(opening)
+        self.begun = True
         if handler is not None:
             self._step, self.item = opening, _OPENING
-            await self._run_special(handler, _OPENING)
+            if self.actor.cancel_on_disconnect:
+                if await self._loop.run_cancellable(self._run_special, handler, _OPENING):
+                    raise Disconnected(self.host.path, 1006)
+            else:
+                await self._run_special(handler, _OPENING)
             self.item = None
         elif connection is not None:
             connection.accept(None, ())
@@ -235,7 +255,7 @@ class Life:
             return
         failure: Exception = ActorStopped(self.host.path, "stopped while it handled this call")
         if error is not None:
-            failure = CallFailed(self.host.path, f"{type(error).__name__}: {error}")
+            failure = CallFailed(self.host.path, described(error))
             failure.__cause__ = error
         self.item.reply.fail(failure)
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,13 @@ class Loop:
         if self._handling is not None:
             self._handling.cancel()
 
+    async def run_cancellable(self, run: Callable[..., Awaitable[None]], *args: object) -> bool:
+        """Await ``run(*args)``; whether :meth:`cancel_handler` has cancelled it."""
+        with trio.CancelScope() as self._handling:
+            await run(*args)
+        cancelled, self._handling = self._handling.cancelled_caught, None
+        return cancelled
+
     def _handler_of(self, item: InFrame | Item) -> Handler | None:
         """Return who handles *item*; None, and on record, when nobody does."""
         if type(item) is InFrame:
@@ -97,11 +104,8 @@ class Loop:
         self._life.item = item
         try:
             if self._cancellable:
-                with trio.CancelScope() as self._handling:
-                    await self._run(handler, item)
-                if self._handling.cancelled_caught:
+                if await self.run_cancellable(self._run, handler, item):
                     self._life.fail_call(None)
-                self._handling = None
             elif handler.is_async:
                 await self._run_async(handler, item)
             else:

@@ -153,7 +153,7 @@ def message_key(message: object) -> object:
                 return kind
         return cast("object", message).__class__
     except Exception:  # noqa: BLE001 - a mapping of the user's may do anything
-        return type(message)
+        return type(cast("object", message))
 
 
 def key_name(key: object) -> str:

@@ -24,6 +24,8 @@ from threading import RLock
 from types import MappingProxyType
 from typing import cast
 
+from ..actors._errors import described
+
 EVENTS: dict[str, str] = {
     "root.started": "The root supervisor runs and takes connections.",
     "root.stopping": "The root refuses new connections and has begun to drain.",
@@ -108,18 +110,6 @@ def plain(value: object) -> object:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in cast("Collection[object]", value)]
     return str(value)
-
-
-def described(error: BaseException) -> str:
-    """
-    Return "ValueError: no room" for *error*, even if its own text cannot be made.
-    """
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - __str__ is the user's and may do anything
-        text = "(its text cannot be shown)"
-    name = type(error).__qualname__
-    return f"{name}: {text}" if text else name
 
 
 def printable(text: str, limit: int = 200) -> str:

@@ -106,24 +106,28 @@ class Slot(Place):
         """
         self._nursery, self._context = nursery, copy_context()
         with trio.CancelScope(shield=True):
-            exit_, crash = await self._lives()
-            await self._finish(exit_, crash)
+            exit_, homeless = await self._lives()
+            await self._finish(exit_, homeless)
             return exit_
         raise AssertionError("a shield that nobody cancels was left early")
 
-    async def _lives(self) -> tuple[Exit, BaseException | None]:
+    async def _lives(self) -> tuple[Exit, bool]:
+        """Return how the last one ended, and whether the last words need one made for them."""
         crash: BaseException | None = None
         while True:
-            life = self._life = Life(self, self.actor, self._kwargs, self.epoch, self._handed)
+            life = self._life = self._new_life(crash)
+            crash = None  # its traceback holds the incarnation before
+            if self.mailbox.control and life.epoch == 1:  # before anything was begun
+                return stopped(self.mailbox.control.popleft()), False
             self._born = trio.current_time()
-            exit_ = await life.run(crash)
+            exit_ = await life.run()
             self._alive += trio.current_time() - self._born
             self._handled += life.handled
             await self._end_tasks(life)
             if exit_.error is not None:
                 self._record(exit_)
             if exit_.kind is not ExitKind.CRASHED or exit_.opening:
-                return exit_, None if life.begun else crash
+                return exit_, self.epoch > 1 and not life.begun
             life.finish()
             crash = exit_.error
             next_ = decide(exit_, self._policy, self._window, self._alive)
@@ -132,11 +136,15 @@ class Slot(Place):
                     self.note("slot.gave_up", restarts=self.epoch - 1, exception=_name(crash))
                 if next_ is Next.ESCALATE:
                     self._root.escalated(self)
-                return exit_, crash
+                return exit_, True
+            del exit_
             stop = await self._pause(next_)
             if stop is not None:
-                return stopped(stop), crash
+                return stopped(stop), True
             self.epoch += 1
+
+    def _new_life(self, crash: BaseException | None = None) -> Life:
+        return Life(self, self.actor, self._kwargs, self.epoch, self._handed, crash)
 
     async def _pause(self, next_: Next) -> Stop | None:
         """Back off or park; return the stop that cut it short."""
@@ -168,14 +176,14 @@ class Slot(Place):
         for name, stack in await life.tasks.end(self.shutdown_seconds):
             self.note("slot.unkillable", epoch=life.epoch, task=name, stack=stack)
 
-    async def _finish(self, exit_: Exit, crash: BaseException | None) -> None:
+    async def _finish(self, exit_: Exit, homeless: bool) -> None:
         self.state = "stopping"
         if exit_.opening:
             self.first_error = exit_.error
         life = self._life
         assert life is not None
-        if crash is not None:
-            life = self._life = Life(self, self.actor, self._kwargs, self.epoch, self._handed)
+        if homeless:
+            life = self._life = self._new_life()
             await self._end_tasks(life)  # it begins none
         code, text, reason = exit_.code, exit_.text, exit_.text or exit_.reason
         if exit_.kind is ExitKind.CRASHED:
@@ -185,8 +193,8 @@ class Slot(Place):
         # Who has failed says so at once; who is asked to go may still send its last words.
         if exit_.kind is not ExitKind.STOPPED:
             self._close(exit_, code, text)
-        if life.begun or crash is not None:
-            await self._last_words(life, exit_, PeerEnd(code, reason), crash)
+        if life.begun or homeless:
+            await self._last_words(life, exit_, PeerEnd(code, reason))
         self._close(exit_, code, text)
         life.finish()
         self._root.groups.leave_all(self)
@@ -209,13 +217,11 @@ class Slot(Place):
         else:
             connection.close(code, text)
 
-    async def _last_words(
-        self, life: Life, exit_: Exit, item: PeerEnd, crash: BaseException | None
-    ) -> None:
+    async def _last_words(self, life: Life, exit_: Exit, item: PeerEnd) -> None:
         seconds = self._root.options.disconnect_seconds
         with trio.move_on_after(seconds) as scope:
             try:
-                await life.close(self.actor.ending_handler, item, crash)
+                await life.close(self.actor.ending_handler, item)
             except BaseException as error:
                 verdict = judge(error)
                 if verdict is Verdict.FOREIGN and scope.cancel_called:
@@ -267,6 +273,8 @@ class Slot(Place):
         self._record(Exit(ExitKind.CRASHED, what, error, what))
 
     def _request_stop(self, stop: Stop) -> None:
+        if self.state in ("stopping", "ended"):
+            return  # its last handler runs: it must not be told to stop as well
         if self._life is None:
             self.mailbox.put_control(stop)
         else:
@@ -351,10 +359,10 @@ def policy_of(actor: type[Actor], restart: Restart, on_exceeded: OnExceeded) -> 
 def _drop_own_frames(error: BaseException) -> None:
     """Begin *error*'s traceback where the user's code begins, if it has any."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(_OWN):
+    while trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(_OWN):
         trace = trace.tb_next
     if trace is not None:
-        error.__traceback__ = trace
+        error.with_traceback(trace)  # not by assignment: an error may be a frozen dataclass
 
 
 def _name(error: BaseException | None) -> str:
