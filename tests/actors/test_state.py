@@ -224,7 +224,7 @@ async def test_what_a_late_thread_leaves_behind_is_not_kept() -> None:
     """
     INERT: a thread abandoned with its incarnation cannot change the state that is handed on.
     """
-    go, left = threading.Event(), threading.Event()
+    begun, go, left = threading.Event(), threading.Event(), threading.Event()
 
     class Chat(WebsocketConsumer):
         keep = ["name"]
@@ -233,6 +233,7 @@ async def test_what_a_late_thread_leaves_behind_is_not_kept() -> None:
         def receive(self, text):
             if text == "late":
                 self.name = "late"
+                begun.set()
                 go.wait(10)
                 left.set()
                 return
@@ -245,7 +246,7 @@ async def test_what_a_late_thread_leaves_behind_is_not_kept() -> None:
     options = Options(backoff_min_seconds=0, backoff_max_seconds=0)
     async with running(chat=Chat, options=options) as server, server.websocket("/chat") as ws:
         ws.send_text("late")
-        await settle(lambda: ws.slot.facts.get("handling") == "text frame of 4")
+        await settle(begun.is_set)
         ws.crash()
         await ws.wait_restarted(2)
         ws.send_text("new")

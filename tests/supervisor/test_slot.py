@@ -128,6 +128,7 @@ async def test_open_socket(chat: type[Sync], how: str) -> None:
         restarted = watch(server, "slot.restarted")
         path = ws.slot.path
         await settle(lambda: any(name.startswith(f"{path}#1 ") for name in task_names()))
+        await settle(lambda: ws.slot.groups == ("room",))
         await crash_by(how, ws, server)
         await restarted.until()
         ws.send_text("hi")

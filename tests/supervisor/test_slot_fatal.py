@@ -108,6 +108,7 @@ async def test_fatal_ends_that_slot_alone(chat: type[Sync], how: str) -> None:
     quiet = type("Quiet", (chat,), {"on_fatal": handles("fatal")(lambda self, message: None)})
     async with running(chat=chat, quiet=quiet) as server:
         async with server.websocket("/quiet") as neighbour, server.websocket("/chat") as ws:
+            await settle(lambda: server.root.groups.names() == {"room": 2})
             if how == "group message":
                 server.root.groups.send("room", {"type": "fatal"})
             else:
