@@ -228,8 +228,7 @@ async def test_fatal_in_a_resident() -> None:
         await fatal.until()
 
         assert await server.root.find("/residents/good").call({"type": "go"}) == "fine"
-        await settle(lambda: reasons)
-        assert server.root.readiness() == ["/residents/bad is not up"]
+        await settle(lambda: server.root.readiness() == ["/residents/bad is not up"])
     assert len(reasons) == 1
 
 
