@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.base import BaseHandler
 from django.urls import Resolver404, URLPattern, URLResolver
 from django.urls.resolvers import RegexPattern
@@ -26,7 +27,7 @@ class DjangoRouter:
         routes: What ``path()``, ``re_path()`` and ``include()`` made.
 
     Raises:
-        ImproperlyConfigured: a dotted name leads nowhere.
+        ImproperlyConfigured: a dotted name leads nowhere, or an expression is malformed.
         TypeError: an entry is no route, or its view is no consumer and no ASGI
             application.
     """
@@ -78,12 +79,22 @@ def _listed(routes: object) -> list[Route]:
 
 def _endpoints(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]:
     for route in cast("Sequence[Any]", resolver.url_patterns):
+        _compile(route, prefix)
         if isinstance(route, URLResolver):
             yield from _endpoints(route, f"{prefix}{route.pattern}")
         elif isinstance(route, URLPattern):
             yield prefix, route
         else:
             refuse(f"include() below {prefix!r} holds {route!r}, which is no path().", TypeError)
+
+
+def _compile(route: Any, prefix: str) -> None:
+    # Django compiles at the first match, which would be everybody's first connection.
+    if isinstance(route, URLPattern | URLResolver):
+        try:
+            _ = route.pattern.regex
+        except (ImproperlyConfigured, TypeError) as error:
+            refuse(f"the route '{prefix}{route.pattern}': {error}", type(error))
 
 
 def _target(pattern: URLPattern, prefix: str) -> Any:
