@@ -93,8 +93,8 @@ def _compile(route: Any, prefix: str) -> None:
     if isinstance(route, URLPattern | URLResolver):
         try:
             _ = route.pattern.regex
-        except (ImproperlyConfigured, TypeError) as error:
-            refuse(f"the route '{prefix}{route.pattern}': {error}", type(error))
+        except ImproperlyConfigured as error:
+            refuse(f"the route '{prefix}{route.pattern}': {error}", ImproperlyConfigured)
 
 
 def _target(pattern: URLPattern, prefix: str) -> Any:
