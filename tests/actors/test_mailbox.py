@@ -1,6 +1,7 @@
 # The mailbox: two lanes, three kinds of bounds, and threads that put.
 
 import threading
+from typing import Any
 
 import pytest
 import trio
@@ -274,7 +275,7 @@ async def test_messages_from_threads_keep_each_senders_order() -> None:
         for sender in range(4):
             nursery.start_soon(trio.to_thread.run_sync, put, sender)
 
-    messages = [item.message for item in taken(box)]
+    messages: list[Any] = [item.message for item in taken(box)]
     assert len(messages) == 2000
     for sender in range(4):
         assert [n for who, n in messages if who == sender] == list(range(500))

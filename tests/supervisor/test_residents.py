@@ -43,7 +43,9 @@ class Logged(Actor):
         self.stop("done")
 
 
-def resident(name: str, log: list[str], base: type = Logged, **attributes: Any) -> type[Actor]:
+def resident(
+    name: str, log: list[str], base: type[Actor] = Logged, **attributes: Any
+) -> type[Actor]:
     return type(name, (base,), {"me": name, "log": log} | attributes)
 
 
