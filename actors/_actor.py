@@ -316,19 +316,31 @@ _OPEN = {
 }  # fmt: skip
 
 
+_runtime: set[type] = set()
+
+
 def _reserve(cls: type[Actor]) -> None:
+    _runtime.add(cls)
     own = {name for name in vars(cls) if not name.startswith("__")} - _OPEN
     cls._reserved = cls._reserved | own  # pyright: ignore[reportPrivateUsage]
 
 
 def _refuse_overrides(cls: type[Actor]) -> None:
-    names = set(vars(cls)) | set(vars(cls).get("__annotations__", ()))
-    taken = sorted(names & cls._reserved)  # pyright: ignore[reportPrivateUsage]
-    if taken:
-        raise TypeError(
-            f"{cls.__qualname__} defines {', '.join(taken)}, which the runtime uses itself."
-            " Choose another name."
-        )
+    hidden: set[str] = set()  # what a mixin defines behind a class of the runtime counts not
+    for base in cls.__mro__:
+        names = set(vars(base))
+        if issubclass(base, Actor):  # a mixin may annotate what it expects of its host
+            names |= set(vars(base).get("__annotations__", ()))
+        if base in _runtime:
+            hidden |= names
+            continue
+        taken = sorted((names & cls._reserved) - hidden)  # pyright: ignore[reportPrivateUsage]
+        if taken:
+            whose = "" if base is cls else f", a base of {cls.__qualname__},"
+            raise TypeError(
+                f"{base.__qualname__}{whose} defines {', '.join(taken)}, which the runtime uses"
+                " itself. Choose another name."
+            )
 
 
 _reserve(Actor)

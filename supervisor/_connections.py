@@ -118,7 +118,8 @@ class Connections:
         self.each(lambda attached: attached.request_stop(reason, code))
         with trio.move_on_after(seconds):
             while self._open:
-                self._empty = trio.Event()
+                if self._empty.is_set():  # else another drain waits on it
+                    self._empty = trio.Event()
                 await self._empty.wait()
         return self._open == 0
 

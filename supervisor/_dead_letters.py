@@ -107,8 +107,12 @@ class DeadLetters:
             reason: Why, as a short phrase that does not vary with the message.
             epoch: The incarnation it was meant for.
         """
-        kind = message_type(message)
-        letter = DeadLetter(target_path, epoch, time.time(), reason, kind, summarize(message))
+        try:
+            kind, summary = message_type(message), summarize(message)
+        except Exception:  # noqa: BLE001 - a dict of the user's may do anything
+            kind = type(message).__name__
+            summary = f"{kind} (it cannot be shown)"
+        letter = DeadLetter(target_path, epoch, time.time(), reason, kind, summary)
         key = DeadLetterKey(reason, _family(target_path), kind)
         with self._lock:
             if key not in self._counts and len(self._counts) >= _DISTINCT:

@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING
 
 from ..actors import Actor, ActorNotFound, ActorRef, Disconnected, MailboxFull, Overflow
-from ..actors._mailbox import Mailbox
+from ..actors._mailbox import Mailbox, Put
 from ..actors._messages import Call, Cast, Stop
 from ..actors._ports import Connection, GroupsPort
 from ..actors.consumers import Frame
@@ -121,14 +121,17 @@ class Place:
         if self._overflow is Overflow.ERROR:
             raise MailboxFull(self.path, capacity)
         if self._overflow is Overflow.DROP_OLDEST:
-            _, oldest = self.mailbox.put_over_oldest(item)
+            put, oldest = self.mailbox.put_over_oldest(item)
             if type(oldest) is Call and self.loop.is_here():
                 oldest.reply.fail(MailboxFull(self.path, capacity))
             elif type(oldest) is Call:  # the sender's thread can't wake that caller
                 self.loop.call_soon(oldest.reply.fail, MailboxFull(self.path, capacity))
             if oldest is not None:
                 self.dead_letter(oldest.message, "dropped from a full mailbox, as the oldest")
-            return True
+            if put is Put.TAKEN:
+                return True
+            self.dead_letter(item.message, f"{ENDED} ({self.end})")  # in this very moment
+            return False
         if self._overflow is Overflow.CLOSE:
             self.request_stop("mailbox full", 1013)
         self.dead_letter(item.message, f"the mailbox is full ({capacity} messages)")

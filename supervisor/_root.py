@@ -111,7 +111,8 @@ class Root:
                 await nursery.start(self._run_engine, engine_scope)
                 try:
                     await self.residents.start(nursery)
-                    self._state = "running"
+                    if self._state == "starting":  # else a child has escalated already
+                        self._state = "running"
                     self.events.emit("root.started", "/")
                     task_status.started()
                     await self._stop.wait()
@@ -181,16 +182,21 @@ class Root:
         """
         if self.loop.is_here():
             raise RuntimeError("snapshot_blocking() is for worker threads: use snapshot()")
-        taken: list[NodeSnapshot] = []
+        taken: list[NodeSnapshot | Exception] = []
         done = threading.Event()
 
         def take() -> None:
-            taken.append(self.snapshot())
+            try:
+                taken.append(self.snapshot())
+            except Exception as error:  # noqa: BLE001 - raised here, it would end the loop
+                taken.append(error)
             done.set()
 
         self.loop.call_soon(take)
         if not done.wait(timeout):
             raise TimeoutError(f"the loop did not answer within {timeout:g} s")
+        if isinstance(taken[0], Exception):
+            raise taken[0]
         return taken[0]
 
     def render(self) -> str:

@@ -6,7 +6,8 @@
 #
 # Invariants, each with a test of that name in tests/bridges/asgi/test_output.py:
 #   ORDER     what was appended first goes out first, whoever appended it.
-#   BOUNDED   above the high water senders wait; above the limit the peer is dropped.
+#   BOUNDED   above the high water senders wait; above the limit the peer is dropped,
+#             and so above a number of frames: empty ones take memory as well.
 #             A single frame larger than the limit goes out if nothing else waits.
 #   LAST      behind a close or a denial nothing is appended.
 
@@ -26,6 +27,8 @@ from ...actors.consumers import Frame
 Event = dict[str, Any]
 
 _SLOW = 1013
+_FRAMES_HIGH = 1024  # senders wait above it, however small their frames are
+_FRAMES_LIMIT = 16384  # the peer is dropped above it; what so many of 64 bytes amount to
 _NEVER_SENT = (1005, 1006, 1015)  # RFC 6455, 7.4.1: they say that no close frame came
 
 
@@ -74,7 +77,8 @@ class WebsocketOutput:
         self._queue: deque[tuple[Event, int]] = deque()
         self._size = 0
         self._reason = ""
-        self._lock = threading.Lock()
+        # Reentrant: a __del__ that the garbage collector runs in here may send, too.
+        self._lock = threading.RLock()
         self._waiters: list[Callable[[], object]] = []
 
     # -- for consumers (actors/_ports.py: Connection) ---------------------------------
@@ -92,7 +96,7 @@ class WebsocketOutput:
     @property
     def full(self) -> bool:
         """Whether more waits than a sender should add to."""
-        return self._size > self._high_water
+        return self._size > self._high_water or len(self._queue) > _FRAMES_HIGH
 
     def accept(self, subprotocol: str | None, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Accept the handshake."""
@@ -121,8 +125,9 @@ class WebsocketOutput:
             if self.state is not State.OPEN:
                 self._refuse_if_over()
                 raise RuntimeError("send() before accept(): the socket is not open yet")
-            if self._size + size > self._limit and self._size:
-                slow = self._size
+            too_much = self._size + size > self._limit and self._size
+            if too_much or len(self._queue) >= _FRAMES_LIMIT:
+                slow = max(self._size, 1)
                 self._end(_SLOW, "reads too slowly")
             else:
                 self._size += size
@@ -143,6 +148,7 @@ class WebsocketOutput:
                 event |= {"code": 1000 if code in _NEVER_SENT else code, "reason": reason}
             self._finish(code, reason, [event])
         self._wake()
+        self._tell_waiters()  # a handler that waits for room must not outlive the socket
         return True
 
     def fail(self) -> None:
@@ -169,7 +175,12 @@ class WebsocketOutput:
         """Wait on trio until the output is not full, or over. Always a checkpoint."""
         room = trio.Event()
         self.on_room(room.set)
-        await room.wait()
+        try:
+            await room.wait()
+        finally:
+            with self._lock:  # who has given up must not pile up
+                if room.set in self._waiters:
+                    self._waiters.remove(room.set)
 
     def on_room(self, wake: Callable[[], object]) -> None:
         """Call *wake* once, on the loop's thread or at once, when there is room."""
