@@ -212,7 +212,7 @@ def view(_request: Any) -> HttpResponse:
         ([path("w/", "no.such.Thing")], ImproperlyConfigured, "there is no module 'no'"),
         ([path("w/", "Chat")], ImproperlyConfigured, "must be a full dotted name"),
         ([re_path("w(", Chat)], ImproperlyConfigured, "is not a valid regular expression"),
-        ([path("a/", include([re_path("w)", Chat)]))], ImproperlyConfigured, "route 'a/w)'"),
+        ([path("a/", include([re_path("w[", Chat)]))], ImproperlyConfigured, "the route 'a/w"),
         ([path("w/", Ticker)], TypeError, "the route 'w/': Ticker is an Actor but no Websocket"),
         ([path("w/", "routed_consumers.Ticker")], TypeError, "Residents stand in children"),
         ([path("w/", view)], TypeError, "neither a consumer class nor an ASGI application"),
