@@ -218,7 +218,7 @@ class Job(Generic[T]):
         error = trace = None
         try:
             self._value = self._work()
-        except BaseException as raised:  # noqa: BLE001  # carried to result(), whatever it is
+        except BaseException as raised:  # noqa: BLE001, ASYNC103 - carried to result()
             trace = raised.__traceback__
             error = raised.with_traceback(trace.tb_next if trace else None)
         if hooks.after_job is not _nothing:
@@ -233,5 +233,5 @@ def guarded(name: str, hook: Callable[..., object], *args: object) -> None:
     """Call *hook*; log what it raises, SystemExit included: the thread must go on."""
     try:
         hook(*args)
-    except BaseException:
+    except BaseException:  # noqa: ASYNC103 - in a worker thread there is no Cancelled
         logger.exception("hook %s raised in thread %s", name, threading.current_thread().name)

@@ -86,7 +86,7 @@ class Life:
                     left = await self._live()
                 except Exception as error:  # noqa: BLE001 - becomes the exit record
                     left = self._ended_by(error)
-        except BaseException as error:  # noqa: BLE001 - becomes the exit record; see judge()
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - the exit record; see judge()
             # With an end at hand, a handler has left a scope of its own open: the end holds,
             # since what brought it (the peer's end, a stop) has been taken from the mailbox.
             left = left.with_error(error, "", told=False) if left else self._ended_by(error)

@@ -116,7 +116,7 @@ class Tasks:
         try:
             with scope:
                 await function(*args)
-        except BaseException as error:  # noqa: BLE001 - handed to the incarnation, see judge()
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - handed to the incarnation
             if judge(error) not in (Verdict.DISCONNECTED, Verdict.STALE):
                 self._life.fail(error, f"task {name}")
         finally:

@@ -157,7 +157,7 @@ class ThreadPool:
             try:
                 await job.wait()
             except trio.Cancelled:
-                await self._part_with(job, grace_seconds)
+                await self._part_with(job, grace_seconds)  # noqa: ASYNC102 - has both inside
                 raise
             return job.result()
         finally:

@@ -50,7 +50,7 @@ class RequestSlot:
                 await work()
             if self._scope.cancelled_caught:
                 exit_ = Exit(ExitKind.STOPPED, ASKED)
-        except trio.Cancelled:
+        except trio.Cancelled:  # noqa: ASYNC103 - a foreign one must not reach the server
             if trio.current_effective_deadline() == -float("inf"):
                 raise
             exit_ = Exit(ExitKind.FATAL, "a Cancelled of a foreign scope")

@@ -222,7 +222,7 @@ class Slot(Place):
         with trio.move_on_after(seconds) as scope:
             try:
                 await life.close(self.actor.ending_handler, item)
-            except BaseException as error:
+            except BaseException as error:  # noqa: ASYNC103 - judged below
                 verdict = judge(error)
                 if verdict is Verdict.FOREIGN and scope.cancel_called:
                     raise  # not foreign at all: its deadline

@@ -88,7 +88,7 @@ class Application:
             return
         try:
             await self._serve(scope, receive, send)
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103 - see the header
             if _cancelled_from_outside(error):
                 raise
             logger.critical(

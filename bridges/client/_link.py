@@ -203,7 +203,7 @@ class Link:
                 try:
                     await connection.ping()
                 except ConnectionClosed:
-                    return
+                    return  # noqa: ASYNC121 - the nursery is cancelled below
                 finally:
                     nursery.cancel_scope.cancel()
 

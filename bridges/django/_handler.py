@@ -179,7 +179,7 @@ class DjangoApplication(ASGIHandler):
                 await _relay(exchange, receive, send)
         finally:
             if not exchange.ended:
-                await self._part_with(job, exchange)
+                await self._part_with(job, exchange)  # noqa: ASYNC102 - has both inside
             if job.state is JobState.WITHDRAWN:
                 body.close()  # else the view's thread does
             self._exchanges.discard(exchange)
@@ -204,7 +204,9 @@ class DjangoApplication(ASGIHandler):
             if self._rooted:
                 raise  # the root knows what a SystemExit in a handler means
             # By itself under hypercorn it would end the server with all its connections.
-            raise RuntimeError(f"a view raised {type(error).__name__}") from error
+            raise RuntimeError(  # noqa: ASYNC104 - no Cancelled: that was raised above
+                f"a view raised {type(error).__name__}"
+            ) from error
 
     # In the worker thread.
 
@@ -219,7 +221,7 @@ class DjangoApplication(ASGIHandler):
             pass
         except BaseException as raised:
             if exchange.closed and isinstance(raised, asyncio.CancelledError):
-                return  # by us, see _async.py
+                return  # noqa: ASYNC104 - cancelled by us, see _async.py
             error = raised
             raise
         finally:
