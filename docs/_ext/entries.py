@@ -26,9 +26,7 @@ def public_names(package: str) -> list[str]:
     module = importlib.import_module(package)
     parent = importlib.import_module(package.rpartition(".")[0])
     return [
-        name
-        for name in module.__all__
-        if getattr(parent, name, None) is not getattr(module, name)
+        name for name in module.__all__ if getattr(parent, name, None) is not getattr(module, name)
     ]
 
 

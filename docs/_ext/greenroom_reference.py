@@ -130,8 +130,15 @@ class Commands(Generated):
 
 
 _DJANGOS_OWN = {
-    "help", "version", "verbosity", "settings", "pythonpath", "traceback", "no_color",
-    "force_color", "skip_checks",
+    "help",
+    "version",
+    "verbosity",
+    "settings",
+    "pythonpath",
+    "traceback",
+    "no_color",
+    "force_color",
+    "skip_checks",
 }
 
 
@@ -170,9 +177,9 @@ def resolve_private(app: Sphinx, env: object, node: nodes.Element, content: node
     if public is None or node.get("refdomain") != "py":
         return None
     domain = env.get_domain("py")
-    return domain.resolve_any_xref(
-        env, node.get("refdoc"), app.builder, public, node, content
-    )[0][1]
+    return domain.resolve_any_xref(env, node.get("refdoc"), app.builder, public, node, content)[0][
+        1
+    ]
 
 
 def _public_homes() -> dict[str, str]:

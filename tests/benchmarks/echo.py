@@ -4,9 +4,9 @@
 
 Each round starts every server afresh under `hypercorn -k trio`, in turn, so that a slow spell of
 the machine falls on all of them; the figures are medians over the rounds, the ratios within
-this run. One text message of 64 bytes is in flight on each connection; every reply is
-compared with what was sent. Where the machine has two cores, the server is pinned to the first and this
-client to the second. The client is plain Python: when it is the limit, its share of CPU says so.
+this run. One text message of 64 bytes is in flight on each connection; every reply is compared with
+what was sent. Where the machine has two cores, the server is pinned to the first and this client to
+the second. The client is plain Python, so the rates are lower bounds.
 """
 
 from __future__ import annotations
