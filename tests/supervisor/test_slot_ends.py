@@ -8,11 +8,10 @@ import pytest
 import trio
 from helpers import happened, running, settle, task_names, watch
 
-from greenroom.actors import Actor, Disconnected, WebsocketConsumer, handles
+from greenroom.actors import Disconnected, WebsocketConsumer, handles
 from greenroom.bridges.testing import (
     HandshakeRefused,
     ServerDriver,
-    SocketClosed,
     WebsocketDriver,
     virtual_clock,
 )
@@ -241,55 +240,6 @@ async def test_connect_that_raises(chat: type[Sync]) -> None:
     assert chat.ends == [(1011, "crashed")] * 2
 
 
-async def test_connect_that_neither_accepts_nor_closes() -> None:
-    """
-    A connect() that returns without either refuses the socket with 403, and is no crash.
-    """
-    ends: list[int] = []
-
-    class Chat(WebsocketConsumer):
-        def connect(self, message):
-            pass
-
-        def disconnect(self, code):
-            ends.append(code)
-
-    async with running(chat=Chat) as server:
-        watched = watch(server, "slot.ended")
-        with pytest.raises(HandshakeRefused) as refused:
-            async with server.websocket("/chat"):
-                pass
-        ended = await watched.until()
-        assert happened(server, "slot.crashed") == []
-
-    assert refused.value.status == 403
-    assert ends == [1000]
-    assert ended.facts["reason"] == "connect() neither accepted nor closed"
-
-
-async def test_connect_that_closes() -> None:
-    """
-    close() in connect() refuses with 403 and runs `disconnect` once.
-    """
-    ends: list[int] = []
-
-    class Chat(WebsocketConsumer):
-        async def connect(self, message):
-            await self.close()
-
-        async def disconnect(self, code):
-            ends.append(code)
-
-    async with running(chat=Chat) as server:
-        with pytest.raises(HandshakeRefused) as refused:
-            async with server.websocket("/chat"):
-                pass
-        await settle(lambda: ends)
-
-    assert refused.value.status == 403
-    assert ends == [1000]
-
-
 async def test_started_that_raises(chat: type[Sync]) -> None:
     """
     started() raising the first time fails the opening; connect() was not begun, so no `disconnect`.
@@ -307,197 +257,6 @@ async def test_started_that_raises(chat: type[Sync]) -> None:
 
     assert refused.value.status == 500
     assert chat.ends == []
-
-
-async def test_init_that_raises() -> None:
-    """
-    __init__ raising the first time is a denial, and no `disconnect`: nothing was begun.
-    """
-    ends: list[int] = []
-
-    class Chat(WebsocketConsumer):
-        def __init__(self):
-            raise ValueError("no")
-
-        def disconnect(self, code):
-            ends.append(code)
-
-    async with running(chat=Chat) as server:
-        ended = watch(server, "slot.ended")
-        with pytest.raises(HandshakeRefused) as refused:
-            async with server.websocket("/chat"):
-                pass
-        await ended.until()
-
-    assert refused.value.status == 500
-    assert ends == []
-
-
-async def test_a_task_that_fails_while_connect_runs_fails_the_opening() -> None:
-    """
-    A task of started() that raises while connect() runs refuses the socket: no endless restart.
-    """
-    ends: list[int] = []
-
-    class Chat(WebsocketConsumer):
-        async def started(self):
-            self.start_soon(self.fail)
-
-        async def fail(self):
-            raise ValueError("no")
-
-        async def connect(self, message):
-            await trio.sleep_forever()
-
-        async def disconnect(self, code):
-            ends.append(code)
-
-    async with running(chat=Chat) as server:
-        with pytest.raises(HandshakeRefused) as refused:
-            async with server.websocket("/chat"):
-                pass
-        await settle(lambda: ends)
-        assert happened(server, "slot.restarted") == []
-
-    assert refused.value.status == 500
-    assert ends == [1011]
-
-
-async def test_restarted_that_raises_counts(clock: trio.testing.MockClock) -> None:
-    """
-    restarted() raising is a crash like any other, and spends the budget.
-    """
-    runs: list[object] = []
-
-    class Chat(WebsocketConsumer):
-        async def restarted(self, reason):
-            runs.append(str(reason))
-            raise ValueError(f"again {len(runs)}")
-
-        async def receive(self, text):
-            raise ValueError("boom")
-
-    async with running(chat=Chat) as server, server.websocket("/chat") as ws:
-        ws.send_text("boom")
-        assert (await ws.closed(100)).code == 1011
-        assert [crash.message for crash in ws.slot.crashes] == ["text frame of 4"] + [
-            "restarted"
-        ] * 3
-
-    assert runs == ["boom", "again 1", "again 2"]
-
-
-@pytest.mark.parametrize("sync", [False, True])
-async def test_disconnect_that_raises(sync: bool) -> None:
-    """
-    disconnect() raising is reported, and neither restarted nor counted.
-    """
-
-    class Async(WebsocketConsumer):
-        async def disconnect(self, message):
-            raise ValueError("at the end")
-
-    class Sync(WebsocketConsumer):
-        def disconnect(self, message):
-            raise ValueError("at the end")
-
-    async with running(chat=Sync if sync else Async) as server:
-        async with server.websocket("/chat"):
-            pass
-
-        (failed,) = happened(server, "disconnect.failed")
-        assert failed.facts["exception"] == "ValueError: at the end"
-        assert happened(server, "slot.crashed") == happened(server, "slot.restarted") == []
-        assert len(happened(server, "slot.ended")) == 1
-
-
-async def test_disconnect_that_overruns(clock: trio.testing.MockClock) -> None:
-    """
-    disconnect() has five seconds; then it is cancelled and reported, and the slot ends.
-    """
-    cancelled: list[float] = []
-
-    class Chat(WebsocketConsumer):
-        async def disconnect(self, message):
-            began = trio.current_time()
-            try:
-                await trio.sleep_forever()
-            finally:
-                cancelled.append(trio.current_time() - began)
-
-    async with running(chat=Chat) as server:
-        async with server.websocket("/chat", timeout=60):
-            pass
-
-        (failed,) = happened(server, "disconnect.failed")
-        assert failed.facts == {"reason": "it ran longer than 5 s"}
-    assert [round(seconds) for seconds in cancelled] == [5]
-
-
-async def test_disconnect_may_send_into_the_void() -> None:
-    """
-    send() in disconnect() raises Disconnected; that it escapes is no failure.
-    """
-    raised: list[Disconnected] = []
-
-    class Chat(WebsocketConsumer):
-        async def disconnect(self, message):
-            try:
-                self.send(text="bye")
-            except Disconnected as error:
-                raised.append(error)
-                raise
-
-    async with running(chat=Chat) as server:
-        async with server.websocket("/chat") as ws:
-            ws.disconnect(3001, "gone")
-
-        assert happened(server, "disconnect.failed") == []
-    assert (raised[0].code, raised[0].reason) == (3001, "gone")
-
-
-async def test_who_is_asked_to_go_may_send_its_last_words() -> None:
-    """
-    After a requested stop the socket is open until disconnect() has run, and closes behind it.
-    """
-
-    class Chat(WebsocketConsumer):
-        async def disconnect(self, message):
-            await self.send(text="bye")
-
-    async with running(chat=Chat) as server, server.websocket("/chat") as ws:
-        server.root.find(ws.slot.path).stop()
-
-        assert await ws.receive() == "bye"
-        with pytest.raises(SocketClosed, match="1000"):
-            await ws.receive()
-
-
-async def test_what_disconnect_starts_ends_at_once(clock: trio.testing.MockClock) -> None:
-    """
-    start_soon() and timers in disconnect() start nothing, on a living instance or a new one.
-    """
-
-    class Chat(WebsocketConsumer):
-        max_restarts = 0
-
-        async def receive(self, text):
-            raise ValueError
-
-        async def disconnect(self, message):
-            self.start_soon(trio.sleep_forever)
-            self.send_after(1, {"type": "tick"})
-
-    async with running(chat=Chat) as server:
-        for text in ("", "boom"):
-            async with server.websocket("/chat", timeout=60) as ws:
-                if text:
-                    ws.send_text(text)
-                    await ws.closed()
-            assert ws.application_done.is_set()
-        assert [event.facts["what"] for event in happened(server, "work.stale")] == [
-            "start_soon"
-        ] * 2
 
 
 async def test_waiting_frames_are_handled_before_the_peers_end(chat: type[Sync]) -> None:
@@ -552,19 +311,3 @@ async def test_a_requested_stop_leaves_waiting_frames_unhandled() -> None:
             "the actor has ended (enough)"
         ] * 3
     assert handled == ["1"]
-
-
-async def test_a_resident_ends_with_stopped() -> None:
-    """
-    A plain actor's last handler is stopped(reason); it runs once.
-    """
-    reasons: list[str] = []
-
-    class Ticker(Actor):
-        def stopped(self, reason):
-            reasons.append(reason)
-
-    async with running(Ticker):
-        pass
-
-    assert reasons == ["shutdown"]
