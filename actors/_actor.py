@@ -9,7 +9,7 @@ import functools
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._awaitables import DONE, TURN, Done, Room, Turn, Watched
+from ._awaitables import DONE, TURN, Done, Room, Turn, Watched, room_of
 from ._errors import GreenroomError
 from ._handlers import HandlerTable
 from ._mailbox import Overflow
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._ports import Connection
     from ._timers import Timer
 
-_MANY_DELIVERIES = 256  # after so many in one call the awaitable gives others a turn
+_MANY_DELIVERIES = 256  # after so many the awaitable gives others a turn
 
 HOOKS: dict[str, dict[str, str]] = {
     "started": {},
@@ -205,7 +205,9 @@ class Actor:
                 no member's code runs. A member without a socket is passed over.
             bytes: The same as a binary frame.
 
-        The awaitable is a checkpoint after many deliveries, to give others a turn.
+        The awaitable is a checkpoint after many deliveries, in one call or several, to
+        give others a turn. Where this actor's own output is full it waits for room there,
+        as ``send`` does, so that a loop does not run away from the members' sockets.
 
         Raises:
             TypeError: Not exactly one of *message*, *text* and *bytes* was given.
@@ -227,9 +229,16 @@ class Actor:
     def _group_send(
         self, group: str, message: object, text: str | None, data: bytes | None, exclude: object
     ) -> Awaitable[None]:
-        groups = self._acting().host.groups
-        reached = groups.send(group, message, text=text, bytes=data, exclude=exclude)
-        return self._answer(TURN if reached >= _MANY_DELIVERIES else DONE, depth=4)
+        life = self._bound()
+        here, connection = life.guard(), life.host.connection
+        reached = life.host.groups.send(group, message, text=text, bytes=data, exclude=exclude)
+        life.delivered += reached
+        if connection is not None and connection.full:
+            return self._answer(room_of(connection, here=here), depth=4)
+        if life.delivered < _MANY_DELIVERIES:
+            return self._answer(DONE, depth=4)
+        life.delivered = 0
+        return self._answer(TURN, depth=4)
 
     # -- time and tasks -------------------------------------------------------------------
 

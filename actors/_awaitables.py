@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from ._batch import wait_in_thread
 from ._lowlevel import checkpoint
 
 if TYPE_CHECKING:
@@ -54,6 +56,16 @@ class Room:
 
     def __await__(self) -> Generator[Any, Any, None]:
         return self._connection.wait_room().__await__()
+
+
+def room_of(connection: Connection, *, here: bool) -> Room | Done:
+    """Return what waits for room on trio (*here*); in a worker thread, wait now."""
+    if here:
+        return Room(connection)
+    room = threading.Event()
+    connection.on_room(room.set)
+    wait_in_thread(room, threading.TIMEOUT_MAX)
+    return DONE
 
 
 class Watched:

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -55,6 +56,8 @@ class Life:
         self.over = False
         self.begun = False
         self.handled = 0
+        self.delivered = 0
+        """To members of groups, since it last gave others a turn."""
         self.instance: Actor | None = None
         self.item: Item | Opening | None = None
         """What is being handled."""
@@ -65,6 +68,7 @@ class Life:
         self._keeper = Keeper(actor, handed)
         self._loop = Loop(self)
         self._scope = trio.CancelScope()
+        self._handshake = trio.CancelScope()
         self._why: Exit | None = None
         self._step = "start"
         self._first = crash is None
@@ -164,6 +168,13 @@ class Life:
             raise Stale(self.host.path, self.epoch)
         return self.host.loop.is_here()
 
+    def answered(self) -> None:
+        """Take note that the handshake is answered: its deadline holds no more. Any thread."""
+        if self.host.loop.is_here():
+            self._handshake.deadline = inf
+        else:
+            self.host.loop.call_soon(self.answered)
+
     def succeeded(self) -> None:
         """Take note that a message was handled without an error. Any thread."""
         self.handled += 1
@@ -206,11 +217,12 @@ class Life:
         self.begun = True
         if handler is not None:
             self._step, self.item = opening, _OPENING
-            if self.actor.cancel_on_disconnect:
-                if await self._loop.run_cancellable(self._run_special, handler, _OPENING):
-                    raise Disconnected(self.host.path, 1006)
-            else:
-                await self._run_special(handler, _OPENING)
+            seconds = self.host.handshake_seconds
+            self._handshake.deadline = trio.current_time() + seconds
+            with self._handshake:
+                await self._run_opening(handler)
+            if self._handshake.cancelled_caught:
+                raise TimeoutError(f"{opening}() neither accepted nor closed within {seconds:g} s")
             self.item = None
         elif connection is not None:
             connection.accept(None, ())
@@ -218,6 +230,12 @@ class Life:
             connection.close(1000, "")
             self.host.request_stop(f"{opening}() neither accepted nor closed", patient=True)
         self._keeper.opened(self.instance)
+
+    async def _run_opening(self, handler: Handler) -> None:
+        if not self.actor.cancel_on_disconnect:
+            await self._run_special(handler, _OPENING)
+        elif await self._loop.run_cancellable(self._run_special, handler, _OPENING):
+            raise Disconnected(self.host.path, 1006)
 
     async def _hook(self, name: str, item: _Hook) -> None:
         handler = self.table.special.get(name)

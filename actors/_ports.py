@@ -106,6 +106,7 @@ class Host(Protocol):
     batch_messages: int
     batch_seconds: float
     thread_batch_messages: int
+    handshake_seconds: float
     shutdown_seconds: float
 
     @property

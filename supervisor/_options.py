@@ -192,6 +192,11 @@ class Options:
         " its siblings go on without it.",
         zero=True,
     )
+    handshake_seconds: float = _seconds(
+        10.0,
+        "How long a consumer's connect() may take to accept or close; then the client is"
+        " refused with 500. Once it has accepted, connect() may take its time.",
+    )
     disconnect_seconds: float = _seconds(
         5.0,
         "How long a consumer's disconnect() may take before it is given up and reported.",

@@ -73,6 +73,7 @@ class Slot(Place):
         self.batch_messages = options.batch_messages
         self.batch_seconds = options.batch_seconds
         self.thread_batch_messages = options.thread_batch_messages
+        self.handshake_seconds = options.handshake_seconds
         self.shutdown_seconds = shutdown_seconds
         self.state = "starting"
         self.crashes: deque[CrashReport] = deque(maxlen=_CRASHES_KEPT)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pkgutil
-import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, cast
 
 from .._actor import HOOKS, Actor, connection_of
-from .._awaitables import DONE, Room
-from .._batch import wait_in_thread
+from .._awaitables import DONE, room_of
 from ._frames import frame_of
 
 _SPECIAL = {
@@ -97,10 +95,11 @@ class WebsocketConsumer(Actor, runtime=True):
             RuntimeError: It was accepted before.
             Stale: This incarnation is over.
         """
-        self._acting()
+        life = self._acting()
         connection_of(self).accept(
             subprotocol, [(_latin(name).lower(), _latin(value)) for name, value in headers]
         )
+        life.answered()
         return self._answer(DONE)
 
     def send(self, text: str | None = None, bytes: bytes | None = None) -> Awaitable[None]:
@@ -121,15 +120,7 @@ class WebsocketConsumer(Actor, runtime=True):
         here = life.guard()
         connection = connection_of(self)
         connection.send(frame_of(text, bytes))
-        if not connection.full:
-            return self._answer(DONE)
-        if here:
-            return self._answer(Room(connection))
-        room = threading.Event()
-        connection.on_room(room.set)
-        # Bounded by the output: its owner drops a peer that stops reading.
-        wait_in_thread(room, threading.TIMEOUT_MAX)
-        return DONE
+        return self._answer(room_of(connection, here=here) if connection.full else DONE)
 
     def close(self, code: int = 1000, reason: str = "") -> Awaitable[None]:
         """
