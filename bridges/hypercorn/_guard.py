@@ -16,6 +16,7 @@
 import logging
 import math
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any, cast
 
 import hypercorn.trio.run
@@ -26,6 +27,8 @@ from hypercorn.trio.tcp_server import TCPServer
 logger = logging.getLogger("greenroom.hypercorn")
 
 
+KNOWN = ("0.18.",)
+"""Versions of hypercorn, by their beginnings, whose connection may be replaced."""
 STALLED_SECONDS = 1.0
 """How long a write may take once nothing is read from the peer any more."""
 
@@ -102,8 +105,26 @@ def _first(error: BaseException) -> str:
     return _first(inner[0]) if inner else f"{type(error).__name__}: {error}"
 
 
-def guard() -> None:
-    """Have hypercorn's trio worker use guarded connections. A second call does nothing."""
+def guard(installed: str | None = None) -> bool:
+    """
+    Have hypercorn's trio worker use guarded connections; say whether it does.
+
+    A second call does nothing. What is overridden above is hypercorn's inside, so a
+    version that nobody has looked at is left alone, with a warning.
+
+    Args:
+        installed: hypercorn's version; what is installed if it is left out.
+    """
+    installed = installed or version("hypercorn")
+    if not installed.startswith(KNOWN):
+        logger.warning(
+            "hypercorn %s is unknown to this Greenroom (it knows %s): connections are not"
+            " guarded, and an error in one may end the server",
+            installed,
+            ", ".join(f"{known}*" for known in KNOWN),
+        )
+        return False
     module = cast("Any", hypercorn.trio.run)
     if module.TCPServer is TCPServer:
         module.TCPServer = GuardedTCPServer
+    return True

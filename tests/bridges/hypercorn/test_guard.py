@@ -90,3 +90,14 @@ async def test_a_cancellation_beside_an_error_goes_through(
 
     assert scope.cancelled_caught
     assert "KeyError" in caplog.text
+
+
+def test_an_unknown_hypercorn_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    A version nobody has looked at is not patched, and a warning says what that means.
+    """
+    with caplog.at_level(logging.WARNING, "greenroom.hypercorn"):
+        guarded = guard("0.99.0")
+
+    assert not guarded
+    assert "hypercorn 0.99.0 is unknown" in caplog.text
