@@ -322,3 +322,34 @@ async def test_a_snapshot_that_fails_in_the_loop(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(server.root.connections, "snapshot", broken)
         with pytest.raises(ZeroDivisionError):
             await trio.to_thread.run_sync(server.root.snapshot_blocking)
+
+
+@pytest.mark.parametrize("kind", ["async", "def"])
+async def test_a_loop_of_group_sends_waits_for_the_sockets(kind: str) -> None:
+    """
+    A handler that sends far more than the output's limit to a group loses no member.
+    """
+
+    class Sync(WebsocketConsumer):
+        def connect(self, message):
+            self.accept()
+            self.join("room")
+
+        def receive(self, text):
+            for _ in range(1000):
+                self.group_send("room", text="x" * 2000)
+            self.group_send("room", text="end")
+
+    class Async(Sync):
+        async def receive(self, text):
+            for _ in range(1000):
+                await self.group_send("room", text="x" * 2000)
+            await self.group_send("room", text="end")
+
+    async with running(chat=Async if kind == "async" else Sync) as server:
+        async with server.websocket("/chat") as one, server.websocket("/chat") as other:
+            await settle(lambda: server.root.groups.names() == {"room": 2})
+            one.send_text("go")
+            for ws in (one, other):
+                while await ws.receive_text() != "end":
+                    pass
