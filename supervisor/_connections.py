@@ -32,6 +32,10 @@ class Attached(Protocol):
         """Ask it to end."""
         ...
 
+    def stuck(self) -> None:
+        """Tell that it has not ended in time, and where it waits."""
+        ...
+
     def snapshot(self) -> NodeSnapshot:
         """Return it as it is now."""
         ...
@@ -110,17 +114,21 @@ class Connections:
         """
         Refuse new connections, ask all to end and wait, *seconds* at most. A checkpoint.
 
+        Those that have not are reported unkillable, each with its stack.
+
         Returns:
             Whether all have ended. A cancellation leaves the requests standing.
         """
         self._closing = True
         await trio.sleep(0)
         self.each(lambda attached: attached.request_stop(reason, code))
-        with trio.move_on_after(seconds):
+        with trio.move_on_after(seconds) as scope:
             while self._open:
                 if self._empty.is_set():  # else another drain waits on it
                     self._empty = trio.Event()
                 await self._empty.wait()
+        if scope.cancelled_caught:
+            self.each(lambda attached: attached.stuck())
         return self._open == 0
 
     def each(self, act: Callable[[Attached], object]) -> None:

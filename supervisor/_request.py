@@ -11,6 +11,7 @@ import trio
 
 from ..actors import ActorRef
 from ..actors._exits import Exit, ExitKind, Verdict, judge
+from ..actors._lowlevel import TaskStack
 from ..actors._mailbox import Mailbox
 from ..actors._messages import Call, Cast, Stop
 from ._events import described
@@ -37,6 +38,7 @@ class RequestSlot:
         self._what = what
         self._began = trio.current_time()
         self._scope = trio.CancelScope()
+        self._stack = TaskStack()  # it is made by the task that runs it
 
     async def run(self, work: Callable[[], Awaitable[object]]) -> Exit:
         """
@@ -88,6 +90,10 @@ class RequestSlot:
         self.mailbox.put_control(Stop(reason, code, text))
         self.state = "stopping"
         self._scope.deadline = trio.current_time() + self._root.options.shutdown_seconds
+
+    def stuck(self) -> None:
+        """Tell that it has not ended in time, and where it waits."""
+        self._root.events.emit("slot.unkillable", self.path, 1, stack=self._stack.format())
 
     def waits_when_full(self) -> bool:
         """A request handles no messages, so nobody waits for it."""

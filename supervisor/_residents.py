@@ -72,7 +72,7 @@ class Residents:
             with trio.move_on_after(patience, shield=True) as scope:
                 await slot.ended.wait()
             if scope.cancelled_caught:
-                slot.note("slot.unkillable", stack="see thread and task dumps")
+                slot.stuck()
 
     def parked(self) -> list[str]:
         """The paths of the children that are not up."""

@@ -27,6 +27,7 @@ import trio
 from ..actors import Actor, ActorStopped
 from ..actors._exits import Exit, ExitKind, Verdict, judge, stopped
 from ..actors._life import Life
+from ..actors._lowlevel import TaskStack
 from ..actors._messages import Call, Cast, InFrame, PeerEnd, Stop, Tick
 from ..actors._ports import Connection
 from ..actors._state import Handed
@@ -95,6 +96,7 @@ class Slot(Place):
         self._handled = 0
         self._nursery: trio.Nursery | None = None
         self._context: Context | None = None
+        self._stack: TaskStack | None = None
 
     # -- the slot's task -----------------------------------------------------------------
 
@@ -106,6 +108,7 @@ class Slot(Place):
             nursery: Where the actor's background tasks run, beside this task.
         """
         self._nursery, self._context = nursery, copy_context()
+        self._stack = TaskStack()
         with trio.CancelScope(shield=True):
             exit_, homeless = await self._lives()
             await self._finish(exit_, homeless)
@@ -268,6 +271,10 @@ class Slot(Place):
         # and a caller's (a view's, say) must not live on in the task.
         start = partial(self._nursery.start_soon, function, *args, name=name)
         self._context.run(start)
+
+    def stuck(self) -> None:
+        """Tell that it has not ended in time, and where it waits. Loop thread only."""
+        self.note("slot.unkillable", stack=self._stack.format() if self._stack else "")
 
     def report(self, error: BaseException, what: str) -> None:
         """Record an error of an incarnation that is ending anyway."""

@@ -353,3 +353,28 @@ async def test_a_loop_of_group_sends_waits_for_the_sockets(kind: str) -> None:
             for ws in (one, other):
                 while await ws.receive_text() != "end":
                     pass
+
+
+async def test_a_connection_that_will_not_end_is_told(autojump_clock: MockClock) -> None:
+    """
+    A drain reports who is left after its time as unkillable, with the place where it waits.
+    """
+    free = trio.Event()
+
+    class Stubborn(WebsocketConsumer):
+        shutdown_seconds = 1
+
+        async def receive(self, text):
+            with trio.CancelScope(shield=True):
+                await free.wait()
+
+    options = Options(total_shutdown_seconds=10)
+    async with running(stubborn=Stubborn, options=options) as server:
+        async with server.websocket("/stubborn") as ws:
+            path = ws.slot.path
+            ws.send_text("x")
+            await settle(lambda: ws.slot.facts.get("handling"))
+            assert await server.root.drain() is False
+            (told,) = happened(server, "slot.unkillable", path)
+            assert "in receive" in str(told.facts["stack"])
+            free.set()
