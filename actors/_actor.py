@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ._awaitables import DONE, TURN, Done, Room, Turn, Watched, room_of
 from ._errors import GreenroomError
@@ -101,6 +101,15 @@ class Actor:
             raise TypeError(
                 f"{cls.__qualname__}.keep lists names of attributes: write"
                 f" keep = [{cls.keep!r}]. Got: {cls.keep!r}"
+            )
+        errors: object = cls.expected_errors
+        if not isinstance(errors, tuple) or not all(
+            isinstance(each, type) and issubclass(each, BaseException)
+            for each in cast("tuple[object, ...]", errors)
+        ):
+            raise TypeError(
+                f"{cls.__qualname__}.expected_errors must be a tuple of exception classes,"
+                f" such as (ConnectionError,). Got: {errors!r}"
             )
         Overflow(cls.overflow)
         cls.handler_table()

@@ -173,6 +173,15 @@ def test_keep_is_a_list_of_names() -> None:
             keep = "username"
 
 
+@pytest.mark.parametrize("value", [[ValueError], ValueError, (7,)])
+def test_expected_errors_is_a_tuple_of_classes(value: Any) -> None:
+    """
+    expected_errors of another kind is refused at once: it is looked at when all else failed.
+    """
+    with pytest.raises(TypeError, match=r"must be a tuple of exception classes.*Got:"):
+        type("Chat", (WebsocketConsumer,), {"expected_errors": value})
+
+
 def test_an_unknown_overflow_policy_is_refused() -> None:
     """
     A policy that does not exist is refused when the class is created.
