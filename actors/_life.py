@@ -25,7 +25,7 @@ from ._context import current_batch, current_life
 from ._errors import ActorStopped, CallFailed, Disconnected, Stale, described
 from ._exits import Exit, ExitKind, Verdict, judge, stopped
 from ._hop import Hop
-from ._loop import Loop
+from ._loop import Loop, refuse_coroutine
 from ._messages import Call, Item, Opening, PeerEnd, Stop
 from ._state import Handed, Keeper
 from ._tasks import Tasks
@@ -248,7 +248,9 @@ class Life:
         if handler.is_async:
             await call(instance, item)
         else:
-            await self.hop.run(self.hop.batch([lambda: call(instance, item)]), handler.name)
+            batch = self.hop.batch([lambda: call(instance, item)])
+            await self.hop.run(batch, handler.name)
+            refuse_coroutine(batch.value, handler.name)
 
     # -- its end -------------------------------------------------------------------------
 

@@ -178,13 +178,19 @@ class Loop:
 
     def _succeeded(self, item: Item, value: Any) -> None:
         if type(value) is CoroutineType:
-            value.close()
-            raise TypeError(
-                f"the handler of {item.summary()} returned a coroutine that nobody awaits:"
-                " declare it `async def`, or await what it calls."
-            )
+            refuse_coroutine(value, f"the handler of {item.summary()}")
         self._life.succeeded()
 
     def _reply(self, item: Call, value: Any) -> None:
         if not item.reply.set(value):
             self._host.note("call.late", epoch=self._life.epoch, message=item.summary())
+
+
+def refuse_coroutine(value: Any, whose: str) -> None:
+    """Raise TypeError if *value*, returned by *whose*, is a coroutine: nobody awaits it."""
+    if type(value) is CoroutineType:
+        value.close()
+        raise TypeError(
+            f"{whose} returned a coroutine that nobody awaits: declare it `async def`,"
+            " or await what it calls."
+        )

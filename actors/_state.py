@@ -11,8 +11,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class Keeper:
         if instance is None:
             return
         if self._plain:
-            self._handed.attributes = dict(vars(instance))
+            self._handed.attributes = dict(_attributes(instance))
         self.succeeded(instance)
 
     def succeeded(self, instance: Actor | None) -> None:
@@ -57,7 +59,7 @@ class Keeper:
         if instance is None:
             return
         if self._keep:
-            attributes = vars(instance)
+            attributes = _attributes(instance)
             self._handed.kept = {
                 name: copy.copy(attributes[name]) for name in self._keep if name in attributes
             }
@@ -74,8 +76,40 @@ class Keeper:
         """
         if instance is None:
             return False
-        vars(instance).update(self._handed.attributes)
+        _fill(instance, self._handed.attributes)
         # Copies again: what this incarnation does to them before its first success must
         # not reach the one after it.
-        vars(instance).update({name: copy.copy(v) for name, v in self._handed.kept.items()})
+        _fill(instance, {name: copy.copy(v) for name, v in self._handed.kept.items()})
         return restored and self._handed.has_state
+
+
+@functools.cache
+def _slots(actor: type) -> frozenset[str]:
+    """Return the names of *actor*'s own ``__slots__``, as `dataclass(slots=True)` makes them."""
+    return frozenset(
+        name
+        for cls in actor.__mro__
+        if "__greenroom_actor__" not in vars(cls)
+        for name, value in vars(cls).items()
+        if type(value) is MemberDescriptorType
+    )
+
+
+def _attributes(instance: Actor) -> dict[str, Any]:
+    slots = _slots(type(instance))
+    if not slots:
+        return vars(instance)  # asked after each message, where `keep` names something
+    attributes = dict(vars(instance))
+    for name in slots:
+        if hasattr(instance, name):
+            attributes[name] = getattr(instance, name)
+    return attributes
+
+
+def _fill(instance: Actor, attributes: dict[str, Any]) -> None:
+    slots = _slots(type(instance))
+    for name, value in attributes.items():
+        if name in slots:
+            setattr(instance, name, value)
+        else:  # past a __setattr__ of the user's, and what a property would refuse
+            vars(instance)[name] = value

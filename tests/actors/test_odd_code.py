@@ -15,6 +15,7 @@ from trio.testing import MockClock
 
 from greenroom.actors import Actor, CallFailed, CallTimeout, WebsocketConsumer, handles
 from greenroom.actors._timers import Timer, TimerQueue
+from greenroom.bridges.testing import HandshakeRefused
 
 
 class Unshowable:
@@ -238,3 +239,52 @@ def test_a_mixin_may_not_hide_what_the_runtime_uses() -> None:
         type("Chat", (Hides, WebsocketConsumer), {})
     type("Chat", (Expects, WebsocketConsumer), {})
     type("Chat", (WebsocketConsumer, Hides), {})  # hidden itself
+
+
+async def test_state_in_slots_survives_a_crash() -> None:
+    """
+    Attributes of `__slots__`, as of a dataclass with slots, are kept like any others.
+    """
+
+    @dataclass(slots=True)
+    class Slotted(WebsocketConsumer):
+        name: str = ""
+        count: int = 0
+        keep = ("count",)
+
+        async def connect(self, message):
+            self.name = "Anonymous"
+            await self.accept()
+
+        async def receive(self, text):
+            if text == "boom":
+                raise ValueError(text)
+            self.count += 1
+            await self.send(text=f"{self.name} {self.count}")
+
+    async with running(slotted=Slotted) as server, server.websocket("/slotted") as ws:
+        for text in ("a", "boom", "b"):
+            ws.send_text(text)
+        assert await ws.receive_text() == "Anonymous 1"
+        assert await ws.receive_text() == "Anonymous 2"
+
+
+async def test_a_def_hook_that_returns_a_coroutine() -> None:
+    """
+    A `def` connect() that forgets to await what it calls fails with the reason.
+    """
+
+    class Forgetful(WebsocketConsumer):
+        def connect(self, message):
+            return self.later()
+
+        async def later(self) -> None:
+            await self.accept()
+
+    async with running(forgetful=Forgetful) as server:
+        with pytest.raises(HandshakeRefused) as refused:
+            async with server.websocket("/forgetful"):
+                pass
+        (crash,) = happened(server, "slot.crashed")
+        assert refused.value.status == 500
+        assert "connect returned a coroutine" in str(crash.facts["exception"])
