@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._awaitables import DONE, TURN, Done, Room, Turn, Watched, room_of
 from ._errors import GreenroomError
 from ._handlers import HandlerTable
 from ._mailbox import Overflow
 from ._ref import ActorRef
+from ._settings import check_settings
 
 if TYPE_CHECKING:
     from ._life import Life
@@ -97,21 +98,7 @@ class Actor:
                 f"{cls.__qualname__} defines snapshot() without restored(state): what it takes"
                 " would never be given back. Define both, or use keep = [...]."
             )
-        if isinstance(cls.keep, str):
-            raise TypeError(
-                f"{cls.__qualname__}.keep lists names of attributes: write"
-                f" keep = [{cls.keep!r}]. Got: {cls.keep!r}"
-            )
-        errors: object = cls.expected_errors
-        if not isinstance(errors, tuple) or not all(
-            isinstance(each, type) and issubclass(each, BaseException)
-            for each in cast("tuple[object, ...]", errors)
-        ):
-            raise TypeError(
-                f"{cls.__qualname__}.expected_errors must be a tuple of exception classes,"
-                f" such as (ConnectionError,). Got: {errors!r}"
-            )
-        Overflow(cls.overflow)
+        check_settings(cls)
         cls.handler_table()
 
     @classmethod

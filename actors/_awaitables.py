@@ -64,7 +64,8 @@ def room_of(connection: Connection, *, here: bool) -> Room | Done:
         return Room(connection)
     room = threading.Event()
     connection.on_room(room.set)
-    wait_in_thread(room, threading.TIMEOUT_MAX)
+    if not wait_in_thread(room, connection.stall_seconds):
+        connection.give_up()
     return DONE
 
 

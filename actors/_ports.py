@@ -53,6 +53,15 @@ class Connection(Protocol):
         """Append the close; False when it was closed already."""
         ...
 
+    @property
+    def stall_seconds(self) -> float:
+        """How long a sender waits for room before the peer is given up."""
+        ...
+
+    def give_up(self) -> None:
+        """Drop the peer, which has made no room, unless it has by now."""
+        ...
+
     def fail(self) -> None:
         """Say that opening has failed: a denial with 500, or a close with 1011."""
         ...

@@ -32,6 +32,8 @@ EVENTS: dict[str, str] = {
     "root.stopped": "The whole tree has stopped.",
     "connection.opened": "A connection got a slot.",
     "connection.refused": "A connection was turned away before it had a slot; `reason` says why.",
+    "connection.failed": "The server raised while it received or sent for a connection, which"
+    " is over with that.",
     "connection.closed": "A connection has ended; `code` is its close code or status.",
     "slot.started": "The first incarnation of a slot began.",
     "slot.crashed": "A handler raised; the message it handled is consumed.",

@@ -90,6 +90,7 @@ LEVELS: dict[str, int] = {
     "connection.opened": logging.DEBUG,
     "connection.refused": logging.WARNING,
     "connection.closed": logging.DEBUG,
+    "connection.failed": logging.WARNING,
     "slot.started": logging.DEBUG,
     "slot.crashed": logging.ERROR,
     "slot.backing_off": logging.INFO,

@@ -154,6 +154,11 @@ class Options:
         "Unsent output of one connection above which the peer is dropped, with close code 1013.",
         unit="bytes",
     )
+    output_stall_seconds: float = _seconds(
+        30.0,
+        "How long a sender waits for room above output_high_water_bytes before the"
+        " peer is dropped, with close code 1013.",
+    )
     max_restarts: int | None = _whole(
         3,
         "Restarts that one slot may have within max_seconds; one more and it gives"

@@ -3,7 +3,10 @@
 # Everything here may be called from any thread and outlives every incarnation. What
 # the slot's own task does with it is in _slot.py.
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+import trio
 
 from ..actors import Actor, ActorNotFound, ActorRef, Disconnected, MailboxFull, Overflow
 from ..actors._mailbox import Mailbox, Put
@@ -85,7 +88,8 @@ class Place:
         elif self.loop.is_here():
             self._request_stop(stop)
         else:
-            self.loop.call_soon(self._request_stop, stop)
+            with suppress(trio.RunFinishedError):  # then it has ended already
+                self.loop.call_soon(self._request_stop, stop)
 
     def _request_stop(self, stop: Stop) -> None:
         self.mailbox.put_control(stop)

@@ -75,8 +75,8 @@ class Residents:
                 slot.stuck()
 
     def parked(self) -> list[str]:
-        """The paths of the children that are not up."""
-        return [slot.path for slot in self._slots if slot.state in ("parked", "ended")]
+        """The paths of the children that are not up and should be."""
+        return [slot.path for slot in self._slots if slot.missed]
 
     def snapshot(self) -> NodeSnapshot:
         """Return the supervisor and its children as they are now."""
@@ -102,8 +102,14 @@ class Residents:
 
     async def _run(self, slot: Slot, nursery: trio.Nursery) -> None:
         # Shielded in run(): an outer cancellation reaches it as a request, from stop().
-        exit_ = await slot.run(nursery)
-        self._root.unregister(slot.path)
+        try:
+            exit_ = await slot.run(nursery)
+        except Exception as error:  # noqa: BLE001 - a fault of ours; the siblings go on
+            slot.abort(error)
+            self._root.escalated(slot)
+            return
+        finally:
+            self._root.unregister(slot.path)
         if exit_.kind.value == "fatal":
             self._root.fatal(slot.path)
 

@@ -150,7 +150,7 @@ class Root:
             ActorNotFound: There is none.
         """
         ref = self._refs.get(path)
-        if ref is None:
+        if ref is None or not ref.alive:  # an ended slot leaves the tree a little later
             raise ActorNotFound(path)
         return ref
 

@@ -288,6 +288,20 @@ class Slot(Place):
         else:
             self._life.request_stop(stop, self.shutdown_seconds)
 
+    @property
+    def missed(self) -> bool:
+        """Whether it is down though nobody wanted it to be."""
+        return self.state == "parked" or (self.end or "").startswith(CRASHED)
+
+    def abort(self, error: BaseException) -> None:
+        """Take note that run() itself has failed, which is a fault of this library."""
+        self.end, self.state = f"{CRASHED}: {described(error)}", "ended"
+        self.note("slot.fatal", exception=error, reason="a fault in Greenroom itself")
+        for item in self.mailbox.close():
+            self._leave_behind(item)
+        self.settled.set()
+        self.ended.set()
+
     # -- what others do to it ------------------------------------------------------------
 
     def peer_ended(self, code: int, reason: str) -> None:

@@ -50,6 +50,7 @@ class WebsocketOutput:
         loop: The loop that the writer runs on.
         high_water_bytes: Above it senders are asked to wait.
         limit_bytes: Above it the peer is dropped.
+        stall_seconds: How long senders wait for room before it is dropped, too.
         on_slow: Called, from any thread, when the peer was dropped for that.
     """
 
@@ -60,6 +61,7 @@ class WebsocketOutput:
         *,
         high_water_bytes: int,
         limit_bytes: int,
+        stall_seconds: float,
         on_slow: Callable[[int], object],
     ) -> None:
         self.scope = scope
@@ -73,6 +75,7 @@ class WebsocketOutput:
         self._loop = loop
         self._high_water = high_water_bytes
         self._limit = limit_bytes
+        self.stall_seconds = stall_seconds
         self._on_slow = on_slow
         self._queue: deque[tuple[Event, int]] = deque()
         self._size = 0
@@ -138,6 +141,17 @@ class WebsocketOutput:
             self._on_slow(slow)
             raise Disconnected(self.path, _SLOW, "reads too slowly")
 
+    def give_up(self) -> None:
+        """Drop the peer, which has made no room for `stall_seconds`, unless it has by now."""
+        with self._lock:
+            if self.over or not self.full:
+                return
+            slow = max(self._size, 1)
+            self._end(_SLOW, "reads too slowly")
+        self._wake()
+        self._tell_waiters()
+        self._on_slow(slow)
+
     def close(self, code: int, reason: str) -> bool:
         """Append the close, or a denial with 403 before accept; False when it was over."""
         with self._lock:
@@ -172,11 +186,19 @@ class WebsocketOutput:
         return facts
 
     async def wait_room(self) -> None:
-        """Wait on trio until the output is not full, or over. Always a checkpoint."""
+        """
+        Wait on trio until the output is not full, or over. Always a checkpoint.
+
+        A peer that makes no room within `stall_seconds` is given up. A cancellation
+        leaves nothing behind.
+        """
         room = trio.Event()
         self.on_room(room.set)
         try:
-            await room.wait()
+            with trio.move_on_after(self.stall_seconds):
+                await room.wait()
+            if not room.is_set():
+                self.give_up()
         finally:
             with self._lock:  # who has given up must not pile up
                 if room.set in self._waiters:

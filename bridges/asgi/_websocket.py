@@ -90,6 +90,7 @@ class _Connection:
             root.loop,
             high_water_bytes=root.options.output_high_water_bytes,
             limit_bytes=root.options.output_limit_bytes,
+            stall_seconds=root.options.output_stall_seconds,
             on_slow=self._slow,
         )
         self.slot = root.connections.attach(route, actor, kwargs, self.output)
@@ -139,7 +140,7 @@ class _Connection:
                 self.slot.request_stop("server shutdown", 1012, "server shutdown")
             raise
         except Exception as error:  # noqa: BLE001 - the server's, and the peer is gone with it
-            self.slot.note("connection.closed", error=f"receive failed: {error!r}", code=code)
+            self.slot.note("connection.failed", error=f"receive failed: {error!r}")
         finally:
             self._read_all.set()
         if not scope.cancelled_caught:
@@ -186,7 +187,7 @@ class _Connection:
                 try:
                     await send(event)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the peer is gone
-                    self.slot.note("connection.closed", error=f"send failed: {error!r}", code=1006)
+                    self.slot.note("connection.failed", error=f"send failed: {error!r}")
                     self._ended(1006, "send failed")
                     break
                 output.sent(size)

@@ -1,7 +1,7 @@
 # The client's end of one WebSocket, and the slot at the other end.
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, cast
 
 import trio
@@ -227,8 +227,7 @@ class WebsocketDriver:
         return event
 
 
-def _slots(root: Root) -> Iterator[Slot]:
-    for path in root.connections.left():
-        target = root.find(path)._target  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        if isinstance(target, Slot):
-            yield target
+def _slots(root: Root) -> list[Slot]:
+    found: list[object] = []
+    root.connections.each(found.append)
+    return [slot for slot in found if isinstance(slot, Slot)]

@@ -23,6 +23,7 @@ class Bench:
             LoopThread.current(),
             high_water_bytes=10,
             limit_bytes=20,
+            stall_seconds=30,
             on_slow=self.slow.append,
         )
         self.output.path = "/connections/chat/1"
@@ -73,8 +74,9 @@ async def test_order_from_threads(bench: Bench) -> None:
     ORDER: each thread's frames go out in its order, and the writer is woken.
     """
     output = WebsocketOutput(
-        {}, LoopThread.current(), high_water_bytes=10**6, limit_bytes=10**6, on_slow=print
-    )
+        {}, LoopThread.current(), high_water_bytes=10**6, limit_bytes=10**6, stall_seconds=30,
+        on_slow=print,
+    )  # fmt: skip
     output.accept(None, ())
     output.take()
     start = threading.Barrier(3)
@@ -317,3 +319,40 @@ def test_frames_are_made_once() -> None:
     assert (frame.size, text("é").size) == (3, 2)
     assert repr(frame) == "<Frame binary 3 bytes>"
     assert repr(text("abcd")) == "<Frame text 4 bytes>"
+
+
+async def test_a_stalled_peer_is_given_up(
+    bench: Bench, autojump_clock: trio.testing.MockClock
+) -> None:
+    """
+    BOUNDED: who waits for room longer than the stall deadline finds the peer dropped with 1013.
+    """
+    output = bench.opened()
+    output.send(text("x" * 15))
+    began = trio.current_time()
+    await output.wait_room()
+
+    assert trio.current_time() - began == 30
+    assert bench.slow == [15]
+    assert (output.over, output.code) == (True, 1013)
+    with pytest.raises(Disconnected):
+        output.send(text("y"))
+
+
+async def test_a_peer_that_reads_in_time_is_kept(
+    bench: Bench, autojump_clock: trio.testing.MockClock
+) -> None:
+    """
+    BOUNDED: room within the stall deadline ends the wait, and giving up then does nothing.
+    """
+    output = bench.opened()
+    output.send(text("x" * 15))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(output.wait_room)
+        await trio.sleep(29)
+        output.take()
+        output.sent(15)
+    output.give_up()
+
+    assert bench.slow == []
+    assert not output.over

@@ -1,0 +1,86 @@
+"""The settings that a class of actors makes about itself: checked when it is created."""
+
+# At import, not at the first connection: a wrong one would close every socket of its
+# route, one after the other, and nobody looks there at once.
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+from ._mailbox import Overflow
+
+_RESTARTS = ("permanent", "transient", "temporary")
+_EXCEEDED = ("park", "stop", "escalate")
+
+
+def check_settings(cls: type) -> None:
+    """
+    Refuse settings of *cls* that could not be kept.
+
+    Raises:
+        TypeError: One has the wrong type.
+        ValueError: One has a value that is out of range or unknown.
+    """
+    _keep(cls)
+    _expected_errors(cls)
+    Overflow(getattr(cls, "overflow"))  # noqa: B009 - cls is any class to the type checker
+    _one_of(cls, "restart", _RESTARTS)
+    _one_of(cls, "on_exceeded", _EXCEEDED)
+    _number(cls, "mailbox_capacity", whole=True, least=1, none=True)
+    _number(cls, "max_restarts", whole=True, least=0, none=True)
+    _number(cls, "shutdown_seconds", whole=False, least=0)
+    _number(cls, "max_seconds", whole=False, least=0, fits=lambda value: value > 0)
+
+
+def _keep(cls: type) -> None:
+    keep: object = getattr(cls, "keep", ())
+    if isinstance(keep, str):
+        raise TypeError(
+            f"{cls.__qualname__}.keep lists names of attributes: write keep = [{keep!r}]."
+            f" Got: {keep!r}"
+        )
+
+
+def _expected_errors(cls: type) -> None:
+    errors: object = getattr(cls, "expected_errors", ())
+    if not isinstance(errors, tuple) or not all(
+        isinstance(each, type) and issubclass(each, BaseException) for each in _members(errors)
+    ):
+        raise TypeError(
+            f"{cls.__qualname__}.expected_errors must be a tuple of exception classes, such as"
+            f" (ConnectionError,). Got: {errors!r}"
+        )
+
+
+def _members(values: tuple[object, ...]) -> tuple[object, ...]:
+    return values
+
+
+def _one_of(cls: type, name: str, known: tuple[str, ...]) -> None:
+    value: object = getattr(cls, name, known[0])
+    if not isinstance(value, str) or str(value) not in known:
+        choices = ", ".join(map(repr, known))
+        raise ValueError(f"{cls.__qualname__}.{name} must be one of {choices}. Got: {value!r}")
+
+
+def _number(
+    cls: type,
+    name: str,
+    *,
+    whole: bool,
+    least: float,
+    none: bool = False,
+    fits: Callable[[float], bool] = lambda _: True,
+) -> None:
+    value: object = getattr(cls, name, None if none else 1)
+    if value is None and none:
+        return
+    wanted = "a whole number" if whole else "a number of seconds"
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        raise TypeError(f"{cls.__qualname__}.{name} must be {wanted}. Got: {value!r}")
+    if not least <= value < inf or not fits(value):
+        raise ValueError(
+            f"{cls.__qualname__}.{name} must be {wanted} from {least:g}"
+            f"{'' if fits(least) else ' (more than that)'} on. Got: {value!r}"
+        )

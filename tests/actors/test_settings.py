@@ -1,0 +1,54 @@
+# What a class says about itself is checked when it is created.
+
+from typing import Any
+
+import pytest
+
+from greenroom.actors import Actor, WebsocketConsumer
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "told"),
+    [
+        ("restart", "sometimes", ValueError, "'permanent', 'transient', 'temporary'"),
+        ("on_exceeded", 3, ValueError, "'park', 'stop', 'escalate'"),
+        ("overflow", "spill", ValueError, "spill"),
+        ("mailbox_capacity", 0, ValueError, "a whole number from 1 on"),
+        ("mailbox_capacity", 2.5, TypeError, "a whole number"),
+        ("max_restarts", -1, ValueError, "a whole number from 0 on"),
+        ("max_restarts", True, TypeError, "a whole number"),
+        ("max_seconds", 0, ValueError, "more than that"),
+        ("max_seconds", float("inf"), ValueError, "a number of seconds"),
+        ("max_seconds", "5", TypeError, "a number of seconds"),
+        ("shutdown_seconds", -0.1, ValueError, "a number of seconds from 0 on"),
+        ("keep", "username", TypeError, "keep = ['username']"),
+        ("expected_errors", [OSError], TypeError, "a tuple of exception classes"),
+    ],
+)
+@pytest.mark.parametrize("base", [Actor, WebsocketConsumer])
+def test_a_wrong_setting_is_refused(
+    base: type[Actor], name: str, value: object, error: type[Exception], told: str
+) -> None:
+    """
+    A setting that could not be kept is refused with the class, the setting and what came.
+    """
+    with pytest.raises(error) as refused:
+        type("Wrong", (base,), {name: value})
+
+    assert told in str(refused.value)
+    assert repr(value) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_restarts": None, "mailbox_capacity": None},
+        {"max_restarts": 0, "max_seconds": 0.5, "shutdown_seconds": 0},
+        {"restart": "temporary", "on_exceeded": "escalate", "overflow": "close"},
+    ],
+)
+def test_a_right_setting_is_taken(settings: dict[str, Any]) -> None:
+    """
+    Every documented value, the extremes included, makes a class.
+    """
+    assert issubclass(type("Right", (WebsocketConsumer,), settings), Actor)
