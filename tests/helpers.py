@@ -1,5 +1,6 @@
 # What tests of the core share: routes without Django, a look at events and at trio's tasks.
 
+import os
 from collections.abc import AsyncGenerator, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -75,9 +76,14 @@ def watch(server: ServerDriver, kind: str, path: str = "") -> Watch:
 
 
 async def settle(condition: Callable[[], object]) -> None:
-    """Give other tasks turns until *condition* holds; for what has no event."""
-    with trio.fail_after(10):
+    """
+    Give other tasks and threads turns until *condition* holds; for what has no event.
+
+    The deadline is for a test that fails: a loaded machine may take long to get there.
+    """
+    with trio.fail_after(60):
         while not condition():
+            os.sched_yield()  # this loop would hold the interpreter's lock against the threads
             await trio.lowlevel.checkpoint()
 
 
