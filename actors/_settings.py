@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
+from typing import cast
 
 from ._mailbox import Overflow
 
@@ -44,17 +45,12 @@ def _keep(cls: type) -> None:
 
 def _expected_errors(cls: type) -> None:
     errors: object = getattr(cls, "expected_errors", ())
-    if not isinstance(errors, tuple) or not all(
-        isinstance(each, type) and issubclass(each, BaseException) for each in _members(errors)
-    ):
+    members = cast("tuple[object, ...]", errors) if isinstance(errors, tuple) else (None,)
+    if not all(isinstance(each, type) and issubclass(each, BaseException) for each in members):
         raise TypeError(
             f"{cls.__qualname__}.expected_errors must be a tuple of exception classes, such as"
             f" (ConnectionError,). Got: {errors!r}"
         )
-
-
-def _members(values: tuple[object, ...]) -> tuple[object, ...]:
-    return values
 
 
 def _one_of(cls: type, name: str, known: tuple[str, ...]) -> None:
