@@ -59,7 +59,7 @@ async def test_work_that_returns(root: Root) -> None:
         (BaseExceptionGroup("g", [CANCELLED]), ExitKind.FATAL, "slot.fatal"),
         (BaseExceptionGroup("g", [SystemExit()]), ExitKind.FATAL, "slot.fatal"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
 )
 async def test_what_it_raises_becomes_the_record(
     root: Root, error: BaseException, kind: ExitKind, event: str
