@@ -17,10 +17,11 @@ demo:  ## start the demo chat under `hypercorn -k trio` and print its address
 	$(ENVIRONMENT)
 	@$(BIN)/python scripts/demo.py
 
+# One process a core; a file stays together, so that its tests can share a server.
 test:  ## run the whole test suite; ARGS="-k chat" narrows it
 	$(ENVIRONMENT) test
 	@rm -f .coverage .coverage.*  # a killed server leaves half a file behind
-	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term $(ARGS)
 
 check:  ## lint, format, async rules, types
 	$(ENVIRONMENT) dev test
