@@ -5,7 +5,10 @@ PYTHON ?= python3
 VENV ?= .venv
 export VENV
 BIN := $(VENV)/bin
-ENVIRONMENT = @$(PYTHON) scripts/environment.py
+NO_PYTHON = greenroom: no Python 3.11 or newer is called $(PYTHON): \
+ `apt install python3 python3-venv` as root, or name one, `make PYTHON=python3.13 ...`.
+ENVIRONMENT = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))' 2>/dev/null \
+ || { echo '$(NO_PYTHON)' >&2; exit 1; }; $(PYTHON) scripts/environment.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs format clean

@@ -3,9 +3,12 @@
 # Prepares the database, takes port 8000 or the next free one, starts the literal command, prints
 # the address once the page answers. The server has a process group of its own, so that a Ctrl-C, a
 # closed terminal and a process manager all take one way: the signal comes here, SIGTERM goes to
-# hypercorn, and this script waits for its end; a server that hangs is killed with its workers.
+# hypercorn, and this script waits for its end; a server that hangs is killed with its workers. The
+# kernel stops hypercorn where this script is killed.
 
+import ctypes
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -91,7 +94,13 @@ class Server:
 
     def __init__(self, command: list[str]) -> None:
         self._kill_at: float | None = None  # set once it was asked to stop
-        self._process = subprocess.Popen(command, cwd=PROJECT, process_group=0)
+        self._has_terminal = os.isatty(0)
+        self._process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            process_group=0,
+            preexec_fn=stop_with_parent,  # noqa: PLW1509 - there is no other thread
+        )
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
@@ -141,10 +150,28 @@ class Server:
             try:
                 self._process.wait(timeout=0.5)
             except subprocess.TimeoutExpired:
+                if self._has_terminal and hung_up():
+                    self._on_signal(signal.SIGHUP, None)
                 if self._kill_at is not None and time.monotonic() > self._kill_at:
                     say(f"the server did not stop within {STOP_SECONDS} seconds; killing it")
                     os.killpg(self._process.pid, signal.SIGKILL)
         return 0 if self._kill_at is not None else self._process.returncode
+
+
+def stop_with_parent() -> None:
+    """In the child: ask Linux for SIGTERM when this script ends, also by SIGKILL."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1 is PR_SET_PDEATHSIG
+
+
+def hung_up() -> bool:
+    """
+    Say whether the terminal was closed. SIGHUP does not tell where make is its first process, as in
+    `ssh -t host make demo`: then make alone gets it, and waits for us.
+    """
+    poll = select.poll()
+    poll.register(0, 0)  # a hang-up is reported unasked
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 def say(*lines: str) -> None:

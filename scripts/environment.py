@@ -35,6 +35,8 @@ def main(extras: list[str]) -> None:
             f"Greenroom needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}."
             " Name another one: `make PYTHON=python3.13 ...`."
         )
+    if not os.access(ROOT, os.W_OK):
+        stop(f"you may not write in {ROOT}: make a clone in a folder of your own.")
     base = {"python": f"{sys.base_prefix} {sys.version}", "root": str(ROOT)}
     project = what_to_install()
     files = source_files()
@@ -70,7 +72,8 @@ def make_venv() -> None:
     if made.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
         said = " ".join((made.stderr or made.stdout).split())[-300:]
-        stop(f"{sys.executable} -m venv failed: {venv_remedy()} It said: {said}")
+        remedy = venv_remedy() if "ensurepip" in said else "mend what it says, then try again."
+        stop(f"{sys.executable} -m venv failed: {remedy} It said: {said}")
 
 
 def venv_remedy() -> str:
@@ -108,11 +111,16 @@ def what_to_install() -> dict[str, Any]:
 def pip(*arguments: str) -> None:
     """Run pip with its output in LOG, or stop with one line on what went wrong."""
     command = [PYTHON, "-m", "pip", *arguments, "--disable-pip-version-check", "--retries", "2"]
+    environment = dict(os.environ)
+    if environment.get("LC_ALL") in ("C", "POSIX"):  # setuptools could not write "/home/José"
+        environment["LC_ALL"] = "C.UTF-8"
     with LOG.open("w") as log:
-        code = subprocess.call(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        code = subprocess.call(
+            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
     if code == 0:
         return
-    output = LOG.read_text(errors="replace")
+    output = LOG.read_text(encoding="utf-8", errors="replace")
     where = os.path.relpath(LOG)
     # A package is "not found" for pip also when it could reach no index at all.
     if any(sign in output for sign in NO_NETWORK):

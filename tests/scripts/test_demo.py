@@ -1,6 +1,7 @@
 # `make demo` without make: scripts/demo.py on the real project, a real server, real signals.
 
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -18,11 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Demo:
     """A running `make demo`, read line by line."""
 
-    def __init__(self, data: Path, **variables: str) -> None:
+    def __init__(self, data: Path, stdin: int | None = None, **variables: str) -> None:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "scripts" / "demo.py")],
             env={**os.environ, "DEMO_DATA_DIR": str(data), **variables},
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -129,6 +131,43 @@ def test_other_signals_stop_the_server_too(
         assert "did not stop" not in demo.output, demo.output
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", free_port))
+    finally:
+        demo.close()
+
+
+@pytest.mark.slow
+def test_the_server_ends_with_a_script_that_is_killed(tmp_path: Path, free_port: int) -> None:
+    """
+    SIGKILL to the script leaves no server behind on its port.
+    """
+    demo = Demo(tmp_path, PORT=str(free_port))
+    try:
+        demo.read_until("Ctrl-C stops it")
+        demo.process.kill()
+
+        assert demo.end() == -signal.SIGKILL  # which reads until the server, too, has ended
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", free_port))
+    finally:
+        demo.close()
+
+
+@pytest.mark.slow
+def test_a_terminal_that_closes_without_sighup_stops_the_server(
+    tmp_path: Path, free_port: int
+) -> None:
+    """
+    The end of the terminal is seen also where SIGHUP goes to somebody else.
+    """
+    terminal, stdin = pty.openpty()
+    demo = Demo(tmp_path, stdin=stdin, PORT=str(free_port))
+    os.close(stdin)
+    try:
+        demo.read_until("Ctrl-C stops it")
+        os.close(terminal)
+
+        assert demo.end() == 0, demo.output
+        assert "Traceback" not in demo.output, demo.output
     finally:
         demo.close()
 

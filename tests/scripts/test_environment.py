@@ -1,6 +1,7 @@
 # The environment script as a person meets it who lacks something: one line, with the remedy.
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def run(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+SCRIPT = ROOT / "scripts" / "environment.py"
+
+
+def run(folder: Path, script: Path = SCRIPT, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the environment script for an environment in *folder*."""
     return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "environment.py")],
+        [sys.executable, str(script)],
         env={**os.environ, "VENV": str(folder / "env"), **variables},
         cwd=folder,
         capture_output=True,
@@ -55,6 +59,59 @@ def test_a_venv_that_fails_names_the_package_to_install(tmp_path: Path) -> None:
     assert "apt install python3" in done.stderr.splitlines()[-1]
     assert "ensurepip is not available" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "env").exists()
+
+
+def test_a_venv_that_fails_for_another_reason_names_no_package(tmp_path: Path) -> None:
+    """
+    A full disk is not mended by installing something: the line has the reason.
+    """
+    broken = "import sys\nif __name__ == '__main__': sys.exit('No space left on device')"
+    done = run(tmp_path, PYTHONPATH=fake_modules(tmp_path, venv=broken))
+
+    assert done.returncode == 1
+    assert "apt" not in done.stderr
+    assert "No space left on device" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_checkout_that_is_not_writable_is_one_line(tmp_path: Path) -> None:
+    """
+    In somebody else's checkout nothing is made; the line says to clone it.
+    """
+    scripts = tmp_path / "checkout" / "scripts"
+    shutil.copytree(ROOT / "scripts", scripts)
+    scripts.parent.chmod(0o555)
+    done = run(tmp_path, scripts / "environment.py")
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "make a clone" in done.stderr
+    assert not (tmp_path / "env").exists()
+
+
+@pytest.mark.parametrize("python", ["no-such-python", "old-python"])
+def test_make_without_a_python_that_can_read_the_script_is_one_line(
+    tmp_path: Path, python: str
+) -> None:
+    """
+    No interpreter, or one too old for the script's syntax: make says what to install.
+    """
+    old = tmp_path / "old-python"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "demo", f"PYTHON={tmp_path / python}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    first, *rest = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert "apt install python3" in first
+    assert all(line.startswith("make") for line in rest)
 
 
 @pytest.mark.slow
