@@ -5,6 +5,10 @@ PYTHON ?= python3
 VENV ?= .venv
 export VENV
 BIN := $(VENV)/bin
+# In plain C no Python could read /home/José from the .pth file of the editable install.
+ifneq ($(filter C POSIX,$(LC_ALL)),)
+export LC_ALL = C.UTF-8
+endif
 NO_PYTHON = greenroom: no Python 3.11 or newer is called $(PYTHON): \
  `apt install python3 python3-venv` as root, or name one, `make PYTHON=python3.13 ...`.
 ENVIRONMENT = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))' 2>/dev/null \

@@ -111,13 +111,8 @@ def what_to_install() -> dict[str, Any]:
 def pip(*arguments: str) -> None:
     """Run pip with its output in LOG, or stop with one line on what went wrong."""
     command = [PYTHON, "-m", "pip", *arguments, "--disable-pip-version-check", "--retries", "2"]
-    environment = dict(os.environ)
-    if environment.get("LC_ALL") in ("C", "POSIX"):  # setuptools could not write "/home/José"
-        environment["LC_ALL"] = "C.UTF-8"
     with LOG.open("w") as log:
-        code = subprocess.call(
-            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+        code = subprocess.call(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
     if code == 0:
         return
     output = LOG.read_text(encoding="utf-8", errors="replace")
