@@ -4,7 +4,7 @@ import functools
 import json
 
 import trio
-from django.test import TransactionTestCase
+from django.test import TestCase, TransactionTestCase
 
 from greenroom.bridges.testing import HandshakeRefused, serve, virtual_clock
 from mysite.asgi import application
@@ -89,3 +89,11 @@ class ChatTests(TransactionTestCase):
             with self.assertRaises(HandshakeRefused):
                 async with server.websocket("/ws/chat/cellar/"):
                     pass
+
+
+class LobbyTests(TestCase):
+    def test_a_room_of_any_name_can_be_opened(self):
+        for title in ("Blue room", "Кухня", "!"):
+            response = self.client.post("/", {"title": title}, follow=True)
+
+            self.assertEqual(response.context["room"].title, title)

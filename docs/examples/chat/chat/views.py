@@ -1,5 +1,6 @@
 # Ordinary Django views. They run in worker threads beside the consumers.
 import inspect
+from zlib import crc32
 
 from django.conf import settings
 from django.db.models import Count, Max
@@ -27,8 +28,9 @@ def lobby(request: HttpRequest) -> HttpResponse:
     """The list of rooms; a POST opens another one."""
     if request.method == "POST":
         title = " ".join(request.POST.get("title", "").split())[:40]
-        slug = slugify(title)
-        if slug:
+        if title:
+            # A name without a Latin letter or digit, such as "Кухня", leaves no slug.
+            slug = slugify(title) or f"room-{crc32(title.encode()):x}"
             Room.objects.get_or_create(slug=slug, defaults={"title": title})
             return redirect("room", slug)
     rooms = Room.objects.annotate(lines=Count("messages"), last=Max("messages__sent_at"))

@@ -22,7 +22,11 @@ function state(kind, text) {
 
 socket.onopen = () => state("open", "open");
 socket.onmessage = ({ data }) => show("in", data);
-socket.onclose = ({ code }) => state("closed", `closed, ${code}`);
+socket.onclose = ({ code }) => {
+  state("closed", `closed, ${code}`);
+  for (const control of byId("composer").elements) control.disabled = true;
+  show("over", `closed with ${code}: reload the page for another socket`);
+};
 
 byId("composer").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -33,9 +33,13 @@ export class Lifeline {
     this.show(epoch);
   }
 
-  closed(label) {
+  closed(label, crashed) {
     const now = Date.now();
     for (const lane of [this.sockets, this.consumers]) if (lane.length) lane.at(-1).to ??= now;
+    if (crashed && this.consumers.length) {
+      this.consumers.at(-1).crashed = true;
+      byId("crashes").textContent = this.crashes += 1;
+    }
     this.state("closed", label);
   }
 

@@ -55,6 +55,10 @@ export class Log {
   add(item) {
     const below = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight;
     this.list.append(item);
-    if (below < 80) this.list.scrollTop = this.list.scrollHeight;
+    if (below < 80) this.showEnd();
+  }
+
+  showEnd() {
+    this.list.scrollTop = this.list.scrollHeight;
   }
 }

@@ -53,9 +53,10 @@ function connect() {
   };
   socket.onclose = ({ code }) => {
     enable(false);
-    life.closed(`closed, ${code}`);
+    life.closed(`closed, ${code}`, code === 1011);
     if (code === 1011) explain();
     else retry();
+    log.showEnd(); // the box took some of its height
   };
 }
 
