@@ -144,7 +144,7 @@ class Actor:
         Append *message* to another actor's mailbox, by reference or path, at the call.
 
         What cannot be taken, or has no living actor at its path, is a dead letter; use
-        ``await ref.send(...)`` to wait for room. The awaitable is done.
+        ``await ref.send(...)`` to wait for room. Awaiting it is no checkpoint.
 
         Raises:
             MailboxFull: The mailbox is full and its policy is ``error``.
@@ -168,6 +168,7 @@ class Actor:
         Become a member of *group* at the call; again is no different.
 
         Membership is the slot's: it stands through a restart and ends with the slot.
+        Awaiting it is no checkpoint.
 
         Raises:
             Stale: This incarnation is over.
@@ -178,7 +179,14 @@ class Actor:
         return self._answer(DONE)
 
     def leave(self, group: str) -> Awaitable[None]:
-        """Be a member of *group* no more, at the call; not being one is no error."""
+        """
+        Be a member of *group* no more, at the call; not being one is no error.
+
+        Awaiting it is no checkpoint.
+
+        Raises:
+            Stale: This incarnation is over.
+        """
         host = self._acting().host
         host.groups.leave(group, host)
         return self._answer(DONE)
@@ -204,6 +212,7 @@ class Actor:
         The awaitable is a checkpoint after many deliveries, in one call or several, to
         give others a turn. Where this actor's own output is full it waits for room there,
         as ``send`` does, so that a loop does not run away from the members' sockets.
+        A cancellation while it waits leaves the message delivered.
 
         Raises:
             TypeError: Not exactly one of *message*, *text* and *bytes* was given.
@@ -219,7 +228,11 @@ class Actor:
         text: str | None = None,
         bytes: bytes | None = None,
     ) -> Awaitable[None]:
-        """Do what :meth:`group_send` does, to every member but this one."""
+        """
+        Do what :meth:`group_send` does, to every member but this one.
+
+        The same checkpoint, the same errors; a cancellation leaves the message delivered.
+        """
         return self._group_send(group, message, text, bytes, self._bound().host)
 
     def _group_send(

@@ -134,6 +134,10 @@ class ActorRef:
 
         The thread's place in its pool is free while it waits.
 
+        Args:
+            message: The message.
+            timeout: Seconds for room, queue and handler together.
+
         Raises:
             Stale: The calling incarnation was told to stop meanwhile.
             WrongSide: Called on trio; use ``await ref.call(...)``.

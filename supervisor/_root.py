@@ -135,7 +135,8 @@ class Root:
         """
         Refuse new connections, end the open ones, and wait for them. A checkpoint.
 
-        Bounded by ``total_shutdown_seconds``; returns whether all have ended.
+        Bounded by ``total_shutdown_seconds``; returns whether all have ended. After
+        a cancellation new connections stay refused.
         """
         if self._state == "running":
             self._state = "stopping"

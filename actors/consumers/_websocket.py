@@ -84,7 +84,7 @@ class WebsocketConsumer(Actor, runtime=True):
 
     def accept(self, subprotocol: str | None = None, headers: Headers = ()) -> Awaitable[None]:
         """
-        Accept the handshake, at the call.
+        Accept the handshake, at the call. Awaiting it is no checkpoint.
 
         Args:
             subprotocol: One of those that the client offered.
@@ -106,9 +106,9 @@ class WebsocketConsumer(Actor, runtime=True):
         """
         Send one message, a text or a binary one, at the call and in order.
 
-        On trio the awaitable waits for room when much output waits already; without
-        ``await`` nothing is lost but that wait. In a worker thread the call itself
-        waits then. A cancellation while it waits leaves the message sent.
+        On trio the awaitable waits for room when much output waits already, and is a
+        checkpoint only then; without ``await`` nothing is lost but that wait. In a worker
+        thread the call itself waits. A cancellation while it waits leaves the message sent.
 
         Raises:
             Disconnected: The socket is over.
@@ -128,9 +128,10 @@ class WebsocketConsumer(Actor, runtime=True):
 
         The running handler finishes; what the peer sent and nobody handled yet is
         dropped; then ``disconnect`` runs. Before ``accept`` it refuses with 403.
+        Awaiting it is no checkpoint.
 
         Args:
-            code: 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999 (RFC 6455, 7.4).
+            code: 1000 to 1003, 1007 to 1014, or 3000 to 4999 (RFC 6455, 7.4).
             reason: At most 123 bytes in UTF-8.
 
         Raises:

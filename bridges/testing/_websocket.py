@@ -45,7 +45,12 @@ class WebsocketDriver:
     # -- the peer -------------------------------------------------------------------------
 
     async def handshake(self) -> None:
-        """Wait for the answer to the handshake. A checkpoint."""
+        """
+        Wait for the answer to the handshake. A checkpoint.
+
+        Raises:
+            HandshakeRefused: The application did not accept.
+        """
         event = await self._next()
         if event["type"] == "websocket.accept":
             self.subprotocol = event.get("subprotocol")
@@ -87,13 +92,20 @@ class WebsocketDriver:
         return cast("str | bytes", text if text is not None else event.get("bytes"))
 
     async def receive_text(self, timeout: float = 5.0) -> str:
-        """Return the next message, which must be text."""
+        """Do what :meth:`receive` does; a binary message fails the test."""
         message = await self.receive(timeout)
         assert isinstance(message, str), f"a binary message came: {message!r}"
         return message
 
     async def closed(self, timeout: float = 5.0) -> SocketClosed:
-        """Skip what still comes and return how the application closed the socket."""
+        """
+        Skip what still comes and return how the application closed the socket.
+
+        Always a checkpoint.
+
+        Raises:
+            trio.TooSlowError: Nothing came for *timeout* seconds.
+        """
         while True:
             try:
                 await self.receive(timeout)
