@@ -55,6 +55,8 @@ class Life:
         self.epoch = epoch
         self.over = False
         self.begun = False
+        self.failed = False
+        """Whether a task has failed: nothing more is begun."""
         self.handled = 0
         self.delivered = 0
         """To members of groups, since it last gave others a turn."""
@@ -141,6 +143,7 @@ class Life:
         self._why = Exit(ExitKind.CRASHED, what, error, what, opening=opening)
         if judge(error) in (Verdict.FATAL, Verdict.FOREIGN):
             self._why = Exit(ExitKind.FATAL, what, error, what, opening=opening, code=1011)
+        self.failed = True
         self._scope.cancel()
 
     def cancel_handler(self) -> None:

@@ -37,12 +37,14 @@ class Loop:
 
     async def serve(self) -> Exit:
         """Handle item after item until one of them is an end. A checkpoint."""
-        box, host = self._box, self._host
+        box, host, life = self._box, self._host, self._life
         most, seconds = host.batch_messages, host.batch_seconds
         taken, until = 0, time.perf_counter() + seconds
         while True:
             if box.control:
                 return stopped(box.control.popleft())
+            if life.failed:  # in the very turn in which the handler ended
+                await checkpoint()  # raises; what waits is for the next incarnation
             item = box.take()
             if item is None:
                 await box.parker.park()

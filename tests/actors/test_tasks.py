@@ -1,6 +1,7 @@
 # Background tasks of an incarnation: they begin with it, end with it, and fail it.
 
 import functools
+from typing import Any
 
 import pytest
 import trio
@@ -219,3 +220,39 @@ async def test_tasks_of_a_resident_end_at_shutdown() -> None:
     async with running(Ticker):
         await settle(lambda: sum("/residents/ticker#1" in name for name in task_names()) == 2)
     assert not any("/residents" in name for name in task_names())
+
+
+@pytest.mark.parametrize("sync", [False, True])
+async def test_what_waits_behind_a_failed_task_is_for_the_next_incarnation(sync: bool) -> None:
+    """
+    A task that fails in the very turn in which a handler ends costs no message behind it.
+    """
+
+    class Failing(Actor):
+        @handles("first")
+        async def first(self, message):
+            target: Any = self.ref._target
+            target.inject_crash(ValueError("as if by a task"))  # and no checkpoint after it
+
+        @handles("async")
+        async def on_async(self, message):
+            await trio.lowlevel.checkpoint()
+            log.append(f"async {self.epoch}")
+
+        @handles("sync")
+        def on_sync(self, message):
+            log.append(f"sync {self.epoch}")
+
+        @handles("last")
+        async def last(self, message):
+            log.append(f"last {self.epoch}")
+
+    log: list[str] = []
+    second = "sync" if sync else "async"
+    async with running(Failing) as server:
+        ref = server.root.find("/residents/failing")
+        for kind in ("first", second, "last"):
+            ref.cast({"type": kind})
+        await settle(lambda: "last 2" in log)
+
+    assert log == [f"{second} 2", "last 2"]
