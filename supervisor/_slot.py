@@ -320,7 +320,8 @@ class Slot(Place):
     def snapshot(self) -> NodeSnapshot:
         """Return the slot as it is now. Loop thread only."""
         life = self._life
-        running = self.state == "running" and life is not None
+        # While its tasks are being ended it is in the sums already.
+        running = self.state == "running" and life is not None and not life.tasks.ended
         alive = self._alive + (trio.current_time() - self._born if running else 0.0)
         facts: dict[str, object] = {
             "handled": self._handled + (life.handled if running and life else 0)
