@@ -51,13 +51,13 @@ class Tasks:
         hash(key)  # here, where a wrong key is the caller's error
         seconds = float(seconds)
         timer = Timer(self._life, message, key, seconds if repeat else None)
-        self._on_loop(self._set, timer, seconds)
+        self._instead_of(key, self._set, timer, seconds)
         return timer
 
     def cancel_timer(self, key: Hashable) -> None:
         """Cancel the timer named *key*, if there is one. Any thread."""
         hash(key)
-        self._on_loop(self._cancel, key)
+        self._instead_of(key, self._cancel, key)
 
     async def end(self, seconds: float) -> list[tuple[str, str]]:
         """
@@ -81,6 +81,13 @@ class Tasks:
     def names(self) -> tuple[str, ...]:
         """The running tasks by name."""
         return tuple(name for name, _ in self._running.values())
+
+    def _instead_of(self, key: Hashable, function: Callable[..., object], *args: Any) -> None:
+        """Ask the loop for *function*, which ends the timer named *key*: that, at once."""
+        old = self._timers.named(key) if self._timers is not None else None
+        self._on_loop(function, *args)
+        if old is not None:  # its tick may be the next that this very thread handles
+            old.cancel()
 
     def _on_loop(self, function: Callable[..., object], *args: Any) -> None:
         if self._life.guard():

@@ -22,7 +22,7 @@ class Timer:
     ticks that fall due meanwhile are left out.
     """
 
-    __slots__ = ("cancelled", "interval", "key", "message", "owner", "waiting")
+    __slots__ = ("cancelled", "interval", "key", "message", "owner", "spent", "waiting")
 
     def __init__(
         self, owner: object, message: object, key: Hashable, interval: float | None
@@ -32,7 +32,13 @@ class Timer:
         self.key = key
         self.interval = interval
         self.cancelled = False
+        self.spent = False  # due for the last time
         self.waiting = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can come of it any more."""
+        return self.cancelled or (self.spent and not self.waiting)
 
     def cancel(self) -> None:
         """End it, also a tick that waits in the mailbox already. Any thread."""
@@ -44,7 +50,11 @@ class Timer:
 
 
 class TimerQueue:
-    """The timers of one incarnation by due time; a key names at most one."""
+    """
+    The timers of one incarnation by due time; a key names at most one.
+
+    It names it until its last tick has been taken, so that a tick can be cancelled too.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
@@ -54,7 +64,7 @@ class TimerQueue:
 
     def add(self, timer: Timer, due: float) -> None:
         """Add *timer*; one with the same key is cancelled and replaced."""
-        if len(self._heap) >= self._sweep_at:
+        if len(self._heap) >= self._sweep_at or len(self._keyed) >= self._sweep_at:
             self._sweep()
         if timer.key is not None:
             old = self._keyed.get(timer.key)
@@ -64,12 +74,16 @@ class TimerQueue:
         heapq.heappush(self._heap, (due, next(self._order), timer))
 
     def cancel(self, key: Hashable) -> bool:
-        """Cancel the timer named *key*; False when there is none."""
+        """Cancel the timer named *key*, also its waiting tick; False when there is none."""
         timer = self._keyed.pop(key, None)
-        if timer is None or timer.cancelled:
+        if timer is None or timer.over:
             return False
         timer.cancel()
         return True
+
+    def named(self, key: Hashable) -> Timer | None:
+        """Return the timer last named *key*, if it is remembered. Any thread."""
+        return self._keyed.get(key)
 
     def next_due(self) -> float | None:
         """When the next living timer is due; None without one."""
@@ -86,7 +100,7 @@ class TimerQueue:
                 break
             _, _, timer = heapq.heappop(self._heap)
             if timer.interval is None:
-                self._forget(timer)
+                timer.spent = True
             else:
                 # From the time it was due, not from now: no drift; but a late one
                 # does not have to catch up on every tick it missed.
@@ -106,9 +120,8 @@ class TimerQueue:
     def _sweep(self) -> None:
         # Cancelled timers would stay until they are due: one for each message where
         # an actor puts off its idle timeout of an hour with each message.
-        for _, _, timer in self._heap:
-            if timer.cancelled:
-                self._forget(timer)
+        # And so would the keys of those that are over.
+        self._keyed = {key: timer for key, timer in self._keyed.items() if not timer.over}
         self._heap = [entry for entry in self._heap if not entry[2].cancelled]
         heapq.heapify(self._heap)
-        self._sweep_at = max(_SWEPT, 2 * len(self._heap))
+        self._sweep_at = max(_SWEPT, 2 * len(self._heap), 2 * len(self._keyed))

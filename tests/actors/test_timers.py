@@ -3,6 +3,7 @@
 import threading
 import time
 
+import pytest
 import trio
 from helpers import happened, running, settle, watch
 
@@ -191,7 +192,56 @@ async def test_a_tick_that_waits_is_inert_after_a_crash(
         assert happened(server, "message.dead_letter") == []
 
 
-async def test_a_cancelled_tick_in_the_same_run_is_not_handled() -> None:
+async def test_a_key_reaches_a_tick_that_waits() -> None:
+    """
+    cancel_timer(), and a new timer of the same key, end a one-shot tick that waits already.
+    """
+    handled: list[str] = []
+
+    class Patient(Actor):
+        @handles("cancel")
+        async def on_cancel(self, message):
+            await self.arrange()
+            self.cancel_timer("key")
+
+        @handles("replace")
+        async def on_replace(self, message):
+            await self.arrange()
+            self.send_after(3600, {"type": "tick"}, key="key")
+
+        async def arrange(self):
+            self.send_after(0, {"type": "tick"}, key="key")
+            await settle(lambda: self.ref._target.mailbox.queued == 1)
+
+        @handles("tick")
+        async def on_tick(self, message):
+            handled.append("tick")
+
+        @handles("done")
+        async def on_done(self, message):
+            return list(handled)
+
+    async with running(Patient) as server:
+        patient = server.root.find("/residents/patient")
+        for kind in ("cancel", "replace"):
+            await patient.call({"type": kind})
+            assert await patient.call({"type": "done"}) == []
+
+
+def test_keys_of_timers_that_are_over_are_forgotten() -> None:
+    """
+    A timer a message, each with a key of its own, leaves no trail once its tick was taken.
+    """
+    queue = TimerQueue()
+    for number in range(10_000):
+        queue.add(timer("t", f"key {number}"), 1.0)
+        assert due(queue, 1.0) == ["t"]
+
+    assert len(queue._keyed) < 300
+
+
+@pytest.mark.parametrize("how", ["itself", "key", "replaced"])
+async def test_a_cancelled_tick_in_the_same_run_is_not_handled(how: str) -> None:
     """
     A `def` handler that cancels a timer whose tick waits behind it ends that tick too.
     """
@@ -201,13 +251,18 @@ async def test_a_cancelled_tick_in_the_same_run_is_not_handled() -> None:
         @handles("arrange")
         async def arrange(self, message):
             await self.cast(self.ref, {"type": "go"})
-            self.timer = self.send_after(0, {"type": "tick"})
+            self.timer = self.send_after(0, {"type": "tick"}, key="key")
             await settle(lambda: self.ref._target.mailbox.queued == 2)
 
         @handles("go")
         def on_go(self, message):
             handled.append("go")
-            self.timer.cancel()
+            if how == "itself":
+                self.timer.cancel()
+            elif how == "key":
+                self.cancel_timer("key")
+            else:
+                self.send_after(3600, {"type": "tick"}, key="key")
 
         @handles("tick")
         def on_tick(self, message):
