@@ -19,6 +19,7 @@ import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +128,7 @@ class Slot(Place):
             exit_ = await life.run()
             self._alive += trio.current_time() - self._born
             self._handled += life.handled
+            self._handed = replace(self._handed)  # a thread left behind fills the old one
             await self._end_tasks(life)
             if exit_.error is not None:
                 self._record(exit_)

@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import trio
 from helpers import happened, running, settle, watch
 
 from greenroom.actors import (
+    Actor,
     ActorStopped,
     CallFailed,
     Disconnected,
@@ -115,6 +117,48 @@ async def test_inert(gate: Gate) -> None:
         ws.send_text("still open")
         assert await ws.receive() == "2: still open"
         assert chat.sync_runs == ["block", "hi", "still open"]  # type: ignore[attr-defined]
+
+
+async def test_an_abandoned_thread_leaves_the_state_alone(gate: Gate) -> None:
+    """
+    A snapshot() that ends after its incarnation does not reach the incarnations behind it.
+    """
+
+    class Counter(Actor):
+        shutdown_seconds = 0
+        count = 0
+
+        def snapshot(self):
+            count = self.count
+            if count == 666:
+                gate.wait()
+            return count
+
+        def restored(self, state):
+            self.count = state
+
+        @handles("set")
+        def on_set(self, message):
+            self.count = message["count"]
+
+        @handles("get")
+        async def on_get(self, message):
+            return self.count
+
+    async with running(Counter) as server:
+        ref = server.root.find("/residents/counter")
+        target: Any = ref._target
+        await ref.call({"type": "set", "count": 1})
+        ref.cast({"type": "set", "count": 666})
+        await settle(gate.reached.is_set)
+        target.inject_crash(ValueError())
+        assert await ref.call({"type": "get"}) == 1
+        await ref.call({"type": "set", "count": 2})
+        gate.go.set()
+        await no_thread(server)
+        target.inject_crash(ValueError())
+
+        assert await ref.call({"type": "get"}) == 2
 
 
 async def test_the_next_incarnation_waits_for_a_thread_that_returns(gate: Gate) -> None:
