@@ -176,6 +176,8 @@ class Actor:
         """
         host = self._acting().host
         host.groups.join(group, host)
+        if host.mailbox.closed:  # the slot has ended, and left its groups, in this very moment
+            host.groups.leave(group, host)
         return self._answer(DONE)
 
     def leave(self, group: str) -> Awaitable[None]:

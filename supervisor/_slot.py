@@ -203,13 +203,11 @@ class Slot(Place):
             await self._last_words(life, exit_, PeerEnd(code, reason))
         self._close(exit_, code, text)
         life.finish()
-        self._root.groups.leave_all(self)
         self.end = exit_.reason or exit_.kind.value
         if exit_.kind in (ExitKind.CRASHED, ExitKind.FATAL):
             self.end = f"{CRASHED}: {self.end}"
         self.state = "ended"
-        for item in self.mailbox.close():
-            self._leave_behind(item)
+        self._empty()
         self.note("slot.ended", reason=self.end, how=exit_.kind.value, code=code)
         self.settled.set()
         self.ended.set()
@@ -240,6 +238,12 @@ class Slot(Place):
                 # Disconnected: it sent to a socket that is over, the very case it runs in.
         if scope.cancelled_caught:
             self.note("disconnect.failed", reason=f"it ran longer than {seconds:g} s")
+
+    def _empty(self) -> None:
+        left = self.mailbox.close()
+        self._root.groups.leave_all(self)  # behind the close: see Actor.join()
+        for item in left:
+            self._leave_behind(item)
 
     def _leave_behind(self, item: object) -> None:
         if type(item) is Call and item.reply.abandoned:
@@ -299,8 +303,7 @@ class Slot(Place):
         """Take note that run() itself has failed, which is a fault of this library."""
         self.end, self.state = f"{CRASHED}: {described(error)}", "ended"
         self.note("slot.fatal", exception=error, reason="a fault in Greenroom itself")
-        for item in self.mailbox.close():
-            self._leave_behind(item)
+        self._empty()
         self.settled.set()
         self.ended.set()
 

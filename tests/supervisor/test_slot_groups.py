@@ -1,5 +1,8 @@
 # Groups as actors use them: who hears what, and what becomes of the rest.
 
+import threading
+from typing import Any
+
 import pytest
 import trio
 from helpers import happened, running, settle
@@ -215,3 +218,36 @@ async def test_class_attributes_reach_the_slot() -> None:
             ws._slot.__repr__()
             == f"<Slot /connections/small/1 {Small.__qualname__} epoch 1 running>"
         )
+
+
+async def test_a_join_in_the_moment_of_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A thread that was allowed to join before its slot ended leaves no member behind.
+    """
+    joining, go = threading.Event(), threading.Event()
+
+    class Chat(WebsocketConsumer):
+        shutdown_seconds = 0
+
+        def receive(self, text):
+            self.join("late")
+
+    async with running(chat=Chat) as server:
+        join = server.root.groups.join
+
+        def slow_join(group: str, member: Any) -> None:
+            joining.set()
+            assert go.wait(10)
+            join(group, member)
+
+        monkeypatch.setattr(server.root.groups, "join", slow_join)
+        async with server.websocket("/chat") as ws:
+            ws.send_text("join")
+            await settle(joining.is_set)
+            slot = ws._slot
+            slot.request_stop("enough")
+            await slot.ended.wait()
+        go.set()
+        await settle(lambda: server.root.pool.statistics().running == 0)
+
+        assert server.root.groups.names() == {}
