@@ -71,9 +71,9 @@ def make_venv() -> None:
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
-        said = " ".join((made.stderr or made.stdout).split())[-300:]
+        said = " ".join((made.stderr or made.stdout).split())
         remedy = venv_remedy() if "ensurepip" in said else "mend what it says, then try again."
-        stop(f"{sys.executable} -m venv failed: {remedy} It said: {said}")
+        stop(f"{sys.executable} -m venv failed: {remedy} It said: {said[-300:]}")
 
 
 def venv_remedy() -> str:
@@ -168,4 +168,4 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except KeyboardInterrupt:
-        stop("interrupted; the next run goes on from here.")
+        stop("interrupted; run it again, and it is made anew.")
