@@ -51,7 +51,8 @@ class Hop:
 
         Cancelled, it is withdrawn if it waits; else told, and waited for during
         ``shutdown_seconds``, then abandoned: its thread's place in the pool stays
-        taken until it ends, and all that it does is inert.
+        taken until it ends, and all that it does is inert. What its last step raised
+        while it was waited for is reported; a fatal error is raised all the same.
         """
         host = self._host
         job = host.pool.submit(batch.work, label=f"{host.path}#{self._epoch} {name}")
@@ -66,8 +67,12 @@ class Hop:
                 if job.state is not JobState.DONE:
                     job.abandon()
                     host.note("thread.abandoned", epoch=self._epoch, job=job.label)
-                elif job.error is not None and judge(job.error) is not Verdict.STALE:
-                    host.report(job.error, name)
+                elif job.error is not None:
+                    verdict = judge(job.error)
+                    if verdict is Verdict.FATAL:
+                        job.result()  # raises: that end is not softened by another
+                    elif verdict is not Verdict.STALE:
+                        host.report(job.error, name)
             raise
         finally:
             self._batch = None

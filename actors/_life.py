@@ -105,6 +105,8 @@ class Life:
         elif why is not None and why.error is not None:  # a task failed in that very moment
             fatal = why.kind is ExitKind.FATAL
             left = why if fatal else left.with_error(why.error, why.what, told=False)
+            if left.error is not why.error:
+                self.host.report(why.error, why.what)
         return left
 
     async def close(self, ending: str, item: PeerEnd) -> None:
@@ -264,6 +266,8 @@ class Life:
         if verdict in (Verdict.FATAL, Verdict.FOREIGN):
             return Exit(ExitKind.FATAL, what, error, what, opening=opening, code=1011)
         if self._why is not None:
+            if self._why.error is not None and verdict is Verdict.CRASH:
+                self.host.report(error, what)  # two have failed: one is the end, both are told
             return self._why.with_error(error, what, told=verdict is Verdict.STALE)
         control = self.host.mailbox.control
         if control and verdict is Verdict.STALE:

@@ -231,8 +231,7 @@ class Slot(Place):
                 if verdict is Verdict.FOREIGN and scope.cancel_called:
                     raise  # not foreign at all: its deadline
                 if verdict in (Verdict.FATAL, Verdict.FOREIGN):
-                    self._record(Exit(ExitKind.FATAL, exit_.reason, error, "the last handler"))
-                    self._root.fatal(self.path)
+                    self.report(error, "the last handler")
                 elif verdict is Verdict.CRASH:
                     self.note("disconnect.failed", exception=error)
                 # Disconnected: it sent to a socket that is over, the very case it runs in.
@@ -284,7 +283,10 @@ class Slot(Place):
 
     def report(self, error: BaseException, what: str) -> None:
         """Record an error of an incarnation that is ending anyway."""
-        self._record(Exit(ExitKind.CRASHED, what, error, what))
+        fatal = judge(error) in (Verdict.FATAL, Verdict.FOREIGN)
+        self._record(Exit(ExitKind.FATAL if fatal else ExitKind.CRASHED, what, error, what))
+        if fatal:
+            self._root.fatal(self.path)
 
     def _request_stop(self, stop: Stop) -> None:
         if self.state in ("stopping", "ended"):

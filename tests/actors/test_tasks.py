@@ -256,3 +256,26 @@ async def test_what_waits_behind_a_failed_task_is_for_the_next_incarnation(sync:
         await settle(lambda: "last 2" in log)
 
     assert log == [f"{second} 2", "last 2"]
+
+
+async def test_an_error_behind_that_of_a_task_is_told_too() -> None:
+    """
+    What a handler raises as a failed task cancels it is on record beside the task's error.
+    """
+
+    class Chat(WebsocketConsumer):
+        async def receive(self, text):
+            self.start_soon(self.fail)
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise KeyError("clean-up")
+
+        async def fail(self):
+            raise ValueError("task")
+
+    async with running(chat=Chat) as server, server.websocket("/chat") as ws:
+        ws.send_text("x")
+        restarted = await ws.wait_restarted(2)
+
+    assert sorted(crash.exception for crash in restarted.crashes) == ["KeyError", "ValueError"]

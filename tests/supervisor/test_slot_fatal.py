@@ -1,6 +1,7 @@
 # KeyboardInterrupt, SystemExit and Cancelled of scopes that are not ours: that slot ends,
 # alone, and nobody else notices.
 
+import threading
 from typing import Any
 
 import pytest
@@ -272,3 +273,48 @@ async def test_a_cancelled_of_an_own_scope_is_no_end() -> None:
         ws.send_text("hi")
         assert await ws.receive() == "hi"
         assert ws.slot.epoch == 1
+
+
+@pytest.mark.parametrize("after", ["a crash", "a stop"])
+async def test_fatal_in_a_thread_that_was_told_to_stop(
+    after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A SystemExit of a `def` handler is fatal, also if the incarnation ends already.
+    """
+    reached, go = threading.Event(), threading.Event()
+
+    class Chat(WebsocketConsumer):
+        ends: list[int] = []
+
+        def receive(self, text):
+            reached.set()
+            assert go.wait(10)
+            raise SystemExit
+
+        def disconnect(self, code):
+            self.ends.append(code)
+
+    left: list[str] = []
+    async with running(chat=Chat) as server:
+        monkeypatch.setattr(server.root, "fatal", left.append)
+        async with server.websocket("/chat") as ws:
+            slot = ws._slot
+            ws.send_text("x")
+            await settle(reached.is_set)
+            if after == "a stop":
+                slot.request_stop("enough")
+            else:
+                slot.inject_crash(ValueError("told too"))
+            go.set()
+            with trio.fail_after(10):
+                await slot.ended.wait()
+
+    assert [each.exception for each in slot.crashes if each.exception != "ValueError"] == [
+        "SystemExit"
+    ]
+    assert (after == "a crash") == any(each.text == "told too" for each in slot.crashes)
+    assert len(happened(server, "slot.fatal")) == 1
+    assert left == [slot.path]
+    assert slot.epoch == 1
+    assert Chat.ends == [1011]
