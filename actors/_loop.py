@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._errors import Disconnected, UndeclaredMessage
-from ._exits import Exit, ExitKind, stopped
+from ._exits import Exit, ExitKind, Verdict, judge, stopped
 from ._lowlevel import checkpoint
 from ._messages import Call, InFrame, Item, PeerEnd, Tick, key_name, message_key
 
@@ -112,15 +112,16 @@ class Loop:
                 await self._run_async(handler, item)
             else:
                 await self._run_in_thread(handler, item)
-        except Disconnected as error:
+        except (Disconnected, ExceptionGroup) as error:
             # An end, not a crash: the peer's end is in the mailbox behind the frames
             # that still wait. Without one the handler raised it of its own accord.
             connection = self._host.connection
-            if connection is None:
+            if connection is None or judge(error) is not Verdict.DISCONNECTED:
                 raise
             self._life.fail_call(error)
             if not connection.over:
-                self._left = Exit(ExitKind.PEER, "handler ended it", code=error.code)
+                code = error.code if isinstance(error, Disconnected) else 1006
+                self._left = Exit(ExitKind.PEER, "handler ended it", code=code)
         self._life.item = None
 
     async def _run(self, handler: Handler, item: Item) -> None:

@@ -311,3 +311,37 @@ async def test_a_requested_stop_leaves_waiting_frames_unhandled() -> None:
             "the actor has ended (enough)"
         ] * 3
     assert handled == ["1"]
+
+
+async def test_disconnected_out_of_a_nursery() -> None:
+    """
+    A group of Disconnected is what one is: waiting frames are handled, then the peer's end.
+    """
+    handled: list[str] = []
+    ends: list[tuple[int, str]] = []
+    gone = trio.Event()
+
+    class Chat(WebsocketConsumer):
+        async def receive(self, text):
+            handled.append(text)
+            if text == "wait":
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self.answer)
+
+        async def answer(self):
+            await gone.wait()
+            await self.send(text="too late")
+
+        async def disconnect(self, code, reason):
+            ends.append((code, reason))
+
+    async with running(chat=Chat) as server, server.websocket("/chat") as ws:
+        ws.send_text("wait")
+        ws.send_text("behind")
+        ws.disconnect(4001, "bye")
+        await trio.testing.wait_all_tasks_blocked()
+        gone.set()
+        await ws.application_done.wait()
+
+    assert handled == ["wait", "behind"]
+    assert ends == [(4001, "bye")]
