@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -22,17 +23,19 @@ if TYPE_CHECKING:
 class Hop:
     """Runs steps of the incarnation *epoch* of *host* on the pool, one job at a time."""
 
-    __slots__ = ("_batch", "_epoch", "_host")
+    __slots__ = ("_batch", "_epoch", "_host", "_until")
 
     def __init__(self, host: Host, epoch: int) -> None:
         self._host = host
         self._epoch = epoch
         self._batch: Batch | None = None
+        self._until = inf  # when a job that was told to stop is abandoned
 
     def tell(self) -> None:
         """Tell the job that runs, if one does, to stop: its next ``self.*`` is Stale."""
         if self._batch is not None:
             self._batch.tell()
+            self._until = min(self._until, trio.current_time() + self._host.shutdown_seconds)
 
     def batch(self, steps: list[Callable[[], Any]]) -> Batch:
         """Make a batch; no step after the first begins while something urgent waits."""
@@ -49,20 +52,21 @@ class Hop:
         """
         Run *batch* in a thread; raise what its last step raised. A checkpoint.
 
-        Cancelled, it is withdrawn if it waits; else told, and waited for during
-        ``shutdown_seconds``, then abandoned: its thread's place in the pool stays
-        taken until it ends, and all that it does is inert. What its last step raised
-        while it was waited for is reported; a fatal error is raised all the same.
+        Cancelled, it is withdrawn if it waits; else told, and waited for until
+        ``shutdown_seconds`` after it was told first, then abandoned: its thread's place
+        in the pool stays taken until it ends, and all that it does is inert. What its
+        last step raised while it was waited for is reported; a fatal error is raised all
+        the same.
         """
         host = self._host
         job = host.pool.submit(batch.work, label=f"{host.path}#{self._epoch} {name}")
-        self._batch = batch
+        self._batch, self._until = batch, inf
         try:
             await job.wait()
         except trio.Cancelled:
             if not job.withdraw():
-                batch.tell()
-                with trio.move_on_after(host.shutdown_seconds, shield=True):
+                self.tell()
+                with trio.CancelScope(deadline=self._until, shield=True):
                     await job.wait()
                 if job.state is not JobState.DONE:
                     job.abandon()
