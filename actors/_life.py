@@ -146,6 +146,7 @@ class Life:
         if judge(error) in (Verdict.FATAL, Verdict.FOREIGN):
             self._why = Exit(ExitKind.FATAL, what, error, what, opening=opening, code=1011)
         self.failed = True
+        self.fail_call(error)  # now: a thread that handles it may take its time to end
         self._scope.cancel()
 
     def cancel_handler(self) -> None:

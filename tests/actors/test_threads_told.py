@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import trio
 from helpers import happened, running, settle
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from greenroom.actors import WebsocketConsumer
+from greenroom.actors import Actor, CallFailed, WebsocketConsumer, handles
 from greenroom.bridges.testing import virtual_clock
 
 
@@ -51,3 +52,36 @@ async def test_a_stop_waits_for_a_thread_once(clock: MockClock, go: threading.Ev
         assert slot.ended.is_set()
         assert len(happened(server, "thread.abandoned", slot.path)) == 1
         go.set()
+
+
+async def test_a_call_in_a_thread_fails_at_once(clock: MockClock, go: threading.Event) -> None:
+    """
+    A caller hears of the crash while the thread that handles its call is still waited for.
+    """
+    reached = threading.Event()
+
+    class Slow(Actor):
+        @handles("slow")
+        def slow(self, message):
+            reached.set()
+            go.wait(30)
+
+    failed: list[CallFailed] = []
+    async with running(Slow) as server:
+        ref = server.root.find("/residents/slow")
+        target: Any = ref._target
+
+        async def call() -> None:
+            with pytest.raises(CallFailed) as caught:
+                await ref.call({"type": "slow"}, timeout=60)
+            failed.append(caught.value)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call)
+            await settle(reached.is_set)
+            target.inject_crash(ValueError("no"))
+            await wait_all_tasks_blocked()
+            said = [each.problem for each in failed]
+            go.set()
+
+    assert said == ["ValueError: no"]
