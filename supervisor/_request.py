@@ -5,6 +5,7 @@
 # to stop like any, and its crash is recorded like any.
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -85,11 +86,12 @@ class RequestSlot:
     ) -> None:
         """Have it cancelled once `shutdown_seconds` are over. Any thread."""
         if not self.loop.is_here():
-            self.loop.call_soon(self.request_stop, reason, code, text)
-            return
-        self.mailbox.put_control(Stop(reason, code, text))
-        self.state = "stopping"
-        self._scope.deadline = trio.current_time() + self._root.options.shutdown_seconds
+            with suppress(trio.RunFinishedError):  # then it has ended already
+                self.loop.call_soon(self.request_stop, reason, code, text)
+        elif self.state == "running":  # asked again it has no more time than before
+            self.mailbox.put_control(Stop(reason, code, text))
+            self.state = "stopping"
+            self._scope.deadline = trio.current_time() + self._root.options.shutdown_seconds
 
     def stuck(self) -> None:
         """Tell that it has not ended in time, and where it waits."""

@@ -126,6 +126,26 @@ async def test_a_stop_gives_it_time(
     assert round(trio.current_time() - began) == 3
 
 
+async def test_a_second_stop_gives_no_more_time(root: Root, autojump_clock: MockClock) -> None:
+    """
+    The first stop's deadline holds; asked to stop after its end, a request stays ended.
+    """
+    request = slot(root)
+
+    async def work() -> None:
+        request.request_stop("enough")
+        await trio.sleep(2)
+        request.request_stop("I said enough")
+        await trio.sleep_forever()
+
+    began = trio.current_time()
+    await request.run(work)
+    assert round(trio.current_time() - began) == 3
+
+    request.request_stop("still there?")
+    assert request.state == "ended"
+
+
 async def test_it_handles_no_messages(root: Root) -> None:
     """
     A cast is a dead letter, a call fails, before the end as after it.
