@@ -76,9 +76,10 @@ def compile_message(owner: str, function: Callable[..., Any]) -> Handler:
             f"{owner}: a handler declared with @handles takes one parameter, the message."
             f" Got: {_spell(function)}"
         )
-    getters = [attrgetter("message")] if parameters else []
+    takes_it = any(p.kind is not p.KEYWORD_ONLY for p in parameters)
+    getters = [attrgetter("message")] if takes_it else []
     name = owner.rpartition(".")[2]
-    return Handler(name, _caller(name, getters[:1], {}), is_async=_is_async(function))
+    return Handler(name, _caller(name, getters, {}), is_async=_is_async(function))
 
 
 def _caller(name: str, positional: list[Getter], named: dict[str, Getter]) -> Caller:

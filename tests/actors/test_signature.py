@@ -171,6 +171,7 @@ def test_async_is_seen_through_decorators() -> None:
         (lambda self, event: event, "m"),
         (lambda self, event, other=1: (event, other), ("m", 1)),
         (lambda self, *args: args, ()),
+        (lambda self, *, flag=False: flag, False),
     ],
 )
 def test_a_declared_handler_takes_the_message_under_any_name(
