@@ -156,7 +156,8 @@ class Life:
     def finish(self) -> None:
         """From now on everything it does is inert."""
         self.over = True
-        self.instance = None
+        self.instance = self.item = None
+        self._step = ""
         self.hop.tell()
 
     # -- what its own code does ----------------------------------------------------------

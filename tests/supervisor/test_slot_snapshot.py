@@ -2,10 +2,10 @@
 
 import pytest
 import trio
-from helpers import running
+from helpers import running, watch
 from trio.testing import MockClock
 
-from greenroom.actors import WebsocketConsumer
+from greenroom.actors import Actor, WebsocketConsumer, handles
 from greenroom.bridges.testing import virtual_clock
 
 
@@ -46,3 +46,26 @@ async def test_a_look_while_tasks_end_counts_nothing_twice(clock: MockClock) -> 
         assert looked_at.facts["handled"] == 0
         assert looked_at.restarts_left == 2  # and one more is being charged
         assert ws.slot.restarts_left == 1  # both lie within 3 s of being alive
+
+
+async def test_a_slot_that_rests_handles_nothing(clock: MockClock) -> None:
+    """
+    A parked resident shows no message at hand.
+    """
+
+    class Poor(Actor):
+        max_restarts = 0
+
+        @handles("poison")
+        async def on_poison(self, message):
+            raise ValueError
+
+    async with running(Poor) as server:
+        parked = watch(server, "slot.parked")
+        server.root.find("/residents/poor").cast({"type": "poison"})
+        await parked.until()
+
+        rests = server.root.snapshot().find("/residents/poor")
+        assert rests is not None
+        assert rests.state == "parked"
+        assert "handling" not in rests.facts
