@@ -19,6 +19,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ class Mailbox:
         self._messages = self._frames = self._frame_bytes = 0
         self._closed = False
         self._reader = Parker()
-        self._room_waiters: list[Callable[[], object]] = []
+        self._room_waiters: dict[Callable[[], object], None] = {}  # in order
 
     @property
     def queued(self) -> int:
@@ -207,22 +208,35 @@ class Mailbox:
         self.on_room(room.set)
         try:
             await room.wait()
-        finally:
+        except trio.Cancelled:
             self.not_on_room(room.set)
+            raise
 
     def on_room(self, wake: Callable[[], object]) -> None:
-        """Call *wake* once, now or later, when a message may have room. Any thread."""
+        """
+        Call *wake* once, now or later, when a message may have room. Any thread.
+
+        One is called for each message that leaves, in the order in which they came: were
+        it all of them, a thousand senders would cost a million wake-ups. So who is woken
+        tries to put, or says :meth:`not_on_room`.
+        """
         with self._lock:
             if self._messages >= self.capacity and not self._closed:
-                self._room_waiters.append(wake)
+                self._room_waiters[wake] = None
                 return
         wake()
 
     def not_on_room(self, wake: Callable[[], object]) -> None:
-        """Forget *wake*, if it still waits: who has given up must not pile up. Any thread."""
+        """Forget *wake*, which has given up; if it was called, the next is. Any thread."""
         with self._lock:
             if wake in self._room_waiters:
-                self._room_waiters.remove(wake)
+                del self._room_waiters[wake]
+                return
+        if self._loop.is_here():
+            self._call_next()
+        else:
+            with suppress(trio.RunFinishedError):
+                self._loop.call_soon(self._call_next)
 
     def _count(self, item: Item) -> None:
         if type(item) is InFrame:
@@ -241,12 +255,20 @@ class Mailbox:
     def _tell_room(self, item: Item) -> None:
         if type(item) is InFrame:
             self._reader.wake()
-        elif self._room_waiters and self._messages < self.capacity:
-            self._call_waiters()
+        elif self._room_waiters:
+            self._call_next()
+
+    def _call_next(self) -> None:
+        with self._lock:
+            if not self._room_waiters or self._messages >= self.capacity:
+                return
+            wake = next(iter(self._room_waiters))
+            del self._room_waiters[wake]
+        wake()
 
     def _call_waiters(self) -> None:
         with self._lock:
-            waiters, self._room_waiters = self._room_waiters, []
+            waiters, self._room_waiters = self._room_waiters, {}
         for wake in waiters:
             wake()
 

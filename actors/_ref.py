@@ -207,10 +207,12 @@ class ActorRef:
                 return
             room = threading.Event()
             target.mailbox.on_room(room.set)
+            came = False
             try:
                 came = wait_in_thread(room, until - time.monotonic())
             finally:
-                target.mailbox.not_on_room(room.set)
+                if not came:
+                    target.mailbox.not_on_room(room.set)
             if not came:
                 raise CallTimeout(self.path, timeout)
 

@@ -1,5 +1,6 @@
 # The mailbox: two lanes, three kinds of bounds, and threads that put.
 
+import functools
 import threading
 from typing import Any
 
@@ -216,6 +217,53 @@ async def test_senders_wait_for_room(box: Mailbox) -> None:
         assert not came.is_set()
         box.take()
         await came.wait()
+
+
+async def test_a_message_that_leaves_wakes_one_sender(box: Mailbox) -> None:
+    """
+    Senders are woken one for each message that leaves, in order; who gave up passes it on.
+    """
+    woken: list[int] = []
+    for number in range(3):
+        box.put_message(Cast(number))
+    wakes = [functools.partial(woken.append, number) for number in range(4)]
+    for wake in wakes:
+        box.on_room(wake)
+
+    box.take()
+    assert woken == [0]
+    box.not_on_room(wakes[1])
+    box.not_on_room(wakes[0])  # it was woken, and gave up in that very moment
+    assert woken == [0, 2]
+    box.put_message(Cast("by who was woken"))
+    box.not_on_room(wakes[2])  # too late: the room is taken
+    assert woken == [0, 2]
+    box.take()
+    assert woken == [0, 2, 3]
+
+
+async def test_a_cancelled_sender_passes_its_room_on(box: Mailbox) -> None:
+    """
+    A sender that is cancelled in the tick in which it is woken costs the next one nothing.
+    """
+    for number in range(3):
+        box.put_message(Cast(number))
+    async with trio.open_nursery() as nursery:
+        first = trio.CancelScope()
+
+        async def give_up() -> None:
+            with first:
+                await box.wait_room()
+
+        nursery.start_soon(give_up)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(box.wait_room)
+        await wait_all_tasks_blocked()
+        first.cancel()
+        box.take()
+        with trio.fail_after(5):
+            while nursery.child_tasks:
+                await trio.lowlevel.checkpoint()
 
 
 async def test_the_oldest_message_makes_room(box: Mailbox) -> None:

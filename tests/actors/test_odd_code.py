@@ -196,7 +196,7 @@ async def test_those_who_gave_up_waiting_for_room_are_forgotten(autojump_clock: 
             with pytest.raises(CallTimeout):
                 await ref.call({"type": "stick"}, timeout=1)
         mailbox = server.root.residents._slots[0].mailbox
-        assert mailbox._room_waiters == []
+        assert not mailbox._room_waiters
 
 
 async def test_a_crash_does_not_keep_the_old_incarnation_alive() -> None:

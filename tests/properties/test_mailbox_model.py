@@ -119,8 +119,25 @@ class MailboxModel(RuleBasedStateMachine):
         room = threading.Event()
         self.box.on_room(room.set)
         assert room.is_set() == (self.closed or self.counted() < CAPACITY)
-        if not room.is_set():
-            self.rooms.append(room)
+        self.rooms.append(room)
+
+    @precondition(lambda self: any(room.is_set() for room in self.rooms))
+    @rule(gives_up=st.booleans())
+    def act_on_room(self, gives_up: bool) -> None:
+        room = next(room for room in self.rooms if room.is_set())
+        self.rooms.remove(room)
+        if gives_up:
+            self.box.not_on_room(room.set)
+        else:
+            self.put_message(is_call=False)
+
+    @precondition(lambda self: not all(room.is_set() for room in self.rooms))
+    @rule()
+    def give_up_waiting(self) -> None:
+        room = next(room for room in self.rooms if not room.is_set())
+        self.rooms.remove(room)
+        self.box.not_on_room(room.set)
+        assert not room.is_set()
 
     @precondition(lambda self: len(self.lane) > 3)
     @rule()
@@ -140,8 +157,10 @@ class MailboxModel(RuleBasedStateMachine):
 
     @invariant()
     def nobody_waits_while_there_is_room(self) -> None:
-        if self.closed or self.counted() < CAPACITY:
+        if self.closed:
             assert all(room.is_set() for room in self.rooms)
+        elif self.counted() < CAPACITY and self.rooms:
+            assert any(room.is_set() for room in self.rooms)  # who acts on it, see there
 
 
 TestMailboxModel = MailboxModel.TestCase
