@@ -71,9 +71,9 @@ class Root:
         self._refs: dict[str, ActorRef] = {}
         self._state = "new"
         self._stop = trio.Event()
+        self._why_down = ""
         self.stopped = trio.Event()
         """Set when :meth:`run` has stopped the tree."""
-        self._problem: str | None = None
 
     @property
     def up(self) -> bool:
@@ -87,7 +87,7 @@ class Root:
 
     def readiness(self) -> list[str]:
         """What keeps the tree from being ready; empty when it is. Loop thread only."""
-        problems = [] if self.up else [f"root is {self._state}"]
+        problems = [] if self.up else [f"root is {self._state}{self._why_down}"]
         return problems + [f"{path} is not up" for path in self.residents.parked()]
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -98,7 +98,8 @@ class Root:
         within ``total_shutdown_seconds``.
 
         Raises:
-            StartFailed: A resident failed to start; nothing runs any more.
+            ExceptionGroup: Of one StartFailed: a resident failed to start; nothing runs
+                any more. Or of what the engine has failed with.
         """
         self._state = "starting"
         unlog = log_events(self.events)
@@ -217,7 +218,7 @@ class Root:
     def escalated(self, slot: Slot) -> None:
         """Take note that a child's failure is too much for its supervisor."""
         self._state = "down"
-        self._problem = f"{slot.path} escalated"
+        self._why_down = f", because {slot.path} escalated"
 
     def fatal(self, path: str) -> None:
         """Take note of a fatal end below; leave, if the options say so."""

@@ -26,8 +26,6 @@ class Policy:
 
     restart: Restart
     on_exceeded: OnExceeded
-    close_code: int = 1011
-    """The code a connection closes with when its budget is spent."""
 
 
 def decide(exit_: Exit, policy: Policy, window: RestartWindow, alive: float) -> Next:

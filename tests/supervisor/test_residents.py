@@ -192,6 +192,8 @@ async def test_on_exceeded_escalate() -> None:
         await ended.until()
 
         assert server.root.state == "down"
+        down = "root is down, because /residents/a escalated"
+        assert server.root.readiness() == [down, "/residents/a is not up"]
         answer = await server.http("GET", "/")
         assert (answer.status, answer.body) == (503, b"the supervisor is down\n")
         assert (b"retry-after", b"5") in answer.headers
