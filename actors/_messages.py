@@ -28,14 +28,21 @@ class Request(Generic[R_co]):
 
 
 class InFrame:
-    """A text or binary message from the peer. One of *text* and *bytes* is None."""
+    """
+    A text or binary message from the peer. One of *text* and *bytes* is None.
+
+    ``size`` is in bytes, as it counts against the read-ahead.
+    """
 
     __slots__ = ("bytes", "size", "text")
 
     def __init__(self, text: str | None, data: bytes | None) -> None:
         self.text = text
         self.bytes = data
-        self.size = len(text) if text is not None else len(data or b"")
+        if text is None:
+            self.size = len(data or b"")
+        else:  # isascii() reads a flag, so the common case costs no encoding here
+            self.size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
     @property
     def message(self) -> dict[str, object]:

@@ -156,6 +156,17 @@ async def test_bounded_read_ahead(box: Mailbox, frames: list[str]) -> None:
     assert not box.read_ahead_full
 
 
+async def test_the_read_ahead_counts_bytes(box: Mailbox) -> None:
+    """
+    A text frame counts with its bytes on the wire, not with its characters.
+    """
+    box.put_arrival(text("\u6f22\u5b57\u6f22"))
+    assert not box.read_ahead_full  # 9 bytes of 10
+    box.take()
+    box.put_arrival(text("\u6f22\u5b57\u6f22\u5b57"))
+    assert box.read_ahead_full  # 12 bytes
+
+
 async def test_the_reader_waits_for_room(box: Mailbox) -> None:
     """
     wait_read_room() returns once a frame was taken, and not when a message was.
