@@ -1,8 +1,17 @@
 # One HTTP request: its slot around whatever ASGI application answers it.
+#
+# hypercorn hands a body over through a short queue, and with the last part of the response
+# puts the request's end into the same queue, inside of that very `send`. An application
+# that answers without having read the body may find the queue full, and then that `send`
+# waits for somebody to take from it: for ever, with its slot, its tasks and its socket. So
+# what is unread is read while the last part is sent: a nursery more, but only then.
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+import trio
+
+from ...actors._lowlevel import checkpoint
 from ...supervisor import Root
 from ...supervisor._request import ASKED, RequestSlot
 
@@ -19,33 +28,87 @@ async def serve_http(root: Root, app: App, scope: Scope, receive: Receive, send:
     Answer one request with *app*, as a `temporary` slot.
 
     What *app* raises before the headers is a 500; after them the connection is cut by
-    returning with the response unfinished. Nothing is run twice. A checkpoint; a
-    cancellation goes through *app* as it would without us.
+    returning with the response unfinished. Nothing is run twice. What *app* leaves unread
+    of the body is read and thrown away. A checkpoint; a cancellation goes through *app* as
+    it would without us.
     """
+    request = _Request(receive, send)
     refusal = root.connections.refusal()
     if refusal is not None:
         root.events.emit("connection.refused", f"/connections/{_ROUTE}", reason=refusal)
-        await plain(send, 503, f"{refusal}\n", [(b"retry-after", b"5")])
+        await plain(request.send, 503, f"{refusal}\n", [(b"retry-after", b"5")])
         return
     slot = RequestSlot(
         root, root.connections.new_path(_ROUTE), f"{scope['method']} {scope['path']}"
     )
-    status = 0
-
-    async def watched(event: Mapping[str, Any]) -> None:
-        nonlocal status
-        if event["type"] == "http.response.start":
-            status = event["status"]
-        await send(event)
-
     root.connections.add(_ROUTE, slot)
     try:
-        exit_ = await slot.run(lambda: app(scope, receive, watched))
-        if not status:
+        exit_ = await slot.run(lambda: app(scope, request.receive, request.send))
+        if not request.begun and not request.gone:
             status = 503 if exit_.reason == ASKED else 500
-            await plain(send, status, "Server Error\n" if status == 500 else "Shutting down\n")
+            text = "Server Error\n" if status == 500 else "Shutting down\n"
+            await plain(request.send, status, text)
+        if not request.answered:
+            with trio.move_on_after(root.options.close_seconds):
+                await request.read_body()
     finally:
         root.connections.detach(_ROUTE, slot)
+
+
+class _Request:
+    """The *receive* and *send* of one request, which may be answered before it is read."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._read = False
+        self.begun = self.answered = False
+        self.gone = False
+        """Whether its end was read: the client has left, or has the whole answer."""
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        if self.gone:
+            await checkpoint()
+            return {"type": "http.disconnect"}
+        event = await self._receive()
+        self.gone = event["type"] == "http.disconnect"
+        self._read = self._read or self.gone or not event.get("more_body", False)
+        return event
+
+    async def send(self, event: Mapping[str, Any]) -> None:
+        if event["type"] == "http.response.start":
+            self.begun = True
+        elif event["type"] == "http.response.body" and not event.get("more_body", False):
+            await self._send_last(event)
+            return
+        await self._send(event)
+
+    async def read_body(self) -> None:
+        """Read what is left of the body, for nothing. A checkpoint if there is something."""
+        while not self._read:
+            await self.receive()
+
+    async def _send_last(self, event: Mapping[str, Any]) -> None:
+        if self._read:
+            await self._send(event)
+        else:
+            await self._send_while_reading(event)
+        self.answered = True
+
+    async def _send_while_reading(self, event: Mapping[str, Any]) -> None:
+        failed: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read_on)
+            try:
+                await self._send(event)
+            except Exception as error:  # noqa: BLE001 - raised below, outside of the nursery
+                failed = error
+            nursery.cancel_scope.cancel()
+        if failed is not None:
+            raise failed
+
+    async def _read_on(self) -> None:
+        while not self.gone:
+            await self.receive()
 
 
 async def plain(

@@ -1,7 +1,8 @@
 # Drive an ASGI application in process: no sockets, no server, a virtual clock if you like.
 #
-# As strict as hypercorn's trio worker where it matters: bounded input (10 events), a
-# `send` after the end is ignored, the application's own errors are the test's errors.
+# As strict as hypercorn's trio worker where it matters: bounded input (10 events), events
+# out of turn are refused, a `send` after the end is ignored, the application's own errors
+# are the test's errors.
 # Slots are reached through the tree that the application made for its lifespan, so
 # that a test can crash a consumer, and wait until it was restarted, by name.
 
@@ -20,6 +21,9 @@ from ._errors import StartupFailed
 from ._websocket import MARK, WebsocketDriver
 
 Headers = Iterable[tuple[str, str]]
+
+_QUEUE = 10  # events of a body that wait for the application
+_PIECE = 65536  # bytes of a body in one event
 
 
 class ServerDriver:
@@ -78,23 +82,38 @@ class ServerDriver:
     async def http(
         self, method: str, path: str, *, headers: Headers = (), body: bytes = b""
     ) -> "HttpAnswer":
-        """Send one request and return the whole answer. A checkpoint."""
+        """
+        Send one request and return the whole answer. A checkpoint.
+
+        The body arrives in pieces, through a queue; with the last of the answer the
+        request's end is put behind it, and waits for room.
+
+        Raises:
+            RuntimeError: The application sent something out of turn.
+        """
         scope = _scope("http", path, headers, self.state) | {"method": method}
         answer = HttpAnswer()
-        asked = False
+        into, queue = trio.open_memory_channel[dict[str, Any]](_QUEUE)
 
-        async def receive() -> dict[str, Any]:
-            nonlocal asked
-            if asked:
-                await trio.sleep_forever()
-            asked = True
-            return {"type": "http.request", "body": body, "more_body": False}
+        async def feed() -> None:
+            for at in range(0, len(body), _PIECE):
+                piece = body[at : at + _PIECE]
+                await into.send({"type": "http.request", "body": piece, "more_body": True})
+            await into.send({"type": "http.request", "body": b"", "more_body": False})
 
         async def send(event: Mapping[str, Any]) -> None:
             await checkpoint()
             answer.take(event)
+            if answer.complete:
+                await into.send({"type": "http.disconnect"})
 
-        await self._application(scope, receive, send)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(feed)
+                await self._application(scope, queue.receive, send)
+                nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise (_alone(group) or group)  # noqa: B904 - it is the very exception
         return answer
 
 
@@ -102,13 +121,22 @@ class HttpAnswer:
     """The answer to one request; ``complete`` is False when it was cut."""
 
     def __init__(self) -> None:
-        self.status = 0
+        self.status: int = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = b""
         self.complete = False
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """Add what the application sent."""
+        """
+        Add what the application sent.
+
+        Raises:
+            RuntimeError: A server would refuse it at this point.
+        """
+        expected = "http.response.body" if self.status else "http.response.start"
+        if self.complete or event["type"] != expected:
+            after = "the end" if self.complete else "the start" if self.status else "nothing"
+            raise RuntimeError(f"the application sent {event['type']!r} after {after}")
         if event["type"] == "http.response.start":
             self.status, self.headers = event["status"], list(event.get("headers", ()))
         else:

@@ -14,6 +14,15 @@ from ._errors import HandshakeRefused, SocketClosed
 MARK = "greenroom.testing"
 """The scope extension by which a driver finds the slot of its socket."""
 
+_NEXT: dict[str, dict[str, str]] = {
+    "websocket.accept": {"connecting": "open"},
+    "websocket.http.response.start": {"connecting": "refusing"},
+    "websocket.http.response.body": {"refusing": "refusing"},
+    "websocket.send": {"open": "open"},
+    "websocket.close": {"connecting": "closed", "open": "closed", "closed": "closed"},
+}
+"""Where each event of the application leads, from where hypercorn takes it."""
+
 
 class Server(Protocol):
     """What a socket needs of the driver that dialled it."""
@@ -39,6 +48,7 @@ class WebsocketDriver:
         self._from_app: deque[Mapping[str, Any]] = deque()
         self._news = trio.Event()
         self._gone = False
+        self._state = "connecting"
         self._found: Slot | None = None
         self._awaited = 0  # the epoch after the last crash(), until it was waited for
 
@@ -223,8 +233,21 @@ class WebsocketDriver:
     async def _take(self, event: Mapping[str, Any]) -> None:
         await checkpoint()
         if not self._gone:
+            self._state = self._after(event)
             self._from_app.append(event)
             self._news.set()
+
+    def _after(self, event: Mapping[str, Any]) -> str:
+        state = _NEXT.get(event["type"], {}).get(self._state)
+        if state is None:
+            raise RuntimeError(
+                f"the application sent {event['type']!r} while the socket was {self._state}"
+            )
+        if event["type"] == "websocket.accept":
+            chosen = event.get("subprotocol")
+            if chosen is not None and chosen not in self.scope["subprotocols"]:
+                raise RuntimeError(f"the application chose subprotocol {chosen!r}, not offered")
+        return state
 
     async def _next(self) -> Mapping[str, Any]:
         while not self._from_app:

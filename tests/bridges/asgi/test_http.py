@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import trio
 from helpers import happened, running, settle
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
+from greenroom.bridges.asgi import Application
 from greenroom.bridges.asgi._http import plain
-from greenroom.bridges.testing import virtual_clock
+from greenroom.bridges.testing import serve, virtual_clock
 from greenroom.supervisor import NodeSnapshot
 
 
@@ -139,3 +140,76 @@ async def test_a_servers_cancellation_goes_through() -> None:
         assert scope.cancelled_caught
         assert server.root.connections.open == 0
         assert happened(server, "slot.fatal") == []
+
+
+async def test_an_answer_does_not_wait_for_an_unread_body() -> None:
+    """
+    An answer that is complete before a long body was read ends its request and its slot.
+    """
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        await wait_all_tasks_blocked()
+        if scope["path"] == "/early":
+            raise ValueError("before the body was read")
+        await plain(send, 413, "too much\n")
+
+    async with running(http=refuse) as server:
+        for path, status in (("/early", 500), ("/", 413)):
+            answer = await server.http("POST", path, body=b"x" * 2**20)
+
+            assert (answer.status, answer.complete) == (status, True)
+        assert server.root.connections.open == 0
+
+
+@pytest.mark.parametrize("feeds", [True, False])
+async def test_a_cut_answer_leaves_room_for_the_requests_end(feeds: bool, clock: MockClock) -> None:
+    """
+    Where the answer was cut the body is read on, but not for longer than close_seconds.
+    """
+    into, queue = trio.open_memory_channel[Any](10)
+    part = {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def upload() -> None:
+        for number in range(30):
+            await into.send(part if feeds or number < 20 else await trio.sleep_forever())
+        await into.send(part | {"more_body": False})
+
+    async def sink(event: Any) -> None:
+        await trio.sleep(0)
+
+    application = Application(http=http)
+    async with serve(application) as server, trio.open_nursery() as nursery:
+        nursery.start_soon(upload)
+        await wait_all_tasks_blocked()
+        began = trio.current_time()
+        scope = {"type": "http", "method": "POST", "path": "/late", "state": server.state}
+        await application(scope, queue.receive, sink)
+
+        assert trio.current_time() - began == (0 if feeds else 5)
+        into.send_nowait({"type": "http.disconnect"})
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_client_that_left_gets_no_500() -> None:
+    """
+    An application that answers nothing because the client has left is let alone.
+    """
+    sent: list[Any] = []
+
+    async def read(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def receive() -> Any:
+        await trio.sleep(0)
+        return {"type": "http.disconnect"}
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    application = Application(http=read)
+    async with serve(application) as server:
+        scope = {"type": "http", "method": "POST", "path": "/", "state": server.state}
+        await application(scope, receive, send)
+
+    assert sent == []

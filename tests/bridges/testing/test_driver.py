@@ -172,6 +172,48 @@ async def test_http_requests() -> None:
     assert answer.headers == [(b"x-path", b"/x")]
 
 
+ACCEPT, CLOSE = {"type": "websocket.accept"}, {"type": "websocket.close"}
+TEXT = {"type": "websocket.send", "text": "x"}
+HEAD = {"type": "http.response.start", "status": 200, "headers": []}
+BODY = {"type": "http.response.body", "body": b""}
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        ([TEXT], "sent 'websocket.send' while the socket was connecting"),
+        ([ACCEPT, ACCEPT], "sent 'websocket.accept' while the socket was open"),
+        ([ACCEPT, CLOSE, TEXT], "sent 'websocket.send' while the socket was closed"),
+        ([ACCEPT | {"subprotocol": "v2"}], "chose subprotocol 'v2', not offered"),
+        ([BODY], "sent 'http.response.body' after nothing"),
+        ([HEAD, HEAD], "sent 'http.response.start' after the start"),
+        ([HEAD, BODY, BODY], "sent 'http.response.body' after the end"),
+    ],
+)
+async def test_events_out_of_turn_are_refused(events: list[Any], message: str) -> None:
+    """
+    What hypercorn would not take of an application, the driver does not take either.
+    """
+    refused: list[str] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await send({"type": "lifespan.startup.complete"})
+            return
+        with pytest.raises(RuntimeError) as error:
+            for event in events:
+                await send(event)
+        refused.append(str(error.value))
+
+    async with serve(application) as server:
+        if events[0] in (HEAD, BODY):
+            await server.http("GET", "/")
+        else:
+            await server.dial("/").application_done.wait()
+
+    assert refused == [f"the application {message}"]
+
+
 async def test_what_the_body_raises_comes_out_as_it_is() -> None:
     """
     An assertion that fails inside `async with serve(...)` is not wrapped in a group.
