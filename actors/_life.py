@@ -114,18 +114,16 @@ class Life:
         Run the last handler, ``disconnect`` or ``stopped``, under the caller's scope.
 
         On the living instance; where there is none, on one made and filled for it.
-        Raises what the handler raises.
+        Raises what the handler raises; what fails before it is reported under its own name.
         """
         handler = self.table.special.get(ending)
         if handler is None:
             return
         token = current_life.set(self)
         try:
-            if self.instance is None:
-                self._make()
-                await self._refill()
-            self.item = None
-            await self._run_special(handler, item)
+            if self.instance is not None or await self._stand_in(ending):
+                self.item = None
+                await self._run_special(handler, item)
         finally:
             current_life.reset(token)
 
@@ -217,6 +215,28 @@ class Life:
     async def _refill(self) -> None:
         if self._keeper.fill(self.instance, restored=True):
             await self._hook("restored", _Hook(state=self._keeper.state))
+
+    async def _stand_in(self, ending: str) -> bool:
+        """Make and fill an instance for the last handler; whether there is one."""
+        try:
+            self._make()
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - judged by report()
+            self.instance = None
+            self._tell(error, "__init__")
+            reason = f"{ending}() did not run: __init__() of the instance made for it raised"
+            self.host.note("disconnect.failed", reason=reason)
+            return False
+        try:
+            await self._refill()
+        except BaseException as error:
+            if judge(error) is Verdict.FOREIGN:
+                raise
+            self._tell(error, self._step)  # and the last handler makes do with the attributes
+        return True
+
+    def _tell(self, error: BaseException, what: str) -> None:
+        if judge(error) not in (Verdict.DISCONNECTED, Verdict.STALE):
+            self.host.report(error, what)
 
     async def _open(self) -> None:
         opening, connection = self.actor.opening_handler, self.host.connection

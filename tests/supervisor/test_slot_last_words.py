@@ -129,6 +129,79 @@ async def test_what_disconnect_starts_ends_at_once(clock: trio.testing.MockClock
         ] * 2
 
 
+@pytest.mark.parametrize("error", [ValueError, SystemExit])
+async def test_last_words_after_a_restored_that_raises(error: type[BaseException]) -> None:
+    """
+    ONE END: restored() raising on the instance made for disconnect() is told as its own failure,
+    and disconnect() runs there with what was kept.
+    """
+    said: list[tuple[str, int]] = []
+
+    class Chat(WebsocketConsumer):
+        max_restarts = 0
+        keep = ["name"]
+
+        async def connect(self):
+            self.name = "Ada"
+            self.accept()
+
+        def snapshot(self):
+            return 1
+
+        async def restored(self, state):
+            raise error("old format")
+
+        async def receive(self, text):
+            raise KeyError(text)
+
+        async def disconnect(self, code):
+            said.append((self.name, code))
+
+    async with running(chat=Chat) as server:
+        async with server.websocket("/chat") as ws:
+            ws.send_text("boom")
+            await ws.closed()
+
+        assert said == [("Ada", 1011)]
+        assert [crash.message for crash in ws.slot.crashes] == ["text frame of 4", "restored"]
+        assert len(happened(server, "slot.fatal")) == (error is SystemExit)
+        assert happened(server, "disconnect.failed") == []
+
+
+async def test_last_words_without_an_instance() -> None:
+    """
+    Where __init__() raises for disconnect()'s instance, the report names __init__() and says that
+    disconnect() did not run.
+    """
+    made: list[object] = []
+
+    class Chat(WebsocketConsumer):
+        max_restarts = 0
+
+        def __init__(self):
+            made.append(self)
+            if len(made) > 1:
+                raise ValueError("no database")
+
+        async def receive(self, text):
+            raise KeyError(text)
+
+        async def disconnect(self, code):
+            raise AssertionError
+
+    async with running(chat=Chat) as server:
+        async with server.websocket("/chat") as ws:
+            ws.send_text("boom")
+            await ws.closed()
+
+        assert ws.slot.crashes[-1].message == "__init__"
+        assert ws.slot.crashes[-1].text == "no database"
+        (failed,) = happened(server, "disconnect.failed")
+        assert failed.facts == {
+            "reason": "disconnect() did not run: __init__() of the instance made for it raised"
+        }
+
+
 async def test_a_resident_ends_with_stopped() -> None:
     """
     A plain actor's last handler is stopped(reason); it runs once.
