@@ -7,15 +7,22 @@
 #   snapshot()         a value of the class's choosing, taken at the same moments
 #                      and given to restored(state).
 # Never the state of the moment of the crash: it may be half of a change.
+#
+# A bound method among it is bound to an instance that is inert: calling it would crash
+# each incarnation to come. So what an instance is filled with is bound to it anew, and
+# that is what is handed on: nothing here holds an instance that has a successor.
 
 from __future__ import annotations
 
 import copy
 import functools
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MemberDescriptorType
-from typing import TYPE_CHECKING, Any
+from types import MemberDescriptorType, MethodType
+from typing import TYPE_CHECKING, Any, cast
+
+from ._errors import described
 
 if TYPE_CHECKING:
     from ._actor import Actor
@@ -35,6 +42,7 @@ class Keeper:
     """Takes state from one incarnation into *handed*, and fills the next one from it."""
 
     def __init__(self, actor: type[Actor], handed: Handed) -> None:
+        self._actor = actor
         self._handed = handed
         self._keep = tuple(actor.keep)
         self._snapshot: Callable[[Actor], object] | None = getattr(actor, "snapshot", None)
@@ -61,7 +69,9 @@ class Keeper:
         if self._keep:
             attributes = _attributes(instance)
             self._handed.kept = {
-                name: copy.copy(attributes[name]) for name in self._keep if name in attributes
+                name: self._copied(name, attributes[name])
+                for name in self._keep
+                if name in attributes
             }
         if self._snapshot is not None:
             self._handed.state = self._snapshot(instance)
@@ -76,11 +86,66 @@ class Keeper:
         """
         if instance is None:
             return False
-        _fill(instance, self._handed.attributes)
+        handed = self._handed
+        handed.attributes = _bound_anew(handed.attributes, instance)
+        handed.kept = _bound_anew(handed.kept, instance)
+        _fill(instance, handed.attributes)
         # Copies again: what this incarnation does to them before its first success must
         # not reach the one after it.
-        _fill(instance, {name: copy.copy(v) for name, v in self._handed.kept.items()})
-        return restored and self._handed.has_state
+        _fill(instance, {name: self._copied(name, v) for name, v in handed.kept.items()})
+        return restored and handed.has_state
+
+    def _copied(self, name: str, value: object) -> object:
+        try:
+            return copy.copy(value)
+        except Exception as error:
+            raise TypeError(
+                f"{self._actor.__qualname__}.keep: {name!r} can't be copied ({described(error)})."
+                " Keep what can be, and make the rest in started()."
+            ) from error
+
+
+_BINDS: frozenset[type] = frozenset((MethodType, functools.partial))
+_HOLDS: frozenset[type] = frozenset((dict, list, tuple, set))
+
+
+def _bound_anew(attributes: dict[str, Any], instance: Actor) -> dict[str, Any]:
+    """Return *attributes* with the methods of *instance*'s predecessors bound to it."""
+    return {name: _rebound(value, instance) for name, value in attributes.items()}
+
+
+def _rebound(value: Any, instance: Actor, *, deep: bool = True) -> Any:
+    kind = cast("Any", type(value))
+    if kind in _BINDS:
+        return _rebound_method(value, instance)
+    if not deep or kind not in _HOLDS:
+        return value
+    held = value.copy() if kind is not tuple else value  # a thread left behind may change it
+    if _BINDS.isdisjoint(map(type, held.values() if kind is dict else held)):
+        return value
+    old = list(held.values() if kind is dict else held)
+    new = [_rebound(each, instance, deep=False) for each in old]
+    if all(map(operator.is_, new, old)):  # methods of others
+        return value
+    return dict(zip(held, new, strict=True)) if kind is dict else type(value)(new)
+
+
+def _rebound_method(value: Any, instance: Actor) -> Any:
+    if type(value) is not MethodType:
+        bound = _rebound(value.func, instance, deep=False)
+        changed = bound is not value.func
+        return functools.partial(bound, *value.args, **value.keywords) if changed else value
+    owner = value.__self__
+    if owner is instance or type(owner) is not type(instance):
+        return value
+    if _place(owner) is not _place(instance):  # another actor of its class, which may live
+        return value
+    return MethodType(value.__func__, instance)
+
+
+def _place(instance: object) -> object:
+    # One made by hand has none.
+    return getattr(getattr(instance, "_life", instance), "host", instance)
 
 
 @functools.cache

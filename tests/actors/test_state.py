@@ -1,6 +1,10 @@
 # What of an actor's state survives a crash: by itself, and through a real restart.
 
+import functools
+import gc
 import threading
+import weakref
+from types import SimpleNamespace
 
 import pytest
 from helpers import running, settle
@@ -103,6 +107,112 @@ def test_nothing_is_taken_from_nobody() -> None:
 
     assert keeper.fill(None, restored=True) is False
     assert handed == Handed()
+
+
+class Calling(WebsocketConsumer):
+    keep = ["kept"]
+
+    def hi(self):
+        return self
+
+    def __init__(self):
+        self.kept = self.hi
+
+
+def placed(host: object) -> Calling:
+    """Return an instance that has a place in the slot *host*."""
+    instance = Calling()
+    instance.attach_life(SimpleNamespace(host=host))
+    return instance
+
+
+def test_bound_methods_are_bound_to_the_next_instance() -> None:
+    """
+    A method of its own that an attribute holds, itself, in a partial or one level deep in a plain
+    container, is the next instance's there; what was handed over is not changed.
+    """
+    host = object()
+    first = placed(host)
+    first.own, first.partial = first.hi, functools.partial(first.hi)
+    first.table, first.both = {"hi": first.hi, "n": 1}, [first.hi, functools.partial(first.hi)]
+    first.pair, first.several = (1, first.hi), {first.hi}
+    table = dict(first.table)
+    Keeper(Calling, handed := Handed()).opened(first)
+
+    second, third = placed(host), placed(host)
+    Keeper(Calling, handed).fill(second, restored=True)
+    Keeper(Calling, handed).fill(third, restored=True)
+    for new in (second, third):
+        found = [
+            new.own, new.partial, new.table["hi"], *new.both, new.pair[1], *new.several, new.kept,
+        ]  # fmt: skip
+        assert [method() for method in found] == [new] * 8
+        assert (new.table["n"], new.pair[0]) == (1, 1)
+    assert first.table == table
+    assert first.own() is first
+
+
+def test_what_binds_to_nobody_before_is_handed_on_as_it_is() -> None:
+    """
+    Containers without such methods, and methods of other actors and things, stay what they are.
+    """
+    host = object()
+    first, other, made_by_hand = placed(host), placed(object()), Calling()
+    first.plain, first.deep = [1, "a"], [[first.hi]]
+    first.others = [other.hi, made_by_hand.hi, "a".upper, functools.partial(other.hi)]
+    first.function = functools.partial(len, "ab")
+    Keeper(Calling, handed := Handed()).opened(first)
+
+    new = placed(host)
+    Keeper(Calling, handed).fill(new, restored=True)
+    assert new.plain is first.plain
+    assert new.deep is first.deep
+    assert new.function is first.function
+    assert new.others is first.others
+    assert [each() for each in new.others[:2]] == [other, made_by_hand]
+
+
+def test_methods_do_not_hold_an_instance_that_has_a_successor() -> None:
+    """
+    Once the next instance is filled, the state handed on does not keep the one before alive.
+    """
+    host = object()
+    first = placed(host)
+    first.table = {"hi": first.hi}
+    Keeper(Calling, handed := Handed()).opened(first)
+    gone, new = weakref.ref(first), placed(host)
+    Keeper(Calling, handed).fill(new, restored=True)
+    del first
+    gc.collect()
+
+    assert gone() is None
+    assert new.table["hi"]() is new
+
+
+@pytest.mark.parametrize("when", ["connect", "receive"])
+async def test_what_cannot_be_copied_cannot_be_kept(when: str) -> None:
+    """
+    keep of an attribute that can't be copied is a crash that names class, attribute and keep.
+    """
+
+    class Chat(WebsocketConsumer):
+        keep = ["lock"]
+        max_restarts = 0
+
+        async def connect(self):
+            self.lock = threading.Lock() if when == "connect" else None
+            self.accept()
+
+        async def receive(self, text):
+            self.lock = threading.Lock()
+
+    async with running(chat=Chat) as server, server.websocket("/chat") as ws:
+        ws.send_text("a")
+        await ws.closed()
+
+        (crash,) = ws.slot.crashes
+        assert crash.exception == "TypeError"
+        assert "Chat.keep: 'lock' can't be copied (TypeError: cannot pickle" in crash.text
 
 
 class Founding(WebsocketConsumer):
@@ -218,6 +328,31 @@ async def test_hooks_of_a_restart_run_in_order(sync: bool) -> None:
     assert calls == [
         "init", "started", "init", "restored 2", "restarted boom", "started",
     ]  # fmt: skip
+
+
+async def test_a_method_kept_by_connect_works_after_a_crash() -> None:
+    """
+    self.callback = self.hi, and a table of such, call the incarnation that lives.
+    """
+
+    class Chat(WebsocketConsumer):
+        async def connect(self):
+            self.callback, self.table = self.hi, {"hi": self.hi}
+            self.accept()
+
+        async def hi(self):
+            await self.send(text=f"hi from {self.epoch}")
+
+        async def receive(self, text):
+            if text == "boom":
+                raise ValueError(text)
+            await (self.table["hi"]() if text == "table" else self.callback())
+
+    async with running(chat=Chat) as server, server.websocket("/chat") as ws:
+        for text in ("callback", "boom", "callback", "boom", "table"):
+            ws.send_text(text)
+
+        assert [await ws.receive() for _ in range(3)] == ["hi from 1", "hi from 2", "hi from 3"]
 
 
 async def test_what_a_late_thread_leaves_behind_is_not_kept() -> None:
