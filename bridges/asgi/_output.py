@@ -11,6 +11,7 @@
 #             A single frame larger than the limit goes out if nothing else waits.
 #   LAST      behind a close or a denial nothing is appended.
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,8 @@ Event = dict[str, Any]
 _SLOW = 1013
 _FRAMES_HIGH = 1024  # senders wait above it, however small their frames are
 _FRAMES_LIMIT = 16384  # the peer is dropped above it; what so many of 64 bytes amount to
+_NAME = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
+_VALUE = re.compile(rb"(?:[^\x00\s]+(?:[ \t]+[^\x00\s]+)*)?")
 _NEVER_SENT = (1005, 1006, 1015)  # RFC 6455, 7.4.1: they say that no close frame came
 
 
@@ -110,7 +113,7 @@ class WebsocketOutput:
                 f" Got: {subprotocol!r}"
             )
         event: Event = {"type": "websocket.accept", "subprotocol": subprotocol}
-        event["headers"] = list(headers)
+        event["headers"] = [_checked(name, value) for name, value in headers]
         with self._lock:
             self._refuse_if_over()
             if self.state is State.OPEN:
@@ -279,6 +282,15 @@ class WebsocketOutput:
             self.parker.wake()
         else:
             wake_from_thread(self._loop, self.parker)
+
+
+def _checked(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    # A server finds out when it sends: then the handler has returned, and the client waits.
+    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise ValueError(f"no header of HTTP can be {name!r}: {value!r}")
+    if name == b"sec-websocket-protocol":
+        raise ValueError("the subprotocol is an argument of its own: accept(subprotocol=...)")
+    return name, value
 
 
 def denial(

@@ -219,6 +219,27 @@ async def test_the_handshake_has_an_order(bench: Bench) -> None:
         output.accept(None, ())
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (b"x-a", b"1\r\nx-b: 2", "no header of HTTP can be b'x-a'"),
+        (b"x-a", b" padded", "no header of HTTP can be b'x-a'"),
+        (b"x a", b"1", "no header of HTTP can be b'x a'"),
+        (b"sec-websocket-protocol", b"chat", r"accept\(subprotocol=...\)"),
+    ],
+)
+async def test_headers_that_no_server_sends(
+    bench: Bench, name: bytes, value: bytes, message: str
+) -> None:
+    """
+    A header that can't be sent is refused at accept(), and the handshake stays undecided.
+    """
+    with pytest.raises(ValueError, match=message):
+        bench.output.accept(None, [(name, value)])
+    assert not bench.output.decided
+    bench.output.accept(None, [(b"x-a", b""), (b"x-b", b"two words, \xe9")])
+
+
 async def test_a_peer_that_is_gone_gets_nothing(bench: Bench) -> None:
     """
     After the peer's end what waited is forgotten, waiters go on, and sends say how it ended.
