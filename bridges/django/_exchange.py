@@ -114,10 +114,12 @@ class Exchange:
         Raises:
             ClientGone: the exchange is closed; nothing was taken.
         """
-        while chunk:
+        while True:
             with self._changed:
                 if self._closed:
                     raise ClientGone("the client has gone; the response is closed")
+                if not chunk:
+                    return  # but an endless stream of nothing ends, too
                 if self._unsent < HIGH_WATER:
                     self._chunks.append(chunk)
                     self._unsent += len(chunk)

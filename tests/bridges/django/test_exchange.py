@@ -81,6 +81,19 @@ async def test_inert() -> None:
     assert repr(exchange) == "<Exchange closed, 0 bytes unsent>"
 
 
+async def test_inert_also_for_nothing() -> None:
+    """
+    A write of no bytes raises ClientGone too: a stream that has only those would never end.
+    """
+    exchange = Exchange()
+    exchange.start(HEAD)
+    exchange.write(b"")
+    exchange.close()
+
+    with pytest.raises(ClientGone):
+        exchange.write(b"")
+
+
 async def test_one_wake(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A whole response wakes the task once, when the view's thread is done with it.
