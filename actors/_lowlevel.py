@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import trio
@@ -117,7 +117,28 @@ class TaskStack:
 
     def format(self) -> str:
         """Return where the task waits, outermost call first, a line each."""
-        return "\n".join(
-            f"  {frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"
-            for frame, line in self._task.iter_await_frames()
-        )
+        return _stack(self._task)
+
+
+def task_stacks(most: int = 500) -> str:
+    """Return every task of the loop and where it waits, *most* of them. Loop thread only."""
+    tasks = list(_tasks(trio.lowlevel.current_root_task()))
+    told = [f"{task.name}\n{_stack(task)}" for task in tasks[:most]]
+    if len(tasks) > most:
+        told.append(f"and {len(tasks) - most} more")
+    return "\n".join(told)
+
+
+def _tasks(task: trio.lowlevel.Task | None) -> Iterator[trio.lowlevel.Task]:
+    waiting = [task] if task is not None else []
+    while waiting:
+        task = waiting.pop()
+        yield task
+        waiting += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+
+
+def _stack(task: trio.lowlevel.Task) -> str:
+    return "\n".join(
+        f"  {frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"
+        for frame, line in task.iter_await_frames()
+    )

@@ -30,6 +30,8 @@ EVENTS: dict[str, str] = {
     "root.started": "The root supervisor runs and takes connections.",
     "root.stopping": "The root refuses new connections and has begun to drain.",
     "root.stopped": "The whole tree has stopped.",
+    "root.overdue": "The tree has not stopped within its total deadline: `left` says what is"
+    " there still, `stack` where each task waits. The process leaves by force.",
     "connection.opened": "A connection got a slot.",
     "connection.refused": "A connection was turned away before it had a slot; `reason` says why.",
     "connection.failed": "The server raised while it received or sent for a connection, which"

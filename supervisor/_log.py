@@ -87,6 +87,7 @@ LEVELS: dict[str, int] = {
     "root.started": logging.INFO,
     "root.stopping": logging.INFO,
     "root.stopped": logging.INFO,
+    "root.overdue": logging.CRITICAL,
     "connection.opened": logging.DEBUG,
     "connection.refused": logging.WARNING,
     "connection.closed": logging.DEBUG,
@@ -114,7 +115,10 @@ LEVELS: dict[str, int] = {
 """The level at which each kind of event is logged."""
 
 _NEVER_THROTTLED = frozenset(
-    {"root.started", "root.stopping", "root.stopped", "slot.fatal", "slot.unkillable"}
+    {
+        *("root.started", "root.stopping", "root.stopped", "root.overdue"),
+        *("slot.fatal", "slot.unkillable"),
+    }
 )
 
 

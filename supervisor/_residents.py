@@ -5,6 +5,7 @@
 # the next, and stopped in reverse, each within its own deadline.
 
 from collections.abc import Sequence
+from math import inf
 from typing import TYPE_CHECKING
 
 import trio
@@ -58,21 +59,30 @@ class Residents:
                 await self.stop()
                 raise StartFailed(slot.path, problem) from slot.first_error
 
-    async def stop(self) -> None:
+    async def stop(self, until: float = inf) -> None:
         """
         Stop all children in reverse order, each within its deadline. A checkpoint.
 
         Shielded. One that will not end is reported unkillable, and the others go on.
+
+        Args:
+            until: When all must be done, on trio's clock; each has its share of what is left.
         """
         self._stopping = True
-        for slot in reversed(self._slots):
+        for at, slot in reversed(list(enumerate(self._slots))):
             slot.request_stop("shutdown")
             # Its handler, its tasks, and its last handler have a deadline each.
             patience = 3 * slot.shutdown_seconds + self._root.options.disconnect_seconds + 1
+            share = max(0.0, until - trio.current_time()) / (at + 1)
+            patience = min(patience, share)
             with trio.move_on_after(patience, shield=True) as scope:
                 await slot.ended.wait()
             if scope.cancelled_caught:
                 slot.stuck()
+
+    def left(self) -> list[str]:
+        """The paths of the children that have not ended."""
+        return [slot.path for slot in self._slots if not slot.ended.is_set()]
 
     def parked(self) -> list[str]:
         """The paths of the children that are not up and should be."""

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 import trio
 
 from ..actors import ActorNotFound, ActorRef, PoolStatistics, ThreadHooks, ThreadPool
-from ..actors._lowlevel import LoopThread
+from ..actors._lowlevel import LoopThread, task_stacks
 from ._connections import Connections
 from ._dead_letters import DeadLetters
 from ._engine import Engine
@@ -25,6 +25,9 @@ from ._residents import Residents
 from ._slot import Slot
 from ._spec import ChildSpec
 from ._tree import NodeSnapshot, render
+
+_FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
+_FOR_REPORTS = 1.0  # seconds
 
 _current: ContextVar["Root | None"] = ContextVar("greenroom_root", default=None)
 
@@ -39,6 +42,8 @@ class Root:
         options: Limits, deadlines and budgets.
         hooks: Run around the work of the consumers' threads.
         leave: Called when the process should drain and leave (``on_fatal="shutdown"``).
+        abandon: Called when the tree has not stopped within ``total_shutdown_seconds``,
+            with one sentence: the process must leave by force, for nothing else helps.
 
     Raises:
         RuntimeError: Not made inside trio.
@@ -53,6 +58,7 @@ class Root:
         options: Options | None = None,
         hooks: ThreadHooks | None = None,
         leave: Callable[[str], object] | None = None,
+        abandon: Callable[[str], object] | None = None,
     ) -> None:
         self.options = options or Options()
         self.loop = LoopThread.current()
@@ -68,6 +74,11 @@ class Root:
         self.residents = Residents(self, children)
         self._engine = engine
         self._leave = leave
+        self._abandon = abandon
+        self._ending = trio.Event()  # the total deadline runs
+        self._tasks_left: tuple[str, ...] = (
+            "background tasks",
+        )  # until the tree's nursery has ended
         self._refs: dict[str, ActorRef] = {}
         self._state = "new"
         self._stop = trio.Event()
@@ -105,22 +116,15 @@ class Root:
         unlog = log_events(self.events)
         token = _current.set(self)
         try:
-            async with trio.open_nursery() as nursery:
-                # The engine's tasks and the residents are shielded from this scope's
-                # cancellation one by one; it is turned into a stop request here.
-                engine_scope = trio.CancelScope(shield=True)
-                await nursery.start(self._run_engine, engine_scope)
+            async with trio.open_nursery() as watched:
+                overdue = trio.CancelScope(shield=True)
+                watched.start_soon(self._watch_the_end, overdue)
                 try:
-                    await self.residents.start(nursery)
-                    if self._state == "starting":  # else a child has escalated already
-                        self._state = "running"
-                    self.events.emit("root.started", "/")
-                    task_status.started()
-                    await self._stop.wait()
+                    await self._run(task_status)
                 finally:
-                    with trio.CancelScope(shield=True):
-                        await self._wind_up()
-                    engine_scope.cancel()
+                    self._tasks_left = ()
+                    if not self.connections.left():
+                        overdue.cancel()
         finally:
             _current.reset(token)
             self._state = "stopped"
@@ -129,7 +133,11 @@ class Root:
             unlog()
 
     def stop(self) -> None:
-        """Have :meth:`run` stop the tree and return. Loop thread only."""
+        """
+        Have :meth:`run` stop the tree and return. Loop thread only.
+
+        Past ``total_shutdown_seconds`` the process leaves by force, where it is the server's.
+        """
         self._stop.set()
 
     async def drain(self, reason: str = "shutdown", code: int = 1012) -> bool:
@@ -139,10 +147,7 @@ class Root:
         Bounded by ``total_shutdown_seconds``; returns whether all have ended. After
         a cancellation new connections stay refused.
         """
-        if self._state == "running":
-            self._state = "stopping"
-            self.events.emit("root.stopping", "/", connections=self.connections.open)
-        return await self.connections.drain(reason, code, self.options.total_shutdown_seconds)
+        return await self._drain(reason, code, self.options.total_shutdown_seconds)
 
     def find(self, path: str) -> ActorRef:
         """
@@ -225,17 +230,58 @@ class Root:
         if self.options.on_fatal == "shutdown" and self._leave is not None:
             self._leave(f"fatal error in {path}")
 
+    async def _run(self, task_status: trio.TaskStatus[None]) -> None:
+        async with trio.open_nursery() as nursery:
+            # The engine's tasks and the residents are shielded from this scope's
+            # cancellation one by one; it is turned into a stop request here.
+            engine_scope = trio.CancelScope(shield=True)
+            await nursery.start(self._run_engine, engine_scope)
+            try:
+                await self.residents.start(nursery)
+                if self._state == "starting":  # else a child has escalated already
+                    self._state = "running"
+                self.events.emit("root.started", "/")
+                task_status.started()
+                await self._stop.wait()
+            finally:
+                self._ending.set()
+                with trio.CancelScope(shield=True):
+                    await self._wind_up()
+                engine_scope.cancel()
+
     async def _run_engine(
         self, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
     ) -> None:
         with scope:
             await self._engine.run(self.groups, task_status=task_status)
 
+    async def _drain(self, reason: str, code: int, seconds: float) -> bool:
+        if self._state == "running":
+            self._state = "stopping"
+            self.events.emit("root.stopping", "/", connections=self.connections.open)
+        return await self.connections.drain(reason, code, seconds)
+
     async def _wind_up(self) -> None:
-        with trio.move_on_after(self.options.total_shutdown_seconds):
-            await self.drain()
-            await self.residents.stop()
+        total = self.options.total_shutdown_seconds
+        until = trio.current_time() + total
+        # Connections that will not end must not take the residents' time as well.
+        share = _FOR_CONNECTIONS if self.residents.left() else 1.0
+        await self._drain("shutdown", 1012, total * share)
+        await self.residents.stop(until)
         await self.pool.aclose(timeout=1.0)
+
+    async def _watch_the_end(self, scope: trio.CancelScope) -> None:
+        with scope:
+            await self._ending.wait()
+            # A little more than the total, in which all that is late is reported.
+            seconds = self.options.total_shutdown_seconds
+            await trio.sleep(seconds + _FOR_REPORTS)
+            left = [*self.connections.left(), *self.residents.left(), *self._tasks_left]
+            if not left:
+                return
+            self.events.emit("root.overdue", "/", left=left, stack=task_stacks())
+            if self._abandon is not None:
+                self._abandon(f"not stopped within {seconds:g} s, left by force: {', '.join(left)}")
 
 
 def _threads(now: PoolStatistics) -> dict[str, object]:

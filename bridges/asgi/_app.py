@@ -19,7 +19,8 @@ from ...actors._lowlevel import inside_trio
 from ...supervisor import ChildSpec, Engine, Options, Root
 from ...supervisor._root import set_current_root
 from ..engines import LocalEngine
-from ..hypercorn._startup import in_hypercorn_worker, leave
+from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
+from ..hypercorn._worker import STATE
 from ._http import plain, serve_http
 from ._routing import Match, Router
 from ._signals import leave as leave_by_signal
@@ -30,9 +31,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
-
-STATE = "greenroom.root"
-"""The key of the root in ``scope["state"]``."""
 
 NOT_TRIO = (
     "Greenroom runs on trio, but this server runs another event loop."
@@ -167,6 +165,7 @@ class Application:
             options=self.options,
             hooks=self._hooks,
             leave=leave_by_signal,
+            abandon=abandon if owns_process() else None,
         )
         set_current_root(root)
         async with AsyncExitStack() as stack:

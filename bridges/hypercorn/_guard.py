@@ -24,6 +24,8 @@ import trio
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.trio.tcp_server import TCPServer
 
+from ._worker import STATE, WorkerEnd
+
 logger = logging.getLogger("greenroom.hypercorn")
 
 
@@ -45,6 +47,7 @@ class GuardedTCPServer(TCPServer):
 
         A cancellation goes through, and so does what is no Exception (Ctrl-C).
         """
+        self._tell_of_the_end()
         try:
             await super().run()
         except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
@@ -55,6 +58,11 @@ class GuardedTCPServer(TCPServer):
                 self._report(errors)
             if rest is not None:
                 raise rest from None
+
+    def _tell_of_the_end(self) -> None:
+        root = cast("Any", self.state).get(STATE)
+        if root is not None:
+            WorkerEnd.of(self.context).call(root.stop)
 
     async def protocol_send(self, event: Event) -> None:
         """

@@ -19,6 +19,7 @@ from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError
 
 from ...actors._lowlevel import LoopThread
+from ._startup import serves
 
 DEFAULT_PORT = 8000
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -135,6 +136,7 @@ def serve(application: Callable[..., Any], path: str, binds: Sequence[str], work
     config.workers = workers
     if workers > 1:
         return hypercorn.run.run(config)
+    serves()
     try:
         trio.run(_serve_here, application, config)
     except* LifespanFailureError as group:

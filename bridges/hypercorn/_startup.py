@@ -16,10 +16,13 @@
 # hypercorn's API (`hypercorn.trio.serve(app, config)`) from a program of their own is
 # not cut off by this: there an exception is an exception.
 
+import faulthandler
 import inspect
 import os
 import sys
 from typing import NoReturn
+
+_serves = False
 
 _LOADS_OR_WORKS = {"load_application", "trio_worker", "asyncio_worker", "uvloop_worker"}
 
@@ -37,6 +40,17 @@ def in_hypercorn_worker() -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def owns_process() -> bool:
+    """Whether this process is hypercorn's or ours, and not a program's that uses hypercorn."""
+    return in_hypercorn_worker() or _serves
+
+
+def serves() -> None:
+    """Say that this process does nothing but serve: `manage.py serve` in its own."""
+    global _serves  # noqa: PLW0603 - it is a fact about the process
+    _serves = True
 
 
 def refuse(message: str, error: type[Exception]) -> NoReturn:
@@ -71,3 +85,14 @@ def leave(message: str) -> NoReturn:
     sys.stderr.write(f"greenroom: {message}\n")
     sys.stderr.flush()
     os._exit(1)
+
+
+def abandon(message: str) -> NoReturn:
+    """
+    End this process at once, with status 1, after every thread's stack: nothing else helps.
+
+    For a tree that has not stopped within its total deadline. As :func:`leave`, otherwise.
+    """
+    sys.stdout.flush()
+    faulthandler.dump_traceback(sys.stderr, all_threads=True)
+    leave(message)

@@ -288,3 +288,71 @@ async def test_events_are_logged_while_it_runs(caplog: pytest.LogCaptureFixture)
     caplog.clear()
     server.root.events.emit("slot.crashed", "/x", exception=ValueError())
     assert caplog.records == []
+
+
+async def test_what_will_not_stop_does_not_keep_the_rest(clock: MockClock) -> None:
+    """
+    A handler that no cancellation reaches is reported with its stack, residents stop all the
+    same, and past the total deadline the process is told to leave by force.
+    """
+    entered, released, log = trio.Event(), trio.Event(), list[str]()
+
+    class Chat(WebsocketConsumer):
+        async def receive(self, text):
+            entered.set()
+            with trio.CancelScope(shield=True):
+                await released.wait()
+
+    class Ticker(Actor):
+        async def stopped(self, reason):
+            log.append(f"ticker stopped after {trio.current_time() - began:g} s")
+
+    def abandon(reason: str) -> None:
+        log.append(reason)
+        released.set()
+
+    options = Options(total_shutdown_seconds=8, shutdown_seconds=1)
+    async with running(Ticker, chat=Chat, options=options) as server:
+        server.root._abandon = abandon
+        ws = server.dial("/chat")
+        await ws.handshake()
+        ws.send_text("hang")
+        await entered.wait()
+        began = trio.current_time()
+
+    (stuck,) = happened(server, "slot.unkillable")
+    (overdue,) = happened(server, "root.overdue")
+    assert "receive" in str(stuck.facts["stack"])
+    assert "receive" in str(overdue.facts["stack"])
+    assert log == [
+        "ticker stopped after 6 s",
+        f"not stopped within 8 s, left by force: {ws.slot.path}",
+    ]
+
+
+async def test_residents_share_what_is_left(clock: MockClock) -> None:
+    """
+    A resident that will not stop leaves its siblings their share of the total deadline.
+    """
+    released, log = trio.Event(), list[str]()
+
+    class Good(Actor):
+        async def stopped(self, reason):
+            log.append("good")
+
+    class Bad(Actor):
+        async def started(self):
+            self.start_soon(self.hang)
+
+        async def hang(self):
+            with trio.CancelScope(shield=True):
+                await released.wait()
+
+    options = Options(total_shutdown_seconds=8, shutdown_seconds=4)
+    async with running(Good, Bad, options=options) as server:
+        server.root._abandon = lambda reason: released.set()
+        began = trio.current_time()
+
+    assert log == ["good"]
+    assert [event.path for event in happened(server, "slot.unkillable")][-1] == "/residents/bad"
+    assert trio.current_time() - began == 9

@@ -25,7 +25,7 @@ class Failing:
     async def run(self) -> None:
         """Serve, as hypercorn does."""
         no: Any = None
-        await GuardedTCPServer(no, no, no, no, no)
+        await GuardedTCPServer(no, no, no, {}, no)
 
 
 def test_the_worker_takes_the_guarded_connection() -> None:
@@ -86,7 +86,7 @@ async def test_a_cancellation_beside_an_error_goes_through(
     no: Any = None
     with trio.CancelScope() as scope:
         scope.cancel()
-        await GuardedTCPServer(no, no, no, no, no)
+        await GuardedTCPServer(no, no, no, {}, no)
 
     assert scope.cancelled_caught
     assert "KeyError" in caplog.text
