@@ -93,11 +93,6 @@ class Actor:
             _reserve(cls)
         else:
             _refuse_overrides(cls)
-        if hasattr(cls, "snapshot") and not hasattr(cls, "restored"):
-            raise TypeError(
-                f"{cls.__qualname__} defines snapshot() without restored(state): what it takes"
-                " would never be given back. Define both, or use keep = [...]."
-            )
         check_settings(cls)
         cls.handler_table()
 

@@ -46,6 +46,15 @@ def handles(*keys: str | type) -> Callable[[F], F]:
     return mark
 
 
+def _keys_of(value: object) -> tuple[object, ...]:
+    # The mark may be behind a decorator that no handler may have: to be refused, not missed.
+    if isinstance(value, (staticmethod, classmethod)):
+        value = cast("staticmethod[..., object]", value).__func__
+    elif isinstance(value, property):
+        value = value.fget
+    return cast("tuple[object, ...]", getattr(value, _MARK, ()))
+
+
 class HandlerTable:
     """The compiled handlers of one class, special ones by name, others by message type."""
 
@@ -87,7 +96,7 @@ class HandlerTable:
         for cls in reversed(actor.__mro__):
             here: dict[object, str] = {}
             for name, value in vars(cls).items():
-                for key in cast("tuple[object, ...]", getattr(value, _MARK, ())):
+                for key in _keys_of(value):
                     if key in here:
                         raise TypeError(
                             f"{cls.__qualname__}: two handlers for {key_name(key)}:"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from math import inf
 from typing import cast
@@ -24,8 +25,9 @@ def check_settings(cls: type) -> None:
         ValueError: One has a value that is out of range or unknown.
     """
     _keep(cls)
+    _snapshot(cls)
     _expected_errors(cls)
-    Overflow(getattr(cls, "overflow"))  # noqa: B009 - cls is any class to the type checker
+    _one_of(cls, "overflow", tuple(map(str, Overflow)))
     _one_of(cls, "restart", _RESTARTS)
     _one_of(cls, "on_exceeded", _EXCEEDED)
     _number(cls, "mailbox_capacity", whole=True, least=1, none=True)
@@ -40,6 +42,24 @@ def _keep(cls: type) -> None:
         raise TypeError(
             f"{cls.__qualname__}.keep lists names of attributes: write keep = [{keep!r}]."
             f" Got: {keep!r}"
+        )
+
+
+def _snapshot(cls: type) -> None:
+    snapshot: object = getattr(cls, "snapshot", None)
+    if snapshot is None:
+        return
+    if not hasattr(cls, "restored"):
+        raise TypeError(
+            f"{cls.__qualname__} defines snapshot() without restored(state): what it takes"
+            " would never be given back. Define both, or use keep = [...]."
+        )
+    plain = inspect.unwrap(snapshot) if callable(snapshot) else snapshot
+    is_any = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    if any(test(each) for test in is_any for each in (snapshot, plain)):
+        raise TypeError(
+            f"{cls.__qualname__}.snapshot returns the state at once, nothing awaits it or iterates"
+            f" over it: write def snapshot(self). Got: {snapshot!r}"
         )
 
 

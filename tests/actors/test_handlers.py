@@ -124,6 +124,24 @@ def test_a_handlers_name_is_for_methods(value: Any) -> None:
         type("Chat", (WebsocketConsumer,), {"receive": value})
 
 
+@pytest.mark.parametrize("outside", [classmethod, staticmethod, property])
+def test_a_declaration_behind_another_decorator_is_seen(outside: Any) -> None:
+    """
+    @classmethod and its like are refused on a declared handler on either side of @handles.
+    """
+
+    def ping(self, message):
+        pass
+
+    for value in (outside(handles("ping")(ping)), *_marked(outside(ping))):
+        with pytest.raises(TypeError, match=r"Room\.on_ping is the name of a handler.*Got: <"):
+            type("Room", (Actor,), {"on_ping": value})
+
+
+def _marked(value: Any) -> list[Any]:
+    return [] if isinstance(value, property) else [handles("ping")(value)]  # it takes no mark
+
+
 @pytest.mark.parametrize("name", ["path", "ref", "send", "scope", "group_send", "stop", "accept"])
 def test_what_the_runtime_uses_cannot_be_overridden(name: str) -> None:
     """
@@ -163,6 +181,27 @@ def test_snapshot_needs_restored() -> None:
                 return 1
 
 
+def test_snapshot_is_a_plain_function() -> None:
+    """
+    An async or generating snapshot() is refused, with what to write: nothing would run it.
+    """
+
+    async def asynchronous(self):
+        pass
+
+    def generating(self):
+        yield
+
+    async def both(self):
+        yield
+
+    for value in (asynchronous, generating, both):
+        with pytest.raises(
+            TypeError, match=r"Chat\.snapshot .*write def snapshot\(self\)\. Got: <"
+        ):
+            type("Chat", (WebsocketConsumer,), {"snapshot": value, "restored": lambda self: None})
+
+
 def test_keep_is_a_list_of_names() -> None:
     """
     keep = "username" is refused, with the list that was meant.
@@ -186,7 +225,8 @@ def test_an_unknown_overflow_policy_is_refused() -> None:
     """
     A policy that does not exist is refused when the class is created.
     """
-    with pytest.raises(ValueError, match="'burst' is not a valid Overflow"):
+    expected = r"Chat\.overflow must be one of 'wait', 'drop_newest', .*Got: 'burst'"
+    with pytest.raises(ValueError, match=expected):
 
         class Chat(WebsocketConsumer):
             overflow = "burst"

@@ -12,7 +12,8 @@ from greenroom.actors import Actor, WebsocketConsumer
     [
         ("restart", "sometimes", ValueError, "'permanent', 'transient', 'temporary'"),
         ("on_exceeded", 3, ValueError, "'park', 'stop', 'escalate'"),
-        ("overflow", "spill", ValueError, "spill"),
+        ("overflow", "spill", ValueError, "Wrong.overflow must be one of 'wait', 'drop_newest'"),
+        ("overflow", "conflate", ValueError, "'close'"),
         ("mailbox_capacity", 0, ValueError, "a whole number from 1 on"),
         ("mailbox_capacity", 2.5, TypeError, "a whole number"),
         ("max_restarts", -1, ValueError, "a whole number from 0 on"),
