@@ -25,7 +25,7 @@ from ._http import plain, serve_http
 from ._routing import Match, Router
 from ._signals import leave as leave_by_signal
 from ._signals import stop_on_signal
-from ._websocket import refuse, serve_websocket
+from ._websocket import refuse, serve_websocket, turn_away
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -124,6 +124,9 @@ class Application:
             await serve_websocket(
                 root, route_name(match, actor), actor, kwargs, scope, receive, send
             )
+        elif (refusal := root.connections.refusal()) is not None:
+            await receive()  # websocket.connect
+            await turn_away(root, match.name or "websocket", scope, send, refusal)
         else:
             await inner(scope, receive, send)
 

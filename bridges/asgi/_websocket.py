@@ -47,9 +47,7 @@ async def serve_websocket(
     await receive()  # websocket.connect
     refusal = root.connections.refusal()
     if refusal is not None:
-        path = f"/connections/{route}"
-        root.events.emit("connection.refused", path, reason=refusal, url=scope["path"])
-        await refuse(scope, send, 503, f"{refusal}\n", [_RETRY_AFTER])
+        await turn_away(root, route, scope, send, refusal)
         return
     connection = _Connection(root, route, actor, kwargs, scope)
     try:
@@ -59,6 +57,13 @@ async def serve_websocket(
         root.events.emit(
             "connection.closed", connection.slot.path, code=connection.output.code or 1006
         )
+
+
+async def turn_away(root: Root, route: str, scope: Scope, send: Send, refusal: str) -> None:
+    """Refuse with 503 what *root* can't take now, for the reason of *refusal*. A checkpoint."""
+    path = f"/connections/{route}"
+    root.events.emit("connection.refused", path, reason=refusal, url=scope["path"])
+    await refuse(scope, send, 503, f"{refusal}\n", [_RETRY_AFTER])
 
 
 async def refuse(

@@ -307,6 +307,30 @@ async def test_max_connections() -> None:
         assert len(happened(server, "connection.refused")) == 2
 
 
+async def test_what_is_no_consumer_is_refused_as_well() -> None:
+    """
+    A tree that takes no connections takes none for an application in a route either.
+    """
+    begun: list[str] = []
+
+    async def foreign(scope, receive, send):
+        begun.append(scope["path"])
+        await send({"type": "websocket.accept"})
+
+    async with running(foreign=foreign) as server:
+        async with server.websocket("/foreign"):
+            pass
+        await server.root.drain()
+        with pytest.raises(HandshakeRefused) as refused:
+            async with server.websocket("/foreign"):
+                pass
+
+        assert refused.value.status == 503
+        (event,) = happened(server, "connection.refused")
+        assert event.facts == {"reason": "the server is shutting down", "url": "/foreign"}
+    assert begun == ["/foreign"]
+
+
 async def test_the_root_is_known_below() -> None:
     """
     current_root() is the tree's root in an HTTP application.
