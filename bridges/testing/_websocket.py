@@ -61,7 +61,10 @@ class WebsocketDriver:
         Raises:
             HandshakeRefused: The application did not accept.
         """
-        event = await self._next()
+        try:
+            event = await self._next()
+        except SocketClosed:  # it returned: a server says that something went wrong
+            raise HandshakeRefused(500, b"", []) from None
         if event["type"] == "websocket.accept":
             self.subprotocol = event.get("subprotocol")
             self.response_headers = list(event.get("headers", ()))

@@ -172,6 +172,22 @@ async def test_http_requests() -> None:
     assert answer.headers == [(b"x-path", b"/x")]
 
 
+async def test_no_answer_to_the_handshake_is_a_500() -> None:
+    """
+    An application that returns before it has answered is refused with 500, as by a server.
+    """
+
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+
+    async with serve(Application(router=Routes({"silent": silent}))) as server:
+        with pytest.raises(HandshakeRefused) as refused:
+            async with server.websocket("/silent"):
+                pytest.fail("it was accepted")
+
+    assert refused.value.status == 500
+
+
 ACCEPT, CLOSE = {"type": "websocket.accept"}, {"type": "websocket.close"}
 TEXT = {"type": "websocket.send", "text": "x"}
 HEAD = {"type": "http.response.start", "status": 200, "headers": []}
