@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
-from ..actors import Actor
+from ..actors import Actor, WebsocketConsumer
 from ._options import Options, refuse_unless_seconds, refuse_unless_whole
 
 
@@ -69,6 +69,14 @@ def _refuse_no_actor_class(thing: object) -> None:
     raise TypeError(f"a child must be an Actor subclass or a ChildSpec. Got: {thing!r}. {remedy}")
 
 
+def _refuse_consumer(actor: type[Actor]) -> None:
+    if issubclass(actor, WebsocketConsumer):
+        raise TypeError(
+            f"{actor.__name__} is a WebsocketConsumer, which lives with its connection."
+            " Consumers stand in websocket=[path(...)]."
+        )
+
+
 def kind_name(kind: type) -> str:
     """
     Return the name by which a class is called in messages.
@@ -92,8 +100,8 @@ class ChildSpec:
         on_exceeded: What happens when the budget is spent.
 
     Raises:
-        TypeError: *actor* is no actor class, or an option is unknown or of the wrong
-            type.
+        TypeError: *actor* is no actor class, or a consumer, or an option is unknown or of
+            the wrong type.
         ValueError: a value is out of range.
     """
 
@@ -108,6 +116,7 @@ class ChildSpec:
 
     def __post_init__(self) -> None:
         _refuse_no_actor_class(self.actor)
+        _refuse_consumer(self.actor)
         set_once = object.__setattr__
         set_once(self, "name", self.name or self.actor.__name__.lower())
         set_once(self, "kwargs", MappingProxyType(dict(self.kwargs)))

@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
-from greenroom.actors import Actor
+from greenroom.actors import Actor, WebsocketConsumer
 from greenroom.supervisor._options import Options
 from greenroom.supervisor._spec import ChildSpec, OnExceeded, Restart
 
 
 class Ticker(Actor):
+    pass
+
+
+class Chat(WebsocketConsumer):
     pass
 
 
@@ -65,6 +69,15 @@ def test_options_fill_what_a_class_leaves_open() -> None:
     assert ChildSpec.of(Ticker, options).max_restarts == 7
     assert ChildSpec.of(Ticker, options).shutdown_seconds == 2
     assert ChildSpec.of(Careful, options).max_seconds == 60
+
+
+def test_a_consumer_is_no_resident() -> None:
+    """
+    A consumer is refused as a child, as a class and in a spec, with the place where it stands.
+    """
+    for make in (lambda: ChildSpec.of(Chat), lambda: spec_of(actor=Chat, name="chat")):
+        with pytest.raises(TypeError, match=r"Chat is a WebsocketConsumer.*websocket=\[path\("):
+            make()
 
 
 def test_a_spec_is_its_own_spec() -> None:
