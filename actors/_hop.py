@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 class Hop:
     """Runs steps of the incarnation *epoch* of *host* on the pool, one job at a time."""
 
-    __slots__ = ("_batch", "_epoch", "_host", "_until")
+    __slots__ = ("_batch", "_epoch", "_host", "_until", "never_begun")
 
     def __init__(self, host: Host, epoch: int) -> None:
         self._host = host
         self._epoch = epoch
         self._batch: Batch | None = None
+        self.never_begun = False
+        """Whether the last job was cancelled while it waited for a thread."""
         self._until = inf  # when a job that was told to stop is abandoned
 
     def tell(self) -> None:
@@ -60,11 +62,12 @@ class Hop:
         """
         host = self._host
         job = host.pool.submit(batch.work, label=f"{host.path}#{self._epoch} {name}")
-        self._batch, self._until = batch, inf
+        self._batch, self._until, self.never_begun = batch, inf, False
         try:
             await job.wait()
         except trio.Cancelled:
-            if not job.withdraw():
+            self.never_begun = job.withdraw()
+            if not self.never_begun:
                 self.tell()
                 with trio.CancelScope(deadline=self._until, shield=True):
                     await job.wait()

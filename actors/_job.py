@@ -220,7 +220,8 @@ class Job(Generic[T]):
             self._value = self._work()
         except BaseException as raised:  # noqa: BLE001, ASYNC103 - carried to result()
             trace = raised.__traceback__
-            error = raised.with_traceback(trace.tb_next if trace else None)
+            # Not its own method, which a class may have made into something else.
+            error = BaseException.with_traceback(raised, trace.tb_next if trace else None)
         if hooks.after_job is not _nothing:
             guarded("after_job", hooks.after_job, error)
         _here.job = None

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from ._context import current_batch, current_life
 from ._errors import ActorStopped, CallFailed, Disconnected, Stale, described
 from ._exits import Exit, ExitKind, Verdict, judge, stopped
 from ._hop import Hop
-from ._loop import Loop, refuse_coroutine
+from ._loop import Loop, refuse_unrun
 from ._messages import Call, Item, Opening, PeerEnd, Stop
 from ._state import Handed, Keeper
 from ._tasks import Tasks
@@ -109,12 +110,13 @@ class Life:
                 self.host.report(why.error, why.what)
         return left
 
-    async def close(self, ending: str, item: PeerEnd) -> None:
+    async def close(self, ending: str, item: PeerEnd, begins: Callable[[], object]) -> None:
         """
         Run the last handler, ``disconnect`` or ``stopped``, under the caller's scope.
 
         On the living instance; where there is none, on one made and filled for it.
-        Raises what the handler raises; what fails before it is reported under its own name.
+        *begins* is called, on the loop's thread, when it begins. Raises what the handler
+        raises; what fails before it is reported under its own name.
         """
         handler = self.table.special.get(ending)
         if handler is None:
@@ -123,7 +125,7 @@ class Life:
         try:
             if self.instance is not None or await self._stand_in(ending):
                 self.item = None
-                await self._run_special(handler, item)
+                await self._run_special(handler, item, begins)
         finally:
             current_life.reset(token)
 
@@ -249,6 +251,9 @@ class Life:
             with self._handshake:
                 await self._run_opening(handler)
             if self._handshake.cancelled_caught:
+                if self.hop.never_begun:
+                    busy = self.host.pool.who_is_busy()
+                    raise TimeoutError(f"{opening}() did not run: {busy} for {seconds:g} s")
                 raise TimeoutError(f"{opening}() neither accepted nor closed within {seconds:g} s")
             self.item = None
         elif connection is not None:
@@ -270,14 +275,21 @@ class Life:
             self._step = name
             await self._run_special(handler, item)
 
-    async def _run_special(self, handler: Handler, item: Any) -> None:
+    async def _run_special(
+        self, handler: Handler, item: Any, begins: Callable[[], object] | None = None
+    ) -> None:
         call, instance = handler.call, self.instance
         if handler.is_async:
+            if begins is not None:
+                begins()
             await call(instance, item)
         else:
-            batch = self.hop.batch([lambda: call(instance, item)])
+            steps = [lambda: call(instance, item)]
+            if begins is not None:
+                steps.insert(0, lambda: self.host.loop.call_soon(begins))
+            batch = self.hop.batch(steps)
             await self.hop.run(batch, handler.name)
-            refuse_coroutine(batch.value, handler.name)
+            refuse_unrun(batch.value, handler.name)
 
     # -- its end -------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from types import CoroutineType
+from math import inf
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -33,6 +34,9 @@ class Loop:
         self._frames = life.table.special.get("receive")
         self._cancellable = life.actor.cancel_on_disconnect
         self._handling: trio.CancelScope | None = None
+        self._until = inf  # with cancel_on_disconnect: what the waiting frames have together
+        if self._cancellable and self._host.connection is not None and self._host.connection.over:
+            self._until = trio.current_time() + self._host.shutdown_seconds
         self._left: Exit | None = None
 
     async def serve(self) -> Exit:
@@ -63,13 +67,19 @@ class Loop:
                 taken, until = 0, time.perf_counter() + seconds
 
     def cancel_handler(self) -> None:
-        """Cancel the running handler, for classes with ``cancel_on_disconnect``."""
+        """
+        Cancel the running handler, for classes with ``cancel_on_disconnect``.
+
+        Those of the frames that still wait have ``shutdown_seconds`` together: nobody would
+        cancel them, for the end of the peer has been told.
+        """
+        self._until = trio.current_time() + self._host.shutdown_seconds
         if self._handling is not None:
             self._handling.cancel()
 
     async def run_cancellable(self, run: Callable[..., Awaitable[None]], *args: object) -> bool:
         """Await ``run(*args)``; whether :meth:`cancel_handler` has cancelled it."""
-        with trio.CancelScope() as self._handling:
+        with trio.CancelScope(deadline=self._until) as self._handling:
             await run(*args)
         cancelled, self._handling = self._handling.cancelled_caught, None
         return cancelled
@@ -180,8 +190,8 @@ class Loop:
         return step
 
     def _succeeded(self, item: Item, value: Any) -> None:
-        if type(value) is CoroutineType:
-            refuse_coroutine(value, f"the handler of {item.summary()}")
+        if value is not None and type(value) in _UNRUN:
+            refuse_unrun(value, f"the handler of {item.summary()}")
         self._life.succeeded()
 
     def _reply(self, item: Call, value: Any) -> None:
@@ -189,11 +199,17 @@ class Loop:
             self._host.note("call.late", epoch=self._life.epoch, message=item.summary())
 
 
-def refuse_coroutine(value: Any, whose: str) -> None:
-    """Raise TypeError if *value*, returned by *whose*, is a coroutine: nobody awaits it."""
-    if type(value) is CoroutineType:
-        value.close()
-        raise TypeError(
-            f"{whose} returned a coroutine that nobody awaits: declare it `async def`,"
-            " or await what it calls."
-        )
+_UNRUN: dict[type, str] = {
+    CoroutineType: "a coroutine that nobody awaits: declare it `async def`, or await what it calls",
+    GeneratorType: "a generator that nobody runs: iterate over it, or return a list",
+    AsyncGeneratorType: "an async generator that nobody runs: iterate over it with `async for`",
+}
+
+
+def refuse_unrun(value: Any, whose: str) -> None:
+    """Raise TypeError if *value*, returned by *whose*, is code whose body nobody would run."""
+    problem = _UNRUN.get(type(value))
+    if problem is not None:
+        if not isinstance(value, AsyncGeneratorType):  # which has no close() but an async one
+            value.close()
+        raise TypeError(f"{whose} returned {problem}.")

@@ -116,6 +116,12 @@ class ThreadPool:
             f" {len(now.abandoned)} abandoned{closed}>"
         )
 
+    def who_is_busy(self) -> str:
+        """Say who holds the threads, for those who wait for one in vain. Any thread."""
+        jobs = self._crew.census().jobs
+        oldest = f", the oldest with {jobs[0].label}" if jobs else ""
+        return f"all {self.size} threads of the pool {self.name!r} were busy{oldest}"
+
     def submit(self, work: Callable[[], T], *, label: str) -> Job[T]:
         """
         Queue *work*; never blocks. Not a checkpoint. In the loop's thread only.

@@ -114,7 +114,7 @@ class Residents:
         # Shielded in run(): an outer cancellation reaches it as a request, from stop().
         try:
             exit_ = await slot.run(nursery)
-        except Exception as error:  # noqa: BLE001 - a fault of ours; the siblings go on
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - a fault of ours; siblings go on
             slot.abort(error)
             self._root.escalated(slot)
             return

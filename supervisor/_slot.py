@@ -36,6 +36,7 @@ from ._backoff import Backoff
 from ._dead_letters import CRASHED, ENDED
 from ._events import described
 from ._intensity import RestartWindow
+from ._last_words import last_words
 from ._place import Place
 from ._spec import OnExceeded, Restart
 from ._tree import CrashReport, NodeSnapshot
@@ -200,7 +201,7 @@ class Slot(Place):
         if exit_.kind is not ExitKind.STOPPED:
             self._close(exit_, code, text)
         if life.begun or homeless:
-            await self._last_words(life, exit_, PeerEnd(code, reason))
+            await last_words(self, self._root, life, PeerEnd(code, reason))
         self._close(exit_, code, text)
         life.finish()
         self.end = exit_.reason or exit_.kind.value
@@ -220,23 +221,6 @@ class Slot(Place):
             connection.fail()
         else:
             connection.close(code, text)
-
-    async def _last_words(self, life: Life, exit_: Exit, item: PeerEnd) -> None:
-        seconds = self._root.options.disconnect_seconds
-        with trio.move_on_after(seconds) as scope:
-            try:
-                await life.close(self.actor.ending_handler, item)
-            except BaseException as error:  # noqa: ASYNC103 - judged below
-                verdict = judge(error)
-                if verdict is Verdict.FOREIGN and scope.cancel_called:
-                    raise  # not foreign at all: its deadline
-                if verdict in (Verdict.FATAL, Verdict.FOREIGN):
-                    self.report(error, "the last handler")
-                elif verdict is Verdict.CRASH:
-                    self.note("disconnect.failed", exception=error)
-                # Disconnected: it sent to a socket that is over, the very case it runs in.
-        if scope.cancelled_caught:
-            self.note("disconnect.failed", reason=f"it ran longer than {seconds:g} s")
 
     def _empty(self) -> None:
         left = self.mailbox.close()

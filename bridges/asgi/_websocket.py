@@ -14,7 +14,7 @@ from typing import Any
 import trio
 
 from ...actors import Actor
-from ...actors._exits import ExitKind
+from ...actors._exits import Exit, ExitKind
 from ...actors._messages import InFrame
 from ...supervisor import Root
 from ...supervisor._slot import Slot
@@ -108,7 +108,7 @@ class _Connection:
             path = self.slot.path
             nursery.start_soon(self._read, receive, reading, name=f"{path} reader")
             nursery.start_soon(self._write, send, writing, name=f"{path} writer")
-            exit_ = await self.slot.run(nursery)
+            exit_ = await self._run_slot(nursery)
             # The close is in the output. Wait for it to go out and for the peer's half:
             # a server may leak a connection whose application left input unread.
             seconds = self._root.options.close_seconds
@@ -128,6 +128,15 @@ class _Connection:
                 writing.cancel()  # without effect where the server shields its socket's writes
         if exit_.kind is ExitKind.FATAL:
             self._root.fatal(self.slot.path)
+
+    async def _run_slot(self, nursery: trio.Nursery) -> Exit:
+        try:
+            return await self.slot.run(nursery)
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - shielded in there: no Cancelled
+            # A fault of ours, or an error that can't even be looked at. The socket must not hang.
+            self.slot.abort(error)
+            self.output.close(1011, "")
+            return Exit(ExitKind.FATAL, "a fault in Greenroom itself", error)
 
     async def _read(self, receive: Receive, scope: trio.CancelScope) -> None:
         code, reason = 1006, ""

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 import trio
-from helpers import happened, running, settle
+from helpers import happened, running, settle, watch
 from trio.testing import MockClock
 
 from greenroom.actors import (
@@ -193,6 +193,36 @@ async def test_cancel_on_disconnect(sync: bool) -> None:
 
         assert happened(server, "slot.crashed") == []
     assert log == ["hang", "behind", "disconnect 1001"]
+
+
+async def test_cancel_on_disconnect_of_waiting_frames() -> None:
+    """
+    Handlers of frames that wait behind the cancelled one are cancelled too, in bounded time.
+    """
+    log: list[str] = []
+
+    class Chat(WebsocketConsumer):
+        cancel_on_disconnect = True
+        shutdown_seconds = 0.01
+
+        async def receive(self, text):
+            log.append(text)
+            await trio.sleep_forever()
+
+        async def disconnect(self, code):
+            log.append(f"disconnect {code}")
+
+    async with running(chat=Chat) as server:
+        ws = server.dial("/chat")
+        await ws.handshake()
+        ended = watch(server, "slot.ended")
+        for text in ("one", "two", "three"):
+            ws.send_text(text)
+        await settle(lambda: log)
+        ws.disconnect(1001)
+        await ended.until()
+
+    assert log == ["one", "two", "three", "disconnect 1001"]
 
 
 async def test_without_it_the_running_handler_finishes() -> None:
