@@ -144,6 +144,8 @@ class Exchange:
         with self._changed:
             self._tell = tell
             closed = self._closed
+            if not self._streams:
+                self._ring()  # the task watches for the client while it waits for the head
         if closed:
             tell()
         try:
@@ -185,9 +187,19 @@ class Exchange:
 
         A checkpoint only if it has to wait; a cancellation leaves the exchange as it was.
         """
-        while not self._settled_or_waiting(lambda: self._streams or self._ended):
+        while not self._settled_or_waiting(self._has_head):
             await self._parker.park()
         return self._head
+
+    async def heeds_close(self) -> bool:
+        """
+        Wait for what `head` waits for, or for a block that is told of a close; say if for that.
+
+        A checkpoint only if it has to wait; a cancellation leaves the exchange as it was.
+        """
+        while not self._settled_or_waiting(lambda: self._has_head() or self._tell is not None):
+            await self._parker.park()
+        return not self._has_head()
 
     async def next_chunk(self) -> bytes | None:
         """
@@ -237,6 +249,9 @@ class Exchange:
             raise error
         finally:
             del error  # its traceback holds this frame
+
+    def _has_head(self) -> bool:
+        return self._streams or self._ended
 
     def _settled_or_waiting(self, settled: Callable[[], bool]) -> bool:
         with self._changed:

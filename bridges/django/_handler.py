@@ -8,10 +8,10 @@
 #
 # Sync iterators are streamed with back-pressure (Django's handler collects them into a
 # list first). A disconnect is watched for while a request waits for a thread, so that an
-# overloaded server does not work for clients that have given up, and while a stream runs;
-# not while a view does: a sync view can't be stopped. Async views run by async_to_sync,
-# each on an asyncio loop of its own beside the worker thread: limited, see docs; the real
-# thing is a later issue.
+# overloaded server does not work for clients that have given up, and while a stream or an
+# async view runs; not while a sync view does: it can't be stopped. Async views run by
+# async_to_sync, each on an asyncio loop of its own beside the worker thread: limited, see
+# docs; the real thing is a later issue.
 #
 # Invariants, each with a test of that name in tests/bridges/django/test_handler.py:
 #   ONE HOP    middleware, view, iteration and close run in one thread, in that order.
@@ -290,9 +290,9 @@ async def _withdraw_without_client(
 
 
 async def _relay(exchange: Exchange, receive: Receive, send: Send) -> None:
-    head = await exchange.head()
+    head = await _head_for(exchange, receive)
     if head is None:
-        return  # the view's error is raised by the caller
+        return  # the view's error is raised by the caller, or the client has gone
     start = {"type": "http.response.start", "status": head.status, "headers": head.headers}
     try:
         await send(start)
@@ -302,6 +302,18 @@ async def _relay(exchange: Exchange, receive: Receive, send: Send) -> None:
             await _send_body(await exchange.next_chunk() or b"", send, last=True)
     except OSError:
         exchange.close()  # how a server tells that the client has gone
+
+
+async def _head_for(exchange: Exchange, receive: Receive) -> Head | None:
+    """Wait for the head; for an async view's only while the client is there."""
+    if not await exchange.heeds_close():
+        return await exchange.head()
+    head: Head | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch, exchange, receive, nursery.cancel_scope)
+        head = await exchange.head()
+        nursery.cancel_scope.cancel()
+    return head
 
 
 async def _relay_stream(exchange: Exchange, receive: Receive, send: Send) -> None:

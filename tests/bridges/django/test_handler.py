@@ -161,6 +161,15 @@ async def async_stream(_request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(generate())
 
 
+async def waiting(_request: HttpRequest) -> HttpResponse:
+    GATES["entered"].set()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        LOG.append("async view ended")
+    return HttpResponse("never")
+
+
 def file(_request: HttpRequest) -> FileResponse:
     return FileResponse(open(__file__, "rb"))  # noqa: PTH123  # closed by Django
 
@@ -186,6 +195,7 @@ urls.urlpatterns = [  # type: ignore[attr-defined]
     path("stuck-stream/", stuck_stream),
     path("taste/", taste),
     path("upload/", upload),
+    path("waiting/", waiting),
 ]
 sys.modules.setdefault("django_test_urls", urls)
 
@@ -728,6 +738,25 @@ async def test_an_async_stream_ends_when_its_client_leaves(
 
     assert request.got.body.startswith(b"tick tick ")
     assert LOG == ["async generator closed"]
+
+
+async def test_an_async_view_ends_when_its_client_leaves(
+    app: DjangoApplication, running: Any, request_to: Any, signalled: list[str]
+) -> None:
+    """
+    An async view that waits is cancelled when the client leaves, and its thread is free.
+    """
+    async with running(app, view_threads=1), trio.open_nursery() as nursery:
+        request = request_to(app, "/waiting/")
+        nursery.start_soon(request.run)
+        await in_thread(GATES["entered"])
+        request.gone.set()
+        with trio.fail_after(10):
+            assert (await request_to(app, "/hello/").run()).status == 200
+
+    assert LOG[0] == "async view ended"
+    assert signalled == ["started", "finished"] * 2
+    assert request.got.status == 0
 
 
 async def test_a_server_that_raises_on_send_is_a_client_that_left(
