@@ -4,6 +4,7 @@ Knows no supervisor, no Django and no server; those are handed in from above.
 """
 
 from ._actor import Actor as Actor
+from ._early import set_django_up as _set_django_up
 from ._errors import ActorNotFound as ActorNotFound
 from ._errors import ActorStopped as ActorStopped
 from ._errors import CallFailed as CallFailed
@@ -60,3 +61,5 @@ __all__ = [
     "current_job",
     "handles",
 ]
+
+_set_django_up()

@@ -284,10 +284,13 @@ class Life:
                 begins()
             await call(instance, item)
         else:
-            steps = [lambda: call(instance, item)]
-            if begins is not None:
-                steps.insert(0, lambda: self.host.loop.call_soon(begins))
-            batch = self.hop.batch(steps)
+
+            def step() -> object:
+                if begins is not None:
+                    self.host.loop.call_soon(begins)
+                return call(instance, item)
+
+            batch = self.hop.batch([step])
             await self.hop.run(batch, handler.name)
             refuse_unrun(batch.value, handler.name)
 

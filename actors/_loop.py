@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from math import inf
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
@@ -208,7 +208,8 @@ _UNRUN: dict[type, str] = {
 
 def refuse_unrun(value: Any, whose: str) -> None:
     """Raise TypeError if *value*, returned by *whose*, is code whose body nobody would run."""
-    problem = _UNRUN.get(type(value))
+    kind = cast("type[object]", type(value))
+    problem = _UNRUN.get(kind)
     if problem is not None:
         if not isinstance(value, AsyncGeneratorType):  # which has no close() but an async one
             value.close()

@@ -42,8 +42,9 @@ MAY_IMPORT_LIBRARY = {
 }
 
 # A lower layer may name an upper one only here, and only by a string looked up when it is needed:
-# `SomeConsumer.as_asgi()` is an ASGI application without `actors` knowing ASGI.
-UPWARD_BY_NAME = {"actors/consumers/_websocket.py"}
+# `SomeConsumer.as_asgi()` is an ASGI application without `actors` knowing ASGI, and the first
+# import below hypercorn sets Django up.
+UPWARD_BY_NAME = {"actors/_early.py", "actors/consumers/_websocket.py"}
 
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 BRIDGES = [path for path in MODULES if path.is_relative_to(ROOT / "bridges")]
@@ -151,7 +152,7 @@ def test_one_name_points_upwards() -> None:
     ]
 
     assert set(upward) <= UPWARD_BY_NAME
-    assert len(upward) <= 1
+    assert len(upward) <= 2
 
 
 def test_lowlevel_is_not_reached_by_attribute() -> None:

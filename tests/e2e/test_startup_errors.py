@@ -169,13 +169,36 @@ def test_models_imported_first_are_djangos_own_error(start: Start) -> None:
     """
     Models imported before Greenroom fail before any code of ours can run: Django says so.
 
-    `manage.py serve` sets Django up first, see below.
+    Behind any import of Greenroom they work, and under `manage.py serve`: see below.
     """
     _, lines = start(
         f"from notes.models import Note\n{HEAD}", DJANGO_SETTINGS_MODULE="mysite.settings"
     )
 
     assert lines[-1] == "django.core.exceptions.AppRegistryNotReady: Apps aren't loaded yet."
+
+
+def test_consumers_imported_first_find_django_set_up(serve: Any, tmp_path: Path) -> None:
+    """
+    Consumers that import models may stand above Greenroom's bridge in asgi.py, as sorted
+    imports put them: the first import of Greenroom below hypercorn sets Django up.
+    """
+    (tmp_path / "sorted_asgi.py").write_text(
+        'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")\n'
+        "from notes_early import Early\n"
+        "from greenroom.bridges.django import Greenroom, django_application\n"
+        "from django.urls import path\n"
+        'application = Greenroom(http=django_application(), websocket=[path("ws/", Early)])\n'
+    )
+    (tmp_path / "notes_early.py").write_text(
+        "from greenroom.actors import WebsocketConsumer\n"
+        "from notes.models import Note\n"
+        "class Early(WebsocketConsumer):\n    model = Note\n"
+    )
+    with serve("sorted_asgi:application", PYTHONPATH=str(tmp_path)) as server:
+        server.wait_ready()
+        assert server.stop() == 0
+        assert "Traceback" not in server.output
 
 
 def manage(serve: Any, *arguments: str, **options: Any) -> Any:
