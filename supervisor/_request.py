@@ -25,9 +25,9 @@ ASKED = "asked to stop"
 
 
 class RequestSlot:
-    """One HTTP request in the tree."""
+    """One HTTP request in the tree, or a WebSocket that somebody else's application serves."""
 
-    def __init__(self, root: "Root", path: str, what: str) -> None:
+    def __init__(self, root: "Root", path: str, what: str, actor: str = "http") -> None:
         self.path = path
         self.loop = root.loop
         self.mailbox = Mailbox(root.loop, capacity=0)  # it handles no messages
@@ -37,6 +37,7 @@ class RequestSlot:
         self.state = "running"
         self._root = root
         self._what = what
+        self._actor = actor
         self._began = trio.current_time()
         self._scope = trio.CancelScope()
         self._stack = TaskStack()  # it is made by the task that runs it
@@ -117,7 +118,7 @@ class RequestSlot:
             path=self.path,
             kind="slot",
             name=self.path.rpartition("/")[2],
-            actor="http",
+            actor=self._actor,
             state=self.state,
             epoch=1,
             mailbox=(0, self.mailbox.capacity),

@@ -21,6 +21,7 @@ from ...supervisor._root import set_current_root
 from ..engines import LocalEngine
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
 from ..hypercorn._worker import STATE
+from ._foreign import serve_foreign
 from ._http import plain, serve_http
 from ._routing import Match, Router
 from ._signals import leave as leave_by_signal
@@ -128,7 +129,8 @@ class Application:
             await receive()  # websocket.connect
             await turn_away(root, match.name or "websocket", scope, send, refusal)
         else:
-            await inner(scope, receive, send)
+            route = printable_route(match.name or "websocket")
+            await serve_foreign(root, route, inner, scope, receive, send)
 
     async def _no_root(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = NO_LIFESPAN if inside_trio() else NOT_TRIO
@@ -239,6 +241,11 @@ def consumer_of(application: object) -> tuple[type[Actor] | None, dict[str, Any]
 def route_name(match: Match, actor: type[Actor]) -> str:
     """Name the tree's node for a route: the URL's name, else the class in short."""
     name = match.name or actor.__name__.removesuffix("Consumer").lower() or "consumer"
+    return printable_route(name)
+
+
+def printable_route(name: str) -> str:
+    """Return *name* as one part of a path in the tree."""
     return "".join(char if char.isprintable() and char not in "/ " else "-" for char in name)
 
 

@@ -19,6 +19,7 @@ from ...actors._messages import InFrame
 from ...supervisor import Root
 from ...supervisor._slot import Slot
 from ..hypercorn._drop import drop, given_up
+from ._foreign import take_place
 from ._output import WebsocketOutput, denial
 
 Scope = MutableMapping[str, Any]
@@ -45,6 +46,7 @@ async def serve_websocket(
     socket closes with 1012, then the cancellation goes on.
     """
     await receive()  # websocket.connect
+    take_place(scope)
     refusal = root.connections.refusal()
     if refusal is not None:
         await turn_away(root, route, scope, send, refusal)

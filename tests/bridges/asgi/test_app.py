@@ -83,7 +83,7 @@ async def test_a_consumer_inside_another_application_joins_its_tree() -> None:
                 assert await ws.receive() == "hi"
         opened = [event.path for event in happened(server, "connection.opened")]
 
-    assert opened == ["/connections/plain/1", "/connections/asgi/2", "/connections/echo/3"]
+    assert opened == ["/connections/plain/1", "/connections/asgi/2", "/connections/echo/4"]
 
 
 async def test_the_route_is_in_the_scope() -> None:
@@ -232,9 +232,7 @@ LEAKS = [
 
 
 @pytest.mark.parametrize("error", LEAKS, ids=repr)
-async def test_nothing_leaks_to_the_server(
-    error: BaseException, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_nothing_leaks_to_the_server(error: BaseException) -> None:
     """
     Whatever an inner application raises stays in its connection; the others go on.
     """
@@ -249,6 +247,30 @@ async def test_nothing_leaks_to_the_server(
             assert (await server.http("GET", "/")).status == 500
             neighbour.send_text("still here")
             assert await neighbour.receive() == "still here"
+
+    kind = "slot.crashed" if isinstance(error, Exception) else "slot.fatal"
+    assert [event.path for event in happened(server, kind)] == [
+        "/connections/leaky/2",
+        "/connections/http/3",
+    ]
+
+
+@pytest.mark.parametrize("error", LEAKS, ids=repr)
+async def test_a_fault_outside_of_every_slot_stays_in_its_connection(
+    error: BaseException, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What fails before there is a slot, as a router may, ends that connection alone.
+    """
+
+    def fail(*_: object) -> None:
+        raise error
+
+    async with running(chat=Echo) as server, server.websocket("/chat") as neighbour:
+        monkeypatch.setattr(Routes, "match", fail)
+        await server.dial("/chat").application_done.wait()
+        neighbour.send_text("still here")
+        assert await neighbour.receive() == "still here"
 
     assert "an error leaked from its connection; the others go on" in caplog.text
 

@@ -1,0 +1,55 @@
+# A WebSocket that is served by somebody else's ASGI application: a `temporary` slot around it.
+#
+# It has its place in the tree, counts, and is asked to stop like any. Where what is called
+# turns out to be a middleware around a consumer of ours, the consumer's own slot takes the
+# place: a connection is one node of the tree, not two.
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ...supervisor import Root
+from ...supervisor._request import RequestSlot
+
+Scope = MutableMapping[str, Any]
+
+_PLACE = "greenroom.place"
+
+
+class _Foreign:
+    """The place of one connection, until it is taken."""
+
+    def __init__(self, root: Root, route: str, scope: Scope) -> None:
+        self._root, self._route = root, route
+        path = root.connections.new_path(route)
+        self.slot = RequestSlot(root, path, f"WebSocket {scope['path']}", actor="websocket")
+        self._there = True
+        root.connections.add(route, self.slot)
+
+    def give_up(self) -> None:
+        """Take it out of the tree, once."""
+        if self._there:
+            self._there = False
+            self._root.connections.detach(self._route, self.slot)
+
+
+async def serve_foreign(
+    root: Root, route: str, app: Callable[..., Awaitable[object]], scope: Scope, *channel: Any
+) -> None:
+    """
+    Serve one WebSocket with *app*, which is given *scope* and *channel*. A checkpoint.
+
+    What it raises is recorded as its crash and goes no further; the server then ends the
+    connection. Asked to stop, it is cancelled after ``shutdown_seconds``.
+    """
+    foreign = scope[_PLACE] = _Foreign(root, route, scope)
+    try:
+        await foreign.slot.run(lambda: app(scope, *channel))
+    finally:
+        foreign.give_up()
+
+
+def take_place(scope: Scope) -> None:
+    """Make room for the slot of a consumer that an application of somebody else has called."""
+    foreign: _Foreign | None = scope.get(_PLACE)
+    if foreign is not None:
+        foreign.give_up()
