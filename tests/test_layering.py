@@ -24,8 +24,10 @@ MAY_IMPORT_SIBLING = {
     "client": set[str](),
     "django": {"asgi", "engines", "hypercorn"},
     "engines": set[str](),
+    "http": set[str](),
     "hypercorn": set[str](),
     "testing": {"asgi", "client", "django", "engines", "hypercorn"},
+    "websocket": set[str](),
 }
 
 # Every third-party library and the only places that may import it.
@@ -35,7 +37,9 @@ MAY_IMPORT_LIBRARY = {
     "django": ("bridges/django",),
     "asgiref": ("bridges/django",),
     "hypercorn": ("bridges/hypercorn",),
+    "httptools": ("bridges/http",),
     "trio_websocket": ("bridges/client",),
+    "websockets": ("bridges/websocket",),
     "wsproto": ("bridges/client",),
     "msgspec": ("bridges",),
     "pytest": ("bridges/testing",),
