@@ -8,17 +8,46 @@ that resemble a builtin derive from it too, so that ordinary handlers still work
 
 from __future__ import annotations
 
+from typing import cast
+
+_LEAF_CHARACTERS = 200
+
 
 def described(error: BaseException) -> str:
     """
     Return "ValueError: no room" for *error*, even if its own text cannot be made.
+
+    Of a group, which says little by itself, the first error inside is told as well.
     """
+    told = _told(error)
+    leaf = error
+    # By its type: a class may have made `__class__` into something that raises.
+    while issubclass(type(leaf), BaseExceptionGroup):
+        leaf = cast("BaseExceptionGroup[BaseException]", leaf).exceptions[0]
+    return told if leaf is error else f"{told}, first: {_told(leaf)[:_LEAF_CHARACTERS]}"
+
+
+def _told(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - __str__ is the user's and may do anything
+    except BaseException:  # noqa: BLE001, ASYNC103 - __str__ is the user's and may do anything
         text = "(its text cannot be shown)"
     name = type(error).__qualname__
     return f"{name}: {text}" if text else name
+
+
+def refuse_unless_seconds(name: str, value: object) -> None:
+    """
+    Refuse *value* unless it is a number of seconds, ``inf`` included.
+
+    Raises:
+        TypeError: It is none.
+        ValueError: It is negative, or not a number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds. Got: {value!r}")
+    if not value >= 0:
+        raise ValueError(f"{name} must be 0 seconds or more. Got: {value!r}")
 
 
 class GreenroomError(Exception):

@@ -11,7 +11,14 @@ import trio
 
 from ._batch import wait_in_thread
 from ._context import current_life
-from ._errors import ActorStopped, CallTimeout, MailboxFull, SelfCall, WrongSide
+from ._errors import (
+    ActorStopped,
+    CallTimeout,
+    MailboxFull,
+    SelfCall,
+    WrongSide,
+    refuse_unless_seconds,
+)
 from ._mailbox import Put
 from ._messages import Call, Cast, Request
 from ._reply import Reply
@@ -94,6 +101,7 @@ class ActorRef:
             WrongSide: Called on trio; use ``await ref.send(...)``.
         """
         self._need_thread("send_blocking", "await ref.send(...)")
+        refuse_unless_seconds("timeout", timeout)
         self._blocking(Cast(message), timeout)
 
     @overload
@@ -121,6 +129,7 @@ class ActorRef:
             WrongSide: Called in a worker thread; use :meth:`call_blocking`.
         """
         self._need_loop("call", "call_blocking")
+        refuse_unless_seconds("timeout", timeout)
         self._refuse_self()
         return self._call(message, timeout)
 
@@ -144,6 +153,7 @@ class ActorRef:
             Exception: And what :meth:`call` raises.
         """
         self._need_thread("call_blocking", "await ref.call(...)")
+        refuse_unless_seconds("timeout", timeout)
         self._refuse_self()
         answered = threading.Event()
         reply = Reply(answered.set)

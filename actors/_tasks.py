@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._context import current_life
+from ._errors import refuse_unless_seconds
 from ._exits import Verdict, judge
 from ._lowlevel import Parker, TaskStack, checkpoint
 from ._messages import Tick
@@ -46,8 +47,9 @@ class Tasks:
 
     def start_timer(self, seconds: float, message: object, key: Hashable, *, repeat: bool) -> Timer:
         """Set a timer. Any thread; it counts from the call."""
-        if not seconds >= 0 or (repeat and seconds == 0):
-            raise ValueError(f"a timer takes a number of seconds above 0. Got: {seconds!r}")
+        refuse_unless_seconds("a timer's time", seconds)
+        if repeat and seconds == 0:
+            raise ValueError(f"a timer that repeats needs more than 0 seconds. Got: {seconds!r}")
         hash(key)  # here, where a wrong key is the caller's error
         seconds = float(seconds)
         timer = Timer(self._life, message, key, seconds if repeat else None)

@@ -116,15 +116,20 @@ class Root:
         unlog = log_events(self.events)
         token = _current.set(self)
         try:
+            failure: ExceptionGroup[Exception] | None = None
             async with trio.open_nursery() as watched:
                 overdue = trio.CancelScope(shield=True)
                 watched.start_soon(self._watch_the_end, overdue)
                 try:
                     await self._run(task_status)
+                except ExceptionGroup as group:
+                    failure = group  # raised outside of this nursery, which would wrap it
                 finally:
                     self._tasks_left = ()
                     if not self.connections.left():
                         overdue.cancel()
+            if failure is not None:
+                raise failure
         finally:
             _current.reset(token)
             self._state = "stopped"

@@ -147,6 +147,10 @@ class WebsocketConsumer(Actor, runtime=True):
 
 def check_close(code: int, reason: str) -> None:
     """Refuse a close code or reason that RFC 6455 does not let an endpoint send."""
+    if isinstance(code, bool) or not isinstance(code, int):
+        raise TypeError(f"a close code is a whole number. Got: {code!r}")
+    if not isinstance(reason, str):
+        raise TypeError(f"a close reason is a str. Got: {reason!r}")
     sendable = code in (1000, 1001, 1002, 1003) or 1007 <= code <= 1014 or 3000 <= code <= 4999
     if not sendable:
         raise ValueError(

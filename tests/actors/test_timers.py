@@ -333,4 +333,4 @@ async def test_bad_seconds_are_refused() -> None:
         pass
 
     assert len(refused) == 3
-    assert refused[0] == "a timer takes a number of seconds above 0. Got: -1"
+    assert refused[0] == "a timer's time must be 0 seconds or more. Got: -1"
