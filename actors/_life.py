@@ -227,10 +227,10 @@ class Life:
             self._tell(error, "__init__")
             reason = f"{ending}() did not run: __init__() of the instance made for it raised"
             self.host.note("disconnect.failed", reason=reason)
-            return False
+            return False  # noqa: ASYNC104 - __init__ is not async: no Cancelled of ours
         try:
             await self._refill()
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103 - a Cancelled is raised again
             if judge(error) is Verdict.FOREIGN:
                 raise
             self._tell(error, self._step)  # and the last handler makes do with the attributes

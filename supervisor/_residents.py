@@ -117,7 +117,7 @@ class Residents:
         except BaseException as error:  # noqa: ASYNC103, BLE001 - a fault of ours; siblings go on
             slot.abort(error)
             self._root.escalated(slot)
-            return
+            return  # noqa: ASYNC104 - shielded in there: no Cancelled
         finally:
             self._root.unregister(slot.path)
         if exit_.kind.value == "fatal":

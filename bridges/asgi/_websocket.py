@@ -138,7 +138,8 @@ class _Connection:
             # A fault of ours, or an error that can't even be looked at. The socket must not hang.
             self.slot.abort(error)
             self.output.close(1011, "")
-            return Exit(ExitKind.FATAL, "a fault in Greenroom itself", error)
+            reason = "a fault in Greenroom itself"
+            return Exit(ExitKind.FATAL, reason, error)  # noqa: ASYNC104 - as above
 
     async def _read(self, receive: Receive, scope: trio.CancelScope) -> None:
         code, reason = 1006, ""
