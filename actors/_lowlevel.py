@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -118,6 +119,60 @@ class TaskStack:
     def format(self) -> str:
         """Return where the task waits, outermost call first, a line each."""
         return _stack(self._task)
+
+
+async def wait_readable(sock: socket.socket) -> None:
+    """Wait until *sock* has something to read. Always a checkpoint."""
+    await trio.lowlevel.wait_readable(sock)
+
+
+async def wait_writable(sock: socket.socket) -> None:
+    """Wait until *sock* takes bytes again. Always a checkpoint."""
+    await trio.lowlevel.wait_writable(sock)
+
+
+def close_socket(sock: socket.socket) -> None:
+    """Close *sock*; who waits for it gets `trio.ClosedResourceError`. Loop thread only."""
+    if sock.fileno() >= 0:
+        trio.lowlevel.notify_closing(sock)
+        sock.close()
+
+
+class StepEnd(trio.abc.Instrument):
+    """
+    Calls functions, once each, when the task that runs now suspends or ends.
+
+    One for each run of trio. What several calls of one step put off is done once, and
+    nobody else runs before it is done.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], object]] = []
+
+    @classmethod
+    def current(cls) -> StepEnd:
+        """Return the one of the running loop."""
+        try:
+            return _step_end.get()
+        except LookupError:
+            step_end = cls()
+            trio.lowlevel.add_instrument(step_end)
+            _step_end.set(step_end)
+            return step_end
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Have *function*, which must not raise, called at the end of this step. Loop thread."""
+        self._waiting.append(function)
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Call what waits; trio's hook."""
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for function in waiting:
+                function()
+
+
+_step_end: trio.lowlevel.RunVar[StepEnd] = trio.lowlevel.RunVar("greenroom step end")
 
 
 def task_stacks(most: int = 500) -> str:

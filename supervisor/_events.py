@@ -36,6 +36,8 @@ EVENTS: dict[str, str] = {
     "connection.refused": "A connection was turned away before it had a slot; `reason` says why.",
     "connection.failed": "The server raised while it received or sent for a connection, which"
     " is over with that.",
+    "connection.violation": "A peer broke the WebSocket protocol, or one of its limits; its"
+    " socket closes with `code`, and `reason` says what was wrong.",
     "connection.closed": "A connection has ended; `code` is its close code or status.",
     "slot.started": "The first incarnation of a slot began.",
     "slot.crashed": "A handler raised; the message it handled is consumed.",

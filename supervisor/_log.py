@@ -92,6 +92,7 @@ LEVELS: dict[str, int] = {
     "connection.refused": logging.WARNING,
     "connection.closed": logging.DEBUG,
     "connection.failed": logging.WARNING,
+    "connection.violation": logging.WARNING,
     "slot.started": logging.DEBUG,
     "slot.crashed": logging.ERROR,
     "slot.backing_off": logging.INFO,

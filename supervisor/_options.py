@@ -245,6 +245,38 @@ class Options:
         "How long a closing connection waits for the peer's half of the handshake.",
         zero=True,
     )
+    fast_connections: bool = _checked(
+        True,
+        "Serve HTTP/1.1 and WebSockets with Greenroom's own connection handler inside"
+        " hypercorn's trio worker; False leaves them to hypercorn.",
+        "choice",
+        _check_bool,
+    )
+    head_bytes: int = _whole(
+        16384, "Request line and headers together; more is answered with 431.", unit="bytes"
+    )
+    head_seconds: float = _seconds(
+        10.0, "From the first byte of a request's head to its last; then it gets 408."
+    )
+    body_seconds: float = _seconds(
+        30.0, "Between two pieces of a request's body that the application waits for."
+    )
+    message_bytes: int = _whole(
+        1048576, "One WebSocket message of a peer; a larger one closes with 1009.", unit="bytes"
+    )
+    message_fragments: int = _whole(
+        1024,
+        "Fragments of one WebSocket message of a peer; more of them close with 1008.",
+        unit="fragments",
+    )
+    ping_seconds: float = _seconds(
+        20.0,
+        "Silence of a WebSocket's peer after which it is pinged; 0 for never.",
+        zero=True,
+    )
+    pong_seconds: float = _seconds(
+        20.0, "How long a pinged peer may go on being silent before it counts as gone."
+    )
     debug: bool = _checked(
         False,
         "Name the line of every forgotten await, and other help that costs time.",

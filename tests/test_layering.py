@@ -20,12 +20,12 @@ MAY_IMPORT = {
 
 # Inside bridges a sibling is the exception. `testing` may import all and nobody imports it.
 MAY_IMPORT_SIBLING = {
-    "asgi": {"engines", "hypercorn"},
+    "asgi": {"engines", "hypercorn", "websocket"},
     "client": set[str](),
     "django": {"asgi", "engines", "hypercorn"},
     "engines": set[str](),
     "http": set[str](),
-    "hypercorn": set[str](),
+    "hypercorn": {"http", "websocket"},
     "testing": {"asgi", "client", "django", "engines", "hypercorn"},
     "websocket": set[str](),
 }

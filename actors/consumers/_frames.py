@@ -10,12 +10,14 @@ class Frame:
     Immutable. ``size`` is in bytes, as it counts against a connection's output.
     """
 
-    __slots__ = ("_asgi", "data", "size", "text")
+    __slots__ = ("_asgi", "data", "size", "text", "wire")
 
     def __init__(self, text: str | None, data: bytes | None, size: int) -> None:
         self.text = text
         self.data = data
         self.size = size
+        self.wire: bytes | None = None
+        """Its bytes on a socket, once somebody has made them."""
         self._asgi: dict[str, object] | None = None
 
     @classmethod

@@ -19,6 +19,7 @@ from ...actors._lowlevel import inside_trio
 from ...supervisor import ChildSpec, Engine, Options, Root
 from ...supervisor._root import set_current_root
 from ..engines import LocalEngine
+from ..hypercorn._limits import Limits
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
 from ..hypercorn._worker import STATE
 from ._foreign import serve_foreign
@@ -63,6 +64,9 @@ class Application:
         TypeError, ValueError: A child or an option is not right; the message says how.
     """
 
+    greenroom_native = True
+    """It writes to a server's transport itself, where it is given one (_transport.py)."""
+
     def __init__(
         self,
         *,
@@ -75,6 +79,8 @@ class Application:
     ) -> None:
         self.options = options or Options()
         self.children = [ChildSpec.of(child, self.options) for child in children]
+        self.connection_limits = _limits(self.options)
+        """For the server's connection handler; None to do without it."""
         self._http = http
         self._router = router
         self._engine = engine
@@ -204,12 +210,15 @@ class ConsumerApplication:
         initkwargs: Given to ``__init__`` of each incarnation.
     """
 
+    greenroom_native = True
+
     def __init__(
         self, consumer_class: type[WebsocketConsumer], initkwargs: dict[str, Any] | None = None
     ) -> None:
         self.consumer_class = consumer_class
         self.initkwargs = initkwargs or {}
         self._application = Application(router=self)
+        self.connection_limits = self._application.connection_limits
 
     def match(self, scope: Scope) -> Match:
         """Lead every path here."""
@@ -221,6 +230,21 @@ class ConsumerApplication:
 
     def __repr__(self) -> str:
         return f"<{self.consumer_class.__qualname__}.as_asgi()>"
+
+
+def _limits(options: Options) -> Limits | None:
+    if not options.fast_connections:
+        return None
+    return Limits(
+        head_bytes=options.head_bytes,
+        head_seconds=options.head_seconds,
+        body_seconds=options.body_seconds,
+        write_seconds=options.output_stall_seconds,
+        message_bytes=options.message_bytes,
+        fragments=options.message_fragments,
+        ping_seconds=options.ping_seconds,
+        pong_seconds=options.pong_seconds,
+    )
 
 
 def root_of(scope: Scope) -> Root | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...supervisor import Root
 from ...supervisor._request import RequestSlot
+from ._transport import serve_inner
 
 Scope = MutableMapping[str, Any]
 
@@ -43,7 +44,7 @@ async def serve_foreign(
     """
     foreign = scope[_PLACE] = _Foreign(root, route, scope)
     try:
-        await foreign.slot.run(lambda: app(scope, *channel))
+        await foreign.slot.run(lambda: serve_inner(app, scope, *channel))
     finally:
         foreign.give_up()
 

@@ -81,7 +81,7 @@ class WebsocketOutput:
         self.stall_seconds = stall_seconds
         self._on_slow = on_slow
         self._queue: deque[tuple[Event, int]] = deque()
-        self._size = 0
+        self._bytes = 0
         self._reason = ""
         # Reentrant: a __del__ that the garbage collector runs in here may send, too.
         self._lock = threading.RLock()
@@ -102,7 +102,7 @@ class WebsocketOutput:
     @property
     def full(self) -> bool:
         """Whether more waits than a sender should add to."""
-        return self._size > self._high_water or len(self._queue) > _FRAMES_HIGH
+        return self._size > self._high_water or self._count > _FRAMES_HIGH
 
     def accept(self, subprotocol: str | None, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Accept the handshake."""
@@ -118,9 +118,9 @@ class WebsocketOutput:
             self._refuse_if_over()
             if self.state is State.OPEN:
                 raise RuntimeError("accept() was called before: a socket is accepted once")
+            self._put(event)  # first: it may refuse a header
             self.state = State.OPEN
             self.opened = True
-            self._queue.append((event, 0))
         self._wake()
 
     def send(self, frame: Frame) -> None:
@@ -132,12 +132,11 @@ class WebsocketOutput:
                 self._refuse_if_over()
                 raise RuntimeError("send() before accept(): the socket is not open yet")
             too_much = self._size + size > self._limit and self._size
-            if too_much or len(self._queue) >= _FRAMES_LIMIT:
+            if too_much or self._count >= _FRAMES_LIMIT:
                 slow = max(self._size, 1)
                 self._end(_SLOW, "reads too slowly")
             else:
-                self._size += size
-                self._queue.append((frame.asgi(), size))
+                self._put_frame(frame)
         self._wake()
         if slow:
             self._tell_waiters()
@@ -232,8 +231,7 @@ class WebsocketOutput:
             if self.code is None:
                 self.code, self._reason = code, reason
             self.state = State.OVER
-            self._queue.clear()
-            self._size = 0
+            self._throw_away()
         self._wake()
         self._tell_waiters()
         return news
@@ -246,19 +244,47 @@ class WebsocketOutput:
     def sent(self, size: int) -> None:
         """Take note that an event of *size* went out. Writer only."""
         with self._lock:
-            self._size = max(0, self._size - size)
+            self._bytes = max(0, self._bytes - size)
             room = not self.full
         if room and self._waiters:
             self._tell_waiters()
 
+    # -- the queue: what another way to the socket replaces (_direct_output.py) --------------
+
+    @property
+    def _size(self) -> int:
+        """Bytes that wait."""
+        return self._bytes
+
+    @property
+    def _count(self) -> int:
+        """Events that wait."""
+        return len(self._queue)
+
+    def _put(self, event: Event) -> None:
+        """Append what is no frame. Under the lock."""
+        self._queue.append((event, 0))
+
+    def _put_frame(self, frame: Frame) -> None:
+        """Append *frame*. Under the lock."""
+        self._bytes += frame.size
+        self._queue.append((frame.asgi(), frame.size))
+
+    def _throw_away(self) -> None:
+        """Forget what waits. Under the lock."""
+        self._queue.clear()
+        self._bytes = 0
+
+    # -- inside ------------------------------------------------------------------------------
+
     def _finish(self, code: int, reason: str, events: list[Event]) -> None:
         self.state = State.CLOSING
         self.code, self._reason = code, reason
-        self._queue.extend((event, 0) for event in events)
+        for event in events:
+            self._put(event)
 
     def _end(self, code: int, reason: str) -> None:
-        self._queue.clear()
-        self._size = 0
+        self._throw_away()
         self._finish(code, reason, [{"type": "websocket.close", "code": code, "reason": reason}])
 
     def _refuse_if_over(self) -> None:

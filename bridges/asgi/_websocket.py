@@ -19,8 +19,10 @@ from ...actors._messages import InFrame
 from ...supervisor import Root
 from ...supervisor._slot import Slot
 from ..hypercorn._drop import drop, given_up
+from ._direct import DirectConnection
 from ._foreign import take_place
 from ._output import WebsocketOutput, denial
+from ._transport import transport_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -51,9 +53,16 @@ async def serve_websocket(
     if refusal is not None:
         await turn_away(root, route, scope, send, refusal)
         return
-    connection = _Connection(root, route, actor, kwargs, scope)
+    transport = transport_of(receive, send)
+    connection: _Connection | DirectConnection
+    if transport is None:
+        connection = _Connection(root, route, actor, kwargs, scope)
+        serving = connection.run(receive, send)
+    else:
+        connection = DirectConnection(root, route, actor, kwargs, scope, transport)
+        serving = connection.run()
     try:
-        await connection.run(receive, send)
+        await serving
     finally:
         root.connections.detach(route, connection.slot)
         root.events.emit(

@@ -1,7 +1,8 @@
-"""Everything that knows hypercorn. Its fast connection handler is not built yet."""
+"""Everything that knows hypercorn: a connection handler of our own for its trio worker."""
 
-from ._guard import guard as _guard
+from ._install import install as install
+from ._limits import Limits as Limits
 
-__all__: list[str] = []
+__all__ = ["Limits", "install"]
 
-_guard()
+install()

@@ -9,17 +9,12 @@
 # writes, so one that stalls ends by no cancellation. Here a write goes on as long as the
 # peer's end is read for. Once that is over, because the peer has closed or because the
 # worker cancels what its grace has not ended, it has STALLED_SECONDS left.
-#
-# Its trio worker looks the name TCPServer up when it begins to serve, after it has imported
-# the application. So replacing the name on import covers every way of starting it.
 
 import logging
 import math
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any, cast
 
-import hypercorn.trio.run
 import trio
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.trio.tcp_server import TCPServer
@@ -29,8 +24,6 @@ from ._worker import STATE, WorkerEnd
 logger = logging.getLogger("greenroom.hypercorn")
 
 
-KNOWN = ("0.18.",)
-"""Versions of hypercorn, by their beginnings, whose connection may be replaced."""
 STALLED_SECONDS = 1.0
 """How long a write may take once nothing is read from the peer any more."""
 
@@ -49,7 +42,7 @@ class GuardedTCPServer(TCPServer):
         """
         self._tell_of_the_end()
         try:
-            await super().run()
+            await self._run()
         except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
             self._report(error)
         except BaseExceptionGroup as group:
@@ -58,6 +51,9 @@ class GuardedTCPServer(TCPServer):
                 self._report(errors)
             if rest is not None:
                 raise rest from None
+
+    async def _run(self) -> None:
+        await super().run()
 
     def _tell_of_the_end(self) -> None:
         root = cast("Any", self.state).get(STATE)
@@ -111,28 +107,3 @@ class GuardedTCPServer(TCPServer):
 def _first(error: BaseException) -> str:
     inner = cast("Sequence[BaseException]", getattr(error, "exceptions", ()))
     return _first(inner[0]) if inner else f"{type(error).__name__}: {error}"
-
-
-def guard(installed: str | None = None) -> bool:
-    """
-    Have hypercorn's trio worker use guarded connections; say whether it does.
-
-    A second call does nothing. What is overridden above is hypercorn's inside, so a
-    version that nobody has looked at is left alone, with a warning.
-
-    Args:
-        installed: hypercorn's version; what is installed if it is left out.
-    """
-    installed = installed or version("hypercorn")
-    if not installed.startswith(KNOWN):
-        logger.warning(
-            "hypercorn %s is unknown to this Greenroom (it knows %s): connections are not"
-            " guarded, and an error in one may end the server",
-            installed,
-            ", ".join(f"{known}*" for known in KNOWN),
-        )
-        return False
-    module = cast("Any", hypercorn.trio.run)
-    if module.TCPServer is TCPServer:
-        module.TCPServer = GuardedTCPServer
-    return True

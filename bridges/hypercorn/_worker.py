@@ -39,6 +39,10 @@ class WorkerEnd(EventWrapper):
         else:
             self._calls.add(function)
 
+    def forget(self, function: Callable[[], object]) -> None:
+        """Take back what :meth:`call` was given; nothing if it was not."""
+        self._calls.discard(function)
+
     async def set(self) -> None:
         """Set it, and call all who want to know."""
         await super().set()

@@ -185,6 +185,17 @@ def test_a_view_that_raises_is_a_500(server: Any) -> None:
     assert ask(server, "GET", "/")[0] == 200
 
 
+@pytest.mark.handler
+def test_a_response_that_cannot_be_sent_is_a_500(serve: Callable[..., Any]) -> None:
+    """
+    A view whose response can't be written answers 500, and the server goes on.
+    """
+    with serve() as server:
+        assert ask(server, "GET", "/unwritable/")[0] == 500
+        assert ask(server, "GET", "/")[0] == 200
+
+
+@pytest.mark.plain_asgi
 def test_a_response_that_cannot_be_sent_ends_only_its_connection(
     serve: Callable[..., Any],
 ) -> None:

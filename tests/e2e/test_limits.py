@@ -1,5 +1,6 @@
-# What plain ASGI under hypercorn 0.18 does not give: the table in docs/explanation/plain-asgi.md,
-# as tests. Each fails on the day that its row is not true any more, so that the row goes too.
+# Where hypercorn 0.18 serving by itself and the connection handler differ: the table in
+# docs/explanation/plain-asgi.md, as tests. Each fails on the day that its row is not true any
+# more, so that the row goes too. More of them stand where their subjects are, with the same marks.
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +17,34 @@ def server() -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.handler
+async def test_codes_and_reasons_arrive(server: Server) -> None:
+    """
+    `disconnect` is told the code that the client closes with.
+    """
+    async with dial(server, "/echo") as socket:
+        await socket.aclose(4001, "bye")
+
+    await in_thread(server.until_count, "echo disconnect 4001", 1)
+
+
+@pytest.mark.handler
+async def test_a_socket_costs_two_tasks(server: Server) -> None:
+    """
+    The actor runs in the server's own task, and a reader beside it.
+    """
+    async with dial(server, "/echo") as socket:
+        await ask(socket, "hi")
+        path = (await in_thread(server.slot, "echo"))["path"]
+        expected = {"trio._highlevel_serve_listeners._run_handler": 1, f"{path} reader": 1}
+        await in_thread(
+            server.until,
+            "two tasks",
+            lambda: Counter(server.facts()["tasks"]) - Counter(server.fresh["tasks"]) == expected,
+        )
+
+
+@pytest.mark.plain_asgi
 async def test_every_end_is_a_1006(server: Server) -> None:
     """
     Limit: whatever code a client closes with, `disconnect` is told 1006, and no reason.
@@ -26,6 +55,7 @@ async def test_every_end_is_a_1006(server: Server) -> None:
     await in_thread(server.until_count, "echo disconnect 1006", 1)
 
 
+@pytest.mark.plain_asgi
 async def test_a_socket_costs_four_tasks(server: Server) -> None:
     """
     Limit: hypercorn's task, the actor in another of hypercorn's, and a reader and a writer.

@@ -265,6 +265,18 @@ async def test_flood_after_the_close() -> None:
         assert server.facts()["descriptors"] == fresh["descriptors"]
 
 
+@pytest.mark.handler
+async def test_data_together_with_the_handshake_waits(server: Server) -> None:
+    """
+    A frame in the handshake's own segment is handled once the socket is open.
+    """
+    async with RudeClient(server, "/echo") as client:
+        await client.ask(text("early"))
+        assert await client.answer() == 101
+        assert await client.frame() == (1, b"early")
+
+
+@pytest.mark.plain_asgi
 async def test_data_together_with_the_handshake() -> None:
     """
     A frame in the handshake's own segment is a 400 for who sent it; the others go on.
@@ -280,6 +292,21 @@ async def test_data_together_with_the_handshake() -> None:
         await in_thread(server.until, "no slot", lambda: not server.slots("echo"))
 
 
+@pytest.mark.handler
+async def test_early_data_waits() -> None:
+    """
+    Data before the handshake's answer waits until connect() has accepted.
+    """
+    with Server("sockets:application") as server:
+        async with RudeClient(server, "/thoughtful") as client:
+            await client.ask()
+            await in_thread(server.until, "its slot", lambda: server.slots("thoughtful"))
+            await client.send(text("early"))
+            await in_thread(server.get, "/open")
+            assert await client.answer() == 101
+
+
+@pytest.mark.plain_asgi
 async def test_early_data() -> None:
     """
     Data before the handshake's answer is a 400; its slot ends, though hypercorn tells nobody.

@@ -10,6 +10,7 @@ from greenroom.supervisor._options import Options
 
 WHOLE = [field.name for field in dataclasses.fields(Options) if isinstance(field.default, int)]
 WHOLE.remove("debug")
+WHOLE.remove("fast_connections")
 SECONDS = [name for name in Options.__dataclass_fields__ if name.endswith("_seconds")]
 NONE_ALLOWED = {"max_restarts", "max_connections"}
 

@@ -4,12 +4,11 @@
 import logging
 from typing import Any
 
-import hypercorn.trio.run
 import pytest
 import trio
 from hypercorn.trio.tcp_server import TCPServer
 
-from greenroom.bridges.hypercorn._guard import GuardedTCPServer, guard
+from greenroom.bridges.hypercorn._guard import GuardedTCPServer
 
 
 class Failing:
@@ -26,15 +25,6 @@ class Failing:
         """Serve, as hypercorn does."""
         no: Any = None
         await GuardedTCPServer(no, no, no, {}, no)
-
-
-def test_the_worker_takes_the_guarded_connection() -> None:
-    """
-    Importing the package has put the guard in place, and doing it again changes nothing.
-    """
-    guard()
-
-    assert hypercorn.trio.run.TCPServer is GuardedTCPServer
 
 
 @pytest.mark.parametrize(
@@ -90,14 +80,3 @@ async def test_a_cancellation_beside_an_error_goes_through(
 
     assert scope.cancelled_caught
     assert "KeyError" in caplog.text
-
-
-def test_an_unknown_hypercorn_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
-    """
-    A version nobody has looked at is not patched, and a warning says what that means.
-    """
-    with caplog.at_level(logging.WARNING, "greenroom.hypercorn"):
-        guarded = guard("0.99.0")
-
-    assert not guarded
-    assert "hypercorn 0.99.0 is unknown" in caplog.text

@@ -1,0 +1,78 @@
+# The output of a WebSocket whose server can be written to directly (_transport.py).
+#
+# The same rules as over plain ASGI, inherited; but what is appended goes to the server's
+# own buffer, which empties itself into the socket, so there is no queue and no writer here.
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...actors import Disconnected
+from ...actors._lowlevel import LoopThread
+from ...actors.consumers import Frame
+from ._output import Event, WebsocketOutput
+from ._transport import Transport
+
+
+class DirectOutput(WebsocketOutput):
+    """The output of one WebSocket on *transport*; see :class:`WebsocketOutput`."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        scope: Mapping[str, Any],
+        loop: LoopThread,
+        *,
+        high_water_bytes: int,
+        limit_bytes: int,
+        stall_seconds: float,
+        on_slow: Callable[[int], object],
+    ) -> None:
+        super().__init__(
+            scope,
+            loop,
+            high_water_bytes=high_water_bytes,
+            limit_bytes=limit_bytes,
+            stall_seconds=stall_seconds,
+            on_slow=on_slow,
+        )
+        self._transport = transport
+        self._denial: Event | None = None
+
+    def room(self) -> None:
+        """Take note that the socket has taken what waited. Loop thread only."""
+        self._tell_waiters()
+
+    @property
+    def _size(self) -> int:
+        unsent = self._transport.unsent
+        if unsent > self._high_water:  # of this very step, perhaps: see what the socket takes
+            self._transport.flush()
+            unsent = self._transport.unsent
+        return unsent
+
+    @property
+    def _count(self) -> int:
+        return 0  # on a socket an empty frame has its two bytes, too
+
+    def _put(self, event: Event) -> None:
+        kind, transport = event["type"], self._transport
+        if kind == "websocket.accept":
+            transport.accept(event["subprotocol"], event["headers"])
+        elif kind == "websocket.close" and self.opened:
+            transport.close(event["code"], event["reason"])
+        elif kind == "websocket.close":
+            transport.deny(403, [(b"content-length", b"0")], b"")
+        elif kind == "websocket.http.response.start":
+            self._denial = event
+        elif self._denial is not None:
+            transport.deny(self._denial["status"], self._denial["headers"], event["body"])
+
+    def _put_frame(self, frame: Frame) -> None:
+        if not self._transport.send(frame):  # the reader finds out by itself, and tells the slot
+            raise Disconnected(self.path, self.code or 1006, self._reason)
+
+    def _throw_away(self) -> None:
+        self._transport.throw_away()
+
+    def _wake(self) -> None:
+        """Do nothing: there is no writer."""

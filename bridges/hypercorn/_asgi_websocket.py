@@ -1,0 +1,150 @@
+# ASGI's `receive` and `send` for a WebSocket of ours: for applications that know nothing of
+# Greenroom, or stand behind a middleware that wraps the two.
+
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from enum import Enum
+from typing import Any
+
+import trio
+
+from ...actors._lowlevel import Parker
+from ...actors.consumers._frames import frame_of
+from ..websocket._close import Violation
+from ._http import HIGH_WATER_BYTES, PeerGone
+from ._websocket import WebsocketTransport
+
+Event = MutableMapping[str, Any]
+
+_AHEAD_MESSAGES, _AHEAD_BYTES = 16, 65536
+
+
+class _State(Enum):
+    CONNECTING = "connecting"
+    DENYING = "denying"
+    OPEN = "open"
+    OVER = "over"
+
+
+class AsgiWebsocket:
+    """
+    One WebSocket as ASGI words it, on *transport*.
+
+    `receive` and `send` are methods of this object, by which an application that can write to
+    the transport itself finds it.
+    """
+
+    def __init__(self, transport: WebsocketTransport, write_seconds: float) -> None:
+        self.greenroom_transport: WebsocketTransport | None = transport
+        """For who would write to it himself; None once its messages come through here."""
+        self._transport = transport
+        self._write_seconds = write_seconds
+        self._state = _State.CONNECTING
+        self._asked = False
+        self._inbox: deque[Event] = deque()
+        self._inbox_bytes = 0
+        self._end: Event | None = None
+        self._told = False
+        self._news, self._room = Parker(), Parker()
+        self._denial: Event = {}
+
+    async def serve(self, app: Callable[[], Awaitable[object]]) -> None:
+        """Run *app* with a reader beside it, so that the peer's end is noticed. A checkpoint."""
+        self.greenroom_transport = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read, name="websocket reader")
+            await app()
+            nursery.cancel_scope.cancel()
+
+    async def receive(self) -> Event:
+        """
+        Return the next event. A checkpoint when it waits; a cancellation loses nothing.
+
+        Raises:
+            RuntimeError: The end was told before: nothing comes behind it.
+        """
+        if not self._asked:
+            self._asked = True
+            return {"type": "websocket.connect"}
+        while not self._inbox:
+            if self._end is not None:
+                if self._told:
+                    raise RuntimeError("receive() behind websocket.disconnect: nothing comes")
+                self._told = True
+                return self._end
+            await self._news.park()
+        event = self._inbox.popleft()
+        self._inbox_bytes -= len(event.get("text") or event.get("bytes") or b"")
+        self._room.wake()
+        return event
+
+    async def send(self, event: Event) -> None:
+        """
+        Do what *event* says. A checkpoint when much waits for the peer.
+
+        Raises:
+            PeerGone: The connection is over. Always after a checkpoint.
+            RuntimeError: The event is out of order, as one behind a close is.
+        """
+        kind, transport = event["type"], self._transport
+        if self._end is not None or transport.broken:
+            await trio.sleep(0)
+            raise PeerGone("the WebSocket is over: what is sent reaches nobody")
+        if kind == "websocket.send" and self._state is _State.OPEN:
+            transport.send(frame_of(event.get("text"), event.get("bytes")))
+            await self._until_room()
+        elif kind == "websocket.accept" and self._state is _State.CONNECTING:
+            transport.accept(event.get("subprotocol"), list(event.get("headers", ())))
+            self._state = _State.OPEN
+        elif kind == "websocket.close" and self._state in (_State.OPEN, _State.CONNECTING):
+            self.close(event.get("code", 1000), event.get("reason") or "")
+        elif kind == "websocket.http.response.start" and self._state is _State.CONNECTING:
+            self._denial = {**event, "body": b""}
+            self._state = _State.DENYING
+        elif kind == "websocket.http.response.body" and self._state is _State.DENYING:
+            self._denial["body"] += event.get("body", b"")
+            if not event.get("more_body"):
+                headers = list(self._denial.get("headers", ()))
+                transport.deny(self._denial["status"], headers, self._denial["body"])
+                self._state = _State.OVER
+        else:
+            raise RuntimeError(f"{kind!r} can't be sent now: the socket is {self._state.value}")
+
+    def close(self, code: int, reason: str = "", status: int = 403) -> None:
+        """Close the socket, or refuse it with *status* if it was not accepted; once."""
+        if self._state is _State.OPEN:
+            self._transport.close(code, reason)
+        elif self._state is not _State.OVER and not self._transport.status:
+            self._transport.deny(status, [(b"content-length", b"0")], b"")
+        self._state = _State.OVER
+
+    async def _until_room(self) -> None:
+        transport = self._transport
+        if transport.unsent <= HIGH_WATER_BYTES:
+            return
+        transport.flush()
+        if transport.unsent > HIGH_WATER_BYTES and not await transport.finish(self._write_seconds):
+            raise PeerGone("the peer takes nothing: the WebSocket was reset")
+
+    async def _read(self) -> None:
+        try:
+            code, reason = await self._transport.read(self._take, self._until_read)
+        except Violation as violation:
+            code, reason = violation.code, violation.reason
+            self.close(code, reason)
+        self._end = {"type": "websocket.disconnect", "code": code, "reason": reason}
+        self._news.wake()
+
+    def _take(self, message: str | bytes) -> bool:
+        key = "text" if isinstance(message, str) else "bytes"
+        self._inbox.append({"type": "websocket.receive", key: message})
+        self._inbox_bytes += len(message)
+        self._news.wake()
+        return not self._full()
+
+    def _full(self) -> bool:
+        return len(self._inbox) >= _AHEAD_MESSAGES or self._inbox_bytes >= _AHEAD_BYTES
+
+    async def _until_read(self) -> None:
+        while self._full():
+            await self._room.park()

@@ -1,0 +1,356 @@
+# A connection of hypercorn's trio worker that is served by us: HTTP/1.1 and WebSocket.
+#
+# hypercorn keeps listening, TLS, configuration, lifespan, logging and workers; it makes one
+# of these for each connection. What is neither HTTP/1.1 nor plain TCP goes back to it.
+#
+# One task, one scope: the scope's deadline is moved for each head of a request, which costs
+# a hundredth of a task that waits beside it. The application runs in this very task.
+#
+# Invariants, each with a test of that name in tests/bridges/hypercorn/test_connection.py:
+#   BOUNDED    every wait for the peer has a deadline.
+#   ALONE      what goes wrong here ends this connection and nothing else.
+#   IN ORDER   pipelined requests are answered one after the other.
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+from math import inf
+from typing import Any, cast
+from wsgiref.handlers import format_date_time
+
+import trio
+
+from ..http._parser import RequestParser, is_http2
+from ..http._request import END, BadRequest, Head
+from ..http._request import Limits as HeadLimits
+from ..http._response import ResponseWriter, error_response
+from ..http._scope import http_scope, websocket_scope
+from ..websocket._handshake import Handshake, Refusal, examine
+from ._asgi_websocket import AsgiWebsocket
+from ._guard import GuardedTCPServer
+from ._http import HttpExchange
+from ._limits import Limits
+from ._socket import ReadAgain, give_socket, take_socket
+from ._websocket import WebsocketTransport
+from ._wire import Wire
+from ._worker import WorkerEnd
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class FastTCPServer(GuardedTCPServer):
+    """One connection; hypercorn makes it and awaits it."""
+
+    limits = Limits()
+    wire: Wire
+    parser: RequestParser
+
+    async def _run(self) -> None:
+        limits = limits_of(self.app, self.limits)
+        if limits is None or not isinstance(self.stream, trio.SocketStream):
+            await super()._run()  # switched off, or TLS
+            return
+        self.limits = limits
+        sock = take_socket(self.stream)
+        if sock is None:
+            return  # reset before anybody looked at it
+        self.wire = Wire(sock.sock)
+        self.parser = RequestParser(
+            HeadLimits(limits.head_bytes, limits.target_bytes, limits.headers)
+        )
+        self._client, self._server = sock.client, sock.server
+        self._worker_end = WorkerEnd.of(self.context)
+        self._scope = trio.CancelScope()
+        self._ahead = b""
+        self._requests = 0
+        self._linger = False
+        theirs = b""
+        try:
+            with self._scope:
+                theirs = await self._serve()
+            if self._scope.cancelled_caught:
+                self._timed_out()
+        finally:
+            if not theirs:
+                await self._end()
+        if theirs:
+            self.stream = ReadAgain(give_socket(sock.sock), theirs)
+            await super()._run()
+
+    # -- what its requests ask for -----------------------------------------------------------
+
+    async def read_more(self) -> bool:
+        """Have the parser given what comes next; False at the peer's end. A checkpoint."""
+        data, self._ahead = self._ahead, b""
+        if not data:
+            try:
+                data = await self.wire.read()
+            except OSError:
+                return False
+        if not data:
+            return False
+        self.parser.feed(data)
+        return True
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the peer has sent more than what is being answered."""
+        return bool(self._ahead) or not self.parser.idle
+
+    async def read_ahead(self) -> bool:
+        """Read once and keep it; False at the peer's end. A checkpoint."""
+        try:
+            self._ahead = await self.wire.read()
+        except OSError:
+            return False
+        return bool(self._ahead)
+
+    async def drain(self) -> bool:
+        """Wait until the socket has taken all; False when it takes nothing any more."""
+        while True:
+            self.wire.flush()
+            before = self.wire.size
+            with trio.move_on_after(self.limits.write_seconds):
+                return await self.wire.drain()
+            if self.wire.size >= before:
+                self.wire.close(reset=True)
+                return False
+
+    def rest(self) -> bytes:
+        """Return what came behind the head of an upgrade."""
+        data, self._ahead = self.parser.rest() + self._ahead, b""
+        return data
+
+    def answer(self, status: int, headers: Headers, body: bytes) -> bytes:
+        """Return a whole response, behind which the connection ends."""
+        self._linger = True
+        writer = self._writer(self._head, close=True)
+        writer.start(status, headers)
+        return writer.body(body, False)
+
+    def close_idle(self) -> None:
+        """End at once: it waits for a request and the worker takes no more."""
+        self._scope.cancel()
+
+    # -- its life ----------------------------------------------------------------------------
+
+    async def _serve(self) -> bytes:
+        """Serve request after request; return what was read, if it is not HTTP/1."""
+        try:
+            theirs = await self._first()
+            while not theirs and (head := await self._next_head()) is not None:
+                self._head = head
+                if not self._is_for_us(head):
+                    self._refuse(BadRequest(404, "No such host here."))
+                    break
+                if head.upgrade:
+                    handshake = self._negotiate(head)
+                    if handshake is not None:
+                        await self._websocket(head, handshake)
+                    break
+                if not await self._request(head):
+                    break
+        except BadRequest as refused:
+            self._refuse(refused)
+            return b""
+        return theirs
+
+    async def _first(self) -> bytes:
+        """Look at the first bytes; return them if they are HTTP/2's."""
+        self._scope.deadline = trio.current_time() + self.config.keep_alive_timeout
+        data, theirs = b"", None
+        self._worker_end.call(self.close_idle)
+        try:
+            while theirs is None and await self.read_ahead():
+                data += self._ahead
+                theirs = is_http2(data)
+        finally:
+            self._worker_end.forget(self.close_idle)
+        self._ahead = data
+        return data if theirs else b""
+
+    async def _next_head(self) -> Head | None:
+        """Return the head of the next request; None at the peer's end."""
+        parser = self.parser
+        item = parser.next()
+        if item is None and not self._ahead:
+            self._scope.deadline = trio.current_time() + self.config.keep_alive_timeout
+            self._worker_end.call(self.close_idle)
+            try:
+                if not await self.read_more():
+                    return None
+            finally:
+                self._worker_end.forget(self.close_idle)
+            item = parser.next()
+        if item is None:
+            self._scope.deadline = trio.current_time() + self.limits.head_seconds
+            while item is None:
+                if not await self.read_more():
+                    return None
+                item = parser.next()
+        self._scope.deadline = inf
+        assert isinstance(item, Head)
+        return item
+
+    async def _request(self, head: Head) -> bool:
+        """Answer one request; say whether another may follow."""
+        began = time.time()
+        self._requests += 1
+        exchange = HttpExchange(self, head, self._writer(head))
+        scope = http_scope(
+            head,
+            scheme="http",
+            root_path=self.config.root_path,
+            client=self._client,
+            server=self._server,
+            state=self.state,
+        )
+        await self._call(scope, exchange.receive, exchange.send)
+        again = self._finish(exchange) and await self._read_rest(exchange)
+        await self._log(scope, exchange.status, exchange.response_headers, began)
+        await self.context.mark_request()
+        return again
+
+    def _finish(self, exchange: HttpExchange) -> bool:
+        """Complete the response as far as it can be; say whether the connection is good."""
+        if not exchange.head_sent:
+            fault = exchange.fault or BadRequest(500, "Internal Server Error")
+            self._refuse(fault)
+            exchange.status = fault.status
+            return False
+        if not exchange.complete:
+            self.wire.flush()
+            if exchange.ends_by_close:  # an orderly end would make it look whole
+                self.wire.close(reset=True)
+            return False
+        return exchange.keep_alive and not self.context.terminated.is_set()
+
+    async def _read_rest(self, exchange: HttpExchange) -> bool:
+        """Read what the application left of the body, if it is little."""
+        left = self.limits.unread_body_bytes
+        if exchange.waits_for_continue:
+            return False  # it may come now, or never
+        while (item := await exchange.next_of_body()) is not END:
+            left -= len(item or b"")
+            if item is None or left < 0:
+                self._linger = True
+                return False
+        return True
+
+    def _negotiate(self, head: Head) -> Handshake | None:
+        """Return the handshake that *head* asks for; None if it was refused."""
+        found = examine(head.method.encode(), head.http_version.encode(), head.headers)
+        if isinstance(found, Handshake):
+            return found
+        refusal = found or Refusal(400, "The upgrade is malformed.\n")
+        self._refuse(BadRequest(refusal.status, refusal.text.rstrip()), refusal.headers)
+        return None
+
+    async def _websocket(self, head: Head, handshake: Handshake) -> None:
+        began = time.time()
+        transport = WebsocketTransport(self, handshake)
+        socket = AsgiWebsocket(transport, self.limits.write_seconds)
+        scope = websocket_scope(
+            head,
+            scheme="ws",
+            root_path=self.config.root_path,
+            client=self._client,
+            server=self._server,
+            state=self.state,
+            subprotocols=handshake.subprotocols,
+        )
+
+        async def serve() -> None:
+            ok = await self._call(scope, socket.receive, socket.send)
+            socket.close(1000 if ok else 1011, status=500)
+
+        if getattr(application_of(self.app), "greenroom_native", False):
+            await serve()
+        else:
+            await socket.serve(serve)
+        await transport.finish(self.limits.linger_seconds)
+        self._linger = self._linger or not transport.peer_closed
+        await self._log(scope, transport.status, (), began)
+        await self.context.mark_request()
+
+    async def _call(
+        self,
+        scope: Any,
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> bool:
+        """Call the application; whether it returned. What it raises is logged and ends here."""
+        try:
+            await self.app(
+                scope, cast("Any", receive), cast("Any", send),
+                trio.to_thread.run_sync, trio.from_thread.run,
+            )  # fmt: skip
+        except Exception:  # noqa: BLE001 - the application's, and others go on
+            await self.config.log.exception("Error in ASGI Framework")
+            return False
+        except BaseException:
+            # A cancellation of the server's own goes through. Anything else would end all.
+            if trio.current_effective_deadline() == -inf:
+                raise
+            await self.config.log.exception("Error in ASGI Framework")
+            return False
+        return True
+
+    # -- small things ------------------------------------------------------------------------
+
+    def _is_for_us(self, head: Head) -> bool:
+        names = self.config.server_names
+        if not names:
+            return True
+        hosts = [value for name, value in head.headers if name == b"host"]
+        return bool(hosts) and hosts[0].decode("latin-1") in names
+
+    def _writer(self, head: Head, *, close: bool = False) -> ResponseWriter:
+        close = close or self._requests >= self.config.keep_alive_max_requests
+        return ResponseWriter(head, date=self._date(), server=self._name(), close=close)
+
+    def _date(self) -> bytes:
+        return http_date(int(time.time())) if self.config.include_date_header else b""
+
+    def _name(self) -> bytes | None:
+        return b"hypercorn-h11" if self.config.include_server_header else None
+
+    def _refuse(self, refused: BadRequest, headers: Headers = ()) -> None:
+        self._linger = True
+        date, name = self._date(), self._name()
+        self.wire.write(error_response(refused, date=date, server=name, headers=headers))
+
+    def _timed_out(self) -> None:
+        if not self.parser.idle:
+            self._refuse(BadRequest(408, "The request took too long."))
+
+    async def _log(self, scope: Any, status: int, headers: Headers, began: float) -> None:
+        if self.config.accesslog is not None or self.config.statsd_host is not None:
+            response: Any = {"status": status, "headers": headers}
+            await self.config.log.access(scope, response, time.time() - began)
+
+    async def _end(self) -> None:
+        """Send what waits, end our half, wait a little for the peer's, close. Shielded."""
+        wire = self.wire
+        with trio.move_on_after(self.limits.linger_seconds, shield=True):
+            if not wire.broken and await wire.drain():
+                wire.shut_down()
+                while self._linger and await self.read_ahead():
+                    pass  # unread bytes would make the system reset it, and our last words with it
+        wire.close(reset=bool(wire.size))
+
+
+@lru_cache(maxsize=2)
+def http_date(second: int) -> bytes:
+    """Return *second*, of the epoch, as a header's value."""
+    return format_date_time(second).encode("ascii")
+
+
+def application_of(wrapper: object) -> object:
+    """Return the application inside hypercorn's *wrapper*."""
+    return getattr(wrapper, "app", None)
+
+
+def limits_of(wrapper: object, otherwise: Limits) -> Limits | None:
+    """Return the limits that the application sets; None if it wants none of this handler."""
+    return getattr(application_of(wrapper), "connection_limits", otherwise)

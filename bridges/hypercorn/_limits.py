@@ -1,0 +1,33 @@
+# What a connection may cost its server, and how long it may take. Checked when made.
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds of the connection handler; seconds and bytes."""
+
+    head_bytes: int = 16384
+    """Of a request line and its headers together; 431 beyond."""
+    target_bytes: int = 8190
+    """Of a request's target; 414 beyond."""
+    headers: int = 100
+    """Of a request; 431 beyond."""
+    head_seconds: float = 10.0
+    """From the first byte of a head to its last."""
+    body_seconds: float = 30.0
+    """Between two pieces of a request's body that the application waits for."""
+    write_seconds: float = 30.0
+    """For a peer to take anything at all of what waits for it."""
+    unread_body_bytes: int = 65536
+    """Of a body that the application did not read: more, and the connection ends."""
+    message_bytes: int = 1 << 20
+    """Of one WebSocket message; 1009 beyond."""
+    fragments: int = 1024
+    """Of one WebSocket message; 1008 beyond."""
+    ping_seconds: float = 20.0
+    """Of a WebSocket's silence, after which its peer is pinged; 0 for never."""
+    pong_seconds: float = 20.0
+    """For a sign of life after a ping."""
+    linger_seconds: float = 2.0
+    """For the peer to end its half after the last byte was sent."""

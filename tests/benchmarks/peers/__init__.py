@@ -1,0 +1,1 @@
+"""The parts of `python tests/benchmarks/peers.py`: see its first lines."""

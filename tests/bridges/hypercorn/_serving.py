@@ -1,0 +1,80 @@
+# A connection of ours over a real socket in the test's own loop, and its peer.
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.trio.worker_context import WorkerContext
+
+from greenroom.bridges.hypercorn import Limits
+from greenroom.bridges.hypercorn._connection import FastTCPServer
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Peer:
+    """The client's end of a connection."""
+
+    def __init__(self, stream: trio.SocketStream, context: WorkerContext) -> None:
+        self.stream = stream
+        self.context = context
+        self.over = trio.Event()
+        """Set when the server's end of it has been served."""
+        self.tasks: int = 0
+
+    async def send(self, data: bytes) -> None:
+        """Send *data*."""
+        await self.stream.send_all(data)
+
+    async def until(self, end: bytes) -> bytes:
+        """Read until *end* has come; all that was read."""
+        data = b""
+        while end not in data:
+            more = await self.stream.receive_some()
+            assert more, f"the connection ended behind {data!r}"
+            data += more
+        return data
+
+    async def rest(self) -> bytes:
+        """Read until the server's end; all that was read."""
+        data = b""
+        while more := await self.stream.receive_some():
+            data += more
+        return data
+
+
+@asynccontextmanager
+async def connected(
+    app: App, limits: Limits | None = None, *, config: Config | None = None
+) -> AsyncIterator[Peer]:
+    """Serve one connection with *app*; at the end the peer is closed and it must end, too."""
+    config = config or Config()
+    context = WorkerContext(None)
+    listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+    address = listener.socket.getsockname()
+    async with trio.open_nursery() as nursery:
+        client = await trio.open_tcp_stream(*address)
+        peer = Peer(client, context)
+
+        async def serve() -> None:
+            stream = await listener.accept()
+            server = FastTCPServer(
+                ASGIWrapper(cast("Any", app)), config, context, cast("Any", {}), stream
+            )
+            server.limits = limits or Limits()
+            await server
+            peer.over.set()
+
+        nursery.start_soon(serve)
+        try:
+            yield peer
+            await client.aclose()
+            with trio.fail_after(60):
+                await peer.over.wait()
+        finally:
+            await trio.aclose_forcefully(client)
+            await trio.aclose_forcefully(listener)
+            nursery.cancel_scope.cancel()

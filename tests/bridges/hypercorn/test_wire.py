@@ -1,0 +1,257 @@
+# The bytes of one connection, on real socket pairs.
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from greenroom.bridges.hypercorn._wire import Wire
+
+
+class Counting:
+    """A socket that counts what is sent at once."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.sent: list[bytes] = []
+
+    def send(self, data: bytes) -> int:
+        count = self._sock.send(data)
+        self.sent.append(bytes(data[:count]))
+        return count
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._sock, name)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """
+    Two ends of one connection, non-blocking, with small buffers.
+    """
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    yield ours, theirs
+    ours.close()
+    theirs.close()
+
+
+def received(sock: socket.socket) -> bytes:
+    """
+    All that lies in *sock* now.
+    """
+    data = b""
+    try:
+        while more := sock.recv(65536):
+            data += more
+    except BlockingIOError:
+        pass
+    return data
+
+
+async def test_together(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    What one step of a task writes is one write to the socket, made when the task suspends.
+    """
+    ours, theirs = pair
+    counting = Counting(ours)
+    wire = Wire(counting)
+    wire.write(b"one ")
+    wire.write(b"two")
+    assert received(theirs) == b""
+    assert wire.size == 7
+
+    await trio.lowlevel.checkpoint()
+
+    assert received(theirs) == b"one two"
+    assert counting.sent == [b"one two"]
+    assert wire.size == 0
+
+
+async def test_a_step_that_ends_its_task(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    What a task wrote last goes out though it never suspends again, also when it raises.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+
+    async def last_words() -> None:
+        wire.write(b"bye")
+        raise ValueError
+
+    with pytest.raises(ExceptionGroup):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(last_words)
+
+    assert received(theirs) == b"bye"
+
+
+async def test_at_once(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    A worker thread's write is on the socket when it returns, without a turn of the loop.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+    thread = threading.Thread(target=wire.write, args=(b"from a thread",))
+    thread.start()
+    thread.join()
+
+    assert received(theirs) == b"from a thread"
+
+
+async def test_order(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    A thread's write behind one that the loop has put off goes out behind it.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+    wire.write(b"first ")
+    thread = threading.Thread(target=wire.write, args=(b"second",))
+    thread.start()
+    thread.join()
+    await trio.lowlevel.checkpoint()
+
+    assert received(theirs) == b"first second"
+
+
+@pytest.mark.parametrize("pieces", [1, 7])
+async def test_a_peer_that_reads_slowly(
+    pair: tuple[socket.socket, socket.socket], pieces: int
+) -> None:
+    """
+    What the socket does not take waits, its owner is told once, and drain() sends it in order.
+    """
+    ours, theirs = pair
+    told = 0
+
+    def blocked() -> None:
+        nonlocal told
+        told += 1
+
+    wire = Wire(ours, blocked)
+    whole = bytes(range(256)) * 2000
+    size = len(whole) // pieces + 1
+    for at in range(0, len(whole), size):
+        wire.write(whole[at : at + size])
+        await trio.lowlevel.checkpoint()
+    await wait_all_tasks_blocked()
+    assert told == 1
+    assert 0 < wire.size < len(whole)
+
+    taken = b""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wire.drain)
+        while len(taken) < len(whole):
+            await trio.lowlevel.wait_readable(theirs)
+            taken += received(theirs)
+
+    assert taken == whole
+    assert wire.size == 0
+
+
+async def test_several_may_drain(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    Two tasks may wait for the same socket; when one is cancelled the other goes on.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+    wire.write(bytes(500_000))
+    done = []
+
+    async def drain(scope: trio.CancelScope) -> None:
+        with scope:
+            done.append(await wire.drain())
+
+    first, second = trio.CancelScope(), trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(drain, first)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(drain, second)
+        await wait_all_tasks_blocked()
+        first.cancel()
+        count = 0
+        while count < 500_000:
+            await trio.lowlevel.wait_readable(theirs)
+            count += len(received(theirs))
+
+    assert done == [True]
+
+
+async def test_a_peer_that_is_gone(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    A write to a peer that is gone breaks the wire: writes answer False, nothing piles up.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+    theirs.close()
+    assert wire.write(b"lost")  # nobody knows yet
+    await trio.lowlevel.checkpoint()
+
+    assert wire.broken
+    assert not wire.write(b"lost, too")
+    assert wire.size == 0
+    assert not await wire.drain()
+
+
+async def test_no_reuse(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    Nothing is written behind close(), though the descriptor's number belongs to another.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+    wire.write(b"put off")
+    wire.close()
+    await trio.lowlevel.checkpoint()
+
+    assert not wire.write(b"more")
+    assert received(theirs) == b""
+    wire.close()
+
+
+async def test_a_close_wakes_who_waits(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    Who reads or drains when the socket is closed here goes on: an error, or False.
+    """
+    ours, _theirs = pair
+    wire = Wire(ours)
+    wire.write(bytes(500_000))
+    ends: list[object] = []
+
+    async def read() -> None:
+        try:
+            await wire.read()
+        except OSError as error:
+            ends.append(type(error))
+
+    async def drain() -> None:
+        ends.append(await wire.drain())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        nursery.start_soon(drain)
+        await wait_all_tasks_blocked()
+        wire.close(reset=True)
+
+    assert set(ends) == {ConnectionAbortedError, False}
+
+
+async def test_shut_down(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    shut_down() ends this half behind what was written; the other half can still be read.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+    wire.write(b"last")
+    await wire.drain()
+    wire.shut_down()
+    theirs.send(b"answer")
+
+    assert theirs.recv(100) == b"last"
+    assert theirs.recv(100) == b""
+    assert await wire.read() == b"answer"
+    assert not wire.write(b"more")
