@@ -50,6 +50,7 @@ class WebsocketTransport:
         self.peer_closed = False
         """Whether the peer's close frame, or its end, was read."""
         self._close_sent = False
+        self._answered = False  # the peer's close frame, by ours
         self._on_room: Callable[[], object] | None = None
 
     # -- bridges/asgi/_transport.py: Transport ----------------------------------------------
@@ -103,8 +104,9 @@ class WebsocketTransport:
         self._wire.flush()
 
     def throw_away(self) -> None:
-        """Forget what waits. Any thread."""
-        self._wire.discard()
+        """Forget what waits, but for what stands before our answer to a close. Any thread."""
+        if not self._answered:
+            self._wire.discard()
 
     async def read(
         self, take: Callable[[str | bytes], bool], room: Callable[[], Awaitable[None]]
@@ -195,7 +197,6 @@ class WebsocketTransport:
     def _closed_by_peer(self, close: Close) -> tuple[int, str]:
         self.peer_closed = True
         if not self._close_sent:
-            self._close_sent = True
+            self._close_sent = self._answered = True
             self._wire.write(close_frame(close.code))
-            self._wire.flush()  # whoever hears of the end may throw away what waits
         return close.code, close.reason

@@ -64,10 +64,7 @@ def test_http2_connections_end_with_their_peers() -> None:
         server.until("what they held is given back", lambda: held(server) == fresh, seconds=3.0)
 
 
-LOSES_IT = pytest.mark.xfail(strict=False, reason="the close is thrown away with what waits")
-
-
-@pytest.mark.parametrize("application", ["bare", pytest.param("consumers", marks=LOSES_IT)])
+@pytest.mark.parametrize("application", ["bare", "consumers"])
 def test_a_close_behind_much_is_answered(application: str) -> None:
     """
     Whoever closes while echoes are still on their way to him is sent a close frame all the same.
