@@ -3,11 +3,9 @@
 # The same rules as over plain ASGI, inherited; but what is appended goes to the server's
 # own buffer, which empties itself into the socket, so there is no queue and no writer here.
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...actors import Disconnected
-from ...actors._lowlevel import LoopThread
 from ...actors.consumers import Frame
 from ._output import Event, WebsocketOutput
 from ._transport import Transport
@@ -16,31 +14,10 @@ from ._transport import Transport
 class DirectOutput(WebsocketOutput):
     """The output of one WebSocket on *transport*; see :class:`WebsocketOutput`."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        scope: Mapping[str, Any],
-        loop: LoopThread,
-        *,
-        high_water_bytes: int,
-        limit_bytes: int,
-        stall_seconds: float,
-        on_slow: Callable[[int], object],
-    ) -> None:
-        super().__init__(
-            scope,
-            loop,
-            high_water_bytes=high_water_bytes,
-            limit_bytes=limit_bytes,
-            stall_seconds=stall_seconds,
-            on_slow=on_slow,
-        )
+    def __init__(self, transport: Transport, *args: Any, **bounds: Any) -> None:
+        super().__init__(*args, **bounds)
         self._transport = transport
         self._denial: Event | None = None
-
-    def room(self) -> None:
-        """Take note that the socket has taken what waited. Loop thread only."""
-        self._tell_waiters()
 
     @property
     def _size(self) -> int:

@@ -43,7 +43,7 @@ async def serve_http(root: Root, app: App, scope: Scope, receive: Receive, send:
     )
     root.connections.add(_ROUTE, slot)
     try:
-        exit_ = await slot.run(lambda: app(scope, request.receive, request.send))
+        exit_ = await slot.run(lambda: request.answer_with(app, scope))
         if not request.begun and not request.gone:
             status = 503 if exit_.reason == ASKED else 500
             text = "Server Error\n" if status == 500 else "Shutting down\n"
@@ -64,6 +64,15 @@ class _Request:
         self.begun = self.answered = False
         self.gone = False
         """Whether its end was read: the client has left, or has the whole answer."""
+        self._lost: OSError | None = None  # what the server's send raised, as ASGI 2.4 has it
+
+    async def answer_with(self, app: App, scope: Scope) -> None:
+        """Call *app*. That the client has left is no fault of it, and not raised."""
+        try:
+            await app(scope, self.receive, self.send)
+        except OSError as error:
+            if error is not self._lost:
+                raise
 
     async def receive(self) -> MutableMapping[str, Any]:
         if self.gone:
@@ -77,10 +86,12 @@ class _Request:
     async def send(self, event: Mapping[str, Any]) -> None:
         if event["type"] == "http.response.start":
             self.begun = True
-        elif event["type"] == "http.response.body" and not event.get("more_body", False):
-            await self._send_last(event)
-            return
-        await self._send(event)
+        last = event["type"] == "http.response.body" and not event.get("more_body", False)
+        try:
+            await (self._send_last(event) if last else self._send(event))
+        except OSError as error:
+            self._lost, self.gone = error, True
+            raise
 
     async def read_body(self) -> None:
         """Read what is left of the body, for nothing. A checkpoint if there is something."""

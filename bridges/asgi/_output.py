@@ -131,15 +131,16 @@ class WebsocketOutput:
             if self.state is not State.OPEN:
                 self._refuse_if_over()
                 raise RuntimeError("send() before accept(): the socket is not open yet")
-            too_much = self._size + size > self._limit and self._size
+            waiting = self._size
+            too_much = waiting and waiting + size > self._limit
             if too_much or self._count >= _FRAMES_LIMIT:
-                slow = max(self._size, 1)
+                slow = max(waiting, 1)
                 self._end(_SLOW, "reads too slowly")
             else:
                 self._put_frame(frame)
         self._wake()
         if slow:
-            self._tell_waiters()
+            self.tell_waiters()
             self._on_slow(slow)
             raise Disconnected(self.path, _SLOW, "reads too slowly")
 
@@ -151,7 +152,7 @@ class WebsocketOutput:
             slow = max(self._size, 1)
             self._end(_SLOW, "reads too slowly")
         self._wake()
-        self._tell_waiters()
+        self.tell_waiters()
         self._on_slow(slow)
 
     def close(self, code: int, reason: str) -> bool:
@@ -164,7 +165,7 @@ class WebsocketOutput:
                 event |= {"code": 1000 if code in _NEVER_SENT else code, "reason": reason}
             self._finish(code, reason, [event])
         self._wake()
-        self._tell_waiters()  # a handler that waits for room must not outlive the socket
+        self.tell_waiters()  # a handler that waits for room must not outlive the socket
         return True
 
     def fail(self) -> None:
@@ -233,7 +234,7 @@ class WebsocketOutput:
             self.state = State.OVER
             self._throw_away()
         self._wake()
-        self._tell_waiters()
+        self.tell_waiters()
         return news
 
     def take(self) -> tuple[Event, int] | None:
@@ -247,7 +248,20 @@ class WebsocketOutput:
             self._bytes = max(0, self._bytes - size)
             room = not self.full
         if room and self._waiters:
-            self._tell_waiters()
+            self.tell_waiters()
+
+    def tell_waiters(self) -> None:
+        """Wake whoever waits for room, to look again. Any thread."""
+        with self._lock:
+            waiters, self._waiters = self._waiters, []
+        if not waiters:
+            return
+        if self._loop.is_here():
+            for wake in waiters:
+                wake()
+        else:
+            for wake in waiters:
+                self._loop.call_soon(wake)
 
     # -- the queue: what another way to the socket replaces (_direct_output.py) --------------
 
@@ -290,18 +304,6 @@ class WebsocketOutput:
     def _refuse_if_over(self) -> None:
         if self.over:
             raise Disconnected(self.path, self.code or 1006, self._reason)
-
-    def _tell_waiters(self) -> None:
-        with self._lock:
-            waiters, self._waiters = self._waiters, []
-        if not waiters:
-            return
-        if self._loop.is_here():
-            for wake in waiters:
-                wake()
-        else:
-            for wake in waiters:
-                self._loop.call_soon(wake)
 
     def _wake(self) -> None:
         if self._loop.is_here():

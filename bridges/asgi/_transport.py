@@ -20,11 +20,6 @@ class Transport(Protocol):
         """Bytes that the socket has not taken. Any thread."""
         ...
 
-    @property
-    def broken(self) -> bool:
-        """Whether the connection is beyond writing. Any thread."""
-        ...
-
     def take_over(self, on_room: Callable[[], object], spawn: Callable[..., None]) -> None:
         """
         Begin to use it in ASGI's place.

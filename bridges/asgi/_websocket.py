@@ -1,27 +1,26 @@
 # One WebSocket over plain ASGI: its slot, a reader and a writer.
 #
 # Three tasks, one more than DESIGN 7 wants, because an ASGI `send` is a coroutine:
-# what a handler sent must go out even if it waits for something else next. The
-# fast connection handler (bridges/hypercorn, to come) writes by itself instead.
+# what a handler sent must go out even if it waits for something else next. Where the
+# server can be written to directly (_direct.py) there are two.
 #
-# Who is shielded: the slot's task and the writer, so that an outer cancellation (the
-# server's shutdown) is seen by the reader alone, which asks the slot to stop; then
-# `disconnect` runs, the close goes out, and the cancellation goes on.
+# The writer is shielded as the slot's task is (_attached.py): the close still has to go out.
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 import trio
 
 from ...actors import Actor
-from ...actors._exits import Exit, ExitKind
+from ...actors._exits import ExitKind
 from ...actors._messages import InFrame
 from ...supervisor import Root
-from ...supervisor._slot import Slot
 from ..hypercorn._drop import drop, given_up
+from ._attached import Attached
 from ._direct import DirectConnection
 from ._foreign import take_place
-from ._output import WebsocketOutput, denial
+from ._output import denial
 from ._transport import transport_of
 
 Scope = MutableMapping[str, Any]
@@ -54,15 +53,10 @@ async def serve_websocket(
         await turn_away(root, route, scope, send, refusal)
         return
     transport = transport_of(receive, send)
-    connection: _Connection | DirectConnection
-    if transport is None:
-        connection = _Connection(root, route, actor, kwargs, scope)
-        serving = connection.run(receive, send)
-    else:
-        connection = DirectConnection(root, route, actor, kwargs, scope, transport)
-        serving = connection.run()
+    place = (root, route, actor, kwargs, scope)
+    connection = _Connection(*place) if transport is None else DirectConnection(transport, *place)
     try:
-        await serving
+        await connection.run(receive, send)
     finally:
         root.connections.detach(route, connection.slot)
         root.events.emit(
@@ -89,35 +83,21 @@ async def refuse(
         await send(event)
 
 
-class _Connection:
+class _Connection(Attached):
     """The three tasks of one WebSocket."""
 
-    slot: Slot
-
-    def __init__(
-        self, root: Root, route: str, actor: type[Actor], kwargs: dict[str, Any], scope: Scope
-    ) -> None:
-        self._root = root
-        self._read_all = trio.Event()
+    def __init__(self, *place: Any) -> None:
+        super().__init__(*place)
         self._flushed = trio.Event()
         self._useless = 0  # frames that came behind our close, or behind the peer's end
-        self.output = WebsocketOutput(
-            scope,
-            root.loop,
-            high_water_bytes=root.options.output_high_water_bytes,
-            limit_bytes=root.options.output_limit_bytes,
-            stall_seconds=root.options.output_stall_seconds,
-            on_slow=self._slow,
-        )
-        self.slot = root.connections.attach(route, actor, kwargs, self.output)
-        self.output.path = self.slot.path
-        root.events.emit("connection.opened", self.slot.path, url=scope["path"])
 
     async def run(self, receive: Receive, send: Send) -> None:
         async with trio.open_nursery() as nursery:
             reading, writing = trio.CancelScope(), trio.CancelScope(shield=True)
             path = self.slot.path
-            nursery.start_soon(self._read, receive, reading, name=f"{path} reader")
+            nursery.start_soon(
+                self._read_with, partial(self._read, receive), reading, name=f"{path} reader"
+            )
             nursery.start_soon(self._write, send, writing, name=f"{path} writer")
             exit_ = await self._run_slot(nursery)
             # The close is in the output. Wait for it to go out and for the peer's half:
@@ -140,37 +120,13 @@ class _Connection:
         if exit_.kind is ExitKind.FATAL:
             self._root.fatal(self.slot.path)
 
-    async def _run_slot(self, nursery: trio.Nursery) -> Exit:
-        try:
-            return await self.slot.run(nursery)
-        except BaseException as error:  # noqa: ASYNC103, BLE001 - shielded in there: no Cancelled
-            # A fault of ours, or an error that can't even be looked at. The socket must not hang.
-            self.slot.abort(error)
-            self.output.close(1011, "")
-            reason = "a fault in Greenroom itself"
-            return Exit(ExitKind.FATAL, reason, error)  # noqa: ASYNC104 - as above
-
-    async def _read(self, receive: Receive, scope: trio.CancelScope) -> None:
-        code, reason = 1006, ""
-        try:
-            with scope:
-                code, reason = await self._read_frames(receive)
-                self._read_all.set()
-                self._ended(code, reason)
-                while True:  # see _until_drained()
-                    await receive()
-                    self._useless += 1
-        except trio.Cancelled:
-            # Not by `scope`: the server shuts down.
-            if self.slot.end is None:
-                self.slot.request_stop("server shutdown", 1012, "server shutdown")
-            raise
-        except Exception as error:  # noqa: BLE001 - the server's, and the peer is gone with it
-            self.slot.note("connection.failed", error=f"receive failed: {error!r}")
-        finally:
-            self._read_all.set()
-        if not scope.cancelled_caught:
-            self._ended(code, reason)
+    async def _read(self, receive: Receive) -> None:
+        code, reason = await self._read_frames(receive)
+        self._read_all.set()
+        self._ended(code, reason)
+        while True:  # see _until_drained()
+            await receive()
+            self._useless += 1
 
     async def _until_drained(self) -> None:
         """
@@ -221,11 +177,3 @@ class _Connection:
                     self._ended(1006, "given up by the server")
                     self._read_all.set()  # the reader waits in vain
         self._flushed.set()
-
-    def _ended(self, code: int, reason: str) -> None:
-        if self.output.peer_ended(code, reason):
-            self.slot.peer_ended(code, reason)
-
-    def _slow(self, size: int) -> None:
-        self.slot.note("output.slow", bytes=size, code=1013)
-        self._root.loop.call_soon(self.slot.peer_ended, 1013, "reads too slowly")

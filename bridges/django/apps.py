@@ -16,7 +16,13 @@ class GreenroomConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from .checks import check_asgi_application, check_databases, check_routes, check_setting
+        from . import checks as ours
 
-        for check in (check_setting, check_asgi_application, check_routes, check_databases):
+        for check in (
+            ours.check_setting,
+            ours.check_asgi_application,
+            ours.check_routes,
+            ours.check_databases,
+            ours.check_hypercorn,
+        ):
             checks.register(check)

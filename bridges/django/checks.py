@@ -1,9 +1,10 @@
 # System checks: what `manage.py check` says about a project before it is served. Each has
-# an id that stays and a hint that says what to type; tests/bridges/django/test_checks.py
-# provokes each, and docs/reference lists them from CHECKS.
+# an id that stays and a hint that says what to type; docs/_ext/provoked.py provokes each,
+# and docs/reference lists them from CHECKS.
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any, cast
 
 from django.apps import apps
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from ..hypercorn._install import unknown
 from . import _settings
 from ._paths import DottedConsumer, is_actor_class
 
@@ -23,6 +25,7 @@ CHECKS: dict[str, str] = {
     "greenroom.E006": "A consumer, or its dotted name, stands in urls.py.",
     "greenroom.W001": "A database's connection pool is smaller than the number of threads.",
     "greenroom.W002": "Channels' or Daphne's app is installed, too.",
+    "greenroom.W003": "The installed hypercorn is unknown to this Greenroom.",
 }
 """Every check and what it means."""
 
@@ -37,6 +40,13 @@ def check_setting(**_: object) -> list[CheckMessage]:
 def check_asgi_application(**_: object) -> list[CheckMessage]:
     """Check ASGI_APPLICATION, if it is set, and rival apps: E004, E005, W002."""
     return [*_asgi_application(), *_rivals()]
+
+
+def check_hypercorn(**_: object) -> list[CheckMessage]:
+    """Check that the installed hypercorn is one whose connections can be replaced: W003."""
+    problem = unknown(version("hypercorn"))
+    hint = "Install a hypercorn that it knows, or a newer Greenroom."
+    return [Warning(f"{problem}.", hint=hint, id="greenroom.W003")] if problem else []
 
 
 def check_routes(**_: object) -> list[CheckMessage]:

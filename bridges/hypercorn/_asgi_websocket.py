@@ -3,7 +3,6 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from enum import Enum
 from typing import Any
 
 import trio
@@ -19,13 +18,6 @@ Event = MutableMapping[str, Any]
 _AHEAD_MESSAGES, _AHEAD_BYTES = 16, 65536
 
 
-class _State(Enum):
-    CONNECTING = "connecting"
-    DENYING = "denying"
-    OPEN = "open"
-    OVER = "over"
-
-
 class AsgiWebsocket:
     """
     One WebSocket as ASGI words it, on *transport*.
@@ -34,19 +26,17 @@ class AsgiWebsocket:
     the transport itself finds it.
     """
 
-    def __init__(self, transport: WebsocketTransport, write_seconds: float) -> None:
+    def __init__(self, transport: WebsocketTransport) -> None:
         self.greenroom_transport: WebsocketTransport | None = transport
         """For who would write to it himself; None once its messages come through here."""
         self._transport = transport
-        self._write_seconds = write_seconds
-        self._state = _State.CONNECTING
         self._asked = False
         self._inbox: deque[Event] = deque()
         self._inbox_bytes = 0
         self._end: Event | None = None
         self._told = False
         self._news, self._room = Parker(), Parker()
-        self._denial: Event = {}
+        self._denial: Event | None = None
 
     async def serve(self, app: Callable[[], Awaitable[object]]) -> None:
         """Run *app* with a reader beside it, so that the peer's end is noticed. A checkpoint."""
@@ -90,40 +80,46 @@ class AsgiWebsocket:
         if self._end is not None or transport.broken:
             await trio.sleep(0)
             raise PeerGone("the WebSocket is over: what is sent reaches nobody")
-        if kind == "websocket.send" and self._state is _State.OPEN:
+        if kind == "websocket.send" and self._open:
             transport.send(frame_of(event.get("text"), event.get("bytes")))
             await self._until_room()
-        elif kind == "websocket.accept" and self._state is _State.CONNECTING:
+        elif kind == "websocket.accept" and self._undecided:
             transport.accept(event.get("subprotocol"), list(event.get("headers", ())))
-            self._state = _State.OPEN
-        elif kind == "websocket.close" and self._state in (_State.OPEN, _State.CONNECTING):
+        elif kind == "websocket.close" and (self._open or self._undecided):
             self.close(event.get("code", 1000), event.get("reason") or "")
-        elif kind == "websocket.http.response.start" and self._state is _State.CONNECTING:
+        elif kind == "websocket.http.response.start" and self._undecided:
             self._denial = {**event, "body": b""}
-            self._state = _State.DENYING
-        elif kind == "websocket.http.response.body" and self._state is _State.DENYING:
+        elif kind == "websocket.http.response.body" and self._denial is not None:
             self._denial["body"] += event.get("body", b"")
             if not event.get("more_body"):
-                headers = list(self._denial.get("headers", ()))
-                transport.deny(self._denial["status"], headers, self._denial["body"])
-                self._state = _State.OVER
+                denial, self._denial = self._denial, None
+                headers = list(denial.get("headers", ()))
+                transport.deny(denial["status"], headers, denial["body"])
         else:
-            raise RuntimeError(f"{kind!r} can't be sent now: the socket is {self._state.value}")
+            raise RuntimeError(f"{kind!r} can't be sent now: it is out of order")
 
     def close(self, code: int, reason: str = "", status: int = 403) -> None:
         """Close the socket, or refuse it with *status* if it was not accepted; once."""
-        if self._state is _State.OPEN:
+        if self._open:
             self._transport.close(code, reason)
-        elif self._state is not _State.OVER and not self._transport.status:
+        elif not self._transport.status:
             self._transport.deny(status, [(b"content-length", b"0")], b"")
-        self._state = _State.OVER
+
+    @property
+    def _undecided(self) -> bool:
+        return not self._transport.status and self._denial is None
+
+    @property
+    def _open(self) -> bool:
+        transport = self._transport
+        return transport.opened and not transport.close_sent and not transport.peer_closed
 
     async def _until_room(self) -> None:
         transport = self._transport
         if transport.unsent <= HIGH_WATER_BYTES:
             return
         transport.flush()
-        if transport.unsent > HIGH_WATER_BYTES and not await transport.finish(self._write_seconds):
+        if transport.unsent > HIGH_WATER_BYTES and not await transport.drain():
             raise PeerGone("the peer takes nothing: the WebSocket was reset")
 
     async def _read(self) -> None:

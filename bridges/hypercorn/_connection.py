@@ -22,13 +22,12 @@ import trio
 
 from ..http._parser import RequestParser, is_http2
 from ..http._request import END, BadRequest, Head
-from ..http._request import Limits as HeadLimits
 from ..http._response import ResponseWriter, error_response
 from ..http._scope import http_scope, websocket_scope
 from ..websocket._handshake import Handshake, Refusal, examine
 from ._asgi_websocket import AsgiWebsocket
 from ._guard import GuardedTCPServer
-from ._http import HttpExchange
+from ._http import HttpExchange, PeerGone
 from ._limits import Limits
 from ._socket import ReadAgain, give_socket, take_socket
 from ._websocket import WebsocketTransport
@@ -55,9 +54,7 @@ class FastTCPServer(GuardedTCPServer):
         if sock is None:
             return  # reset before anybody looked at it
         self.wire = Wire(sock.sock)
-        self.parser = RequestParser(
-            HeadLimits(limits.head_bytes, limits.target_bytes, limits.headers)
-        )
+        self.parser = RequestParser(limits.of_heads)
         self._client, self._server = sock.client, sock.server
         self._worker_end = WorkerEnd.of(self.context)
         self._scope = trio.CancelScope()
@@ -72,7 +69,7 @@ class FastTCPServer(GuardedTCPServer):
                 self._timed_out()
         finally:
             if not theirs:
-                await self._end()
+                await self._end()  # noqa: ASYNC102 - shielded, with a deadline, in there
         if theirs:
             self.stream = ReadAgain(give_socket(sock.sock), theirs)
             await super()._run()
@@ -173,6 +170,8 @@ class FastTCPServer(GuardedTCPServer):
         """Return the head of the next request; None at the peer's end."""
         parser = self.parser
         item = parser.next()
+        if item is not None:  # sent ahead: who sends a thousand must not keep the others waiting
+            await trio.sleep(0)
         if item is None and not self._ahead:
             self._scope.deadline = trio.current_time() + self.config.keep_alive_timeout
             self._worker_end.call(self.close_idle)
@@ -223,19 +222,23 @@ class FastTCPServer(GuardedTCPServer):
             if exchange.ends_by_close:  # an orderly end would make it look whole
                 self.wire.close(reset=True)
             return False
-        return exchange.keep_alive and not self.context.terminated.is_set()
+        ending = self.wire.broken or self.context.terminated.is_set()
+        return exchange.keep_alive and not ending
 
     async def _read_rest(self, exchange: HttpExchange) -> bool:
         """Read what the application left of the body, if it is little."""
         left = self.limits.unread_body_bytes
         if exchange.waits_for_continue:
             return False  # it may come now, or never
-        while (item := await exchange.next_of_body()) is not END:
-            left -= len(item or b"")
-            if item is None or left < 0:
-                self._linger = True
-                return False
-        return True
+        with trio.move_on_after(self.limits.body_seconds):  # all of it, however it drips
+            while (item := await exchange.next_of_body()) is not None:
+                if item is END:
+                    return True
+                left -= len(item)
+                if left < 0:
+                    break
+        self._linger = True
+        return False
 
     def _negotiate(self, head: Head) -> Handshake | None:
         """Return the handshake that *head* asks for; None if it was refused."""
@@ -249,7 +252,7 @@ class FastTCPServer(GuardedTCPServer):
     async def _websocket(self, head: Head, handshake: Handshake) -> None:
         began = time.time()
         transport = WebsocketTransport(self, handshake)
-        socket = AsgiWebsocket(transport, self.limits.write_seconds)
+        socket = AsgiWebsocket(transport)
         scope = websocket_scope(
             head,
             scheme="ws",
@@ -261,8 +264,8 @@ class FastTCPServer(GuardedTCPServer):
         )
 
         async def serve() -> None:
-            ok = await self._call(scope, socket.receive, socket.send)
-            socket.close(1000 if ok else 1011, status=500)
+            await self._call(scope, socket.receive, socket.send)
+            socket.close(1011, status=500)  # it has ended, and left its socket as it was
 
         if getattr(application_of(self.app), "greenroom_native", False):
             await serve()
@@ -278,23 +281,23 @@ class FastTCPServer(GuardedTCPServer):
         scope: Any,
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
-    ) -> bool:
-        """Call the application; whether it returned. What it raises is logged and ends here."""
+    ) -> None:
+        """Call the application. What it raises is logged and ends here."""
+        failed: BaseException | None = None
         try:
             await self.app(
                 scope, cast("Any", receive), cast("Any", send),
                 trio.to_thread.run_sync, trio.from_thread.run,
             )  # fmt: skip
-        except Exception:  # noqa: BLE001 - the application's, and others go on
-            await self.config.log.exception("Error in ASGI Framework")
-            return False
-        except BaseException:
+        except PeerGone:
+            return  # our own send raised it, and nobody caught it: no fault of anybody's
+        except BaseException as error:  # noqa: ASYNC103 - others go on, whatever it is
             # A cancellation of the server's own goes through. Anything else would end all.
-            if trio.current_effective_deadline() == -inf:
+            if not isinstance(error, Exception) and trio.current_effective_deadline() == -inf:
                 raise
-            await self.config.log.exception("Error in ASGI Framework")
-            return False
-        return True
+            failed = error
+        if failed is not None:  # noqa: ASYNC104 - no Cancelled of the server's: that went through
+            await self.config.log.error("Error in ASGI Framework", exc_info=failed)
 
     # -- small things ------------------------------------------------------------------------
 

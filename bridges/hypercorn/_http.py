@@ -82,6 +82,7 @@ class HttpExchange:
                 self._wire.write(self._writer.informational(100))
             with trio.move_on_after(self._connection.limits.body_seconds) as patience:
                 if not await self._connection.read_more():
+                    self.fault = BadRequest(400, "The body of the request broke off.")
                     self.gone = True
                     return None
             if patience.cancelled_caught:

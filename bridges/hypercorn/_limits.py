@@ -1,6 +1,12 @@
 # What a connection may cost its server, and how long it may take. Checked when made.
 
 from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+
+from ..http._request import Limits as HeadLimits
+
+_MAY_BE_ZERO = ("unread_body_bytes", "ping_seconds", "linger_seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +37,14 @@ class Limits:
     """For a sign of life after a ping."""
     linger_seconds: float = 2.0
     """For the peer to end its half after the last byte was sent."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no limit."""
+        for name, value in vars(self).items():
+            if not 0 <= value < inf or (not value and name not in _MAY_BE_ZERO):
+                raise ValueError(f"{name} must be a positive, finite number. Got: {value!r}")
+
+    @cached_property
+    def of_heads(self) -> HeadLimits:
+        """What of it the parser of requests looks after."""
+        return HeadLimits(self.head_bytes, self.target_bytes, self.headers)

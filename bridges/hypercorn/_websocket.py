@@ -49,7 +49,8 @@ class WebsocketTransport:
         self._reading: trio.CancelScope | None = None
         self.peer_closed = False
         """Whether the peer's close frame, or its end, was read."""
-        self._close_sent = False
+        self.close_sent = False
+        """Whether our close frame is on its way."""
         self._answered = False  # the peer's close frame, by ours
         self._on_room: Callable[[], object] | None = None
 
@@ -96,7 +97,7 @@ class WebsocketTransport:
 
     def close(self, code: int, reason: str) -> None:
         """Write the close. Any thread."""
-        self._close_sent = True
+        self.close_sent = True
         self._wire.write(close_frame(code, reason))
 
     def flush(self) -> None:
@@ -128,23 +129,33 @@ class WebsocketTransport:
         while True:
             with trio.CancelScope(deadline=beat.deadline()) as self._reading:
                 return await self._read(take, room, beat)
+            if not self.opened:  # nobody could answer a ping; the handshake has a deadline itself
+                beat.heard = trio.current_time()
             what = beat.beat(trio.current_time())
-            if what is Beat.PING and self.opened:
+            if what is Beat.PING:
                 self._wire.write(ping_frame(b""))
             elif what is Beat.DEAD:
+                self.peer_closed = True
                 return 1006, f"no sign of life within {limits.pong_seconds:g} s after a ping"
 
     async def finish(self, seconds: float) -> bool:
         """Have what waits sent, *seconds* at most, or reset the connection: then False."""
+        self._wire.on_blocked = None  # who could be spawned ends; this drains, and what follows
         with trio.move_on_after(seconds, shield=True):
             await self._wire.drain()
             return True  # or its peer is gone, which is no slowness
-        self._wire.on_blocked = None
         self._wire.close(reset=True)
         return False
 
+    async def drain(self) -> bool:
+        """Wait until the socket has taken all; False, and a reset, if it takes nothing."""
+        return await self._connection.drain()
+
     async def _drain(self) -> None:
-        await self._wire.drain()
+        # Shielded: cancelled with the server it would be spawned again at once, for as long
+        # as the slot takes to end. finish(), which resets in the end, bounds it.
+        with trio.CancelScope(shield=True):
+            await self._wire.drain()
         if self._on_room is not None:  # also where it broke: nobody waits for room then
             self._on_room()
 
@@ -196,7 +207,7 @@ class WebsocketTransport:
 
     def _closed_by_peer(self, close: Close) -> tuple[int, str]:
         self.peer_closed = True
-        if not self._close_sent:
-            self._close_sent = self._answered = True
+        if not self.close_sent:
+            self.close_sent = self._answered = True
             self._wire.write(close_frame(close.code))
         return close.code, close.reason

@@ -179,6 +179,7 @@ class Wire:
     def _break(self) -> None:
         with self._lock:
             self.broken = True
+            self._blocked = False  # nobody needs to be told
             self._pending.clear()
             self.size = 0
 

@@ -40,4 +40,6 @@ def provoke() -> dict[str, CheckMessage]:
         found += checks.check_databases()
     with mock.patch.object(checks.apps, "is_installed", "channels".__eq__):
         found += checks._rivals()
+    with mock.patch.object(checks, "version", return_value="0.99.0"):
+        found += checks.check_hypercorn()
     return {message.id: message for message in found}

@@ -12,6 +12,11 @@ from hypercorn.trio.worker_context import WorkerContext
 from greenroom.bridges.hypercorn import Limits
 from greenroom.bridges.hypercorn._connection import FastTCPServer
 
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -23,11 +28,16 @@ class Peer:
         self.context = context
         self.over = trio.Event()
         """Set when the server's end of it has been served."""
-        self.tasks: int = 0
 
     async def send(self, data: bytes) -> None:
         """Send *data*."""
         await self.stream.send_all(data)
+
+    async def open(self) -> None:
+        """Ask for a WebSocket and read the answer, which has to be yes."""
+        await self.send(UPGRADE)
+        answer = await self.until(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 101"), answer
 
     async def until(self, end: bytes) -> bytes:
         """Read until *end* has come; all that was read."""
@@ -48,7 +58,11 @@ class Peer:
 
 @asynccontextmanager
 async def connected(
-    app: App, limits: Limits | None = None, *, config: Config | None = None
+    app: App,
+    limits: Limits | None = None,
+    *,
+    config: Config | None = None,
+    state: dict[str, Any] | None = None,
 ) -> AsyncIterator[Peer]:
     """Serve one connection with *app*; at the end the peer is closed and it must end, too."""
     config = config or Config()
@@ -62,7 +76,7 @@ async def connected(
         async def serve() -> None:
             stream = await listener.accept()
             server = FastTCPServer(
-                ASGIWrapper(cast("Any", app)), config, context, cast("Any", {}), stream
+                ASGIWrapper(cast("Any", app)), config, context, cast("Any", state or {}), stream
             )
             server.limits = limits or Limits()
             await server

@@ -258,3 +258,54 @@ async def test_only_named_hosts_are_served() -> None:
     async with connected(names, config=config) as peer:
         await peer.send(GET % b"a")
         assert (await peer.rest()).startswith(b"HTTP/1.1 404")
+
+
+async def test_requests_sent_ahead_leave_others_their_turn() -> None:
+    """
+    Between two pipelined requests every other task has a turn.
+    """
+    turns: list[str] = []
+    began = trio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        turns.append("request")
+        began.set()
+        await answer(send, scope["path"].encode())
+
+    async def neighbour() -> None:
+        await began.wait()
+        for _ in range(15):
+            turns.append("neighbour")
+            await trio.sleep(0)
+
+    async with connected(app) as peer, trio.open_nursery() as nursery:
+        nursery.start_soon(neighbour)
+        await peer.send(b"".join(GET % b"%d" % number for number in range(20)))
+        await peer.until(b"/19")
+
+    last = len(turns) - turns[::-1].index("neighbour")
+    assert turns[last:].count("request") > 0  # the neighbour's were over before the requests
+
+
+async def test_a_body_that_breaks_off_is_the_clients_fault() -> None:
+    """
+    A client that ends its half in mid-body gets 400 if the application answers nothing.
+    """
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with connected(app) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
+        await peer.stream.send_eof()
+        assert (await peer.rest()).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("inf")])
+def test_limits_are_numbers(wrong: float) -> None:
+    """
+    A limit that is none is refused when it is made, not by each connection.
+    """
+    with pytest.raises(ValueError, match="head_seconds must be a positive, finite number"):
+        Limits(head_seconds=wrong)

@@ -1,0 +1,93 @@
+# What every WebSocket of a consumer is made of, however its server is written to: an output, a
+# slot, and the rules for what ends them. _websocket.py and _direct.py add the tasks.
+#
+# Who is shielded: the slot's task, so that an outer cancellation (the server's shutdown) is
+# seen by the reader alone, which asks the slot to stop; then `disconnect` runs, the close
+# goes out, and the cancellation goes on.
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import trio
+
+from ...actors import Actor
+from ...actors._exits import Exit, ExitKind
+from ...supervisor import Root
+from ...supervisor._slot import Slot
+from ._output import WebsocketOutput
+
+
+class Attached:
+    """
+    The slot of one WebSocket, in the tree from here on, and its output.
+
+    Args:
+        make_output: What to make the output with, if not :class:`WebsocketOutput`.
+    """
+
+    slot: Slot
+
+    def __init__(
+        self,
+        root: Root,
+        route: str,
+        actor: type[Actor],
+        kwargs: dict[str, Any],
+        scope: MutableMapping[str, Any],
+        make_output: Callable[..., WebsocketOutput] = WebsocketOutput,
+    ) -> None:
+        self._root = root
+        self._read_all = trio.Event()
+        self.output = make_output(
+            scope,
+            root.loop,
+            high_water_bytes=root.options.output_high_water_bytes,
+            limit_bytes=root.options.output_limit_bytes,
+            stall_seconds=root.options.output_stall_seconds,
+            on_slow=self._slow,
+        )
+        self.slot = root.connections.attach(route, actor, kwargs, self.output)
+        self.output.path = self.slot.path
+        root.events.emit("connection.opened", self.slot.path, url=scope["path"])
+
+    async def _run_slot(self, nursery: trio.Nursery) -> Exit:
+        try:
+            return await self.slot.run(nursery)
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - shielded in there: no Cancelled
+            # A fault of ours, or an error that can't even be looked at. The socket must not hang.
+            self.slot.abort(error)
+            self.output.close(1011, "")
+            reason = "a fault in Greenroom itself"
+            return Exit(ExitKind.FATAL, reason, error)  # noqa: ASYNC104 - as above
+
+    async def _read_with(
+        self, read: Callable[[], Awaitable[tuple[int, str] | None]], scope: trio.CancelScope
+    ) -> None:
+        """
+        Await *read* under *scope*, and tell the slot of the peer's end that it returns.
+
+        None means that it was told already. Whatever *read* raises is an end, too.
+        """
+        end: tuple[int, str] | None = (1006, "")
+        try:
+            with scope:
+                end = await read()
+        except trio.Cancelled:
+            # Not by `scope`: the server shuts down.
+            if self.slot.end is None:
+                self.slot.request_stop("server shutdown", 1012, "server shutdown")
+            raise
+        except Exception as error:  # noqa: BLE001 - the server's, and the peer is gone with it
+            self.slot.note("connection.failed", error=f"receive failed: {error!r}")
+        finally:
+            self._read_all.set()
+        if not scope.cancelled_caught and end is not None:
+            self._ended(*end)
+
+    def _ended(self, code: int, reason: str) -> None:
+        if self.output.peer_ended(code, reason):
+            self.slot.peer_ended(code, reason)
+
+    def _slow(self, size: int) -> None:
+        self.slot.note("output.slow", bytes=size, code=1013)
+        self._root.loop.call_soon(self.slot.peer_ended, 1013, "reads too slowly")
