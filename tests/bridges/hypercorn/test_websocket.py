@@ -17,6 +17,7 @@ from greenroom.bridges.hypercorn import Limits
 from greenroom.bridges.hypercorn._websocket import WebsocketTransport
 from greenroom.bridges.hypercorn._wire import Wire
 from greenroom.bridges.websocket._handshake import Handshake
+from greenroom.supervisor import Options
 from greenroom.supervisor._slot import Slot
 
 from ._serving import UPGRADE, connected
@@ -166,10 +167,8 @@ async def test_a_broken_off_message_is_larger_than_the_limit(echo: type[Echo]) -
     """
     A message above the limit closes with 1009 by its head; its bytes are not waited for.
     """
-    async with running(**{"": echo}) as server:
-        async with connected(
-            server._application, Limits(message_bytes=100), state=server.state
-        ) as peer:
+    async with running(options=Options(message_bytes=100), **{"": echo}) as server:
+        async with connected(server._application, state=server.state) as peer:
             await peer.open()
             await peer.send(frame(BINARY, b"x" * 101)[:10])
             assert (await peer.rest())[2:4] == (1009).to_bytes(2, "big")
