@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar, cast
 
 import trio
+
+T = TypeVar("T")
 
 
 class Parker:
@@ -121,14 +123,9 @@ class TaskStack:
         return _stack(self._task)
 
 
-async def wait_readable(sock: socket.socket) -> None:
-    """Wait until *sock* has something to read. Always a checkpoint."""
-    await trio.lowlevel.wait_readable(sock)
-
-
-async def wait_writable(sock: socket.socket) -> None:
-    """Wait until *sock* takes bytes again. Always a checkpoint."""
-    await trio.lowlevel.wait_writable(sock)
+async def wait_readable(file: socket.socket | int) -> None:
+    """Wait until *file*, a socket or a descriptor, has something to read. Always a checkpoint."""
+    await trio.lowlevel.wait_readable(file)
 
 
 def close_socket(sock: socket.socket) -> None:
@@ -136,6 +133,50 @@ def close_socket(sock: socket.socket) -> None:
     if sock.fileno() >= 0:
         trio.lowlevel.notify_closing(sock)
         sock.close()
+
+
+def one_of_this_run(make: Callable[[], T]) -> T:
+    """
+    Return what *make* has made in this run of trio; call it if it has not yet.
+
+    Raises:
+        RuntimeError: Not called from inside ``trio.run``.
+    """
+    try:
+        made = _of_this_run.get()
+    except LookupError:
+        made = dict[Callable[[], object], object]()
+        _of_this_run.set(made)
+    if make not in made:
+        made[make] = make()
+    return cast("T", made[make])
+
+
+_of_this_run: trio.lowlevel.RunVar[dict[Callable[[], object], object]] = trio.lowlevel.RunVar(
+    "greenroom, one of each"
+)
+
+
+def start_system_task(function: Callable[[], Awaitable[object]], name: str) -> None:
+    """
+    Run *function*, which must not raise, in a task that the run of trio owns.
+
+    For what serves the whole loop: it ends when everything else has ended.
+    """
+    trio.lowlevel.spawn_system_task(function, name=name)
+
+
+def nursery_of_this_task() -> trio.Nursery:
+    """
+    Return the nursery that the running task was started in.
+
+    Raises:
+        RuntimeError: It is the main task.
+    """
+    nursery = trio.lowlevel.current_task().parent_nursery
+    if nursery is None:
+        raise RuntimeError("the main task is in no nursery")
+    return nursery
 
 
 class StepEnd(trio.abc.Instrument):
@@ -152,13 +193,7 @@ class StepEnd(trio.abc.Instrument):
     @classmethod
     def current(cls) -> StepEnd:
         """Return the one of the running loop."""
-        try:
-            return _step_end.get()
-        except LookupError:
-            step_end = cls()
-            trio.lowlevel.add_instrument(step_end)
-            _step_end.set(step_end)
-            return step_end
+        return one_of_this_run(_add_step_end)
 
     def call(self, function: Callable[[], object]) -> None:
         """Have *function*, which must not raise, called at the end of this step. Loop thread."""
@@ -172,7 +207,10 @@ class StepEnd(trio.abc.Instrument):
                 function()
 
 
-_step_end: trio.lowlevel.RunVar[StepEnd] = trio.lowlevel.RunVar("greenroom step end")
+def _add_step_end() -> StepEnd:
+    step_end = StepEnd()
+    trio.lowlevel.add_instrument(step_end)
+    return step_end
 
 
 def task_stacks(most: int = 500) -> str:

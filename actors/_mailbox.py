@@ -76,7 +76,7 @@ class Mailbox:
         self._read_ahead = (read_ahead_messages, read_ahead_bytes)
         self._messages = self._frames = self._frame_bytes = 0
         self._closed = False
-        self._reader = Parker()
+        self._resume_reading: Callable[[], object] | None = None
         self._room_waiters: dict[Callable[[], object], None] = {}  # in order
 
     @property
@@ -99,6 +99,12 @@ class Mailbox:
         """Whether the connection's reader should stop reading."""
         messages, size = self._read_ahead
         return self._frames >= messages or self._frame_bytes >= size
+
+    @property
+    def read_room(self) -> int:
+        """How many more frames the connection's reader may put; many once it is closed."""
+        messages, size = self._read_ahead
+        return messages - self._frames if self._frame_bytes < size else 0
 
     def put_message(self, item: Cast | Call) -> Put:
         """Add a message at the end if there is room. Any thread, never blocks."""
@@ -131,8 +137,7 @@ class Mailbox:
         """
         Add what never counts against the capacity. Any thread, never blocks.
 
-        A reader looks at :attr:`read_ahead_full` after it; False means that the
-        slot has ended.
+        False means that the slot has ended.
         """
         with self._lock:
             if self._closed:
@@ -143,6 +148,24 @@ class Mailbox:
             self._lane.append(item)
         self._wake()
         return True
+
+    def put_frame(self, frame: InFrame) -> bool:
+        """
+        Add a frame; say whether more may come. Loop thread, never blocks.
+
+        It is never refused, so that no frame is lost that was read already; once the slot
+        has ended it is dropped.
+        """
+        with self._lock:
+            if self._closed:
+                return True
+            self._frames += 1
+            self._frame_bytes += frame.size
+            self._lane.append(frame)
+            messages, size = self._read_ahead
+            more = self._frames < messages and self._frame_bytes < size
+        self.parker.wake()
+        return more
 
     def put_control(self, item: Stop) -> None:
         """Add to the control lane. Any thread, never blocks, never refused."""
@@ -185,18 +208,33 @@ class Mailbox:
             rest = list(self._lane)
             self._lane.clear()
             self._messages = self._frames = self._frame_bytes = 0
-        self._reader.wake()
+        self._tell_reader()
         self._call_waiters()
         return rest
 
-    async def wait_read_room(self) -> None:
+    def on_read_room(self, resume: Callable[[], object]) -> None:
         """
-        Wait until the reader may read on, or the mailbox is closed.
+        Call *resume* once, when half of the read-ahead is free, or the mailbox is closed.
 
-        A checkpoint only when it waits. One task at a time: the reader.
+        At once if that is so. Loop thread only; one reader at a time.
         """
-        while self.read_ahead_full and not self._closed:
-            await self._reader.park()
+        self._resume_reading = resume
+        if self._closed or self._half_free():
+            self._tell_reader()
+
+    async def wait_read_room(self) -> None:
+        """Wait for what :meth:`on_read_room` tells. A checkpoint only when it waits."""
+        room = Parker()
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            told = True
+            room.wake()
+
+        self.on_read_room(tell)
+        while not told:
+            await room.park()
 
     async def wait_room(self) -> None:
         """
@@ -254,9 +292,19 @@ class Mailbox:
 
     def _tell_room(self, item: Item) -> None:
         if type(item) is InFrame:
-            self._reader.wake()
+            if self._resume_reading is not None and self._half_free():
+                self._tell_reader()
         elif self._room_waiters:
             self._call_next()
+
+    def _half_free(self) -> bool:
+        messages, size = self._read_ahead
+        return 2 * self._frames <= messages and 2 * self._frame_bytes <= size
+
+    def _tell_reader(self) -> None:
+        resume, self._resume_reading = self._resume_reading, None
+        if resume is not None:
+            resume()
 
     def _call_next(self) -> None:
         with self._lock:

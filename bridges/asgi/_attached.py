@@ -1,11 +1,11 @@
 # What every WebSocket of a consumer is made of, however its server is written to: an output, a
 # slot, and the rules for what ends them. _websocket.py and _direct.py add the tasks.
 #
-# Who is shielded: the slot's task, so that an outer cancellation (the server's shutdown) is
-# seen by the reader alone, which asks the slot to stop; then `disconnect` runs, the close
-# goes out, and the cancellation goes on.
+# Who is shielded: the slot's task. An outer cancellation (the server's shutdown) is seen by
+# the plain one's reader, or told to the direct one; it asks the slot to stop; then `disconnect`
+# runs, the close goes out, and the cancellation goes on.
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import trio
@@ -37,7 +37,6 @@ class Attached:
         make_output: Callable[..., WebsocketOutput] = WebsocketOutput,
     ) -> None:
         self._root = root
-        self._read_all = trio.Event()
         self.output = make_output(
             scope,
             root.loop,
@@ -60,29 +59,10 @@ class Attached:
             reason = "a fault in Greenroom itself"
             return Exit(ExitKind.FATAL, reason, error)  # noqa: ASYNC104 - as above
 
-    async def _read_with(
-        self, read: Callable[[], Awaitable[tuple[int, str] | None]], scope: trio.CancelScope
-    ) -> None:
-        """
-        Await *read* under *scope*, and tell the slot of the peer's end that it returns.
-
-        None means that it was told already. Whatever *read* raises is an end, too.
-        """
-        end: tuple[int, str] | None = (1006, "")
-        try:
-            with scope:
-                end = await read()
-        except trio.Cancelled:
-            # Not by `scope`: the server shuts down.
-            if self.slot.end is None:
-                self.slot.request_stop("server shutdown", 1012, "server shutdown")
-            raise
-        except Exception as error:  # noqa: BLE001 - the server's, and the peer is gone with it
-            self.slot.note("connection.failed", error=f"receive failed: {error!r}")
-        finally:
-            self._read_all.set()
-        if not scope.cancelled_caught and end is not None:
-            self._ended(*end)
+    def _cancelled(self) -> None:
+        """Ask the slot to stop: the server's task for this connection was cancelled."""
+        if self.slot.end is None:
+            self.slot.request_stop("server shutdown", 1012, "server shutdown")
 
     def _ended(self, code: int, reason: str) -> None:
         if self.output.peer_ended(code, reason):

@@ -1,9 +1,9 @@
-# One WebSocket on a server whose socket is written to directly: its slot and a reader.
+# One WebSocket on a server whose socket is written to directly: nothing but its slot.
 #
-# Two tasks and no more (DESIGN 7): what the actor sends goes to the socket at the end of its
-# step, by the server's own buffer, so nobody has to be woken for it.
+# The slot's task is the connection's only one (docs/explanation/connections.md). What comes is
+# put into the mailbox by the server's poller; what the actor sends goes to the socket at the end
+# of its step, by the server's own buffer. So nobody has to be woken for either.
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,11 @@ from ._attached import Attached
 from ._direct_output import DirectOutput
 from ._transport import Transport
 
+_MANY = 16
+
 
 class DirectConnection(Attached):
-    """The two tasks of one WebSocket on *transport*."""
+    """One WebSocket on *transport*, whose receiver it is (bridges/websocket/_receiver.py)."""
 
     def __init__(self, transport: Transport, *place: Any) -> None:
         self._transport = transport
@@ -27,43 +29,51 @@ class DirectConnection(Attached):
     async def run(self, *_channel: object) -> None:
         """Serve it to its end. A checkpoint; a cancellation asks the slot to stop first."""
         async with trio.open_nursery() as nursery:
-            reading = trio.CancelScope()
-            path = self.slot.path
-
-            def spawn(function: Callable[..., Awaitable[object]]) -> None:
-                nursery.start_soon(function, name=f"{path} writer")
-
-            self._transport.take_over(self.output.tell_waiters, spawn)
-            nursery.start_soon(self._read_with, self._read, reading, name=f"{path} reader")
+            self._transport.take_over(self)
             exit_ = await self._run_slot(nursery)
             seconds = self._root.options.close_seconds
-            try:
-                if not await self._transport.finish(seconds):
-                    self.slot.note("output.slow", code=self.output.code, reset=True)
-                elif self.output.opened:
-                    with trio.move_on_after(seconds):
-                        await self._read_all.wait()
-            finally:
-                reading.cancel()
+            if not await self._transport.finish(seconds):
+                self.slot.note("output.slow", code=self.output.code, reset=True)
+            elif self.output.opened:
+                with trio.move_on_after(seconds):
+                    await self._transport.wait_read_all()
         if exit_.kind is ExitKind.FATAL:
             self._root.fatal(self.slot.path)
 
-    async def _read(self) -> tuple[int, str] | None:
-        try:
-            return await self._transport.read(self._take, self.slot.mailbox.wait_read_room)
-        except Violation as violation:
-            code, reason = violation.code, violation.reason
-            self.slot.note("connection.violation", code=code, reason=reason)
-            if self.output.close(code, reason):
-                self.slot.peer_ended(code, reason)
-            return None
+    # -- bridges/websocket/_receiver.py: Receiver ------------------------------------------
 
-    def _take(self, message: str | bytes) -> bool:
+    @property
+    def room(self) -> int:
+        """How many more messages may come now; some, too, once nobody wants them."""
+        return _MANY if self.output.over else self.slot.mailbox.read_room
+
+    def on_read_room(self, resume: Any) -> None:
+        """Call *resume* once there is room again."""
+        self.slot.mailbox.on_read_room(resume)
+
+    def take(self, message: str | bytes) -> bool:
+        """Put *message* into the mailbox; say whether more may come."""
         if self.output.over:
             return True  # the peer had not seen our close yet
-        mailbox = self.slot.mailbox
         if type(message) is str:
-            mailbox.put_arrival(InFrame(message, None))
-        else:
-            mailbox.put_arrival(InFrame(None, message))  # pyright: ignore[reportArgumentType]
-        return not mailbox.read_ahead_full
+            return self.slot.mailbox.put_frame(InFrame(message, None))
+        return self.slot.mailbox.put_frame(InFrame(None, message))  # pyright: ignore[reportArgumentType]
+
+    def ended(self, code: int, reason: str) -> None:
+        """Tell the slot, behind what waits."""
+        self._ended(code, reason)
+
+    def violated(self, violation: Violation) -> None:
+        """Close with what the peer has violated, and tell the slot."""
+        code, reason = violation.code, violation.reason
+        self.slot.note("connection.violation", code=code, reason=reason)
+        if self.output.close(code, reason):
+            self.slot.peer_ended(code, reason)
+
+    def sent(self) -> None:
+        """Tell who waits for room."""
+        self.output.tell_waiters()
+
+    def cancelled(self) -> None:
+        """Ask the slot to stop."""
+        self._cancelled()

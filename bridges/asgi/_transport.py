@@ -4,10 +4,11 @@
 # `send`. An application that finds that object takes it instead; one that was given
 # somebody's wrappers (a middleware's) finds nothing, and what they want to see goes through them.
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from ...actors.consumers import Frame
+from ..websocket._receiver import Receiver
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -20,14 +21,8 @@ class Transport(Protocol):
         """Bytes that the socket has not taken. Any thread."""
         ...
 
-    def take_over(self, on_room: Callable[[], object], spawn: Callable[..., None]) -> None:
-        """
-        Begin to use it in ASGI's place.
-
-        Args:
-            on_room: Called when the socket has taken what waited.
-            spawn: Starts a task that ends with the connection.
-        """
+    def take_over(self, receiver: Receiver) -> None:
+        """Use it in ASGI's place: have *receiver* given what comes, from now on."""
         ...
 
     def accept(self, subprotocol: str | None, headers: Headers) -> None:
@@ -54,19 +49,12 @@ class Transport(Protocol):
         """Forget what waits. Any thread."""
         ...
 
-    async def read(
-        self, take: Callable[[str | bytes], bool], room: Callable[[], Awaitable[None]]
-    ) -> tuple[int, str]:
-        """
-        Read until the peer's end; return its code and its reason.
-
-        A checkpoint. *take* is given each message and says whether more may come; if not,
-        *room* is awaited before the next. Raises Violation when the peer breaks the protocol.
-        """
+    async def finish(self, seconds: float) -> bool:
+        """Send what waits, *seconds* at most, else reset it: then False. A checkpoint."""
         ...
 
-    async def finish(self, seconds: float) -> bool:
-        """Send what waits and end the connection in order, *seconds* at most; else reset it."""
+    async def wait_read_all(self) -> None:
+        """Wait until nothing more is read: the peer has ended. A checkpoint if it waits."""
         ...
 
 

@@ -7,7 +7,6 @@
 # The writer is shielded as the slot's task is (_attached.py): the close still has to go out.
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import partial
 from typing import Any
 
 import trio
@@ -88,16 +87,14 @@ class _Connection(Attached):
 
     def __init__(self, *place: Any) -> None:
         super().__init__(*place)
-        self._flushed = trio.Event()
+        self._flushed, self._read_all = trio.Event(), trio.Event()
         self._useless = 0  # frames that came behind our close, or behind the peer's end
 
     async def run(self, receive: Receive, send: Send) -> None:
         async with trio.open_nursery() as nursery:
             reading, writing = trio.CancelScope(), trio.CancelScope(shield=True)
             path = self.slot.path
-            nursery.start_soon(
-                self._read_with, partial(self._read, receive), reading, name=f"{path} reader"
-            )
+            nursery.start_soon(self._read_with, receive, reading, name=f"{path} reader")
             nursery.start_soon(self._write, send, writing, name=f"{path} writer")
             exit_ = await self._run_slot(nursery)
             # The close is in the output. Wait for it to go out and for the peer's half:
@@ -119,6 +116,20 @@ class _Connection(Attached):
                 writing.cancel()  # without effect where the server shields its socket's writes
         if exit_.kind is ExitKind.FATAL:
             self._root.fatal(self.slot.path)
+
+    async def _read_with(self, receive: Receive, scope: trio.CancelScope) -> None:
+        """Tell the slot what *receive* says, until *scope* is cancelled."""
+        try:
+            with scope:
+                await self._read(receive)
+        except trio.Cancelled:
+            self._cancelled()  # not by `scope`: the server shuts down
+            raise
+        except Exception as error:  # noqa: BLE001 - the server's, and the peer is gone with it
+            self.slot.note("connection.failed", error=f"receive failed: {error!r}")
+            self._ended(1006, "")
+        finally:
+            self._read_all.set()
 
     async def _read(self, receive: Receive) -> None:
         code, reason = await self._read_frames(receive)

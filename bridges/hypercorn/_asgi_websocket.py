@@ -35,16 +35,15 @@ class AsgiWebsocket:
         self._inbox_bytes = 0
         self._end: Event | None = None
         self._told = False
-        self._news, self._room = Parker(), Parker()
+        self._news = Parker()
+        self._resume: Callable[[], object] | None = None
         self._denial: Event | None = None
 
     async def serve(self, app: Callable[[], Awaitable[object]]) -> None:
-        """Run *app* with a reader beside it, so that the peer's end is noticed. A checkpoint."""
+        """Run *app*, which uses `receive` and `send`. A checkpoint."""
         self.greenroom_transport = None
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read, name="websocket reader")
-            await app()
-            nursery.cancel_scope.cancel()
+        self._transport.take_over(self)
+        await app()
 
     async def receive(self) -> Event:
         """
@@ -65,7 +64,9 @@ class AsgiWebsocket:
             await self._news.park()
         event = self._inbox.popleft()
         self._inbox_bytes -= len(event.get("text") or event.get("bytes") or b"")
-        self._room.wake()
+        if self._resume is not None and self._few():
+            resume, self._resume = self._resume, None
+            resume()
         return event
 
     async def send(self, event: Event) -> None:
@@ -122,25 +123,40 @@ class AsgiWebsocket:
         if transport.unsent > HIGH_WATER_BYTES and not await transport.drain():
             raise PeerGone("the peer takes nothing: the WebSocket was reset")
 
-    async def _read(self) -> None:
-        try:
-            code, reason = await self._transport.read(self._take, self._until_read)
-        except Violation as violation:
-            code, reason = violation.code, violation.reason
-            self.close(code, reason)
-        self._end = {"type": "websocket.disconnect", "code": code, "reason": reason}
-        self._news.wake()
+    def _few(self) -> bool:
+        return 2 * len(self._inbox) <= _AHEAD_MESSAGES and 2 * self._inbox_bytes <= _AHEAD_BYTES
 
-    def _take(self, message: str | bytes) -> bool:
-        key = "text" if isinstance(message, str) else "bytes"
+    # -- bridges/websocket/_receiver.py: Receiver ------------------------------------------
+
+    @property
+    def room(self) -> int:
+        """How many more messages may come now."""
+        return _AHEAD_MESSAGES - len(self._inbox) if self._inbox_bytes < _AHEAD_BYTES else 0
+
+    def on_read_room(self, resume: Callable[[], object]) -> None:
+        """Call *resume* once, when half of what may wait has been received."""
+        self._resume = resume
+
+    def take(self, message: str | bytes) -> bool:
+        """Keep *message* for `receive`; say whether more may come."""
+        key = "text" if type(message) is str else "bytes"
         self._inbox.append({"type": "websocket.receive", key: message})
         self._inbox_bytes += len(message)
         self._news.wake()
-        return not self._full()
+        return len(self._inbox) < _AHEAD_MESSAGES and self._inbox_bytes < _AHEAD_BYTES
 
-    def _full(self) -> bool:
-        return len(self._inbox) >= _AHEAD_MESSAGES or self._inbox_bytes >= _AHEAD_BYTES
+    def ended(self, code: int, reason: str) -> None:
+        """Have `receive` tell of the end, behind what came before it."""
+        self._end = {"type": "websocket.disconnect", "code": code, "reason": reason}
+        self._news.wake()
 
-    async def _until_read(self) -> None:
-        while self._full():
-            await self._room.park()
+    def violated(self, violation: Violation) -> None:
+        """Close with what the peer has violated."""
+        self.close(violation.code, violation.reason)
+        self.ended(violation.code, violation.reason)
+
+    def sent(self) -> None:
+        """Do nothing: who waits for room waits at the wire."""
+
+    def cancelled(self) -> None:
+        """Do nothing: the application is cancelled itself."""

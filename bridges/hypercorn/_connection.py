@@ -27,6 +27,7 @@ from ..http._scope import http_scope, websocket_scope
 from ..websocket._handshake import Handshake, Refusal, examine
 from ._asgi_websocket import AsgiWebsocket
 from ._guard import GuardedTCPServer
+from ._heartbeats import Heartbeats
 from ._http import HttpExchange, PeerGone
 from ._limits import Limits
 from ._socket import ReadAgain, give_socket, take_socket
@@ -42,6 +43,7 @@ class FastTCPServer(GuardedTCPServer):
 
     limits = Limits()
     wire: Wire
+    beats: Heartbeats
     parser: RequestParser
 
     async def _run(self) -> None:
@@ -57,6 +59,8 @@ class FastTCPServer(GuardedTCPServer):
         self.parser = RequestParser(limits.of_heads)
         self._client, self._server = sock.client, sock.server
         self._worker_end = WorkerEnd.of(self.context)
+        self._worker_end.watch()
+        self.beats = Heartbeats.current()
         self._scope = trio.CancelScope()
         self._ahead = b""
         self._requests = 0
@@ -124,6 +128,14 @@ class FastTCPServer(GuardedTCPServer):
         writer = self._writer(self._head, close=True)
         writer.start(status, headers)
         return writer.body(body, False)
+
+    def on_cancel(self, function: Callable[[], object]) -> None:
+        """Call *function* when the task of this connection is cancelled, shielded or not."""
+        self._worker_end.on_cancel(function)
+
+    def not_on_cancel(self, function: Callable[[], object]) -> None:
+        """Take back what :meth:`on_cancel` was given."""
+        self._worker_end.not_on_cancel(function)
 
     def close_idle(self) -> None:
         """End at once: it waits for a request and the worker takes no more."""
@@ -267,11 +279,14 @@ class FastTCPServer(GuardedTCPServer):
             await self._call(scope, socket.receive, socket.send)
             socket.close(1011, status=500)  # it has ended, and left its socket as it was
 
-        if getattr(application_of(self.app), "greenroom_native", False):
-            await serve()
-        else:
-            await socket.serve(serve)
-        await transport.finish(self.limits.linger_seconds)
+        try:
+            if getattr(application_of(self.app), "greenroom_native", False):
+                await serve()
+            else:
+                await socket.serve(serve)
+            await transport.finish(self.limits.linger_seconds)
+        finally:
+            transport.release()
         self._linger = self._linger or not transport.peer_closed
         await self._log(scope, transport.status, (), began)
         await self.context.mark_request()

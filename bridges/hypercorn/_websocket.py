@@ -1,58 +1,79 @@
 # One WebSocket on a connection of ours: the transport that consumers write to directly.
 #
+# No task reads. The poller calls when something has come; it is decoded and handed to the
+# receiver in that very call. A receiver that has no room is asked for it, and meanwhile the
+# socket is left alone, so that TCP holds the peer back.
+#
 # Invariants, each with a test of that name in tests/bridges/hypercorn/test_websocket.py:
 #   CODES      the peer's close code and reason reach the application as they are, and a
 #              violation is answered with its own.
 #   EARLY      what the peer sends before the handshake is answered waits, within one read.
 #   ALIVE      a peer that neither sends nor answers a ping is given up; one that is not
 #              read from, because its consumer is busy, is not.
+#   FAIR       one call handles a bounded number of items, however many came at once.
 
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
 import trio
 
-from ...actors._lowlevel import LoopThread
+from ...actors._lowlevel import LoopThread, Parker
 from ...actors.consumers import Frame
-from ..websocket._close import Close
-from ..websocket._decode import Decoder, Ping
+from ..websocket._close import Close, Violation
+from ..websocket._decode import Decoder, Item, Ping
 from ..websocket._encode import binary_frame, close_frame, ping_frame, pong_frame, text_frame
 from ..websocket._handshake import Handshake, accept_response
+from ..websocket._receiver import Receiver
 from ._heartbeat import Beat, Heartbeat
 from ._wire import READ_BYTES
 
 if TYPE_CHECKING:
     from ._connection import FastTCPServer
 
+logger = logging.getLogger("greenroom.hypercorn")
+
 Headers = Sequence[tuple[bytes, bytes]]
 
-_MANY = 16  # messages that are decoded at a time
+_MANY = 16  # items that are decoded at a time
+_MOST = 256  # items in one call
 
 
 class WebsocketTransport:
     """One WebSocket, from the upgrade request on."""
+
+    __slots__ = (
+        "_answered", "_beat", "_beats", "_connection", "_decoder", "_end", "_full", "_key",
+        "_limits", "_loop", "_more", "_over", "_receiver", "_resting", "_wire", "close_sent",
+        "opened", "peer_closed", "status",
+    )  # fmt: skip
 
     def __init__(self, connection: "FastTCPServer", handshake: Handshake) -> None:
         self.opened = False
         """Whether the handshake was accepted."""
         self.status = 0
         """Of the answer to the handshake; 0 as long as there is none."""
-        self._connection = connection
-        self._wire = connection.wire
-        self._limits = connection.limits
-        self._handshake = handshake
-        self._loop = LoopThread.current()
-        self._decoder = Decoder(self._limits.message_bytes, max_fragments=self._limits.fragments)
-        self._decoder.feed(connection.rest())
-        self._opening: trio.Event | None = None
-        self._reading: trio.CancelScope | None = None
         self.peer_closed = False
         """Whether the peer's close frame, or its end, was read."""
         self.close_sent = False
         """Whether our close frame is on its way."""
+        self._connection = connection
+        self._wire = connection.wire
+        self._limits = limits = connection.limits
+        self._key = handshake.key
+        self._loop = LoopThread.current()
+        self._decoder = Decoder(limits.message_bytes, max_fragments=limits.fragments)
+        self._decoder.feed(connection.rest())
+        self._receiver: Receiver | None = None
+        self._full = False  # the receiver has no room, and will say when it has
+        self._more = False  # more has come than one call handles
+        self._resting = False  # the socket is left alone
+        self._over = False  # nothing is read any more
         self._answered = False  # the peer's close frame, by ours
-        self._on_room: Callable[[], object] | None = None
+        self._end: Parker | None = None  # a task waits for it
+        self._beats = connection.beats
+        self._beat = Heartbeat(limits.ping_seconds, limits.pong_seconds, trio.current_time())
 
     # -- bridges/asgi/_transport.py: Transport ----------------------------------------------
 
@@ -66,20 +87,22 @@ class WebsocketTransport:
         """Whether the connection is beyond writing. Any thread."""
         return self._wire.broken
 
-    def take_over(self, on_room: Callable[[], object], spawn: Callable[..., None]) -> None:
-        """Begin to use it in ASGI's place."""
-        self._on_room = on_room
-        self._wire.on_blocked = lambda: spawn(self._drain)
+    def take_over(self, receiver: Receiver) -> None:
+        """Have *receiver* given what comes, from now on."""
+        self._receiver = receiver
+        self._wire.on_room = receiver.sent
+        self._wire.read_with(self)
+        self._beats.call_at(self._beat.deadline(), self)
+        self._connection.on_cancel(receiver.cancelled)
 
     def accept(self, subprotocol: str | None, headers: Headers) -> None:
         """Write the answer that opens. Any thread."""
-        key = self._handshake.key
-        self._wire.write(accept_response(key, subprotocol, headers=headers))
+        self._wire.write(accept_response(self._key, subprotocol, headers=headers))
         self.status, self.opened = 101, True
         if self._loop.is_here():
-            self._begin_reading()
+            self._go_on()
         else:
-            self._loop.call_soon(self._begin_reading)
+            self._loop.call_soon(self._go_on)
 
     def deny(self, status: int, headers: Headers, body: bytes) -> None:
         """Write the answer that refuses. Any thread."""
@@ -109,105 +132,148 @@ class WebsocketTransport:
         if not self._answered:
             self._wire.discard()
 
-    async def read(
-        self, take: Callable[[str | bytes], bool], room: Callable[[], Awaitable[None]]
-    ) -> tuple[int, str]:
-        """
-        Read until the peer's end; return its code and its reason.
-
-        Args:
-            take: Given each message; says whether more may come.
-            room: Awaited before the next message when none may come.
-
-        A checkpoint; a cancellation loses nothing.
-
-        Raises:
-            Violation: The peer broke the protocol; nothing more is read.
-        """
-        limits = self._limits
-        beat = Heartbeat(limits.ping_seconds, limits.pong_seconds, trio.current_time())
-        while True:
-            with trio.CancelScope(deadline=beat.deadline()) as self._reading:
-                return await self._read(take, room, beat)
-            if not self.opened:  # nobody could answer a ping; the handshake has a deadline itself
-                beat.heard = trio.current_time()
-            what = beat.beat(trio.current_time())
-            if what is Beat.PING:
-                self._wire.write(ping_frame(b""))
-            elif what is Beat.DEAD:
-                self.peer_closed = True
-                return 1006, f"no sign of life within {limits.pong_seconds:g} s after a ping"
-
     async def finish(self, seconds: float) -> bool:
         """Have what waits sent, *seconds* at most, or reset the connection: then False."""
-        self._wire.on_blocked = None  # who could be spawned ends; this drains, and what follows
-        with trio.move_on_after(seconds, shield=True):
-            await self._wire.drain()
-            return True  # or its peer is gone, which is no slowness
-        self._wire.close(reset=True)
-        return False
+        self._wire.on_room = None
+        if self._wire.size:
+            with trio.move_on_after(seconds, shield=True):
+                await self._wire.drain()
+                return True  # or its peer is gone, which is no slowness
+            self._wire.close(reset=True)
+            return False
+        return True
+
+    async def wait_read_all(self) -> None:
+        """Wait until nothing more is read: the peer has ended. A checkpoint if it waits."""
+        while not self._over:
+            self._end = Parker()
+            await self._end.park()
 
     async def drain(self) -> bool:
         """Wait until the socket has taken all; False, and a reset, if it takes nothing."""
         return await self._connection.drain()
 
-    async def _drain(self) -> None:
-        # Shielded: cancelled with the server it would be spawned again at once, for as long
-        # as the slot takes to end. finish(), which resets in the end, bounds it.
-        with trio.CancelScope(shield=True):
-            await self._wire.drain()
-        if self._on_room is not None:  # also where it broke: nobody waits for room then
-            self._on_room()
+    def release(self) -> None:
+        """Leave the socket to who reads it next: nothing is given to the receiver any more."""
+        self._wire.on_room = None
+        self._stop()
+        if self._receiver is not None:
+            self._connection.not_on_cancel(self._receiver.cancelled)
 
-    def _begin_reading(self) -> None:
-        if self._opening is not None:
-            self._opening.set()
-        if self._decoder.buffered and self._reading is not None:
-            self._reading.cancel()  # what came too early is due now
+    # -- what comes -------------------------------------------------------------------------
 
-    async def _read(
-        self,
-        take: Callable[[str | bytes], bool],
-        room: Callable[[], Awaitable[None]],
-        beat: Heartbeat,
-    ) -> tuple[int, str]:
-        decoder, wire = self._decoder, self._wire
-        while True:
-            while self.opened and (items := decoder.next_many(_MANY)):
-                for item in items:
-                    if isinstance(item, str | bytes):
-                        if not take(item):
-                            await self._pause(room, beat)
-                    elif isinstance(item, Ping):
-                        if wire.size < READ_BYTES:  # who does not read gets no more of them
-                            wire.write(pong_frame(item.payload))
-                    elif isinstance(item, Close):
-                        return self._closed_by_peer(item)
-            if not self.opened and decoder.buffered >= READ_BYTES:
-                self._opening = trio.Event()
-                await self._opening.wait()
-                continue
-            try:
-                data = await wire.read()
-            except OSError:
-                data = b""
+    def readable(self) -> None:
+        """Read and hand over what has come: the poller's call."""
+        decoder = self._decoder
+        if self._full or (not self.opened and decoder.buffered >= READ_BYTES):
+            self._resting = True
+            self._wire.read_with(None)
+            return
+        if not self._more:
+            data = self._wire.receive()
             if not data:
-                self.peer_closed = True
-                return 1006, ""
-            beat.heard = trio.current_time()
+                if data is not None:
+                    self._ended(1006, "")
+                return
+            self._beat.heard = self._wire.poller.now
             decoder.feed(data)
+        if self.opened:
+            self._hand_over()
 
-    async def _pause(self, room: Callable[[], Awaitable[None]], beat: Heartbeat) -> None:
-        # Nobody reads now, so no pong could be seen: the heartbeat stands still.
-        assert self._reading is not None
-        self._reading.deadline = inf
-        await room()
-        beat.heard = trio.current_time()
-        self._reading.deadline = beat.deadline()
+    def failed(self, error: Exception) -> None:
+        """Make an end: reading has raised *error*, which is a fault of ours."""
+        logger.error("a fault in Greenroom itself ended a WebSocket", exc_info=error)
+        self._wire.close(reset=True)
+        if not self._over:
+            self._ended(1006, "a fault in Greenroom itself")
 
-    def _closed_by_peer(self, close: Close) -> tuple[int, str]:
+    def beat(self, now: float) -> float:
+        """Ping a silent peer, or give it up; return when to look again."""
+        if self._over:
+            return inf
+        if self._full or self._resting or not self.opened:
+            self._beat.heard = now  # a pong could not be seen, so it does not count
+        what = self._beat.beat(now)
+        if what is Beat.PING:
+            self._wire.write(ping_frame(b""))
+        elif what is Beat.DEAD:
+            seconds = self._limits.pong_seconds
+            self._ended(1006, f"no sign of life within {seconds:g} s after a ping")
+            return inf
+        return self._beat.deadline()
+
+    def _go_on(self) -> None:
+        """Hand over what has waited for room, or for the handshake; then read on."""
+        if self._over or self._receiver is None:
+            return
+        self._full = False
+        try:
+            self._hand_over()
+            if self._resting and not (self._full or self._over):
+                self._resting = False
+                self._beat.heard = trio.current_time()
+                self._wire.read_with(self)
+        except Exception as error:  # noqa: BLE001 - the caller is the receiver
+            self.failed(error)
+
+    def _hand_over(self) -> None:
+        """Give the receiver what has come, as far as it has room, and a bounded number."""
+        decoder, receiver, left = self._decoder, self._receiver, _MOST
+        assert receiver is not None
+        self._more = False
+        while left > 0:
+            room = receiver.room
+            if room <= 0:
+                self._wait_for_room(receiver)
+                return
+            try:
+                items = decoder.next_many(min(room, _MANY))
+            except Violation as violation:
+                self._stop()
+                receiver.violated(violation)
+                return
+            more = True
+            for item in items:
+                if type(item) is str or type(item) is bytes:
+                    more = receiver.take(item)
+                elif not self._control(item):
+                    return
+            if not more:
+                self._wait_for_room(receiver)
+                return
+            if decoder.empty or not items:
+                return
+            left -= len(items)
+        self._more = True
+        self._wire.read_again()
+
+    def _wait_for_room(self, receiver: Receiver) -> None:
+        self._full = True
+        receiver.on_read_room(self._go_on)
+
+    def _control(self, item: Item) -> bool:
+        """Do what a control frame asks for; False when it was the last."""
+        if type(item) is Ping:
+            if self._wire.size < READ_BYTES:  # who does not read gets no more of them
+                self._wire.write(pong_frame(item.payload))
+        elif type(item) is Close:
+            if not self.close_sent:
+                self.close_sent = self._answered = True
+                self._wire.write(close_frame(item.code))
+            self._ended(item.code, item.reason)
+            return False
+        return True
+
+    def _ended(self, code: int, reason: str) -> None:
         self.peer_closed = True
-        if not self.close_sent:
-            self.close_sent = self._answered = True
-            self._wire.write(close_frame(close.code))
-        return close.code, close.reason
+        self._stop()
+        if self._receiver is not None:
+            self._receiver.ended(code, reason)
+
+    def _stop(self) -> None:
+        """Read nothing any more."""
+        self._over = True
+        self._wire.read_with(None)
+        self._beats.forget(self)
+        if self._end is not None:
+            self._end.wake()

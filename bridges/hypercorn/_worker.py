@@ -5,10 +5,18 @@
 # stop would keep the deadline of the whole shutdown from ever beginning. So the event is replaced
 # by one that also calls whoever wants to know.
 
+#
+# And the nursery of its connections may be cancelled, by the end of the grace that they are given
+# or by an error. A connection whose task is shielded, as a consumer's is, has to be told. One
+# task for all of them watches for that.
+
 from collections.abc import Callable
 from typing import Any, cast
 
+import trio
 from hypercorn.trio.worker_context import EventWrapper, WorkerContext
+
+from ...actors._lowlevel import Parker, nursery_of_this_task
 
 STATE = "greenroom.root"
 """The key of the root in ``scope["state"]``, and so in the state of a worker."""
@@ -20,6 +28,9 @@ class WorkerEnd(EventWrapper):
     def __init__(self) -> None:
         super().__init__()
         self._calls: set[Callable[[], object]] = set()
+        self._shielded: set[Callable[[], object]] = set()
+        self._last_has_gone = Parker()
+        self._watching = False
 
     @classmethod
     def of(cls, context: WorkerContext) -> "WorkerEnd":
@@ -49,3 +60,36 @@ class WorkerEnd(EventWrapper):
         calls, self._calls = self._calls, set()
         for function in calls:
             function()
+
+    def watch(self) -> None:
+        """
+        Have a task in the nursery of the running one notice that it is cancelled.
+
+        All tasks that call this must be of one nursery, as a worker's connections are. It ends
+        with the worker, once nobody has to be told any more.
+        """
+        if not self._watching:
+            self._watching = True
+            nursery_of_this_task().start_soon(self._watch, name="greenroom worker watch")
+
+    def on_cancel(self, function: Callable[[], object]) -> None:
+        """Call *function*, which must not raise, when that nursery is cancelled."""
+        self._shielded.add(function)
+
+    def not_on_cancel(self, function: Callable[[], object]) -> None:
+        """Take back what :meth:`on_cancel` was given."""
+        self._shielded.discard(function)
+        if not self._shielded:
+            self._last_has_gone.wake()
+
+    async def _watch(self) -> None:
+        try:
+            await self.wait()
+            while self._shielded:
+                await self._last_has_gone.park()
+        except trio.Cancelled:
+            for function in tuple(self._shielded):
+                function()
+            raise
+        finally:
+            self._watching = False

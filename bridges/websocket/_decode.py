@@ -94,6 +94,11 @@ class Decoder:
         return len(self._data) - self._at + fed + self._message.size
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing can come out before more is fed."""
+        return not self._data and not self._fed and self._violation is None
+
+    @property
     def over(self) -> bool:
         """Whether a close came out or a violation was raised: nothing follows."""
         return self._over and self._violation is None

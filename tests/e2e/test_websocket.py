@@ -216,7 +216,7 @@ async def test_deaf_peer_is_reset(path: str) -> None:
 
 async def test_flood_is_held_back(server: Server) -> None:
     """
-    While a handler is busy a flood waits in the client: 16 frames are read ahead, no more.
+    While a handler is busy a flood waits in the client: 8 to 16 frames are read ahead, no more.
     """
     before = server.count("stuck disconnect")
     client = await RudeClient(server, "/stuck").__aenter__()
@@ -227,17 +227,18 @@ async def test_flood_is_held_back(server: Server) -> None:
         slot = await in_thread(
             server.until,
             "read ahead",
-            lambda: (s := server.slot("stuck"))["mailbox"]["queued"] >= 16 and s,
+            lambda: (s := server.slot("stuck"))["mailbox"]["queued"] >= 8 and s,
         )
-        assert slot["mailbox"]["queued"] == 16
+        queued = slot["mailbox"]["queued"]
+        assert queued <= 16
         async with dial(server, "/echo") as socket:
             assert await ask(socket, "hi") == "hi"
-        assert server.slot("stuck")["mailbox"]["queued"] == 16
+        assert server.slot("stuck")["mailbox"]["queued"] == queued
         assert server.count("stuck received") == 1
         nursery.cancel_scope.cancel()
     # A reset shows only when reading goes on: see docs/explanation/plain-asgi.md.
     client.reset()
-    assert server.slot("stuck")["mailbox"]["queued"] == 16
+    assert server.slot("stuck")["mailbox"]["queued"] == queued
     assert await in_thread(server.get, "/release") == (200, b'"released"')
 
     await in_thread(server.until_count, "stuck disconnect", before + 1)

@@ -89,6 +89,7 @@ async def connected(
             with trio.fail_after(60):
                 await peer.over.wait()
         finally:
-            await trio.aclose_forcefully(client)
-            await trio.aclose_forcefully(listener)
+            with trio.move_on_after(1, shield=True):
+                await trio.aclose_forcefully(client)
+                await trio.aclose_forcefully(listener)
             nursery.cancel_scope.cancel()

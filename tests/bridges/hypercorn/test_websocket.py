@@ -2,8 +2,7 @@
 # consumers, which write to its transport themselves.
 
 import logging
-import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -13,10 +12,7 @@ from helpers import happened, running
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom.actors import WebsocketConsumer
-from greenroom.bridges.hypercorn import Limits
-from greenroom.bridges.hypercorn._websocket import WebsocketTransport
-from greenroom.bridges.hypercorn._wire import Wire
-from greenroom.bridges.websocket._handshake import Handshake
+from greenroom.bridges.asgi._direct import DirectConnection
 from greenroom.supervisor import Options
 from greenroom.supervisor._slot import Slot
 
@@ -174,38 +170,82 @@ async def test_a_broken_off_message_is_larger_than_the_limit(echo: type[Echo]) -
             assert (await peer.rest())[2:4] == (1009).to_bytes(2, "big")
 
 
-async def test_a_blocked_writer_is_spawned_once_though_all_is_cancelled() -> None:
+async def test_fair() -> None:
     """
-    Under a cancellation what a deaf peer is due waits in one task, not in one after the other.
+    Of many messages that came at once some are handed over, and others have a turn before the rest.
     """
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    spawned: list[object] = []
+    turns = 0
 
-    class Connection:
-        limits = Limits()
-        wire = Wire(ours)
+    class Greedy:
+        """A receiver that always has room."""
 
-        def rest(self) -> bytes:
-            return b""
+        room = 1000
+        taken: list[tuple[str | bytes, int]] = []
 
-    handshake = Handshake(key=b"dGhlIHNhbXBsZSBub25jZQ==", subprotocols=(), extensions=())
-    transport = WebsocketTransport(cast("Any", Connection()), handshake)
-    async with trio.open_nursery() as nursery:
+        def take(self, message: str | bytes) -> bool:
+            self.taken.append((message, turns))
+            return True
 
-        def spawn(function: Callable[[], Awaitable[object]]) -> None:
-            spawned.append(function)
-            nursery.start_soon(function)
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda *_: None
 
-        transport.take_over(lambda: None, spawn)
-        Connection.wire.write(b"x" * 4_000_000)
-        await wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
-        with trio.CancelScope(shield=True):
-            for _ in range(20):
-                await trio.sleep(0)
-            assert await transport.finish(0.01) is False
-    theirs.close()
-    ours.close()
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal turns
+        transport = receive.__self__.greenroom_transport
+        transport.take_over(Greedy())
+        transport.accept(None, ())
+        while len(Greedy.taken) < 2000:
+            await trio.sleep(0)
+            turns += 1
 
-    assert len(spawned) == 1
+    cast("Any", app).greenroom_native = True
+    async with connected(app) as peer:
+        await peer.open()
+        await peer.send(frame(TEXT, b"x") * 2000)
+        await peer.rest()
+    in_turn = [sum(1 for _, each in Greedy.taken if each == turn) for turn in range(turns + 1)]
+    assert max(in_turn) <= 2 * 272  # twice: trio runs the tasks of one turn in any order
+
+
+async def test_a_fault_in_reading_ends_one_socket(
+    echo: type[Echo], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    An error of ours while a message is read is logged and ends that socket, and no other.
+    """
+    fails = True
+
+    def take(self: DirectConnection, message: str | bytes) -> bool:
+        if fails:
+            raise RuntimeError("boom")
+        return take_it(self, message)
+
+    take_it = DirectConnection.take
+    monkeypatch.setattr(DirectConnection, "take", take)
+    async with running(**{"": echo}) as server:
+        application, state = server._application, server.state
+        async with connected(application, state=state) as peer:
+            await peer.open()
+            await peer.send(frame(TEXT, b"one"))
+            with pytest.raises(trio.BrokenResourceError):
+                await peer.rest()
+        fails = False
+        async with connected(application, state=state) as peer:
+            await peer.open()
+            await peer.send(frame(TEXT, b"two"))
+            assert b"two" in await peer.until(b"two")
+    assert echo.ends[0] == (1006, "a fault in Greenroom itself")
+    assert "boom" in caplog.text
+
+
+async def test_a_cancelled_worker_asks_its_consumers_to_stop(echo: type[Echo]) -> None:
+    """
+    A consumer whose server is cancelled has its `disconnect`, though its task is shielded.
+    """
+    async with running(**{"": echo}) as server:
+        with trio.CancelScope() as worker:
+            async with connected(server._application, state=server.state) as peer:
+                await peer.open()
+                await wait_all_tasks_blocked()
+                worker.cancel()
+        assert echo.ends == [(1012, "server shutdown")]

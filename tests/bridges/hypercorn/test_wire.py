@@ -124,33 +124,64 @@ async def test_a_peer_that_reads_slowly(
     pair: tuple[socket.socket, socket.socket], pieces: int
 ) -> None:
     """
-    What the socket does not take waits, its owner is told once, and drain() sends it in order.
+    What the socket does not take waits, goes out in order as soon as it does, without a task.
     """
     ours, theirs = pair
-    told = 0
-
-    def blocked() -> None:
-        nonlocal told
-        told += 1
-
-    wire = Wire(ours, blocked)
+    wire = Wire(ours)
     whole = bytes(range(256)) * 2000
     size = len(whole) // pieces + 1
     for at in range(0, len(whole), size):
         wire.write(whole[at : at + size])
         await trio.lowlevel.checkpoint()
     await wait_all_tasks_blocked()
-    assert told == 1
     assert 0 < wire.size < len(whole)
 
     taken = b""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(wire.drain)
-        while len(taken) < len(whole):
-            await trio.lowlevel.wait_readable(theirs)
-            taken += received(theirs)
+    while len(taken) < len(whole):
+        await trio.lowlevel.wait_readable(theirs)
+        taken += received(theirs)
 
     assert taken == whole
+    assert wire.size == 0
+
+
+async def test_told(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    Who waits for room is told once all was taken, and again when the wire breaks.
+    """
+    ours, theirs = pair
+    wire, told = Wire(ours), list[tuple[int, bool]]()
+    wire.on_room = lambda: told.append((wire.size, wire.broken))
+    wire.write(bytes(100_000))
+    await wait_all_tasks_blocked()
+    assert told == []
+    count = 0
+    while count < 100_000:
+        await trio.lowlevel.wait_readable(theirs)
+        count += len(received(theirs))
+    await wait_all_tasks_blocked()
+    assert told == [(0, False)]
+
+    wire.write(bytes(100_000))
+    await wait_all_tasks_blocked()
+    theirs.close()
+    await wait_all_tasks_blocked()
+
+    assert told[-1] == (0, True)
+
+
+async def test_a_thread_finds_the_socket_full(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    What a worker thread could not write goes out from the loop, also when nobody drains.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+    await trio.to_thread.run_sync(wire.write, bytes(100_000))
+    count = 0
+    while count < 100_000:
+        await trio.lowlevel.wait_readable(theirs)
+        count += len(received(theirs))
+
     assert wire.size == 0
 
 

@@ -1,0 +1,111 @@
+# The sockets whose owners are called, not woken: one poller for all WebSockets of a loop.
+#
+# An epoll of our own holds every socket for as long as it is read from, and one task waits for
+# it. So a message costs neither a registration, which trio makes anew for each wait, nor the
+# turn of a task that does nothing but read: see docs/explanation/connections.md.
+#
+# Invariants, each with a test of that name in tests/bridges/hypercorn/test_poller.py:
+#   FAIR       an owner is called once a turn, and between two turns everybody else runs.
+#   ALONE      what an owner raises ends its own watch and is told to it, and to nobody else.
+#   NO STALE   behind unwatch() nobody is called, also not for what this turn had found.
+
+import select
+import socket
+from typing import Protocol
+
+import trio
+
+from ...actors._lowlevel import one_of_this_run, start_system_task, wait_readable
+
+AVAILABLE = hasattr(select, "epoll")
+"""Whether this system has what it takes."""
+READ, WRITE = 0x001, 0x004
+"""What to watch for: EPOLLIN and EPOLLOUT, by number for systems that have no epoll."""
+
+_MANY = 256  # sockets a turn
+
+
+class Owner(Protocol):
+    """Whoever owns a socket."""
+
+    def ready(self, events: int) -> None:
+        """Read or write, as *events* say: READ, WRITE, and the system's bits for errors."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """Make an end: :meth:`ready` has raised *error*, and is not called again."""
+        ...
+
+
+class Poller:
+    """Calls the owners of sockets that can be read or written to. Loop thread only."""
+
+    def __init__(self) -> None:
+        self.now = trio.current_time()
+        """When this turn began, on trio's clock."""
+        self._epoll = select.epoll()
+        self._watched: dict[int, tuple[Owner, int]] = {}
+        self._again: dict[int, Owner] = {}
+        start_system_task(self._run, "greenroom poller")
+
+    @classmethod
+    def current(cls) -> "Poller":
+        """Return the one of the running loop; its task ends with the loop."""
+        return one_of_this_run(cls)
+
+    def watch(self, sock: socket.socket, owner: Owner, events: int) -> None:
+        """Have *owner* called whenever one of *events* is there; 0 for not any more."""
+        number = sock.fileno()
+        old = self._watched.get(number)
+        if old is None and events:
+            self._epoll.register(number, events)
+        elif old is not None and not events:
+            self.unwatch(sock)
+        elif old is not None and old[1] != events:
+            self._epoll.modify(number, events)
+        if events:
+            self._watched[number] = owner, events
+
+    def unwatch(self, sock: socket.socket) -> None:
+        """Call nobody for *sock* any more. It must still be open."""
+        self._drop(sock.fileno())
+
+    def call_again(self, sock: socket.socket, owner: Owner) -> None:
+        """Call *owner* in the next turn as if *sock* could be read."""
+        self._again[sock.fileno()] = owner
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                if self._again:
+                    await trio.sleep(0)
+                else:
+                    await wait_readable(self._epoll.fileno())
+                self._turn()
+        finally:
+            self._epoll.close()
+
+    def _turn(self) -> None:
+        self.now = trio.current_time()
+        again = list(self._again)
+        for number in again:
+            owner = self._again.pop(number, None)
+            if owner is not None:
+                self._call(number, owner, READ)
+        watched = self._watched
+        for number, events in self._epoll.poll(0, _MANY):
+            found = watched.get(number)
+            if found is not None and number not in again:  # else given up in this very turn
+                self._call(number, found[0], events)
+
+    def _call(self, number: int, owner: Owner, events: int) -> None:
+        try:
+            owner.ready(events)
+        except Exception as error:  # noqa: BLE001 - it would end the whole loop
+            self._drop(number)
+            owner.failed(error)
+
+    def _drop(self, number: int) -> None:
+        self._again.pop(number, None)
+        if self._watched.pop(number, None) is not None:
+            self._epoll.unregister(number)
