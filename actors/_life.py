@@ -169,11 +169,20 @@ class Life:
         Raises:
             Stale: This incarnation, or the thread's job in it, is over.
         """
+        self.check()
+        return self.host.loop.is_here()
+
+    def check(self) -> None:
+        """
+        Allow or refuse an act of user code.
+
+        Raises:
+            Stale: This incarnation, or the thread's job in it, is over.
+        """
         batch = current_batch.get()
         if self.over or (batch is not None and batch.told):
             self.host.note("work.stale", epoch=self.epoch, what="call from a handler")
             raise Stale(self.host.path, self.epoch)
-        return self.host.loop.is_here()
 
     def answered(self) -> None:
         """Take note that the handshake is answered: its deadline holds no more. Any thread."""
@@ -185,7 +194,8 @@ class Life:
     def succeeded(self) -> None:
         """Take note that a message was handled without an error. Any thread."""
         self.handled += 1
-        self._keeper.succeeded(self.instance)
+        if self._keeper.keeps:
+            self._keeper.succeeded(self.instance)
 
     @property
     def busy_with(self) -> str:

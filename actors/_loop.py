@@ -113,13 +113,17 @@ class Loop:
         return not tick.timer.cancelled
 
     async def _handle(self, handler: Handler, item: Item) -> None:
-        self._life.item = item
+        life = self._life
+        life.item = item
         try:
             if self._cancellable:
                 if await self.run_cancellable(self._run, handler, item):
-                    self._life.fail_call(None)
+                    life.fail_call(None)
             elif handler.is_async:
-                await self._run_async(handler, item)
+                value = await handler.call(life.instance, item)
+                self._succeeded(item, value)
+                if type(item) is Call:
+                    self._reply(item, value)
             else:
                 await self._run_in_thread(handler, item)
         except (Disconnected, ExceptionGroup) as error:

@@ -174,12 +174,17 @@ class Mailbox:
 
     def take(self) -> Item | None:
         """Remove and return the next item of the FIFO, or None. Actor's task only."""
+        if not self._lane:  # nobody else takes
+            return None
         with self._lock:
-            if not self._lane:
-                return None
             item = self._lane.popleft()
-            self._uncount(item)
-        self._tell_room(item)
+            if type(item) is InFrame:
+                self._frames -= 1
+                self._frame_bytes -= item.size
+            else:
+                self._uncount(item)
+        if self._resume_reading is not None or self._room_waiters:
+            self._tell_room(item)
         return item
 
     def take_run(self, first: Item, most: int, fits: Callable[[Item], bool]) -> list[Item]:

@@ -45,8 +45,8 @@ class Connection(Protocol):
         """Accept the handshake."""
         ...
 
-    def send(self, frame: Frame) -> None:
-        """Append *frame* to the output; raise Disconnected when the connection is over."""
+    def send(self, frame: Frame) -> bool:
+        """Append *frame*; whether it is full now. Raises Disconnected when it is over."""
         ...
 
     def close(self, code: int, reason: str) -> bool:
@@ -117,15 +117,11 @@ class Host(Protocol):
     thread_batch_messages: int
     handshake_seconds: float
     shutdown_seconds: float
+    connection: Connection | None
 
     @property
     def groups(self) -> GroupsPort:
         """The groups of the process."""
-        ...
-
-    @property
-    def connection(self) -> Connection | None:
-        """The peer's connection; None for a resident."""
         ...
 
     def find(self, path: str) -> ActorRef:

@@ -46,6 +46,8 @@ class Keeper:
         self._handed = handed
         self._keep = tuple(actor.keep)
         self._snapshot: Callable[[Actor], object] | None = getattr(actor, "snapshot", None)
+        self.keeps = bool(self._keep) or self._snapshot is not None
+        """Whether anything is taken after a message."""
         # Who defines either takes over the whole matter of state (but for `keep`).
         self._plain = self._snapshot is None and not hasattr(actor, "restarted")
 

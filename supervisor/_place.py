@@ -39,18 +39,14 @@ class Place:
         )
         self.ref = ActorRef(self)
         self._root = root
-        self._connection = connection
+        self.connection = connection
+        """The peer's connection; None for a resident."""
         self._overflow = Overflow(actor.overflow)
 
     @property
     def groups(self) -> GroupsPort:
         """The groups of the process."""
         return self._root.groups
-
-    @property
-    def connection(self) -> Connection | None:
-        """The peer's connection; None for a resident."""
-        return self._connection
 
     def find(self, path: str) -> ActorRef:
         """Return the reference of the actor at *path*."""
@@ -98,10 +94,10 @@ class Place:
 
     def deliver_frame(self, frame: Frame) -> None:
         """Put a group's frame to the socket. Any thread, never raises."""
-        if self._connection is None:
+        if self.connection is None:
             return
         try:
-            self._connection.send(frame)
+            self.connection.send(frame)
         except Disconnected:
             return  # it leaves its groups in a moment
         except RuntimeError:

@@ -214,7 +214,7 @@ class Slot(Place):
         self.ended.set()
 
     def _close(self, exit_: Exit, code: int, text: str) -> None:
-        connection = self._connection
+        connection = self.connection
         if connection is None:
             return
         if exit_.opening and exit_.error is not None:
@@ -321,8 +321,8 @@ class Slot(Place):
             facts["handling"] = life.busy_with
         if life is not None and life.tasks.names():
             facts["tasks"] = list(life.tasks.names())
-        if self._connection is not None:
-            facts.update(self._connection.facts())
+        if self.connection is not None:
+            facts.update(self.connection.facts())
         return NodeSnapshot(
             path=self.path,
             kind="slot",

@@ -117,10 +117,12 @@ class WebsocketConsumer(Actor, runtime=True):
             Stale: This incarnation is over.
         """
         life = self._bound()
-        here = life.guard()
-        connection = connection_of(self)
-        connection.send(frame_of(text, bytes))
-        return self._answer(room_of(connection, here=here) if connection.full else DONE)
+        life.check()
+        connection = life.host.connection
+        assert connection is not None, "a consumer outside a connection"
+        if connection.send(frame_of(text, bytes)):
+            return self._answer(room_of(connection, here=life.host.loop.is_here()))
+        return self._answer(DONE) if life.host.debug else DONE
 
     def close(self, code: int = 1000, reason: str = "") -> Awaitable[None]:
         """

@@ -14,6 +14,7 @@ from ...actors._messages import InFrame
 from ..websocket._close import Violation
 from ._attached import Attached
 from ._direct_output import DirectOutput
+from ._output import OVER
 from ._transport import Transport
 
 _MANY = 16
@@ -25,6 +26,7 @@ class DirectConnection(Attached):
     def __init__(self, transport: Transport, *place: Any) -> None:
         self._transport = transport
         super().__init__(*place, make_output=partial(DirectOutput, transport))
+        self._mailbox = self.slot.mailbox
 
     async def run(self, *_channel: object) -> None:
         """Serve it to its end. A checkpoint; a cancellation asks the slot to stop first."""
@@ -45,19 +47,19 @@ class DirectConnection(Attached):
     @property
     def room(self) -> int:
         """How many more messages may come now; some, too, once nobody wants them."""
-        return _MANY if self.output.over else self.slot.mailbox.read_room
+        return self._mailbox.read_room if self.output.state not in OVER else _MANY
 
     def on_read_room(self, resume: Any) -> None:
         """Call *resume* once there is room again."""
-        self.slot.mailbox.on_read_room(resume)
+        self._mailbox.on_read_room(resume)
 
     def take(self, message: str | bytes) -> bool:
         """Put *message* into the mailbox; say whether more may come."""
-        if self.output.over:
+        if self.output.state in OVER:
             return True  # the peer had not seen our close yet
         if type(message) is str:
-            return self.slot.mailbox.put_frame(InFrame(message, None))
-        return self.slot.mailbox.put_frame(InFrame(None, message))  # pyright: ignore[reportArgumentType]
+            return self._mailbox.put_frame(InFrame(message, None))
+        return self._mailbox.put_frame(InFrame(None, message))  # pyright: ignore[reportArgumentType]
 
     def ended(self, code: int, reason: str) -> None:
         """Tell the slot, behind what waits."""

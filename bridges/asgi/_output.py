@@ -44,6 +44,10 @@ class State(Enum):
     OVER = "over"
 
 
+OVER = (State.CLOSING, State.OVER)
+"""Where nothing can be sent any more."""
+
+
 class WebsocketOutput:
     """
     The output of one WebSocket; what its consumer knows as its connection.
@@ -92,7 +96,7 @@ class WebsocketOutput:
     @property
     def over(self) -> bool:
         """Whether nothing can be sent any more."""
-        return self.state in (State.CLOSING, State.OVER)
+        return self.state in OVER
 
     @property
     def decided(self) -> bool:
@@ -123,8 +127,8 @@ class WebsocketOutput:
             self.opened = True
         self._wake()
 
-    def send(self, frame: Frame) -> None:
-        """Append *frame*."""
+    def send(self, frame: Frame) -> bool:
+        """Append *frame*; whether the output is full now."""
         size = frame.size
         slow = 0
         with self._lock:
@@ -143,6 +147,7 @@ class WebsocketOutput:
             self.tell_waiters()
             self._on_slow(slow)
             raise Disconnected(self.path, _SLOW, "reads too slowly")
+        return self.full
 
     def give_up(self) -> None:
         """Drop the peer, which has made no room for `stall_seconds`, unless it has by now."""

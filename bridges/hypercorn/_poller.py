@@ -91,19 +91,23 @@ class Poller:
         for number in again:
             owner = self._again.pop(number, None)
             if owner is not None:
-                self._call(number, owner, READ)
+                try:
+                    owner.ready(READ)
+                except Exception as error:  # noqa: BLE001 - it would end the whole loop
+                    self._failed(number, owner, error)
         watched = self._watched
         for number, events in self._epoll.poll(0, _MANY):
             found = watched.get(number)
-            if found is not None and number not in again:  # else given up in this very turn
-                self._call(number, found[0], events)
+            if found is None or number in again:  # given up in this very turn, or called
+                continue
+            try:
+                found[0].ready(events)
+            except Exception as error:  # noqa: BLE001 - it would end the whole loop
+                self._failed(number, found[0], error)
 
-    def _call(self, number: int, owner: Owner, events: int) -> None:
-        try:
-            owner.ready(events)
-        except Exception as error:  # noqa: BLE001 - it would end the whole loop
-            self._drop(number)
-            owner.failed(error)
+    def _failed(self, number: int, owner: Owner, error: Exception) -> None:
+        self._drop(number)
+        owner.failed(error)
 
     def _drop(self, number: int) -> None:
         self._again.pop(number, None)

@@ -117,7 +117,7 @@ async def test_a_fault_of_ours_closes_the_socket(
 
     async def fail(_slot: Slot, _nursery: trio.Nursery) -> None:
         await trio.sleep(0)
-        cast("Any", _slot)._connection.accept(None, ())
+        cast("Any", _slot).connection.accept(None, ())
         raise RuntimeError("boom")
 
     async with running(**{"": echo}) as server:
