@@ -34,11 +34,15 @@ class Transport(Protocol):
         ...
 
     def send(self, frame: Frame) -> bool:
-        """Write *frame*; False when the connection is broken. Any thread, never blocks."""
+        """
+        Write *frame*; False when the connection is broken. Any thread, never blocks.
+
+        Behind a close, which a thread may write at the same time, it is dropped.
+        """
         ...
 
     def close(self, code: int, reason: str) -> None:
-        """Write the close. Any thread."""
+        """Write the close, behind which nothing goes out. Any thread."""
         ...
 
     def flush(self) -> None:

@@ -27,7 +27,7 @@ from ..websocket._encode import binary_frame, close_frame, ping_frame, pong_fram
 from ..websocket._handshake import Handshake, accept_response
 from ..websocket._receiver import Receiver
 from ._heartbeat import Beat, Heartbeat
-from ._wire import READ_BYTES
+from ._wire import READ_BYTES, Last
 
 if TYPE_CHECKING:
     from ._connection import FastTCPServer
@@ -119,9 +119,9 @@ class WebsocketTransport:
         return self._wire.write(data)
 
     def close(self, code: int, reason: str) -> None:
-        """Write the close. Any thread."""
+        """Write the close, behind which nothing goes out. Any thread."""
         self.close_sent = True
-        self._wire.write(close_frame(code, reason))
+        self._wire.write(Last(close_frame(code, reason)))
 
     def flush(self) -> None:
         """Give the socket what it takes of what waits. Any thread."""
@@ -259,7 +259,7 @@ class WebsocketTransport:
         elif type(item) is Close:
             if not self.close_sent:
                 self.close_sent = self._answered = True
-                self._wire.write(close_frame(item.code))
+                self._wire.write(Last(close_frame(item.code)))
             self._ended(item.code, item.reason)
             return False
         return True

@@ -76,9 +76,14 @@ class MailboxModel(RuleBasedStateMachine):
             item = Tick(Timer(None, "tick", None, None))
         elif kind == "end":
             item = PeerEnd(1000, "")
-        assert self.box.put_arrival(item) is not self.closed
+        if isinstance(item, InFrame):
+            more = self.box.put_frame(item)
+        else:
+            assert self.box.put_arrival(item) is not self.closed
+            more = None
         if not self.closed:
             self.lane.append(item)
+        assert more is None or more is (self.closed or not self.read_ahead_is_full())
 
     @rule()
     def put_control(self) -> None:
@@ -146,13 +151,15 @@ class MailboxModel(RuleBasedStateMachine):
         self.lane.clear()
         self.closed = True
 
+    def read_ahead_is_full(self) -> bool:
+        frames = self.frames()
+        return len(frames) >= MESSAGES or sum(frame.size for frame in frames) >= BYTES
+
     @invariant()
     def agree(self) -> None:
         assert self.box.queued == len(self.lane)
         assert self.box.messages == self.counted()
-        frames = self.frames()
-        full = len(frames) >= MESSAGES or sum(frame.size for frame in frames) >= BYTES
-        assert self.box.read_ahead_full is full
+        assert (self.box.read_room <= 0) is self.read_ahead_is_full()
         assert self.box.closed is self.closed
 
     @invariant()

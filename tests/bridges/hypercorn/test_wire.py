@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from greenroom.bridges.hypercorn._wire import Wire
+from greenroom.bridges.hypercorn._wire import Last, Wire
 
 
 class Counting:
@@ -211,6 +211,42 @@ async def test_several_may_drain(pair: tuple[socket.socket, socket.socket]) -> N
             count += len(received(theirs))
 
     assert done == [True]
+
+
+async def test_last(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    Behind what is the last nothing goes out, whoever writes it; and it counts as gone.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+    wire.write(b"before ")
+    wire.write(Last(b"last"))
+    wire.write(b"late")
+    thread = threading.Thread(target=wire.write, args=(b"late, too",))
+    thread.start()
+    thread.join()
+    await trio.lowlevel.checkpoint()
+    wire.write(b"much too late")
+    await trio.lowlevel.checkpoint()
+
+    assert received(theirs) == b"before last"
+    assert wire.size == 0
+
+
+async def test_a_last_that_was_thrown_away(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    What is thrown away takes the last of it along: another may be written.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+    wire.write(b"nobody wants it")
+    wire.write(Last(b"normal end"))
+    wire.discard()
+    assert wire.size == 0
+    wire.write(Last(b"other end"))
+    await trio.lowlevel.checkpoint()
+
+    assert received(theirs) == b"other end"
 
 
 async def test_a_peer_that_is_gone(pair: tuple[socket.socket, socket.socket]) -> None:
