@@ -68,13 +68,14 @@ class Tasks:
         Shielded. Returns the name and the stack of each that would not end.
         """
         self.ended = True
+        if not self._pending:
+            return []
         for scope in tuple(self._running):
             scope.cancel()
-        if self._pending:
-            # Whoever obeys at once has ended by the second turn, also with 0 seconds.
-            with trio.CancelScope(shield=True):
-                await checkpoint()
-                await checkpoint()
+        # Whoever obeys at once has ended by the second turn, also with 0 seconds.
+        with trio.CancelScope(shield=True):
+            await checkpoint()
+            await checkpoint()
         with trio.move_on_after(seconds, shield=True):
             while self._pending:
                 await self._gone.park()

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 async def last_words(slot: "Slot", root: "Root", life: Life, item: PeerEnd) -> None:
     """
-    Run the last handler of *slot* on *life*; what goes wrong is recorded. A checkpoint.
+    Run the last handler of *slot* on *life*; what goes wrong is recorded.
+
+    A checkpoint, if there is such a handler.
 
     Bounded by ``disconnect_seconds``, and by ``total_shutdown_seconds`` for a thread.
     """
+    if slot.actor.ending_handler not in life.table.special:
+        return
     seconds, patience = root.options.disconnect_seconds, root.options.total_shutdown_seconds
     begun = False
     scope = trio.CancelScope(deadline=trio.current_time() + patience)

@@ -72,6 +72,8 @@ class Root:
         """All pools whose threads belong to the tree, for its snapshot."""
         self.connections = Connections(self)
         self.residents = Residents(self, children)
+        self.tasks: trio.Nursery | None = None
+        """Where the background tasks of connections' actors run, each in a shield of its own."""
         self._engine = engine
         self._leave = leave
         self._abandon = abandon
@@ -237,6 +239,7 @@ class Root:
 
     async def _run(self, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
+            self.tasks = nursery
             # The engine's tasks and the residents are shielded from this scope's
             # cancellation one by one; it is turned into a stop request here.
             engine_scope = trio.CancelScope(shield=True)

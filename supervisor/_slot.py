@@ -102,12 +102,13 @@ class Slot(Place):
 
     # -- the slot's task -----------------------------------------------------------------
 
-    async def run(self, nursery: trio.Nursery) -> Exit:
+    async def run(self, nursery: trio.Nursery | None) -> Exit:
         """
         Live until the slot ends. A checkpoint; shielded, never raises.
 
         Args:
-            nursery: Where the actor's background tasks run, beside this task.
+            nursery: Where the actor's background tasks run, beside this task; None if the
+                tree is not up, and there can be none.
         """
         self._nursery, self._context = nursery, copy_context()
         self._stack = TaskStack()

@@ -49,7 +49,7 @@ class Attached:
         self.output.path = self.slot.path
         root.events.emit("connection.opened", self.slot.path, url=scope["path"])
 
-    async def _run_slot(self, nursery: trio.Nursery) -> Exit:
+    async def _run_slot(self, nursery: trio.Nursery | None) -> Exit:
         try:
             return await self.slot.run(nursery)
         except BaseException as error:  # noqa: ASYNC103, BLE001 - shielded in there: no Cancelled

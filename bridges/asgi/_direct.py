@@ -30,15 +30,15 @@ class DirectConnection(Attached):
 
     async def run(self, *_channel: object) -> None:
         """Serve it to its end. A checkpoint; a cancellation asks the slot to stop first."""
-        async with trio.open_nursery() as nursery:
-            self._transport.take_over(self)
-            exit_ = await self._run_slot(nursery)
-            seconds = self._root.options.close_seconds
-            if not await self._transport.finish(seconds):
-                self.slot.note("output.slow", code=self.output.code, reset=True)
-            elif self.output.opened:
-                with trio.move_on_after(seconds):
-                    await self._transport.wait_read_all()
+        transport = self._transport
+        transport.take_over(self)
+        exit_ = await self._run_slot(self._root.tasks)
+        seconds = self._root.options.close_seconds
+        if not await transport.finish(seconds):
+            self.slot.note("output.slow", code=self.output.code, reset=True)
+        elif self.output.opened and not transport.read_all:
+            with trio.move_on_after(seconds):
+                await transport.wait_read_all()
         if exit_.kind is ExitKind.FATAL:
             self._root.fatal(self.slot.path)
 

@@ -21,6 +21,11 @@ class Transport(Protocol):
         """Bytes that the socket has not taken. Any thread."""
         ...
 
+    @property
+    def read_all(self) -> bool:
+        """Whether nothing more is read: the peer has ended, or is past the protocol."""
+        ...
+
     def take_over(self, receiver: Receiver) -> None:
         """Use it in ASGI's place: have *receiver* given what comes, from now on."""
         ...

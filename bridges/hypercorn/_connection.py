@@ -166,15 +166,18 @@ class FastTCPServer(GuardedTCPServer):
 
     async def _first(self) -> bytes:
         """Look at the first bytes; return them if they are HTTP/2's."""
-        self._scope.deadline = trio.current_time() + self.config.keep_alive_timeout
-        data, theirs = b"", None
-        self._worker_end.call(self.close_idle)
-        try:
-            while theirs is None and await self.read_ahead():
-                data += self._ahead
-                theirs = is_http2(data)
-        finally:
-            self._worker_end.forget(self.close_idle)
+        data, theirs = self.wire.receive() or b"", None  # often it is there already
+        if data:
+            theirs = is_http2(data)
+        if theirs is None:
+            self._scope.deadline = trio.current_time() + self.config.keep_alive_timeout
+            self._worker_end.call(self.close_idle)
+            try:
+                while theirs is None and await self.read_ahead():
+                    data += self._ahead
+                    theirs = is_http2(data)
+            finally:
+                self._worker_end.forget(self.close_idle)
         self._ahead = data
         return data if theirs else b""
 
@@ -350,11 +353,13 @@ class FastTCPServer(GuardedTCPServer):
     async def _end(self) -> None:
         """Send what waits, end our half, wait a little for the peer's, close. Shielded."""
         wire = self.wire
-        with trio.move_on_after(self.limits.linger_seconds, shield=True):
-            if not wire.broken and await wire.drain():
-                wire.shut_down()
-                while self._linger and await self.read_ahead():
-                    pass  # unread bytes would make the system reset it, and our last words with it
+        wire.flush()
+        if self._linger or wire.size:
+            with trio.move_on_after(self.limits.linger_seconds, shield=True):
+                if not wire.broken and await wire.drain():
+                    wire.shut_down()
+                    while self._linger and await self.read_ahead():
+                        pass  # unread bytes would make the system reset it, and our last words too
         wire.close(reset=bool(wire.size))
 
 

@@ -45,8 +45,8 @@ class WebsocketTransport:
 
     __slots__ = (
         "_answered", "_beat", "_beats", "_connection", "_decoder", "_end", "_full", "_key",
-        "_limits", "_loop", "_more", "_over", "_receiver", "_resting", "_wire", "close_sent",
-        "opened", "peer_closed", "status",
+        "_limits", "_loop", "_more", "_receiver", "_resting", "_wire", "close_sent",
+        "opened", "peer_closed", "read_all", "status",
     )  # fmt: skip
 
     def __init__(self, connection: "FastTCPServer", handshake: Handshake) -> None:
@@ -56,6 +56,8 @@ class WebsocketTransport:
         """Of the answer to the handshake; 0 as long as there is none."""
         self.peer_closed = False
         """Whether the peer's close frame, or its end, was read."""
+        self.read_all = False
+        """Whether nothing more is read: the peer has ended, or is past the protocol."""
         self.close_sent = False
         """Whether our close frame is on its way."""
         self._connection = connection
@@ -69,7 +71,6 @@ class WebsocketTransport:
         self._full = False  # the receiver has no room, and will say when it has
         self._more = False  # more has come than one call handles
         self._resting = False  # the socket is left alone
-        self._over = False  # nothing is read any more
         self._answered = False  # the peer's close frame, by ours
         self._end: Parker | None = None  # a task waits for it
         self._beats = connection.beats
@@ -145,7 +146,7 @@ class WebsocketTransport:
 
     async def wait_read_all(self) -> None:
         """Wait until nothing more is read: the peer has ended. A checkpoint if it waits."""
-        while not self._over:
+        while not self.read_all:
             self._end = Parker()
             await self._end.park()
 
@@ -184,12 +185,12 @@ class WebsocketTransport:
         """Make an end: reading has raised *error*, which is a fault of ours."""
         logger.error("a fault in Greenroom itself ended a WebSocket", exc_info=error)
         self._wire.close(reset=True)
-        if not self._over:
+        if not self.read_all:
             self._ended(1006, "a fault in Greenroom itself")
 
     def beat(self, now: float) -> float:
         """Ping a silent peer, or give it up; return when to look again."""
-        if self._over:
+        if self.read_all:
             return inf
         if self._full or self._resting or not self.opened:
             self._beat.heard = now  # a pong could not be seen, so it does not count
@@ -204,12 +205,12 @@ class WebsocketTransport:
 
     def _go_on(self) -> None:
         """Hand over what has waited for room, or for the handshake; then read on."""
-        if self._over or self._receiver is None:
+        if self.read_all or self._receiver is None:
             return
         self._full = False
         try:
             self._hand_over()
-            if self._resting and not (self._full or self._over):
+            if self._resting and not (self._full or self.read_all):
                 self._resting = False
                 self._beat.heard = trio.current_time()
                 self._wire.read_with(self)
@@ -272,7 +273,7 @@ class WebsocketTransport:
 
     def _stop(self) -> None:
         """Read nothing any more."""
-        self._over = True
+        self.read_all = True
         self._wire.read_with(None)
         self._beats.forget(self)
         if self._end is not None:
