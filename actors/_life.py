@@ -71,7 +71,7 @@ class Life:
         self._keeper = Keeper(actor, handed)
         self._loop = Loop(self)
         self._scope = trio.CancelScope()
-        self._handshake = trio.CancelScope()
+        self._handshake: trio.CancelScope | None = None
         self._why: Exit | None = None
         self._step = "start"
         self._first = crash is None
@@ -90,7 +90,8 @@ class Life:
         try:
             with self._scope:
                 try:
-                    left = await self._live()
+                    await self._begin()
+                    left = await self._loop.serve()
                 except Exception as error:  # noqa: BLE001 - becomes the exit record
                     left = self._ended_by(error)
         except BaseException as error:  # noqa: BLE001, ASYNC103 - the exit record; see judge()
@@ -187,7 +188,8 @@ class Life:
     def answered(self) -> None:
         """Take note that the handshake is answered: its deadline holds no more. Any thread."""
         if self.host.loop.is_here():
-            self._handshake.deadline = inf
+            if self._handshake is not None:
+                self._handshake.deadline = inf
         else:
             self.host.loop.call_soon(self.answered)
 
@@ -204,7 +206,7 @@ class Life:
 
     # -- its life ------------------------------------------------------------------------
 
-    async def _live(self) -> Exit:
+    async def _begin(self) -> None:
         self._make()
         # A consumer that never came to connect() needs no disconnect().
         self.begun = not self._first or not self.actor.opening_handler
@@ -217,7 +219,6 @@ class Life:
             await self._open()
         self._step = ""
         self.host.opened(self)
-        return await self._loop.serve()
 
     def _make(self) -> None:
         self.instance = instance = self.actor.__new__(self.actor)
@@ -257,10 +258,11 @@ class Life:
         if handler is not None:
             self._step, self.item = opening, _OPENING
             seconds = self.host.handshake_seconds
-            self._handshake.deadline = trio.current_time() + seconds
-            with self._handshake:
+            self._handshake = scope = trio.CancelScope(deadline=trio.current_time() + seconds)
+            with scope:
                 await self._run_opening(handler)
-            if self._handshake.cancelled_caught:
+            self._handshake = None
+            if scope.cancelled_caught:
                 if self.hop.never_begun:
                     busy = self.host.pool.who_is_busy()
                     raise TimeoutError(f"{opening}() did not run: {busy} for {seconds:g} s")
@@ -318,7 +320,7 @@ class Life:
             return self._why.with_error(error, what, told=verdict is Verdict.STALE)
         control = self.host.mailbox.control
         if control and verdict is Verdict.STALE:
-            return stopped(control.popleft())
+            return stopped(control.pop(0))
         if verdict is Verdict.DISCONNECTED and self.host.connection is not None:
             return Exit(ExitKind.PEER, "peer", code=1006)
         return Exit(ExitKind.CRASHED, what, error, what, opening=opening)

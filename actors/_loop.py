@@ -46,7 +46,7 @@ class Loop:
         taken, until = 0, time.perf_counter() + seconds
         while True:
             if box.control:
-                return stopped(box.control.popleft())
+                return stopped(box.control.pop(0))
             if life.failed:  # in the very turn in which the handler ended
                 await checkpoint()  # raises; what waits is for the next incarnation
             item = box.take()

@@ -63,6 +63,34 @@ class Parker:
             trio.lowlevel.reschedule(task)
 
 
+class Occasion:
+    """What happens once, and is seldom waited for: a `trio.Event` that costs little until then."""
+
+    __slots__ = ("_event", "_is_set")
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._event: trio.Event | None = None
+
+    def is_set(self) -> bool:
+        """Whether it has happened."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Let it happen: whoever waits goes on. Loop thread only."""
+        self._is_set = True
+        if self._event is not None:
+            self._event.set()
+
+    async def wait(self) -> None:
+        """Wait until it has happened. Always a checkpoint."""
+        if self._event is None:
+            self._event = trio.Event()
+            if self._is_set:
+                self._event.set()
+        await self._event.wait()
+
+
 class LoopThread:
     """The thread that runs trio, seen from any thread."""
 
@@ -80,7 +108,7 @@ class LoopThread:
         Raises:
             RuntimeError: Not called from inside ``trio.run``.
         """
-        return cls(trio.lowlevel.current_trio_token(), threading.get_ident())
+        return one_of_this_run(_loop_thread)
 
     def is_here(self) -> bool:
         """Whether the caller is on the loop's thread."""
@@ -98,6 +126,10 @@ class LoopThread:
             trio.RunFinishedError: The loop has ended.
         """
         self._token.run_sync_soon(function, *args, idempotent=idempotent)
+
+
+def _loop_thread() -> LoopThread:
+    return LoopThread(trio.lowlevel.current_trio_token(), threading.get_ident())
 
 
 async def checkpoint() -> None:

@@ -70,7 +70,7 @@ class Mailbox:
     ) -> None:
         self.capacity = capacity
         self.parker = Parker()
-        self.control: deque[Stop] = deque()
+        self.control: list[Stop] = []
         self._lane: deque[Item] = deque()
         self._loop = loop
         # Reentrant: a __del__ that the garbage collector runs in here may send, too.

@@ -26,7 +26,6 @@ class Attached(Protocol):
 
     path: str
     ref: ActorRef
-    ended: trio.Event
 
     def request_stop(self, reason: str, code: int = 1000, text: str = "") -> None:
         """Ask it to end."""

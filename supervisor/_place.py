@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 class Place:
     """The lasting part of a slot."""
 
+    # A slot has more attributes than share their names with those of others; in a table of its
+    # own they would take 2 KiB.
+    __slots__ = (
+        "_overflow", "_root", "actor", "connection", "end", "epoch", "loop", "mailbox", "path",
+        "ref",
+    )  # fmt: skip
+
     def __init__(
         self, root: "Root", path: str, actor: type[Actor], connection: Connection | None
     ) -> None:

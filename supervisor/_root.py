@@ -14,6 +14,7 @@ import trio
 
 from ..actors import ActorNotFound, ActorRef, PoolStatistics, ThreadHooks, ThreadPool
 from ..actors._lowlevel import LoopThread, task_stacks
+from ._backoff import Backoff
 from ._connections import Connections
 from ._dead_letters import DeadLetters
 from ._engine import Engine
@@ -72,6 +73,12 @@ class Root:
         """All pools whose threads belong to the tree, for its snapshot."""
         self.connections = Connections(self)
         self.residents = Residents(self, children)
+        self.backoff = Backoff(
+            self.options.backoff_min_seconds,
+            self.options.backoff_max_seconds,
+            self.options.backoff_jitter,
+        )
+        """Of all slots."""
         self.tasks: trio.Nursery | None = None
         """Where the background tasks of connections' actors run, each in a shield of its own."""
         self._engine = engine

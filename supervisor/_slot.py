@@ -16,11 +16,10 @@
 import random
 import time
 import traceback
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -28,11 +27,10 @@ import trio
 from ..actors import Actor, ActorStopped
 from ..actors._exits import Exit, ExitKind, Verdict, judge, stopped
 from ..actors._life import Life
-from ..actors._lowlevel import TaskStack
+from ..actors._lowlevel import Occasion, TaskStack
 from ..actors._messages import Call, Cast, InFrame, PeerEnd, Stop, Tick
 from ..actors._ports import Connection
 from ..actors._state import Handed
-from ._backoff import Backoff
 from ._dead_letters import CRASHED, ENDED
 from ._events import described
 from ._intensity import RestartWindow
@@ -57,6 +55,13 @@ class Slot(Place):
     report, find. All else belongs to the loop's thread.
     """
 
+    __slots__ = (
+        "_alive", "_born", "_context", "_handed", "_handled", "_kwargs", "_life", "_nursery",
+        "_policy", "_stack", "_window", "batch_messages", "batch_seconds", "crashes", "debug",
+        "ended", "first_error", "handshake_seconds", "pool", "settled", "shutdown_seconds", "state",
+        "thread_batch_messages",
+    )  # fmt: skip
+
     def __init__(
         self,
         root: "Root",
@@ -79,18 +84,15 @@ class Slot(Place):
         self.handshake_seconds = options.handshake_seconds
         self.shutdown_seconds = shutdown_seconds
         self.state = "starting"
-        self.crashes: deque[CrashReport] = deque(maxlen=_CRASHES_KEPT)
-        self.settled = trio.Event()
+        self.crashes: tuple[CrashReport, ...] = ()
+        self.settled = Occasion()
         """Set when the first incarnation serves, or the slot has ended without one."""
-        self.ended = trio.Event()
+        self.ended = Occasion()
         self.first_error: BaseException | None = None
         """What the first start failed with."""
         self._kwargs = kwargs or {}
         self._policy = policy
         self._window = window
-        self._backoff = Backoff(
-            options.backoff_min_seconds, options.backoff_max_seconds, options.backoff_jitter
-        )
         self._handed = Handed()
         self._life: Life | None = None
         self._alive = 0.0  # seconds of all incarnations that are over
@@ -125,7 +127,7 @@ class Slot(Place):
             life = self._life = self._new_life(crash)
             crash = None  # its traceback holds the incarnation before
             if self.mailbox.control and life.epoch == 1:  # before anything was begun
-                return stopped(self.mailbox.control.popleft()), False
+                return stopped(self.mailbox.control.pop(0)), False
             self._born = trio.current_time()
             exit_ = await life.run()
             self._alive += trio.current_time() - self._born
@@ -163,7 +165,7 @@ class Slot(Place):
             self.note("slot.parked", seconds=seconds)
         else:
             attempt = max(1, self._window.count(self._alive))
-            seconds = self._backoff.delay(attempt, random.random())  # noqa: S311 - jitter
+            seconds = self._root.backoff.delay(attempt, random.random())  # noqa: S311 - jitter
             self.state = "backing off"
             if seconds:
                 self.note("slot.backing_off", seconds=round(seconds, 3), attempt=attempt)
@@ -178,7 +180,7 @@ class Slot(Place):
         return self._asked()
 
     def _asked(self) -> Stop | None:
-        return self.mailbox.control.popleft() if self.mailbox.control else None
+        return self.mailbox.control.pop(0) if self.mailbox.control else None
 
     async def _end_tasks(self, life: Life) -> None:
         for name, stack in await life.tasks.end(self.shutdown_seconds):
@@ -331,7 +333,7 @@ class Slot(Place):
             actor=self.actor.__qualname__,
             state=self.state,
             epoch=self.epoch,
-            crashes=tuple(self.crashes),
+            crashes=self.crashes,
             restarts_left=self._window.left(alive),
             mailbox=(self.mailbox.queued, self.mailbox.capacity),
             groups=self._root.groups.groups_of(self),
@@ -350,7 +352,7 @@ class Slot(Place):
             traceback="".join(traceback.format_exception(error)),
             message=exit_.what,
         )
-        self.crashes.append(report)
+        self.crashes = (*self.crashes, report)[-_CRASHES_KEPT:]
         facts: dict[str, object] = {"message": exit_.what}
         if isinstance(error, self.actor.expected_errors):
             facts["error"] = described(error)  # one line, no traceback
@@ -363,6 +365,7 @@ class Slot(Place):
         return f"<Slot {self.path} {self.actor.__qualname__} epoch {self.epoch} {self.state}>"
 
 
+@lru_cache(maxsize=1024)
 def policy_of(actor: type[Actor], restart: Restart, on_exceeded: OnExceeded) -> Policy:
     """Return the policy of *actor*'s slot, where it says nothing else."""
     return Policy(

@@ -92,7 +92,7 @@ class Application:
             await self._lifespan(scope, receive, send)
             return
         try:
-            await self._serve(scope, receive, send)
+            await self._pick(scope, receive, send)
         except BaseException as error:  # noqa: ASYNC103 - see the header
             if _cancelled_from_outside(error):
                 raise
@@ -103,40 +103,51 @@ class Application:
 
     # -- connections ----------------------------------------------------------------------
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    # Who serves is picked, not awaited: each coroutine that waits for the next one takes
+    # memory for as long as the connection lives, and time at each of its messages.
+
+    def _pick(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         root = root_of(scope)
         if root is None:
-            await self._no_root(scope, receive, send)
-            return
+            return self._no_root(scope, receive, send)
         set_current_root(root)
         if scope["type"] == "http":
-            await serve_http(root, self._http or _not_found, scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._websocket(root, scope, receive, send)
-        else:
-            logger.warning("a scope of type %r is not served", scope["type"])
+            return serve_http(root, self._http or _not_found, scope, receive, send)
+        if scope["type"] == "websocket":
+            return self._pick_websocket(root, scope, receive, send)
+        return self._unknown(scope)
 
-    async def _websocket(self, root: Root, scope: Scope, receive: Receive, send: Send) -> None:
+    def _pick_websocket(
+        self, root: Root, scope: Scope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
         match = self._router.match(scope) if self._router else None
         if match is None:
-            await receive()  # websocket.connect
-            path = scope["path"]
-            root.events.emit("connection.refused", "/connections", reason="no route", url=path)
-            await refuse(scope, send, 404, "No WebSocket here.\n")
-            return
+            return self._no_route(root, scope, receive, send)
         inner = match.application
         scope["url_route"] = {"args": match.args, "kwargs": dict(match.kwargs)}
         actor, kwargs = consumer_of(inner)
         if actor is not None:
-            await serve_websocket(
-                root, route_name(match, actor), actor, kwargs, scope, receive, send
-            )
-        elif (refusal := root.connections.refusal()) is not None:
-            await receive()  # websocket.connect
-            await turn_away(root, match.name or "websocket", scope, send, refusal)
-        else:
-            route = printable_route(match.name or "websocket")
-            await serve_foreign(root, route, inner, scope, receive, send)
+            name = route_name(match, actor)
+            return serve_websocket(root, name, actor, kwargs, scope, receive, send)
+        route = printable_route(match.name or "websocket")
+        if (refusal := root.connections.refusal()) is not None:
+            return self._full(root, route, scope, receive, send, refusal)
+        return serve_foreign(root, route, inner, scope, receive, send)
+
+    async def _unknown(self, scope: Scope) -> None:
+        logger.warning("a scope of type %r is not served", scope["type"])
+
+    async def _no_route(self, root: Root, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        path = scope["path"]
+        root.events.emit("connection.refused", "/connections", reason="no route", url=path)
+        await refuse(scope, send, 404, "No WebSocket here.\n")
+
+    async def _full(
+        self, root: Root, route: str, scope: Scope, receive: Receive, send: Send, refusal: str
+    ) -> None:
+        await receive()  # websocket.connect
+        await turn_away(root, route, scope, send, refusal)
 
     async def _no_root(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = NO_LIFESPAN if inside_trio() else NOT_TRIO

@@ -8,8 +8,6 @@
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-import trio
-
 from ...actors import Actor
 from ...actors._exits import Exit, ExitKind
 from ...supervisor import Root
@@ -49,15 +47,16 @@ class Attached:
         self.output.path = self.slot.path
         root.events.emit("connection.opened", self.slot.path, url=scope["path"])
 
-    async def _run_slot(self, nursery: trio.Nursery | None) -> Exit:
-        try:
-            return await self.slot.run(nursery)
-        except BaseException as error:  # noqa: ASYNC103, BLE001 - shielded in there: no Cancelled
-            # A fault of ours, or an error that can't even be looked at. The socket must not hang.
-            self.slot.abort(error)
-            self.output.close(1011, "")
-            reason = "a fault in Greenroom itself"
-            return Exit(ExitKind.FATAL, reason, error)  # noqa: ASYNC104 - as above
+    def _fault(self, error: BaseException) -> Exit:
+        """
+        End it because of *error*, which the slot has raised.
+
+        That is a fault of ours, or an error that can't even be looked at; never a Cancelled,
+        for the slot is shielded. The socket must not hang.
+        """
+        self.slot.abort(error)
+        self.output.close(1011, "")
+        return Exit(ExitKind.FATAL, "a fault in Greenroom itself", error)
 
     def _cancelled(self) -> None:
         """Ask the slot to stop: the server's task for this connection was cancelled."""

@@ -32,7 +32,10 @@ class DirectConnection(Attached):
         """Serve it to its end. A checkpoint; a cancellation asks the slot to stop first."""
         transport = self._transport
         transport.take_over(self)
-        exit_ = await self._run_slot(self._root.tasks)
+        try:
+            exit_ = await self.slot.run(self._root.tasks)
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - see _fault()
+            exit_ = self._fault(error)
         seconds = self._root.options.close_seconds
         if not await transport.finish(seconds):
             self.slot.note("output.slow", code=self.output.code, reset=True)

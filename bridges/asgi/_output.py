@@ -84,7 +84,7 @@ class WebsocketOutput:
         self._limit = limit_bytes
         self.stall_seconds = stall_seconds
         self._on_slow = on_slow
-        self._queue: deque[tuple[Event, int]] = deque()
+        self._queue: deque[tuple[Event, int]] | None = None  # until it is needed
         self._bytes = 0
         self._reason = ""
         # Reentrant: a __del__ that the garbage collector runs in here may send, too.
@@ -278,21 +278,26 @@ class WebsocketOutput:
     @property
     def _count(self) -> int:
         """Events that wait."""
-        return len(self._queue)
+        return len(self._queue or ())
 
     def _put(self, event: Event) -> None:
         """Append what is no frame. Under the lock."""
-        self._queue.append((event, 0))
+        self._append(event, 0)
 
     def _put_frame(self, frame: Frame) -> None:
         """Append *frame*. Under the lock."""
         self._bytes += frame.size
-        self._queue.append((frame.asgi(), frame.size))
+        self._append(frame.asgi(), frame.size)
 
     def _throw_away(self) -> None:
         """Forget what waits. Under the lock."""
-        self._queue.clear()
+        self._queue = None
         self._bytes = 0
+
+    def _append(self, event: Event, size: int) -> None:
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append((event, size))
 
     # -- inside ------------------------------------------------------------------------------
 

@@ -96,7 +96,10 @@ class _Connection(Attached):
             path = self.slot.path
             nursery.start_soon(self._read_with, receive, reading, name=f"{path} reader")
             nursery.start_soon(self._write, send, writing, name=f"{path} writer")
-            exit_ = await self._run_slot(nursery)
+            try:
+                exit_ = await self.slot.run(nursery)
+            except BaseException as error:  # noqa: ASYNC103, BLE001 - see _fault()
+                exit_ = self._fault(error)
             # The close is in the output. Wait for it to go out and for the peer's half:
             # a server may leak a connection whose application left input unread.
             seconds = self._root.options.close_seconds

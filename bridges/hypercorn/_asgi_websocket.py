@@ -1,7 +1,6 @@
 # ASGI's `receive` and `send` for a WebSocket of ours: for applications that know nothing of
 # Greenroom, or stand behind a middleware that wraps the two.
 
-from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -31,7 +30,7 @@ class AsgiWebsocket:
         """For who would write to it himself; None once its messages come through here."""
         self._transport = transport
         self._asked = False
-        self._inbox: deque[Event] = deque()
+        self._inbox: list[Event] = []  # 16 at most
         self._inbox_bytes = 0
         self._end: Event | None = None
         self._told = False
@@ -62,7 +61,7 @@ class AsgiWebsocket:
                 self._told = True
                 return self._end
             await self._news.park()
-        event = self._inbox.popleft()
+        event = self._inbox.pop(0)
         self._inbox_bytes -= len(event.get("text") or event.get("bytes") or b"")
         if self._resume is not None and self._few():
             resume, self._resume = self._resume, None

@@ -19,6 +19,7 @@ from typing import Any, cast
 from wsgiref.handlers import format_date_time
 
 import trio
+from hypercorn.app_wrappers import ASGIWrapper
 
 from ..http._parser import RequestParser, is_http2
 from ..http._request import END, BadRequest, Head
@@ -65,10 +66,13 @@ class FastTCPServer(GuardedTCPServer):
         self._ahead = b""
         self._requests = 0
         self._linger = False
+        self._handshake: Handshake | None = None
         theirs = b""
         try:
             with self._scope:
                 theirs = await self._serve()
+                if self._handshake is not None:
+                    await self._websocket(self._head, self._handshake)
             if self._scope.cancelled_caught:
                 self._timed_out()
         finally:
@@ -153,9 +157,7 @@ class FastTCPServer(GuardedTCPServer):
                     self._refuse(BadRequest(404, "No such host here."))
                     break
                 if head.upgrade:
-                    handshake = self._negotiate(head)
-                    if handshake is not None:
-                        await self._websocket(head, handshake)
+                    self._handshake = self._negotiate(head)
                     break
                 if not await self._request(head):
                     break
@@ -278,15 +280,12 @@ class FastTCPServer(GuardedTCPServer):
             subprotocols=handshake.subprotocols,
         )
 
-        async def serve() -> None:
-            await self._call(scope, socket.receive, socket.send)
-            socket.close(1011, status=500)  # it has ended, and left its socket as it was
-
         try:
             if getattr(application_of(self.app), "greenroom_native", False):
-                await serve()
+                await self._call(scope, socket.receive, socket.send)
             else:
-                await socket.serve(serve)
+                await socket.serve(lambda: self._call(scope, socket.receive, socket.send))
+            socket.close(1011, status=500)  # it has ended, and left its socket as it was
             await transport.finish(self.limits.linger_seconds)
         finally:
             transport.release()
@@ -303,10 +302,11 @@ class FastTCPServer(GuardedTCPServer):
         """Call the application. What it raises is logged and ends here."""
         failed: BaseException | None = None
         try:
-            await self.app(
-                scope, cast("Any", receive), cast("Any", send),
-                trio.to_thread.run_sync, trio.from_thread.run,
-            )  # fmt: skip
+            app = cast("Any", self.app)
+            if type(app) is ASGIWrapper:  # which passes it all on, and does no more
+                await cast("Any", app.app)(scope, receive, send)
+            else:
+                await app(scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run)
         except PeerGone:
             return  # our own send raised it, and nobody caught it: no fault of anybody's
         except BaseException as error:  # noqa: ASYNC103 - others go on, whatever it is

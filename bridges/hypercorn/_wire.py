@@ -15,7 +15,7 @@
 #   TOLD       who waits for room is told when the socket has taken all, or is broken.
 #
 # The loop's thread appends without the lock, which costs more than all the rest of it: what
-# is appended is taken off a deque by whoever holds the lock and writes to the socket.
+# is appended is taken off a list by whoever holds the lock and writes to the socket.
 #
 # Turned down: trio.SocketStream.send_all (15 us against 3, and it can't be called from a
 # thread); a writer task for each connection (two more turns of the loop a message).
@@ -23,7 +23,6 @@
 import socket
 import struct
 import threading
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -80,7 +79,7 @@ class Wire:
         self.poller = Poller.current()
         self._reader: Reader | None = None  # is called while it is one
         self._lock = threading.RLock()
-        self._pending = deque[bytes]()  # written; only who holds the lock takes
+        self._pending: list[bytes] = []  # written; only who holds the lock takes
         self._sending: list[bytes | memoryview] = []  # taken
         self._begun = False  # the first of them went out in part
         self._ended = False  # a Last was taken
@@ -177,8 +176,9 @@ class Wire:
     def _take(self) -> None:
         """Take what was written, in order, up to the last of all."""
         pending, sending = self._pending, self._sending
-        while pending:
-            data = pending.popleft()
+        written = pending[:]
+        del pending[: len(written)]  # not what another thread appends meanwhile
+        for data in written:
             if self._ended:
                 self._gone += len(data)
                 continue

@@ -224,21 +224,17 @@ async def test_flood_is_held_back(server: Server) -> None:
         await client.handshake()
         flood = text(*["x" * 1000] * 10_000)
         nursery.start_soon(client.send, flood)
-        slot = await in_thread(
-            server.until,
-            "read ahead",
-            lambda: (s := server.slot("stuck"))["mailbox"]["queued"] >= 8 and s,
+        await in_thread(
+            server.until, "read ahead", lambda: server.slot("stuck")["mailbox"]["queued"] >= 8
         )
-        queued = slot["mailbox"]["queued"]
-        assert queued <= 16
         async with dial(server, "/echo") as socket:
             assert await ask(socket, "hi") == "hi"
-        assert server.slot("stuck")["mailbox"]["queued"] == queued
+        assert 8 <= server.slot("stuck")["mailbox"]["queued"] <= 16
         assert server.count("stuck received") == 1
         nursery.cancel_scope.cancel()
     # A reset shows only when reading goes on: see docs/explanation/plain-asgi.md.
     client.reset()
-    assert server.slot("stuck")["mailbox"]["queued"] == queued
+    assert 8 <= server.slot("stuck")["mailbox"]["queued"] <= 16
     assert await in_thread(server.get, "/release") == (200, b'"released"')
 
     await in_thread(server.until_count, "stuck disconnect", before + 1)
