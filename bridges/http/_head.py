@@ -97,6 +97,18 @@ def read_head(head: bytes, limits: Limits) -> Head:
     return _decide(_METHODS[parts[0]], parts[1], _VERSIONS[parts[2]], headers, found)
 
 
+# Names that nearly every request has, so that a thousand connections share one of each.
+_SHARED = {
+    name: name
+    for name in (
+        b"accept", b"accept-encoding", b"accept-language", b"cache-control", b"connection",
+        b"content-length", b"content-type", b"cookie", b"host", b"origin", b"pragma", b"referer",
+        b"sec-websocket-extensions", b"sec-websocket-key", b"sec-websocket-protocol",
+        b"sec-websocket-version", b"upgrade", b"user-agent",
+    )
+}  # fmt: skip
+
+
 class _Found:
     """What llhttp finds in one head: the callbacks it looks for, by name."""
 
@@ -108,7 +120,8 @@ class _Found:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self.headers.append((name.lower(), value.rstrip()))
+        name = name.lower()
+        self.headers.append((_SHARED.get(name, name), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         """Take note of the empty line."""

@@ -13,7 +13,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import inf
 from typing import Any, cast
 from wsgiref.handlers import format_date_time
@@ -71,10 +71,11 @@ class FastTCPServer(GuardedTCPServer):
         try:
             with self._scope:
                 theirs = await self._serve()
-                if self._handshake is not None:
-                    await self._websocket(self._head, self._handshake)
             if self._scope.cancelled_caught:
                 self._timed_out()
+            elif self._handshake is not None:
+                self._lighten()
+                await self._websocket(self._head, self._handshake)
         finally:
             if not theirs:
                 await self._end()  # noqa: ASYNC102 - shielded, with a deadline, in there
@@ -123,7 +124,7 @@ class FastTCPServer(GuardedTCPServer):
 
     def rest(self) -> bytes:
         """Return what came behind the head of an upgrade."""
-        data, self._ahead = self.parser.rest() + self._ahead, b""
+        data, self._ahead = self._ahead, b""
         return data
 
     def answer(self, status: int, headers: Headers, body: bytes) -> bytes:
@@ -158,6 +159,7 @@ class FastTCPServer(GuardedTCPServer):
                     break
                 if head.upgrade:
                     self._handshake = self._negotiate(head)
+                    self._ahead = self.parser.rest() + self._ahead
                     break
                 if not await self._request(head):
                     break
@@ -266,6 +268,11 @@ class FastTCPServer(GuardedTCPServer):
         self._refuse(BadRequest(refusal.status, refusal.text.rstrip()), refusal.headers)
         return None
 
+    def _lighten(self) -> None:
+        """Let go of what only requests need: a WebSocket may stay for days."""
+        del self.parser, self._scope
+        del self.send_lock, self.idle_task, self.stream  # hypercorn's
+
     async def _websocket(self, head: Head, handshake: Handshake) -> None:
         began = time.time()
         transport = WebsocketTransport(self, handshake)
@@ -284,7 +291,7 @@ class FastTCPServer(GuardedTCPServer):
             if getattr(application_of(self.app), "greenroom_native", False):
                 await self._call(scope, socket.receive, socket.send)
             else:
-                await socket.serve(lambda: self._call(scope, socket.receive, socket.send))
+                await socket.serve(partial(self._call, scope, socket.receive, socket.send))
             socket.close(1011, status=500)  # it has ended, and left its socket as it was
             await transport.finish(self.limits.linger_seconds)
         finally:

@@ -34,6 +34,7 @@ def take_socket(stream: trio.SocketStream) -> Taken | None:
     sock.setblocking(False)
     # Whoever made the stream closes it at the end, which takes as long as ten system calls.
     cast("Any", stream).aclose = _nothing
+    del stream.socket
     return Taken(sock, client, server)
 
 
