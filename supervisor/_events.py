@@ -230,7 +230,10 @@ class EventStream:
 
 
 def _without_frames(event: Event) -> Event:
-    if not any(isinstance(fact, BaseException) for fact in event.facts.values()):
+    for fact in event.facts.values():
+        if isinstance(fact, BaseException):
+            break
+    else:
         return event
     facts = {
         name: described(fact) if isinstance(fact, BaseException) else fact

@@ -25,16 +25,17 @@ def take_socket(stream: trio.SocketStream) -> Taken | None:
     """Take the socket out of *stream*; None if its peer has gone already."""
     inner = stream.socket
     parse_socket_addr: Callable[..., Address] = cast("Any", hypercorn.utils).parse_socket_addr
-    try:
-        client = parse_socket_addr(inner.family, inner.getpeername())
-        server = parse_socket_addr(inner.family, inner.getsockname())
-    except OSError:
-        return None
     sock = socket.socket(inner.family, inner.type, inner.proto, fileno=inner.detach())
     sock.setblocking(False)
     # Whoever made the stream closes it at the end, which takes as long as ten system calls.
     cast("Any", stream).aclose = _nothing
     del stream.socket
+    try:
+        client = parse_socket_addr(sock.family, sock.getpeername())
+        server = parse_socket_addr(sock.family, sock.getsockname())
+    except OSError:
+        sock.close()
+        return None
     return Taken(sock, client, server)
 
 

@@ -64,8 +64,8 @@ class Wire:
 
     __slots__ = (
         "_begun", "_blocked", "_ended", "_gone", "_lock", "_loop", "_pending", "_put_off",
-        "_reader", "_room", "_sending", "_sock", "_step_end", "_written", "_written_by_threads",
-        "broken", "on_room", "poller",
+        "_reader", "_room", "_sending", "_sock", "_step_end", "_waiting", "_written",
+        "_written_by_threads", "broken", "on_room", "poller",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket) -> None:
@@ -78,6 +78,7 @@ class Wire:
         self._step_end = StepEnd.current()
         self.poller = Poller.current()
         self._reader: Reader | None = None  # is called while it is one
+        self._waiting = 0  # tasks that wait for something to read
         self._lock = threading.RLock()
         self._pending: list[bytes] = []  # written; only who holds the lock takes
         self._sending: list[bytes | memoryview] = []  # taken
@@ -263,14 +264,18 @@ class Wire:
         Raises:
             OSError: The connection was reset, or closed on this side.
         """
-        while True:
-            try:
-                await wait_readable(self._sock)
-                return self._sock.recv(READ_BYTES)
-            except (BlockingIOError, InterruptedError):
-                continue  # it was for somebody else, or a checksum was wrong
-            except (trio.ClosedResourceError, ValueError):
-                raise ConnectionAbortedError("closed on this side") from None
+        self._waiting += 1
+        try:
+            while True:
+                try:
+                    await wait_readable(self._sock)
+                    return self._sock.recv(READ_BYTES)
+                except (BlockingIOError, InterruptedError):
+                    continue  # it was for somebody else, or a checksum was wrong
+        except (trio.ClosedResourceError, ValueError):
+            raise ConnectionAbortedError("closed on this side") from None
+        finally:
+            self._waiting -= 1
 
     # -- what the poller calls ----------------------------------------------------------------
 
@@ -322,7 +327,10 @@ class Wire:
                     self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 self._reader = None
                 self.poller.unwatch(self._sock)
-                close_socket(self._sock)
+                if self._waiting:
+                    close_socket(self._sock)
+                else:  # nobody to tell, which takes as long as all the rest
+                    self._sock.close()
         self._tell_room()
 
     def __repr__(self) -> str:
