@@ -14,6 +14,7 @@ from typing import Any, cast
 import hypercorn.trio.run
 from hypercorn.trio.tcp_server import TCPServer
 
+from . import _poller
 from ._connection import FastTCPServer
 from ._guard import GuardedTCPServer
 from ._limits import Limits
@@ -47,6 +48,9 @@ def install(limits: Limits | None = None, *, installed: str | None = None) -> bo
     module = cast("Any", hypercorn.trio.run)
     if module.TCPServer is TCPServer:
         off = os.environ.get(OFF_SWITCH, "") == "0"
+        if not _poller.AVAILABLE and not off:
+            logger.warning("this system has no epoll: HTTP and WebSocket are left to hypercorn")
+            off = True
         module.TCPServer = GuardedTCPServer if off else FastTCPServer
     return True
 

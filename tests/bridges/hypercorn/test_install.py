@@ -7,7 +7,7 @@ import hypercorn.trio.run
 import pytest
 from hypercorn.trio.tcp_server import TCPServer
 
-from greenroom.bridges.hypercorn import Limits, install
+from greenroom.bridges.hypercorn import Limits, _poller, install
 from greenroom.bridges.hypercorn._connection import FastTCPServer
 from greenroom.bridges.hypercorn._guard import GuardedTCPServer
 from greenroom.bridges.hypercorn._install import OFF_SWITCH
@@ -30,6 +30,19 @@ def test_the_worker_takes_our_connection(untouched: Any) -> None:
     assert install()
 
     assert untouched.TCPServer is FastTCPServer
+
+
+def test_a_system_without_epoll_is_served_by_hypercorn(
+    untouched: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Where our connections can't work hypercorn serves inside the boundary, and the log says so.
+    """
+    monkeypatch.setattr(_poller, "AVAILABLE", False)
+    assert install()
+
+    assert untouched.TCPServer is GuardedTCPServer
+    assert "no epoll" in caplog.text
 
 
 def test_the_off_switch_leaves_the_guard(untouched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
