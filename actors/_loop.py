@@ -120,10 +120,7 @@ class Loop:
                 if await self.run_cancellable(self._run, handler, item):
                     life.fail_call(None)
             elif handler.is_async:
-                value = await handler.call(life.instance, item)
-                self._succeeded(item, value)
-                if type(item) is Call:
-                    self._reply(item, value)
+                self._done(item, await handler.call(life.instance, item))
             else:
                 await self._run_in_thread(handler, item)
         except (Disconnected, ExceptionGroup) as error:
@@ -140,15 +137,9 @@ class Loop:
 
     async def _run(self, handler: Handler, item: Item) -> None:
         if handler.is_async:
-            await self._run_async(handler, item)
+            self._done(item, await handler.call(self._life.instance, item))
         else:
             await self._run_in_thread(handler, item)
-
-    async def _run_async(self, handler: Handler, item: Item) -> None:
-        value = await handler.call(self._life.instance, item)
-        self._succeeded(item, value)
-        if type(item) is Call:
-            self._reply(item, value)
 
     async def _run_in_thread(self, handler: Handler, item: Item) -> None:
         run = [item]
@@ -192,6 +183,11 @@ class Loop:
             return value
 
         return step
+
+    def _done(self, item: Item, value: Any) -> None:
+        self._succeeded(item, value)
+        if type(item) is Call:
+            self._reply(item, value)
 
     def _succeeded(self, item: Item, value: Any) -> None:
         if value is not None and type(value) in _UNRUN:

@@ -365,13 +365,14 @@ class Slot(Place):
         return f"<Slot {self.path} {self.actor.__qualname__} epoch {self.epoch} {self.state}>"
 
 
-@lru_cache(maxsize=1024)
 def policy_of(actor: type[Actor], restart: Restart, on_exceeded: OnExceeded) -> Policy:
     """Return the policy of *actor*'s slot, where it says nothing else."""
-    return Policy(
-        Restart(getattr(actor, "restart", restart)),
-        OnExceeded(getattr(actor, "on_exceeded", on_exceeded)),
-    )
+    return _policy(getattr(actor, "restart", restart), getattr(actor, "on_exceeded", on_exceeded))
+
+
+@lru_cache  # a handful of them, for any number of connections
+def _policy(restart: str, on_exceeded: str) -> Policy:
+    return Policy(Restart(restart), OnExceeded(on_exceeded))
 
 
 def _drop_own_frames(error: BaseException) -> None:

@@ -1,12 +1,15 @@
 # The heartbeats of all WebSockets of a loop, in one task: a scope with a deadline for each
 # connection would cost it memory, and time whenever the deadline moves.
 
+import logging
 from typing import Protocol
 
 import trio
 
 from ...actors._lowlevel import Parker, one_of_this_run, start_system_task
 from ._deadlines import Deadlines
+
+logger = logging.getLogger("greenroom.hypercorn")
 
 _MANY = 256  # peers are looked at before others have their turn
 
@@ -54,7 +57,13 @@ class Heartbeats:
                 await self._earlier.park()
             now = trio.current_time()
             for patient in self._deadlines.take_due(now, _MANY):
-                try:
-                    self._deadlines.set(patient, patient.beat(now))
-                except Exception as error:  # noqa: BLE001 - it would end the whole loop
-                    patient.failed(error)
+                self._beat(patient, now)
+
+    def _beat(self, patient: Patient, now: float) -> None:
+        try:
+            try:
+                self._deadlines.set(patient, patient.beat(now))
+            except Exception as error:  # noqa: BLE001 - it would end the whole loop
+                patient.failed(error)
+        except Exception:
+            logger.exception("a fault in Greenroom itself, behind another")

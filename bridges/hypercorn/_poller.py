@@ -9,6 +9,7 @@
 #   ALONE      what an owner raises ends its own watch and is told to it, and to nobody else.
 #   NO STALE   behind unwatch() nobody is called, also not for what this turn had found.
 
+import logging
 import select
 import socket
 from typing import Protocol
@@ -16,6 +17,8 @@ from typing import Protocol
 import trio
 
 from ...actors._lowlevel import one_of_this_run, start_system_task, wait_readable
+
+logger = logging.getLogger("greenroom.hypercorn")
 
 AVAILABLE = hasattr(select, "epoll")
 """Whether this system has what it takes."""
@@ -106,8 +109,11 @@ class Poller:
                 self._failed(number, found[0], error)
 
     def _failed(self, number: int, owner: Owner, error: Exception) -> None:
-        self._drop(number)
-        owner.failed(error)
+        try:
+            self._drop(number)
+            owner.failed(error)
+        except Exception:
+            logger.exception("a fault in Greenroom itself, behind another: %r", error)
 
     def _drop(self, number: int) -> None:
         self._again.pop(number, None)

@@ -10,7 +10,6 @@
 #   AT ONCE    a worker thread's write goes to the socket in that thread, if nothing waits.
 #   NO REUSE   the descriptor is closed under the lock that writes hold, so no thread writes
 #              to whoever is given its number next.
-#
 #   LAST       behind a Last nothing goes out, also when a thread wrote it in between.
 #   TOLD       who waits for room is told when the socket has taken all, or is broken.
 #
@@ -106,15 +105,17 @@ class Wire:
         """
         if self.broken:
             return False
-        self._pending.append(data)
+        # Counted first, so that nobody finds more gone than was written.
         if self._loop.is_here():
             self._written += len(data)
+            self._pending.append(data)
             if not (self._put_off or self._blocked):
                 self._put_off = True
                 self._step_end.call(self._flush_put_off)
             return True
         with self._lock:
             self._written_by_threads += len(data)
+            self._pending.append(data)
             if not (self._put_off or self._blocked):
                 self._flush()
             return not self.broken

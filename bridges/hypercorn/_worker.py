@@ -4,7 +4,6 @@
 # the application nothing until the last of them has ended; one whose handler will not
 # stop would keep the deadline of the whole shutdown from ever beginning. So the event is replaced
 # by one that also calls whoever wants to know.
-
 #
 # And the nursery of its connections may be cancelled, by the end of the grace that they are given
 # or by an error. A connection whose task is shielded, as a consumer's is, has to be told. One
@@ -31,6 +30,7 @@ class WorkerEnd(EventWrapper):
         self._shielded: set[Callable[[], object]] = set()
         self._last_has_gone = Parker()
         self._watching = False
+        self._cancelled = False
 
     @classmethod
     def of(cls, context: WorkerContext) -> "WorkerEnd":
@@ -73,7 +73,9 @@ class WorkerEnd(EventWrapper):
             nursery_of_this_task().start_soon(self._watch, name="greenroom worker watch")
 
     def on_cancel(self, function: Callable[[], object]) -> None:
-        """Call *function*, which must not raise, when that nursery is cancelled."""
+        """Call *function*, which must not raise, when that nursery is cancelled, or was."""
+        if self._cancelled:  # it was on its way here when that happened
+            function()
         self._shielded.add(function)
 
     def not_on_cancel(self, function: Callable[[], object]) -> None:
@@ -88,6 +90,7 @@ class WorkerEnd(EventWrapper):
             while self._shielded:
                 await self._last_has_gone.park()
         except trio.Cancelled:
+            self._cancelled = True
             for function in tuple(self._shielded):
                 function()
             raise

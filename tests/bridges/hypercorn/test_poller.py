@@ -83,6 +83,32 @@ async def test_alone(pairs: list[Pair]) -> None:
     assert len(good.events) == 2
 
 
+async def test_alone_even_when_the_end_fails(
+    pairs: list[Pair], caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    An owner that can't even be told of its error is logged; the others are called as before.
+    """
+
+    class Hopeless(Owner):
+        def failed(self, error: Exception) -> None:
+            raise RuntimeError("boom again") from error
+
+    def fail(events: int) -> None:
+        raise RuntimeError("boom")
+
+    poller = Poller.current()
+    good = Owner(lambda events: pairs[1][0].recv(100))
+    poller.watch(pairs[0][0], Hopeless(fail), READ)
+    poller.watch(pairs[1][0], good, READ)
+    for _, theirs in pairs:
+        theirs.send(b"x")
+    await wait_all_tasks_blocked()
+
+    assert len(good.events) == 1
+    assert "boom again" in caplog.text
+
+
 async def test_no_stale(pairs: list[Pair]) -> None:
     """
     Who is given up by another owner in one turn is not called in it, whatever had been found.
