@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ._batch import wait_in_thread
 from ._lowlevel import checkpoint
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from ._ports import Connection
 
 
+# At its end for ever; half of what a generator costs.
+_NOTHING = cast("Generator[Any, Any, None]", iter(()))
+
+
 class Done:
     """Nothing to wait for. Awaiting it is not a checkpoint."""
 
     __slots__ = ()
 
     def __await__(self) -> Generator[Any, Any, None]:
-        return
-        yield
+        return _NOTHING
 
     def __repr__(self) -> str:
         return "<awaitable: done>"

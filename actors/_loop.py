@@ -42,6 +42,7 @@ class Loop:
     async def serve(self) -> Exit:
         """Handle item after item until one of them is an end. A checkpoint."""
         box, host, life = self._box, self._host, self._life
+        frames, in_place = self._frames, not self._cancellable
         most, seconds = host.batch_messages, host.batch_seconds
         taken, until = 0, time.perf_counter() + seconds
         while True:
@@ -56,9 +57,20 @@ class Loop:
                 continue
             if type(item) is PeerEnd:
                 return Exit(ExitKind.PEER, "peer", code=item.code, text=item.reason)
-            handler = self._handler_of(item)
+            handler = frames if type(item) is InFrame and frames else self._handler_of(item)
             if handler is not None:
-                await self._handle(handler, item)
+                if handler.is_async and in_place:  # as nearly always: a coroutine less
+                    life.item = item
+                    try:
+                        value = await handler.call(life.instance, item)
+                        self._succeeded(item, value)
+                        if type(item) is Call:
+                            self._reply(item, value)
+                    except (Disconnected, ExceptionGroup) as error:
+                        self._end_with(error)
+                    life.item = None
+                else:
+                    await self._handle(handler, item)
                 if self._left is not None:
                     return self._left
             taken += 1
@@ -113,31 +125,34 @@ class Loop:
         return not tick.timer.cancelled
 
     async def _handle(self, handler: Handler, item: Item) -> None:
-        life = self._life
-        life.item = item
+        self._life.item = item
         try:
-            if self._cancellable:
-                if await self.run_cancellable(self._run, handler, item):
-                    life.fail_call(None)
-            elif handler.is_async:
-                self._done(item, await handler.call(life.instance, item))
-            else:
+            if not self._cancellable:
                 await self._run_in_thread(handler, item)
+            elif await self.run_cancellable(self._run, handler, item):
+                self._life.fail_call(None)
         except (Disconnected, ExceptionGroup) as error:
-            # An end, not a crash: the peer's end is in the mailbox behind the frames
-            # that still wait. Without one the handler raised it of its own accord.
-            connection = self._host.connection
-            if connection is None or judge(error) is not Verdict.DISCONNECTED:
-                raise
-            self._life.fail_call(error)
-            if not connection.over:
-                code = error.code if isinstance(error, Disconnected) else 1006
-                self._left = Exit(ExitKind.PEER, "handler ended it", code=code)
+            self._end_with(error)
         self._life.item = None
+
+    def _end_with(self, error: Exception) -> None:
+        """Make an end of *error* of a handler, if it means that the connection has ended."""
+        # No crash: the peer's end is in the mailbox behind the frames that still wait.
+        # Without one the handler raised it of its own accord.
+        connection = self._host.connection
+        if connection is None or judge(error) is not Verdict.DISCONNECTED:
+            raise error
+        self._life.fail_call(error)
+        if not connection.over:
+            code = error.code if isinstance(error, Disconnected) else 1006
+            self._left = Exit(ExitKind.PEER, "handler ended it", code=code)
 
     async def _run(self, handler: Handler, item: Item) -> None:
         if handler.is_async:
-            self._done(item, await handler.call(self._life.instance, item))
+            value = await handler.call(self._life.instance, item)
+            self._succeeded(item, value)
+            if type(item) is Call:
+                self._reply(item, value)
         else:
             await self._run_in_thread(handler, item)
 
@@ -183,11 +198,6 @@ class Loop:
             return value
 
         return step
-
-    def _done(self, item: Item, value: Any) -> None:
-        self._succeeded(item, value)
-        if type(item) is Call:
-            self._reply(item, value)
 
     def _succeeded(self, item: Item, value: Any) -> None:
         if value is not None and type(value) in _UNRUN:

@@ -93,11 +93,12 @@ class Occasion:
 class LoopThread:
     """The thread that runs trio, seen from any thread."""
 
-    __slots__ = ("_ident", "_token")
+    __slots__ = ("_token", "ident")
 
     def __init__(self, token: trio.lowlevel.TrioToken, ident: int) -> None:
         self._token = token
-        self._ident = ident
+        self.ident = ident
+        """As `threading.get_ident` gives it."""
 
     @classmethod
     def current(cls) -> LoopThread:
@@ -111,7 +112,7 @@ class LoopThread:
 
     def is_here(self) -> bool:
         """Whether the caller is on the loop's thread."""
-        return threading.get_ident() == self._ident
+        return threading.get_ident() == self.ident
 
     def call_soon(
         self, function: Callable[..., object], *args: Any, idempotent: bool = False

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
@@ -150,18 +150,19 @@ class Mailbox:
         self._wake()
         return True
 
-    def put_frame(self, frame: InFrame) -> bool:
+    def put_frames(self, frames: Sequence[InFrame]) -> bool:
         """
-        Add a frame; say whether more may come. Loop thread, never blocks.
+        Add frames; say whether more may come. Loop thread, never blocks.
 
-        It is never refused, so that no frame is lost that was read already; once the slot
-        has ended it is dropped.
+        They are never refused, so that no frame is lost that was read already; once the slot
+        has ended they are dropped.
         """
         if self._closed:
             return True
-        self._frames += 1
-        self._frame_bytes += frame.size
-        self._lane.append(frame)
+        self._frames += len(frames)
+        for frame in frames:
+            self._frame_bytes += frame.size
+        self._lane.extend(frames)
         self.parker.wake()
         messages, size = self._read_ahead
         return self._frames < messages and self._frame_bytes < size

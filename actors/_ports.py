@@ -45,6 +45,10 @@ class Connection(Protocol):
         """Accept the handshake."""
         ...
 
+    def send_text(self, text: str) -> bool:
+        """Append a text frame; as :meth:`send` does, which takes longer."""
+        ...
+
     def send(self, frame: Frame) -> bool:
         """Append *frame*; whether it is full now. Raises Disconnected when it is over."""
         ...

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 from .._actor import HOOKS, Actor, connection_of
 from .._awaitables import DONE, room_of
-from ._frames import Frame, frame_of
+from ._frames import frame_of
 
 _SPECIAL = {
     **{name: offered for name, offered in HOOKS.items() if name != "stopped"},
@@ -118,15 +118,16 @@ class WebsocketConsumer(Actor, runtime=True):
         """
         life = self._bound()
         life.check()
-        connection = life.host.connection
+        host = life.host
+        connection = host.connection
         assert connection is not None, "a consumer outside a connection"
         if type(text) is str and bytes is None:  # as nearly always
-            frame = Frame.of_text(text)
+            full = connection.send_text(text)
         else:
-            frame = frame_of(text, bytes)
-        if connection.send(frame):
-            return self._answer(room_of(connection, here=life.host.loop.is_here()))
-        return self._answer(DONE) if life.host.debug else DONE
+            full = connection.send(frame_of(text, bytes))
+        if full:
+            return self._answer(room_of(connection, here=host.loop.is_here()))
+        return self._answer(DONE) if host.debug else DONE
 
     def close(self, code: int = 1000, reason: str = "") -> Awaitable[None]:
         """

@@ -4,6 +4,7 @@
 # put into the mailbox by the server's poller; what the actor sends goes to the socket at the end
 # of its step, by the server's own buffer. So nobody has to be woken for either.
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -56,13 +57,16 @@ class DirectConnection(Attached):
         """Call *resume* once there is room again."""
         self._mailbox.on_read_room(resume)
 
-    def take(self, message: str | bytes) -> bool:
-        """Put *message* into the mailbox; say whether more may come."""
+    def take(self, messages: Sequence[str | bytes]) -> bool:
+        """Put *messages* into the mailbox; say whether more may come."""
         if self.output.state in OVER:
             return True  # the peer had not seen our close yet
-        if type(message) is str:
-            return self._mailbox.put_frame(InFrame(message, None))
-        return self._mailbox.put_frame(InFrame(None, message))  # pyright: ignore[reportArgumentType]
+        return self._mailbox.put_frames(
+            [
+                InFrame(message, None) if isinstance(message, str) else InFrame(None, message)
+                for message in messages
+            ]
+        )
 
     def ended(self, code: int, reason: str) -> None:
         """Tell the slot, behind what waits."""

@@ -20,11 +20,18 @@ class DirectOutput(WebsocketOutput):
         self._denial: Event | None = None
         self._small = min(self._high_water, self._limit)  # so little is never too much
 
+    def send_text(self, text: str) -> bool:
+        """Append a text frame; whether the output is full now."""
+        if self.state is State.OPEN and self._transport.send_text(text, self._small):
+            return False
+        return self.send(Frame.of_text(text))
+
     def send(self, frame: Frame) -> bool:
         """Append *frame*; whether the output is full now."""
         transport = self._transport
-        # The way of nearly all frames, without the lock, whose only use here is that nothing
-        # goes out behind a close: the transport sees to that. The rest is decided as ever.
+        # The way of nearly all, here and in send_text(), without the lock, whose only use is
+        # that nothing goes out behind a close: the transport sees to that. The rest is decided
+        # as ever.
         if (
             self.state is State.OPEN
             and transport.unsent + frame.size <= self._small

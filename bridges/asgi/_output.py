@@ -127,6 +127,10 @@ class WebsocketOutput:
             self.opened = True
         self._wake()
 
+    def send_text(self, text: str) -> bool:
+        """Append a text frame; whether the output is full now."""
+        return self.send(Frame.of_text(text))
+
     def send(self, frame: Frame) -> bool:
         """Append *frame*; whether the output is full now."""
         size = frame.size

@@ -46,6 +46,15 @@ class Transport(Protocol):
         """
         ...
 
+    def send_text(self, text: str, most: int) -> bool:
+        """
+        Write *text* unless more than *most* bytes would wait then: the short way of most frames.
+
+        False when nothing was written, for that reason or since the connection is broken.
+        Otherwise what :meth:`send` does.
+        """
+        ...
+
     def close(self, code: int, reason: str) -> None:
         """Write the close, behind which nothing goes out. Any thread."""
         ...

@@ -163,7 +163,7 @@ class _Connection(Attached):
                 if output.over:
                     self._useless += 1  # the peer had not seen our close yet
                     continue
-                if not mailbox.put_frame(InFrame(event.get("text"), event.get("bytes"))):
+                if not mailbox.put_frames((InFrame(event.get("text"), event.get("bytes")),)):
                     await mailbox.wait_read_room()
             elif event["type"] == "websocket.disconnect":
                 return event.get("code", 1005), event.get("reason") or ""

@@ -1,7 +1,7 @@
 # ASGI's `receive` and `send` for a WebSocket of ours: for applications that know nothing of
 # Greenroom, or stand behind a middleware that wraps the two.
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 import trio
@@ -136,11 +136,12 @@ class AsgiWebsocket:
         """Call *resume* once, when half of what may wait has been received."""
         self._resume = resume
 
-    def take(self, message: str | bytes) -> bool:
-        """Keep *message* for `receive`; say whether more may come."""
-        key = "text" if type(message) is str else "bytes"
-        self._inbox.append({"type": "websocket.receive", key: message})
-        self._inbox_bytes += len(message)
+    def take(self, messages: Sequence[str | bytes]) -> bool:
+        """Keep *messages* for `receive`; say whether more may come."""
+        for message in messages:
+            key = "text" if type(message) is str else "bytes"
+            self._inbox.append({"type": "websocket.receive", key: message})
+            self._inbox_bytes += len(message)
         self._news.wake()
         return len(self._inbox) < _AHEAD_MESSAGES and self._inbox_bytes < _AHEAD_BYTES
 

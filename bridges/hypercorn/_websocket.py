@@ -15,7 +15,7 @@
 import logging
 from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import trio
 
@@ -27,7 +27,7 @@ from ..websocket._encode import binary_frame, close_frame, ping_frame, pong_fram
 from ..websocket._handshake import Handshake, accept_response
 from ..websocket._receiver import Receiver
 from ._heartbeat import Beat, Heartbeat
-from ._wire import READ_BYTES, Last
+from ._wire import READ_BYTES
 
 if TYPE_CHECKING:
     from ._connection import FastTCPServer
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("greenroom.hypercorn")
 
 Headers = Sequence[tuple[bytes, bytes]]
+Messages = Sequence[str | bytes]
 
 _MANY = 16  # items that are decoded at a time
 _MOST = 256  # items in one call
@@ -119,10 +120,14 @@ class WebsocketTransport:
             frame.wire = data
         return self._wire.write(data)
 
+    def send_text(self, text: str, most: int) -> bool:
+        """Write *text* if no more than *most* bytes wait then. Any thread, never blocks."""
+        return self._wire.write(text_frame(text), most)
+
     def close(self, code: int, reason: str) -> None:
         """Write the close, behind which nothing goes out. Any thread."""
         self.close_sent = True
-        self._wire.write(Last(close_frame(code, reason)))
+        self._wire.write_last(close_frame(code, reason))
 
     def flush(self) -> None:
         """Give the socket what it takes of what waits. Any thread."""
@@ -233,12 +238,18 @@ class WebsocketTransport:
                 self._stop()
                 receiver.violated(violation)
                 return
-            more = True
-            for item in items:
-                if type(item) is str or type(item) is bytes:
-                    more = receiver.take(item)
-                elif not self._control(item):
+            more, begin = True, 0  # of the messages that nobody was given yet
+            for at, item in enumerate(items):
+                kind = type(item)
+                if kind is str or kind is bytes:
+                    continue
+                if begin < at:
+                    more = receiver.take(cast("Messages", items[begin:at]))
+                begin = at + 1
+                if not self._control(item):
                     return
+            if begin < len(items):
+                more = receiver.take(cast("Messages", items[begin:] if begin else items))
             if not more:
                 self._wait_for_room(receiver)
                 return
@@ -260,7 +271,7 @@ class WebsocketTransport:
         elif type(item) is Close:
             if not self.close_sent:
                 self.close_sent = self._answered = True
-                self._wire.write(Last(close_frame(item.code)))
+                self._wire.write_last(close_frame(item.code))
             self._ended(item.code, item.reason)
             return False
         return True

@@ -24,6 +24,7 @@ import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from threading import get_ident
 from typing import Protocol
 
 import trio
@@ -62,8 +63,8 @@ class Wire:
     """
 
     __slots__ = (
-        "_begun", "_blocked", "_ended", "_gone", "_lock", "_loop", "_pending", "_put_off",
-        "_reader", "_room", "_sending", "_sock", "_step_end", "_waiting", "_written",
+        "_begun", "_blocked", "_ended", "_ending", "_gone", "_ident", "_lock", "_loop", "_pending",
+        "_put_off", "_reader", "_room", "_sending", "_sock", "_step_end", "_waiting", "_written",
         "_written_by_threads", "broken", "on_room", "poller",
     )  # fmt: skip
 
@@ -74,6 +75,7 @@ class Wire:
         """Whether writing has failed, or the socket was closed: what is written is lost."""
         self._sock = sock
         self._loop = LoopThread.current()
+        self._ident = self._loop.ident
         self._step_end = StepEnd.current()
         self.poller = Poller.current()
         self._reader: Reader | None = None  # is called while it is one
@@ -82,6 +84,7 @@ class Wire:
         self._pending: list[bytes] = []  # written; only who holds the lock takes
         self._sending: list[bytes | memoryview] = []  # taken
         self._begun = False  # the first of them went out in part
+        self._ending = False  # a Last was written
         self._ended = False  # a Last was taken
         self._written = 0  # bytes, by the loop's thread
         self._written_by_threads = 0
@@ -97,16 +100,21 @@ class Wire:
         """Bytes that the socket has not taken yet. Any thread."""
         return 0 if self.broken else self._written + self._written_by_threads - self._gone
 
-    def write(self, data: bytes) -> bool:
+    def write(self, data: bytes, most: int | None = None) -> bool:
         """
         Append *data*; False when the connection is broken. Any thread, never blocks.
 
-        Behind a :class:`Last` it is dropped.
+        Behind a :class:`Last` it is dropped. With *most*, it is not written, which is False
+        as well, when more bytes would wait then.
         """
         if self.broken:
             return False
+        if most is not None:
+            waiting = self._written + self._written_by_threads - self._gone
+            if waiting + len(data) > most:
+                return False
         # Counted first, so that nobody finds more gone than was written.
-        if self._loop.is_here():
+        if get_ident() == self._ident:
             self._written += len(data)
             self._pending.append(data)
             if not (self._put_off or self._blocked):
@@ -119,6 +127,11 @@ class Wire:
             if not (self._put_off or self._blocked):
                 self._flush()
             return not self.broken
+
+    def write_last(self, data: bytes) -> bool:
+        """Append *data*, behind which nothing goes out; otherwise as :meth:`write`."""
+        self._ending = True  # first, so that who takes it looks for it
+        return self.write(Last(data))
 
     def flush(self) -> None:
         """Give the socket what it takes of what waits. Any thread, never blocks."""
@@ -180,6 +193,9 @@ class Wire:
         pending, sending = self._pending, self._sending
         written = pending[:]
         del pending[: len(written)]  # not what another thread appends meanwhile
+        if not self._ending:
+            sending += written
+            return
         for data in written:
             if self._ended:
                 self._gone += len(data)

@@ -1,6 +1,6 @@
 # Who is given what comes on one WebSocket: the port between a server's side and a consumer's.
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ._close import Violation
@@ -18,8 +18,8 @@ class Receiver(Protocol):
         """Call *resume* once, as soon as there is room for a few."""
         ...
 
-    def take(self, message: str | bytes) -> bool:
-        """Take the next message; say whether more may come."""
+    def take(self, messages: Sequence[str | bytes]) -> bool:
+        """Take the next messages, which there was room for; say whether more may come."""
         ...
 
     def ended(self, code: int, reason: str) -> None:

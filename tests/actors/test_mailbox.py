@@ -48,7 +48,7 @@ async def test_fifo(box: Mailbox) -> None:
         if isinstance(item, (Cast, Call)):
             assert box.put_message(item) is Put.TAKEN
         elif isinstance(item, InFrame):
-            box.put_frame(item)
+            box.put_frames((item,))
         else:
             assert box.put_arrival(item)
 
@@ -97,7 +97,7 @@ async def test_what_was_not_begun_goes_back_to_the_front(box: Mailbox) -> None:
     """
     first, second, third = Cast(1), text("2"), Cast(3)
     box.put_message(first)
-    box.put_frame(second)
+    box.put_frames((second,))
     box.put_message(third)
     head = box.take()
     assert head is first
@@ -130,7 +130,7 @@ async def test_bounded(box: Mailbox) -> None:
     Messages fill the capacity; frames and ticks do not count against it.
     """
     for number in range(3):
-        box.put_frame(text(str(number)))
+        box.put_frames((text(str(number)),))
         box.put_arrival(tick())
         assert box.put_message(Cast(number)) is Put.TAKEN
 
@@ -149,9 +149,9 @@ async def test_bounded_read_ahead(box: Mailbox, frames: list[str]) -> None:
     The read-ahead is full by number or by size, whichever comes first, and empties again.
     """
     for frame in frames[:-1]:
-        box.put_frame(text(frame))
+        box.put_frames((text(frame),))
         assert box.read_room > 0
-    box.put_frame(text(frames[-1]))
+    box.put_frames((text(frames[-1]),))
 
     assert box.read_room <= 0
     box.take()
@@ -162,10 +162,10 @@ async def test_the_read_ahead_counts_bytes(box: Mailbox) -> None:
     """
     A text frame counts with its bytes on the wire, not with its characters.
     """
-    box.put_frame(text("\u6f22\u5b57\u6f22"))
+    box.put_frames((text("\u6f22\u5b57\u6f22"),))
     assert box.read_room > 0  # 9 bytes of 10
     box.take()
-    box.put_frame(text("\u6f22\u5b57\u6f22\u5b57"))
+    box.put_frames((text("\u6f22\u5b57\u6f22\u5b57"),))
     assert box.read_room <= 0  # 12 bytes
 
 
@@ -174,8 +174,8 @@ async def test_the_reader_waits_for_room(box: Mailbox) -> None:
     wait_read_room() returns once a frame was taken, and not when a message was.
     """
     box.put_message(Cast("first"))
-    box.put_frame(text("a"))
-    box.put_frame(text("b"))
+    box.put_frames((text("a"),))
+    box.put_frames((text("b"),))
     read_on = trio.Event()
     async with trio.open_nursery() as nursery:
 
@@ -198,7 +198,7 @@ async def test_a_run_lets_the_reader_read_on(box: Mailbox) -> None:
     """
     frames = [text("a"), text("b")]
     for frame in frames:
-        box.put_frame(frame)
+        box.put_frames((frame,))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(box.wait_read_room)
         await wait_all_tasks_blocked()
@@ -313,7 +313,7 @@ async def test_the_oldest_message_makes_room(box: Mailbox) -> None:
     """
     put_over_oldest() drops the oldest cast or call, never a frame or a tick.
     """
-    box.put_frame(frame := text("f"))
+    box.put_frames((frame := text("f"),))
     box.put_arrival(ticked := tick())
     oldest, second, third = Cast(1), call("2"), Cast(3)
     for item in (oldest, second, third):
@@ -331,8 +331,8 @@ async def test_closed(box: Mailbox) -> None:
     """
     for number in range(3):
         box.put_message(Cast(number))
-    box.put_frame(text("a"))
-    box.put_frame(text("b"))
+    box.put_frames((text("a"),))
+    box.put_frames((text("b"),))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(box.wait_read_room)
         nursery.start_soon(box.wait_room)
@@ -343,7 +343,7 @@ async def test_closed(box: Mailbox) -> None:
     assert box.closed
     assert box.put_message(Cast("late")) is Put.CLOSED
     assert box.put_over_oldest(Cast("late")) == (Put.CLOSED, None)
-    assert box.put_frame(text("late"))  # the reader may go on: nobody wants it
+    assert box.put_frames((text("late"),))  # the reader may go on: nobody wants it
     assert (box.queued, box.messages, box.take()) == (0, 0, None)
     with trio.fail_after(5):
         await box.wait_room()
@@ -399,7 +399,7 @@ async def test_repr_shows_the_state(box: Mailbox) -> None:
     The repr counts what waits and says when it is closed.
     """
     box.put_message(Cast(1))
-    box.put_frame(text("a"))
+    box.put_frames((text("a"),))
     assert repr(box) == "<Mailbox 2 queued, 1/3>"
     box.close()
     assert repr(box) == "<Mailbox 0 queued, 0/3 closed>"

@@ -218,6 +218,15 @@ class Server:
         (only,) = self.slots(route)
         return only
 
+    def settle(self) -> None:
+        """
+        Wait until nothing is open but the request that asks.
+
+        For servers that several tests share: a connection that the last test has closed may
+        still be ending, and would be counted by the next.
+        """
+        self.until("nothing is open", lambda: self.facts()["open"] == 1)
+
     def until(self, what: str, check: Callable[[], object], seconds: float = WAIT_SECONDS) -> Any:
         """
         Ask again and again until *check* gives something true, and return that.

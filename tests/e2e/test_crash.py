@@ -18,12 +18,19 @@ CLASSES = {"def": "DefCrasher", "async": "AsyncCrasher", "mixed": "MixedCrasher"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def shared() -> Iterator[Server]:
     """One server for the whole file: all these crashes happen to one process."""
     with Server("crashers:application") as server:
         pid = server.worker_pid()
         yield server
         assert server.worker_pid() == pid
+
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """The file's server, once the connections of the test before have ended."""
+    shared.settle()
+    return shared
 
 
 # -- one socket ---------------------------------------------------------------------------

@@ -10,11 +10,18 @@ from e2e._server import Server, ask, dial, in_thread
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def shared() -> Iterator[Server]:
     """One server for those that do not end it."""
     with Server("sockets:application") as server:
         server.fresh = server.facts()
         yield server
+
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """The file's server, once the connections of the test before have ended."""
+    shared.settle()
+    return shared
 
 
 @pytest.mark.handler

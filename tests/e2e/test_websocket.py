@@ -15,7 +15,7 @@ SMALL = 4096  # bytes of a receive buffer that is soon full
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def shared() -> Iterator[Server]:
     """One server for the whole file."""
     # A loaded machine is slow: no test here should meet a deadline that is not its subject.
     options = {"E2E_OPTIONS": "close_seconds=25"}
@@ -25,6 +25,13 @@ def server() -> Iterator[Server]:
         yield server
         assert server.worker_pid() == pid
         assert "Traceback" not in server.output
+
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """The file's server, once the connections of the test before have ended."""
+    shared.settle()
+    return shared
 
 
 # -- well-behaved ----------------------------------------------------------------------------
@@ -325,10 +332,17 @@ async def test_gone_before_connect_returns(server: Server) -> None:
     Clients that vanish while connect() runs: its accept is refused, disconnect runs once each.
     """
     before = server.count("thinking"), server.count("thoughtful disconnect")
+    seen = set[str]()
     for _ in range(10):
         async with RudeClient(server, "/thoughtful") as client:
             await client.ask()
-            await in_thread(server.until, "its slot", lambda: server.slots("thoughtful"))
+            seen |= await in_thread(
+                server.until,
+                "a slot of its own",
+                lambda old=frozenset(seen): (
+                    {slot["path"] for slot in server.slots("thoughtful")} - old
+                ),
+            )
             client.reset()
     await in_thread(server.get, "/open")
 

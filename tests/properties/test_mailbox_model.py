@@ -77,7 +77,7 @@ class MailboxModel(RuleBasedStateMachine):
         elif kind == "end":
             item = PeerEnd(1000, "")
         if isinstance(item, InFrame):
-            more = self.box.put_frame(item)
+            more = self.box.put_frames((item,))
         else:
             assert self.box.put_arrival(item) is not self.closed
             more = None

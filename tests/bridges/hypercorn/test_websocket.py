@@ -2,7 +2,7 @@
 # consumers, which write to its transport themselves.
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
@@ -182,8 +182,8 @@ async def test_fair() -> None:
         room = 1000
         taken: list[tuple[str | bytes, int]] = []
 
-        def take(self, message: str | bytes) -> bool:
-            self.taken.append((message, turns))
+        def take(self, messages: Sequence[str | bytes]) -> bool:
+            self.taken.extend((message, turns) for message in messages)
             return True
 
         def __getattr__(self, name: str) -> Callable[..., None]:
@@ -215,10 +215,10 @@ async def test_a_fault_in_reading_ends_one_socket(
     """
     fails = True
 
-    def take(self: DirectConnection, message: str | bytes) -> bool:
+    def take(self: DirectConnection, messages: Sequence[str | bytes]) -> bool:
         if fails:
             raise RuntimeError("boom")
-        return take_it(self, message)
+        return take_it(self, messages)
 
     take_it = DirectConnection.take
     monkeypatch.setattr(DirectConnection, "take", take)

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from greenroom.bridges.hypercorn._wire import Last, Wire
+from greenroom.bridges.hypercorn._wire import Wire
 
 
 class Counting:
@@ -220,7 +220,7 @@ async def test_last(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     wire = Wire(ours)
     wire.write(b"before ")
-    wire.write(Last(b"last"))
+    wire.write_last(b"last")
     wire.write(b"late")
     thread = threading.Thread(target=wire.write, args=(b"late, too",))
     thread.start()
@@ -240,10 +240,10 @@ async def test_a_last_that_was_thrown_away(pair: tuple[socket.socket, socket.soc
     ours, theirs = pair
     wire = Wire(ours)
     wire.write(b"nobody wants it")
-    wire.write(Last(b"normal end"))
+    wire.write_last(b"normal end")
     wire.discard()
     assert wire.size == 0
-    wire.write(Last(b"other end"))
+    wire.write_last(b"other end")
     await trio.lowlevel.checkpoint()
 
     assert received(theirs) == b"other end"
