@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -200,6 +200,15 @@ class Server:
         """Wait until the application has counted *name* so often, and not more often."""
         self.until(f"{name} {number} times", lambda: self.count(name) >= number)
         assert self.count(name) == number, self.explain(f"{name} more than {number} times")
+
+    def until_fresh(self, fresh: Mapping[str, Any]) -> None:
+        """Wait until as many tasks and descriptors are there as in *fresh*, facts of before."""
+
+        def is_fresh() -> bool:
+            facts = self.facts()
+            return all(facts[name] == fresh[name] for name in ("tasks", "descriptors"))
+
+        self.until("as many tasks and descriptors as before", is_fresh)
 
     def tree(self) -> dict[str, Any]:
         """The tree, as the application in `apps` gives it at /tree."""

@@ -216,8 +216,7 @@ async def test_deaf_peer_is_reset(path: str) -> None:
                 await in_thread(server.get, "/stop-hoses")
             await in_thread(server.until, "its slot is gone", lambda: not server.slots(name))
             assert (await client.end()).reset
-        await in_thread(server.until, "as fresh", lambda: server.facts()["tasks"] == fresh["tasks"])
-        assert server.facts()["descriptors"] == fresh["descriptors"]
+        await in_thread(server.until_fresh, fresh)
         assert "Traceback" not in server.output
 
 
@@ -265,8 +264,7 @@ async def test_flood_after_the_close() -> None:
             nursery.start_soon(flood)
             assert await client.close_code() == 4000
             await client.end()
-        await in_thread(server.until, "as fresh", lambda: server.facts()["tasks"] == fresh["tasks"])
-        assert server.facts()["descriptors"] == fresh["descriptors"]
+        await in_thread(server.until_fresh, fresh)
 
 
 @pytest.mark.handler
