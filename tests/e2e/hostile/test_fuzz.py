@@ -8,6 +8,7 @@ SEED = 20_261_126
 CONNECTIONS = 1000  # against each of the two applications
 
 
+@pytest.mark.handler
 @pytest.mark.slow
 def test_random_hostility_harms_nobody(server: Server) -> None:
     """

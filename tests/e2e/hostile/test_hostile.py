@@ -12,6 +12,7 @@ OURS = {name.replace(" ", "-"): probe for name, probe in PROBES.items() if not p
 THEIRS = {name.replace(" ", "-"): probe for name, probe in PROBES.items() if probe.theirs}
 
 
+@pytest.mark.handler
 @pytest.mark.parametrize("probe", OURS.values(), ids=OURS)
 def test_a_hostile_peer_harms_nobody(server: Server, innocent: Innocent, probe: Probe) -> None:
     """
@@ -33,12 +34,23 @@ def test_a_hostile_peer_harms_nobody(server: Server, innocent: Innocent, probe: 
         assert server.count("smuggled") == 0
 
 
+@pytest.mark.handler
 def test_nothing_is_left(server: Server, innocent: Innocent) -> None:
     """
     Behind all that, the process holds the tasks and descriptors of one open WebSocket.
     """
     assert innocent.ask()
     server.until("what the probes held is given back", lambda: held(server) == server.fresh)
+
+
+@pytest.mark.plain_asgi
+def test_hypercorn_outlives_a_hostile_peer(server: Server, innocent: Innocent) -> None:
+    """
+    What hypercorn makes of the same probes by itself harms nobody else, and the worker lives.
+    """
+    for name, probe in OURS.items():
+        throw(server.port, probe, seconds=1.0 if probe.shaken else 0.05)
+        assert innocent.ask(), server.explain(f"behind {name} the innocent one was not answered")
 
 
 @pytest.mark.parametrize("probe", THEIRS.values(), ids=THEIRS)
@@ -64,6 +76,7 @@ def test_http2_connections_end_with_their_peers() -> None:
         server.until("what they held is given back", lambda: held(server) == fresh, seconds=3.0)
 
 
+@pytest.mark.handler
 @pytest.mark.parametrize("application", ["bare", "consumers"])
 def test_a_close_behind_much_is_answered(application: str) -> None:
     """
