@@ -69,6 +69,11 @@ class ResponseWriter:
         self._chunked = self._short = self._upgrade = False
 
     @property
+    def begun(self) -> bool:
+        """Whether the final response was started, be it out or not."""
+        return self._state != "new"
+
+    @property
     def head_sent(self) -> bool:
         """Whether the head is out: too late to answer something else with a new writer."""
         return self._state in ("body", "done")
@@ -105,7 +110,7 @@ class ResponseWriter:
             ValueError, TypeError: Not such a status, or a bad header.
             RuntimeError: The final response has begun.
         """
-        if self._state != "new":
+        if self.begun:
             raise RuntimeError("an interim response comes before the final one has started.")
         if not 100 <= status <= 199 or status == 101:
             raise ValueError(f"status must be an interim one, and not 101. Got: {status!r}")

@@ -77,7 +77,7 @@ class HttpExchange:
                 return cast("bytes", item)
             if self.gone:
                 return None
-            if self._continue_due:
+            if self._continue_due and not self._writer.begun:  # an answer invites nothing
                 self._continue_due = False
                 self._wire.write(self._writer.informational(100))
             with trio.move_on_after(self._connection.limits.body_seconds) as patience:

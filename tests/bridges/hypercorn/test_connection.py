@@ -77,6 +77,29 @@ async def test_an_unread_body_that_is_large_ends_the_connection() -> None:
         assert (await peer.rest()).endswith(b"enough")
 
 
+async def test_no_100_continue_behind_the_answer() -> None:
+    """
+    An application that answers first and asks for the body then gets it, without an interim answer.
+    """
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        length = (b"content-length", b"2")
+        await send({"type": "http.response.start", "status": 200, "headers": [length]})
+        body = (await receive())["body"]
+        await send({"type": "http.response.body", "body": body})
+
+    async with connected(app) as peer:
+        await peer.send(
+            b"POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        )
+        await wait_all_tasks_blocked()
+        await peer.send(b"ab")
+        data = await peer.until(b"ab")
+
+    assert data.startswith(b"HTTP/1.1 200")
+    assert data.count(b"HTTP/1.1") == 1
+
+
 async def test_100_continue_is_sent_when_the_body_is_asked_for() -> None:
     """
     A client that waits for leave gets it when the application reads, not before.
