@@ -95,6 +95,14 @@ class Root:
         self.stopped = trio.Event()
         """Set when :meth:`run` has stopped the tree."""
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Root":
+        """
+        Return the root itself: a middleware may copy a whole scope, and there is one tree.
+
+        hypercorn's ``ProxyFixMiddleware`` does, for every request.
+        """
+        return self
+
     @property
     def up(self) -> bool:
         """Whether connections are taken."""

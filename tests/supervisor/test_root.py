@@ -1,5 +1,7 @@
 # The root of the tree: order of start and stop, no leaks, refusing when it is not up.
 
+import copy
+
 import pytest
 import trio
 from helpers import happened, running, settle, task_names, watch
@@ -356,3 +358,12 @@ async def test_residents_share_what_is_left(clock: MockClock) -> None:
     assert log == ["good"]
     assert [event.path for event in happened(server, "slot.unkillable")][-1] == "/residents/bad"
     assert trio.current_time() - began == 9
+
+
+async def test_a_copied_scope_has_the_same_tree() -> None:
+    """
+    A deep copy of what holds the root, as a middleware makes it of a scope, holds the same root.
+    """
+    root = Root(LocalEngine())
+
+    assert copy.deepcopy({"state": {"root": root}})["state"]["root"] is root
