@@ -7,6 +7,7 @@
 # The writer is shielded as the slot's task is (_attached.py): the close still has to go out.
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import trio
@@ -138,9 +139,10 @@ class _Connection(Attached):
         code, reason = await self._read_frames(receive)
         self._read_all.set()
         self._ended(code, reason)
-        while True:  # see _until_drained()
-            await receive()
-            self._useless += 1
+        with suppress(Exception):  # some servers raise behind the end that they have told
+            while True:  # see _until_drained()
+                await receive()
+                self._useless += 1
 
     async def _until_drained(self) -> None:
         """

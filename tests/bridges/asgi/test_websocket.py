@@ -343,3 +343,18 @@ async def test_a_closing_socket_waits_for_the_peers_half(
         assert round(trio.current_time() - began) == 5
 
     assert chat.ends == [1000, 1000]
+
+
+async def test_a_server_may_raise_behind_the_end(chat: type[Chat]) -> None:
+    """
+    A server whose `receive` raises once it has told of the end: no failure, and the end stands.
+    """
+    async with running(chat=chat) as server:
+        peer = Peer(server)
+        await settle(lambda: peer.types() == ["accept"])
+        peer.end(4001)
+        peer.inbox.append({"error": RuntimeError("nothing comes behind the end")})
+        await peer.done.wait()
+
+        assert chat.ends == [4001]
+        assert happened(server, "connection.failed") == []
