@@ -59,18 +59,16 @@ class Loop:
                 return Exit(ExitKind.PEER, "peer", code=item.code, text=item.reason)
             handler = frames if type(item) is InFrame and frames else self._handler_of(item)
             if handler is not None:
-                if handler.is_async and in_place:  # as nearly always: a coroutine less
-                    life.item = item
-                    try:
-                        value = await handler.call(life.instance, item)
-                        self._succeeded(item, value)
-                        if type(item) is Call:
-                            self._reply(item, value)
-                    except (Disconnected, ExceptionGroup) as error:
-                        self._end_with(error)
-                    life.item = None
-                else:
-                    await self._handle(handler, item)
+                life.item = item
+                try:
+                    if handler.is_async and in_place:  # as nearly always: a coroutine less
+                        self._done(item, await handler.call(life.instance, item))
+                    else:
+                        await self._handle(handler, item)
+                except (Disconnected, ExceptionGroup) as error:
+                    if not self._is_end(error):
+                        raise
+                life.item = None
                 if self._left is not None:
                     return self._left
             taken += 1
@@ -125,34 +123,27 @@ class Loop:
         return not tick.timer.cancelled
 
     async def _handle(self, handler: Handler, item: Item) -> None:
-        self._life.item = item
-        try:
-            if not self._cancellable:
-                await self._run_in_thread(handler, item)
-            elif await self.run_cancellable(self._run, handler, item):
-                self._life.fail_call(None)
-        except (Disconnected, ExceptionGroup) as error:
-            self._end_with(error)
-        self._life.item = None
+        if not self._cancellable:
+            await self._run_in_thread(handler, item)
+        elif await self.run_cancellable(self._run, handler, item):
+            self._life.fail_call(None)
 
-    def _end_with(self, error: Exception) -> None:
-        """Make an end of *error* of a handler, if it means that the connection has ended."""
+    def _is_end(self, error: Exception) -> bool:
+        """Say whether a handler's *error* means that the connection has ended; then it is told."""
         # No crash: the peer's end is in the mailbox behind the frames that still wait.
         # Without one the handler raised it of its own accord.
         connection = self._host.connection
         if connection is None or judge(error) is not Verdict.DISCONNECTED:
-            raise error
+            return False
         self._life.fail_call(error)
         if not connection.over:
             code = error.code if isinstance(error, Disconnected) else 1006
             self._left = Exit(ExitKind.PEER, "handler ended it", code=code)
+        return True
 
     async def _run(self, handler: Handler, item: Item) -> None:
         if handler.is_async:
-            value = await handler.call(self._life.instance, item)
-            self._succeeded(item, value)
-            if type(item) is Call:
-                self._reply(item, value)
+            self._done(item, await handler.call(self._life.instance, item))
         else:
             await self._run_in_thread(handler, item)
 
@@ -198,6 +189,11 @@ class Loop:
             return value
 
         return step
+
+    def _done(self, item: Item, value: Any) -> None:
+        self._succeeded(item, value)
+        if type(item) is Call:
+            self._reply(item, value)
 
     def _succeeded(self, item: Item, value: Any) -> None:
         if value is not None and type(value) in _UNRUN:

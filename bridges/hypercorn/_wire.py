@@ -63,7 +63,7 @@ class Wire:
     """
 
     __slots__ = (
-        "_begun", "_blocked", "_ended", "_ending", "_gone", "_ident", "_lock", "_loop", "_pending",
+        "_begun", "_blocked", "_ended", "_ending", "_gone", "_lock", "_loop", "_pending",
         "_put_off", "_reader", "_room", "_sending", "_sock", "_step_end", "_waiting", "_written",
         "_written_by_threads", "broken", "on_room", "poller",
     )  # fmt: skip
@@ -75,7 +75,6 @@ class Wire:
         """Whether writing has failed, or the socket was closed: what is written is lost."""
         self._sock = sock
         self._loop = LoopThread.current()
-        self._ident = self._loop.ident
         self._step_end = StepEnd.current()
         self.poller = Poller.current()
         self._reader: Reader | None = None  # is called while it is one
@@ -114,7 +113,7 @@ class Wire:
             if waiting + len(data) > most:
                 return False
         # Counted first, so that nobody finds more gone than was written.
-        if get_ident() == self._ident:
+        if get_ident() == self._loop.ident:
             self._written += len(data)
             self._pending.append(data)
             if not (self._put_off or self._blocked):

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from e2e._server import Server
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE / "project"
@@ -184,6 +185,14 @@ def serve(migrated: Path, tmp_path: Path) -> Serve:
         return serve_project(*args, **kwargs)  # type: ignore[arg-type]
 
     return start
+
+
+@pytest.fixture
+def settled(server: Server) -> None:
+    """
+    For files whose tests share a `Server`: let the connections of the test before end.
+    """
+    server.settle()
 
 
 @pytest.fixture(scope="module")

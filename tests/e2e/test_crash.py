@@ -17,20 +17,16 @@ KINDS = ["def", "async", "mixed"]
 CLASSES = {"def": "DefCrasher", "async": "AsyncCrasher", "mixed": "MixedCrasher"}
 
 
+pytestmark = pytest.mark.usefixtures("settled")
+
+
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """One server for the whole file: all these crashes happen to one process."""
     with Server("crashers:application") as server:
         pid = server.worker_pid()
         yield server
         assert server.worker_pid() == pid
-
-
-@pytest.fixture
-def server(shared: Server) -> Server:
-    """The file's server, once the connections of the test before have ended."""
-    shared.settle()
-    return shared
 
 
 # -- one socket ---------------------------------------------------------------------------

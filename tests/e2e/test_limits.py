@@ -8,20 +8,15 @@ from collections.abc import Iterator
 import pytest
 from e2e._server import Server, ask, dial, in_thread
 
+pytestmark = pytest.mark.usefixtures("settled")
+
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """One server for those that do not end it."""
     with Server("sockets:application") as server:
         server.fresh = server.facts()
         yield server
-
-
-@pytest.fixture
-def server(shared: Server) -> Server:
-    """The file's server, once the connections of the test before have ended."""
-    shared.settle()
-    return shared
 
 
 @pytest.mark.handler

@@ -12,6 +12,8 @@ from e2e._server import Server, ask, dial, in_thread
 from e2e.hostile._corpus import PROBES
 from e2e.hostile._peer import throw
 
+pytestmark = pytest.mark.usefixtures("settled")
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
@@ -33,12 +35,6 @@ def door(
         yield proxy
     finally:
         proxy.stop()
-
-
-@pytest.fixture(autouse=True)
-def settled(server: Server) -> None:
-    """Let the connections of the test before end."""
-    server.settle()
 
 
 async def test_messages(door: Any) -> None:

@@ -14,8 +14,11 @@ from trio_websocket import ConnectionRejected, open_websocket, wrap_client_strea
 SMALL = 4096  # bytes of a receive buffer that is soon full
 
 
+pytestmark = pytest.mark.usefixtures("settled")
+
+
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """One server for the whole file."""
     # A loaded machine is slow: no test here should meet a deadline that is not its subject.
     options = {"E2E_OPTIONS": "close_seconds=25"}
@@ -25,13 +28,6 @@ def shared() -> Iterator[Server]:
         yield server
         assert server.worker_pid() == pid
         assert "Traceback" not in server.output
-
-
-@pytest.fixture
-def server(shared: Server) -> Server:
-    """The file's server, once the connections of the test before have ended."""
-    shared.settle()
-    return shared
 
 
 # -- well-behaved ----------------------------------------------------------------------------
