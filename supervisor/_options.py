@@ -269,6 +269,14 @@ class Options:
         "Fragments of one WebSocket message of a peer; more of them close with 1008.",
         unit="fragments",
     )
+    compress_from_bytes: int | None = _whole(
+        None,
+        "WebSocket messages of so many bytes and more are compressed (permessage-deflate) for"
+        " peers that can read it, and theirs are read; 256 is a good start. None: never.",
+        unit="bytes",
+        minimum=0,
+        none=True,
+    )
     ping_seconds: float = _seconds(
         20.0,
         "Silence of a WebSocket's peer after which it is pinged; 0 for never.",

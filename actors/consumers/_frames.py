@@ -10,7 +10,7 @@ class Frame:
     Immutable. ``size`` is in bytes, as it counts against a connection's output.
     """
 
-    __slots__ = ("_asgi", "data", "size", "text", "wire")
+    __slots__ = ("_asgi", "data", "packed", "size", "text", "wire")
 
     def __init__(self, text: str | None, data: bytes | None, size: int) -> None:
         self.text = text
@@ -18,6 +18,8 @@ class Frame:
         self.size = size
         self.wire: bytes | None = None
         """Its bytes on a socket, once somebody has made them."""
+        self.packed: dict[int, bytes] | None = None
+        """The same, compressed, by the size of the window."""
         self._asgi: dict[str, object] | None = None
 
     @classmethod

@@ -253,6 +253,7 @@ def _limits(options: Options) -> Limits | None:
         write_seconds=options.output_stall_seconds,
         message_bytes=options.message_bytes,
         fragments=options.message_fragments,
+        compress_from_bytes=options.compress_from_bytes,
         ping_seconds=options.ping_seconds,
         pong_seconds=options.pong_seconds,
     )

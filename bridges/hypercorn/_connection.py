@@ -27,12 +27,12 @@ from ..http._response import ResponseWriter, error_response
 from ..http._scope import http_scope, websocket_scope
 from ..websocket._handshake import Handshake, Refusal, examine
 from ._asgi_websocket import AsgiWebsocket
+from ._deflating import transport_for
 from ._guard import GuardedTCPServer
 from ._heartbeats import Heartbeats
 from ._http import HttpExchange, PeerGone
 from ._limits import Limits
 from ._socket import ReadAgain, give_socket, take_socket
-from ._websocket import WebsocketTransport
 from ._wire import Wire
 from ._worker import WorkerEnd
 
@@ -275,7 +275,7 @@ class FastTCPServer(GuardedTCPServer):
 
     async def _websocket(self, head: Head, handshake: Handshake) -> None:
         began = time.time()
-        transport = WebsocketTransport(self, handshake)
+        transport = transport_for(self, handshake)
         socket = AsgiWebsocket(transport)
         scope = websocket_scope(
             head,

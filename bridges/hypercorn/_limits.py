@@ -6,7 +6,8 @@ from math import inf
 
 from ..http._request import Limits as HeadLimits
 
-_MAY_BE_ZERO = ("unread_body_bytes", "ping_seconds", "linger_seconds")
+_MAY_BE_ZERO = ("unread_body_bytes", "ping_seconds", "linger_seconds", "compress_from_bytes")
+_MAY_BE_NONE = ("compress_from_bytes",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class Limits:
     """Of one WebSocket message; 1009 beyond."""
     fragments: int = 1024
     """Of one WebSocket message; 1008 beyond."""
+    compress_from_bytes: int | None = None
+    """Of a WebSocket message that is sent compressed where the peer can; None: compress nothing."""
     ping_seconds: float = 20.0
     """Of a WebSocket's silence, after which its peer is pinged; 0 for never."""
     pong_seconds: float = 20.0
@@ -41,6 +44,8 @@ class Limits:
     def __post_init__(self) -> None:
         """Refuse what is no limit."""
         for name, value in vars(self).items():
+            if value is None and name in _MAY_BE_NONE:
+                continue
             if not 0 <= value < inf or (not value and name not in _MAY_BE_ZERO):
                 raise ValueError(f"{name} must be a positive, finite number. Got: {value!r}")
 

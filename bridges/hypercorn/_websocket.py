@@ -10,7 +10,8 @@
 #   EARLY      what the peer sends before the handshake is answered waits, within one read.
 #   ALIVE      a peer that neither sends nor answers a ping is given up; one that is not
 #              read from, because its consumer is busy, is not.
-#   FAIR       one call handles a bounded number of items, however many came at once.
+#   FAIR       one call handles a bounded number of items, however many came at once, and
+#              less of what has to be decompressed.
 
 import logging
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from ...actors._lowlevel import LoopThread, Parker
 from ...actors.consumers import Frame
 from ..websocket._close import Close, Violation
 from ..websocket._decode import Decoder, Item, Ping
+from ..websocket._deflate import Inflater
 from ..websocket._encode import binary_frame, close_frame, ping_frame, pong_frame, text_frame
 from ..websocket._handshake import Handshake, accept_response
 from ..websocket._receiver import Receiver
@@ -39,6 +41,7 @@ Messages = Sequence[str | bytes]
 
 _MANY = 16  # items that are decoded at a time
 _MOST = 256  # items in one call
+_INFLATED = 256  # bytes that count as one of them
 
 
 class WebsocketTransport:
@@ -50,7 +53,15 @@ class WebsocketTransport:
         "opened", "peer_closed", "read_all", "status",
     )  # fmt: skip
 
-    def __init__(self, connection: "FastTCPServer", handshake: Handshake) -> None:
+    extension: bytes | None = None
+    """What the answer says of extensions."""
+
+    def __init__(
+        self,
+        connection: "FastTCPServer",
+        handshake: Handshake,
+        inflate: Inflater | None = None,
+    ) -> None:
         self.opened = False
         """Whether the handshake was accepted."""
         self.status = 0
@@ -66,7 +77,7 @@ class WebsocketTransport:
         self._limits = limits = connection.limits
         self._key = handshake.key
         self._loop = LoopThread.current()
-        self._decoder = Decoder(limits.message_bytes, max_fragments=limits.fragments)
+        self._decoder = Decoder(limits.message_bytes, limits.fragments, inflate)
         self._decoder.feed(connection.rest())
         self._receiver: Receiver | None = None
         self._full = False  # the receiver has no room, and will say when it has
@@ -99,7 +110,7 @@ class WebsocketTransport:
 
     def accept(self, subprotocol: str | None, headers: Headers) -> None:
         """Write the answer that opens. Any thread."""
-        self._wire.write(accept_response(self._key, subprotocol, headers=headers))
+        self._wire.write(accept_response(self._key, subprotocol, self.extension, headers))
         self.status, self.opened = 101, True
         if self._loop.is_here():
             self._go_on()
@@ -255,7 +266,7 @@ class WebsocketTransport:
                 return
             if decoder.empty or not items:
                 return
-            left -= len(items)
+            left -= len(items) + decoder.inflated // _INFLATED
         self._more = True
         self._wire.read_again()
 

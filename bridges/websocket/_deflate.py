@@ -1,31 +1,38 @@
 # permessage-deflate (RFC 7692): which offer is taken, and bounded compression both ways.
 #
+# Every message is compressed by itself, out and in: both `no_context_takeover` are answered to
+# each offer that is taken, as RFC 7692, 7.1.1 lets a server do. So nothing is kept between two
+# messages: an idle connection costs nothing, a frame for a thousand sockets is compressed once,
+# threads need no lock, and the size of a message tells nothing of the ones before it.
+#
 # Invariants, each with a test of that name in tests/bridges/websocket/test_deflate.py:
 #   DECLINED   an offer that is malformed, has a parameter that is unknown, repeated or has a
 #              wrong value, or asks for what can't be kept, is passed over; nothing is raised.
 #   BOUNDED    inflating never makes more bytes than it is told, however small the input; a
 #              message starts a new deflate stream at most once.
 #   AGREED     what goes out and what is let in obey the parameters of the response.
+#   NO LONGER  a message that compression would not make shorter goes out as it is.
 #
-# Off unless a policy is given: a compressor takes 40 KiB to 300 KiB a connection, a frame for
-# many sockets can't be encoded once if each has its own window, and compression of secrets
-# beside what an attacker chooses gives the secrets away (CRIME, BREACH).
-#
-# Turned down: server_max_window_bits=8, which zlib can't do (its smallest window is 9 bits).
+# Window, level and memory are small ones, because all three are paid for again in each message:
+# see docs/explanation/connections.md for what larger ones would bring. Turned down:
+# server_max_window_bits=8, which zlib can't do (its smallest window is 9 bits).
 
 from __future__ import annotations
 
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ._close import BAD_DATA, Violation
 from ._encode import BINARY, COMPRESSED, TEXT, frame_head
 
 _TAIL = b"\x00\x00\xff\xff"  # what ends each message, and is not sent
 _BITS = {str(bits).encode(): bits for bits in range(8, 16)}
-_LEAST_BITS, _MOST_BITS = 9, 15
+_ZLIB_LACKS = b"8"
+_WINDOW_BITS = 12
+_LEVEL, _MEMORY_LEVEL = 3, 5
+_ANY_CLIENT = -15  # raw deflate, from whatever window
 
 _ELEMENT = re.compile(rb'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+', re.DOTALL)
 _PART = re.compile(rb'(?:[^;"]|"(?:[^"\\]|\\.)*"?)+', re.DOTALL)
@@ -35,68 +42,27 @@ _SIZES = frozenset((b"server_max_window_bits", b"client_max_window_bits"))
 Parameters = Mapping[bytes, bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
-class DeflatePolicy:
-    """
-    What the server wants of compression, within what clients offer.
-
-    A window of *n* bits takes about 2 to the power of *n* + 2 bytes for what goes out and 2 to
-    the power of *n* for what comes in; ``memory_level`` another 2 to the power of itself + 9.
-    """
-
-    server_window_bits: int = 12
-    client_window_bits: int = 12
-    server_no_context_takeover: bool = False
-    client_no_context_takeover: bool = False
-    level: int = 6
-    memory_level: int = 5
-
-    def __post_init__(self) -> None:
-        for name in ("server_window_bits", "client_window_bits"):
-            bits = getattr(self, name)
-            if not _LEAST_BITS <= bits <= _MOST_BITS:
-                raise ValueError(f"{name} must be 9 to 15. Got: {bits!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """What both sides do from now on; ``response`` goes into Sec-WebSocket-Extensions."""
+class Agreement(NamedTuple):
+    """What both sides do from now on."""
 
     response: bytes
-    server_window_bits: int
-    client_window_bits: int
-    server_no_context_takeover: bool
-    client_no_context_takeover: bool
-    level: int
-    memory_level: int
-
-    def inflater(self) -> Inflater:
-        """Return what decompresses the client's messages, for one connection."""
-        return Inflater(self.client_window_bits, fresh=self.client_no_context_takeover)
-
-    def deflater(self) -> Deflater:
-        """Return what compresses messages to the client, for one connection."""
-        return Deflater(
-            self.server_window_bits,
-            fresh=self.server_no_context_takeover,
-            level=self.level,
-            memory_level=self.memory_level,
-        )
+    """For Sec-WebSocket-Extensions."""
+    window_bits: int
+    """Of the window that messages to the client are compressed with, 9 to 12."""
 
 
-def agree(offers: Iterable[bytes], policy: DeflatePolicy) -> Agreement | None:
+def agree(offers: Iterable[bytes]) -> Agreement | None:
     """
     Return the first offer that can be kept, answered; None when there is none.
 
     Args:
         offers: The values of all Sec-WebSocket-Extensions headers, in order.
-        policy: What the server wants.
     """
     for value in offers:
         for offer in _ELEMENT.findall(value):
             name, *parts = _PART.findall(offer) or [b""]
             if name.strip(b" \t").lower() == b"permessage-deflate":
-                agreement = _answer(_parameters(parts), policy)
+                agreement = _answer(_parameters(parts))
                 if agreement is not None:
                     return agreement
     return None
@@ -117,52 +83,59 @@ def _parameters(parts: Iterable[bytes]) -> Parameters | None:
     return found
 
 
-def _answer(offered: Parameters | None, policy: DeflatePolicy) -> Agreement | None:
+def _answer(offered: Parameters | None) -> Agreement | None:
     """Return what to answer an offer with; None to decline it."""
-    if offered is None or offered.get(b"server_max_window_bits") == b"8":
+    if offered is None:
         return None
-    server_fresh = policy.server_no_context_takeover or b"server_no_context_takeover" in offered
-    client_fresh = policy.client_no_context_takeover or b"client_no_context_takeover" in offered
-    asked = offered.get(b"server_max_window_bits") or b"15"
-    server_bits = min(policy.server_window_bits, _BITS[asked])
-    client_bits = _MOST_BITS  # a client that does not offer to use less can't be told to
-    response = [b"permessage-deflate"]
-    response += [b"server_no_context_takeover"] * server_fresh
-    response += [b"client_no_context_takeover"] * client_fresh
-    if server_bits < _MOST_BITS or b"server_max_window_bits" in offered:
-        response.append(b"server_max_window_bits=%d" % server_bits)
-    if b"client_max_window_bits" in offered:
-        offer = offered[b"client_max_window_bits"] or b"15"
-        client_bits = min(policy.client_window_bits, _BITS[offer])
-        response.append(b"client_max_window_bits=%d" % client_bits)
-    return Agreement(
-        response=b"; ".join(response),
-        server_window_bits=server_bits,
-        client_window_bits=client_bits,
-        server_no_context_takeover=server_fresh,
-        client_no_context_takeover=client_fresh,
-        level=policy.level,
-        memory_level=policy.memory_level,
-    )
+    asked = offered.get(b"server_max_window_bits")
+    if asked == _ZLIB_LACKS:
+        return None
+    bits = min(_WINDOW_BITS, _BITS[asked]) if asked else _WINDOW_BITS
+    response = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+    if asked:
+        response += b"; server_max_window_bits=%d" % bits
+    return Agreement(response, bits)
+
+
+def text_message(text: str, bits: int, least: int) -> bytes:
+    """
+    Return the frame of a text message, compressed if that makes it shorter.
+
+    Args:
+        text: The message.
+        bits: The window, 9 to 15.
+        least: A message of fewer bytes goes out as it is.
+
+    Raises:
+        UnicodeEncodeError: *text* holds half a surrogate pair, which UTF-8 has no bytes for.
+    """
+    return _message(TEXT, text.encode(), bits, least)
+
+
+def binary_message(data: bytes, bits: int, least: int) -> bytes:
+    """Return the frame of a binary message, as :func:`text_message` does."""
+    return _message(BINARY, data, bits, least)
+
+
+def _message(first: int, data: bytes, bits: int, least: int) -> bytes:
+    if len(data) >= least:
+        stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, -bits, _MEMORY_LEVEL)
+        packed = stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)
+        if len(packed) - len(_TAIL) < len(data):
+            size = len(packed) - len(_TAIL)
+            return frame_head(first | COMPRESSED, size) + packed[:size]
+    return frame_head(first, len(data)) + data
 
 
 class Inflater:
-    """
-    What decompresses the messages of one connection.
+    """What decompresses the messages of one connection, each by itself."""
 
-    Args:
-        bits: The peer's window, 8 to 15.
-        fresh: Whether each message starts with an empty window.
-    """
+    __slots__ = ("_begun", "_restarted", "_stream")
 
-    __slots__ = ("_begun", "_bits", "_fresh", "_restarted", "_stream")
-
-    def __init__(self, bits: int, *, fresh: bool) -> None:
-        self._bits = bits
-        self._fresh = fresh
+    def __init__(self) -> None:
         self._begun = False  # whether a block of this message has begun
         self._restarted = False
-        self._stream = zlib.decompressobj(-bits)
+        self._stream: zlib._Decompress | None = None  # of this message, once it has begun
 
     def inflate(self, piece: bytes, most: int) -> bytes:
         """
@@ -173,6 +146,8 @@ class Inflater:
         Raises:
             Violation: 1007, it is no deflate stream.
         """
+        if self._stream is None:
+            self._stream = zlib.decompressobj(_ANY_CLIENT)
         self._begun = self._begun or piece != b""
         try:
             data = self._stream.decompress(piece, most)
@@ -188,8 +163,7 @@ class Inflater:
         # tail would be taken for the beginning of a block.
         data = self.inflate(_TAIL, most) if self._begun else b""
         self._begun = self._restarted = False
-        if self._fresh:
-            self._stream = zlib.decompressobj(-self._bits)
+        self._stream = None
         return data
 
     def _restart(self, rest: bytes, most: int) -> bytes:
@@ -198,44 +172,5 @@ class Inflater:
         if self._restarted:
             raise Violation(BAD_DATA, "message of many deflate streams")
         self._restarted, self._begun = True, False
-        self._stream = zlib.decompressobj(-self._bits)
+        self._stream = None
         return self.inflate(rest, most)
-
-
-class Deflater:
-    """
-    What compresses the messages to one connection. In the order in which they are sent.
-
-    Args:
-        bits: The window, 9 to 15.
-        fresh: Whether each message starts with an empty window.
-        level: From 1, quick, to 9, small.
-        memory_level: From 1, little memory, to 9, quick.
-    """
-
-    __slots__ = ("_fresh", "_settings", "_stream")
-
-    def __init__(
-        self, bits: int, *, fresh: bool = False, level: int = 6, memory_level: int = 5
-    ) -> None:
-        self._settings = (level, zlib.DEFLATED, -bits, memory_level)
-        self._fresh = fresh
-        self._stream = zlib.compressobj(*self._settings)
-
-    def text_frame(self, text: str) -> bytes:
-        """Return the frame of a text message."""
-        return self._frame(TEXT, text.encode())
-
-    def binary_frame(self, data: bytes) -> bytes:
-        """Return the frame of a binary message."""
-        return self._frame(BINARY, data)
-
-    def _frame(self, first: int, data: bytes) -> bytes:
-        payload = self._deflate(data) if data else b"\0"  # zlib flushes nothing only once
-        return frame_head(first | COMPRESSED, len(payload)) + payload
-
-    def _deflate(self, data: bytes) -> bytes:
-        if self._fresh:
-            self._stream = zlib.compressobj(*self._settings)
-        stream = self._stream
-        return (stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)).removesuffix(_TAIL)

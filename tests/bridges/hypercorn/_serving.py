@@ -33,11 +33,13 @@ class Peer:
         """Send *data*."""
         await self.stream.send_all(data)
 
-    async def open(self) -> None:
-        """Ask for a WebSocket and read the answer, which has to be yes."""
-        await self.send(UPGRADE)
+    async def open(self, header: bytes = b"") -> bytes:
+        """Ask for a WebSocket, with one more *header*; the answer, which has to be yes."""
+        end = header + b"\r\n\r\n"
+        await self.send(UPGRADE.replace(b"\r\n\r\n", b"\r\n" + end if header else end))
         answer = await self.until(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 101"), answer
+        return answer
 
     async def until(self, end: bytes) -> bytes:
         """Read until *end* has come; all that was read."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import zlib
 from functools import partial
 
 import pytest
@@ -26,6 +27,7 @@ from wsproto.frame_protocol import FrameProtocol
 from greenroom.bridges.websocket import _decode
 from greenroom.bridges.websocket._close import Close, Violation
 from greenroom.bridges.websocket._decode import Decoder, Ping, Pong
+from greenroom.bridges.websocket._deflate import Inflater
 
 LIMIT = 70000
 
@@ -247,6 +249,24 @@ def test_last() -> None:
     decoder.feed(frame(TEXT, b"y"))
     assert decoder.next() is None
     assert decoder.buffered == 0
+
+
+def test_shares() -> None:
+    """
+    SHARES: one call inflates a message beyond 64 KiB at most; what waits comes with the next ones.
+    """
+    stream = zlib.compressobj(9, zlib.DEFLATED, -15)
+    small = frame(BINARY, stream.compress(bytes(60_000)) + stream.flush(), rsv=4)
+    decoder = Decoder(LIMIT, inflate=Inflater())
+    decoder.feed(small * 9 + frame(TEXT, b"plain") * 9)
+
+    taken: list[int] = []
+    inflated: list[int] = []
+    while items := decoder.next_many(16):
+        taken.append(len(items))
+        inflated.append(decoder.inflated)
+    assert taken == [2, 2, 2, 2, 10]
+    assert inflated == [120_000] * 4 + [60_000]
 
 
 def test_shows_its_state() -> None:

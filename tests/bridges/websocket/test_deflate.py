@@ -23,25 +23,25 @@ from greenroom.bridges.websocket._close import Violation
 from greenroom.bridges.websocket._decode import Decoder, Ping
 from greenroom.bridges.websocket._deflate import (
     Agreement,
-    DeflatePolicy,
-    Deflater,
     Inflater,
     agree,
+    binary_message,
+    text_message,
 )
+from greenroom.bridges.websocket._encode import binary_frame, text_frame
 
 NAME = b"permessage-deflate"
-WIDE = DeflatePolicy(server_window_bits=15, client_window_bits=15)
-FRESH = DeflatePolicy(server_no_context_takeover=True, client_no_context_takeover=True)
+FRESH = b"; server_no_context_takeover; client_no_context_takeover"
 
 ANSWERS = {
-    b"": b"; server_max_window_bits=12",
-    b"; client_max_window_bits": b"; server_max_window_bits=12; client_max_window_bits=12",
-    b"; client_max_window_bits=10": b"; server_max_window_bits=12; client_max_window_bits=10",
-    b"; client_max_window_bits=8": b"; server_max_window_bits=12; client_max_window_bits=8",
-    b"; server_max_window_bits=9": b"; server_max_window_bits=9",
-    b'; server_max_window_bits="1\\0"': b"; server_max_window_bits=10",
-    b";server_no_context_takeover": b"; server_no_context_takeover; server_max_window_bits=12",
-    b" ; Client_No_Context_Takeover ": b"; client_no_context_takeover; server_max_window_bits=12",
+    b"": (b"", 12),
+    b"; client_max_window_bits": (b"", 12),
+    b"; client_max_window_bits=8": (b"", 12),
+    b"; server_max_window_bits=9": (b"; server_max_window_bits=9", 9),
+    b"; server_max_window_bits=15": (b"; server_max_window_bits=12", 12),
+    b'; server_max_window_bits="1\\0"': (b"; server_max_window_bits=10", 10),
+    b";server_no_context_takeover": (b"", 12),
+    b" ; Client_No_Context_Takeover ": (b"", 12),
 }
 DECLINED = [
     b"; client_max_window_bits=abc",
@@ -71,18 +71,17 @@ def compressed(data: bytes, bits: int = 15) -> bytes:
 
 
 def inflating(limit: int = 10**6) -> Decoder:
-    return Decoder(limit, inflate=Inflater(15, fresh=False))
+    return Decoder(limit, inflate=Inflater())
 
 
 @pytest.mark.parametrize(("offer", "answer"), ANSWERS.items())
-def test_agreed(offer: bytes, answer: bytes) -> None:
+def test_agreed(offer: bytes, answer: tuple[bytes, int]) -> None:
     """
-    AGREED: the response keeps to the offer and asks for no larger window than the policy.
+    AGREED: the response keeps to the offer, and asks both sides to forget each message.
     """
-    agreement = agree([NAME + offer], DeflatePolicy())
+    says, bits = answer
 
-    assert agreement is not None
-    assert agreement.response == NAME + answer
+    assert agree([NAME + offer]) == Agreement(NAME + FRESH + says, bits)
 
 
 @pytest.mark.parametrize("offer", DECLINED)
@@ -90,20 +89,20 @@ def test_declined(offer: bytes) -> None:
     """
     DECLINED: an offer that can't be kept is passed over, the next one is taken.
     """
-    assert agree([NAME + offer], WIDE) is None
+    assert agree([NAME + offer]) is None
     for offers in ([NAME + offer, NAME], [NAME + offer + b', x-other; a="b,c", ' + NAME]):
-        agreement = agree(offers, WIDE)
+        agreement = agree(offers)
         if offer.count(b'"') != 1:  # what is quoted without an end reaches to the end
             assert agreement is not None
-            assert agreement.response == NAME
+            assert agreement.response == NAME + FRESH
 
 
 def test_declined_when_nothing_is_offered() -> None:
     """
     DECLINED: no header, an empty one, commas and other extensions are no offer.
     """
-    assert agree([], WIDE) is None
-    assert agree([b"", b" , ,", b";", b"x-webkit-deflate-frame"], WIDE) is None
+    assert agree([]) is None
+    assert agree([b"", b" , ,", b";", b"x-webkit-deflate-frame"]) is None
 
 
 @given(st.lists(st.binary() | st.text('abc;=," \\').map(lambda tail: NAME + tail.encode())))
@@ -111,27 +110,17 @@ def test_declined_garbage(offers: list[bytes]) -> None:
     """
     DECLINED: whatever the headers hold, an agreement or None is all that comes of it.
     """
-    assert isinstance(agree(offers, WIDE), Agreement | None)
+    assert isinstance(agree(offers), Agreement | None)
 
 
 def test_first_offer_that_fits() -> None:
     """
     AGREED: a client's offers are in its order of preference.
     """
-    agreement = agree([NAME + b"; server_max_window_bits=10, " + NAME], WIDE)
+    agreement = agree([NAME + b"; server_max_window_bits=10, " + NAME])
 
     assert agreement is not None
-    assert agreement.server_window_bits == 10
-
-
-@pytest.mark.parametrize("bits", [8, 16])
-@pytest.mark.parametrize("side", ["server", "client"])
-def test_windows_that_zlib_lacks(side: str, bits: int) -> None:
-    """
-    A policy with a window that is not 9 to 15 bits is refused where it is made.
-    """
-    with pytest.raises(ValueError, match=f"{side}_window_bits must be 9 to 15. Got: {bits}"):
-        DeflatePolicy(**{f"{side}_window_bits": bits})
+    assert agreement.window_bits == 10
 
 
 PEERS = st.builds(
@@ -144,29 +133,25 @@ PEERS = st.builds(
 CONTENTS = st.lists(st.text(max_size=300) | st.binary(max_size=300) | st.just("abc" * 999))
 
 
-def connected(peer: PerMessageDeflate, policy: DeflatePolicy) -> tuple[FrameProtocol, Agreement]:
-    """Return wsproto's client and our side, agreed."""
-    agreement = agree([b"%s; %s" % (NAME, str(peer.offer()).encode())], policy)
-    assert agreement is not None
-    peer.finalize(agreement.response.decode())
-    return FrameProtocol(client=True, extensions=[peer]), agreement
-
-
-@given(PEERS, st.sampled_from([DeflatePolicy(), WIDE, FRESH]), CONTENTS, st.lists(st.integers(0)))
+@given(PEERS, CONTENTS, st.sampled_from([0, 100]), st.lists(st.integers(0)))
 def test_agreed_with_another_client(
-    peer: PerMessageDeflate, policy: DeflatePolicy, contents: list[str | bytes], places: list[int]
+    peer: PerMessageDeflate, contents: list[str | bytes], least: int, places: list[int]
 ) -> None:
     """
     AGREED: messages of wsproto's client arrive, wherever cut, and ours arrive there.
     """
-    client, agreement = connected(peer, policy)
-    deflater, decoder = agreement.deflater(), Decoder(10**6, inflate=agreement.inflater())
+    agreement = agree([b"%s; %s" % (NAME, str(peer.offer()).encode())])
+    assert agreement is not None
+    peer.finalize(agreement.response.decode())
+    client = FrameProtocol(client=True, extensions=[peer])
     sent = b"".join(bytes(client.send_data(each)) for each in contents)
     for each in contents:
-        make = deflater.text_frame if isinstance(each, str) else deflater.binary_frame
-        client.receive_bytes(make(each))
+        bits = agreement.window_bits
+        text = isinstance(each, str)
+        ours = text_message(each, bits, least) if text else binary_message(each, bits, least)
+        client.receive_bytes(ours)
 
-    assert outcome(decoder, cut_at(sent, places), 3) == (contents, None)
+    assert outcome(inflating(), cut_at(sent, places), 3) == (contents, None)
     received = list(client.received_frames())
     assert [type(each)(frame.payload) for each, frame in zip(contents, received, strict=True)] == (
         contents
@@ -215,7 +200,7 @@ def test_bounded_in_what_comes_out() -> None:
     """
     bomb = compressed(bytes(10**6))
 
-    assert len(Inflater(15, fresh=False).inflate(bomb, 5)) == 5
+    assert len(Inflater().inflate(bomb, 5)) == 5
 
 
 def test_bounded_on_the_wire() -> None:
@@ -307,24 +292,17 @@ def test_empty_messages(payload: bytes) -> None:
     assert outcome(inflating(), [data]) == (["", "", "x"], None)
 
 
-def test_deflater_says_empty_as_the_standard_does() -> None:
+@pytest.mark.parametrize("text", ["", "short", "x" * 999, "abcdefghijklmnopqrstuvwxyz0123456789"])
+def test_no_longer(text: str) -> None:
     """
-    An empty message goes out as one byte.
+    NO LONGER: what compression would not shorten, or what is below the limit, goes out as it is.
     """
-    deflater = Deflater(15)
+    shortened = len(text) == 999
 
-    assert [deflater.text_frame("") for _ in range(2)] == [b"\xc1\x01\x00"] * 2
-
-
-def test_context_is_kept_or_not() -> None:
-    """
-    AGREED: the second of two equal messages is shorter only where the window is kept.
-    """
-    kept, fresh = Deflater(12), Deflater(12, fresh=True)
-
-    first, second = (kept.binary_frame(bytes(range(100))) for _ in range(2))
-    assert len(second) < len(first)
-    assert len({fresh.binary_frame(bytes(range(100))) for _ in range(2)}) == 1
+    frame = text_message(text, 12, 0)
+    assert (frame == text_frame(text)) is not shortened
+    assert (len(frame) < len(text)) is shortened
+    assert binary_message(text.encode(), 12, 1000) == binary_frame(text.encode())
 
 
 def test_a_window_that_was_to_be_dropped() -> None:
@@ -336,9 +314,20 @@ def test_a_window_that_was_to_be_dropped() -> None:
     first, second = (
         (stream.compress(content) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4] for _ in range(2)
     )
-    inflater = Inflater(15, fresh=True)
+    inflater = Inflater()
     inflater.inflate(first, 999)
     inflater.end(999)
 
     with pytest.raises(Violation, match="can't be inflated"):
         inflater.inflate(second, 999)
+
+
+def test_the_window_that_was_asked_for() -> None:
+    """
+    AGREED: what goes out can be read with the window that was agreed on, and no larger one.
+    """
+    far = bytes(range(256)) * 2 + bytes(2000) + bytes(range(256)) * 2
+
+    for bits in range(9, 13):
+        payload = binary_message(far, bits, 0)[4:]
+        assert zlib.decompressobj(-bits).decompress(payload) == far

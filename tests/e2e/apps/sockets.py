@@ -181,7 +181,7 @@ application = Application(
         thoughtful=Thoughtful,
     ),
     options=Options(**{
-        name: float(value)
+        name: int(value) if value.isdigit() else float(value)
         for name, value in (pair.split("=") for pair in os.environ.get("E2E_OPTIONS", "").split())
     }),
 )
