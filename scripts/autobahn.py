@@ -1,8 +1,8 @@
 # Autobahn's test suite against Greenroom's WebSocket connections: `python scripts/autobahn.py`.
 #
-# Starts an echo under `hypercorn -k trio`, has every case of sections 1 to 10 run against it (12
-# and 13 are for compression, which is off), prints the counts and every case that is not OK by
-# name. Two echoes: `bare` is a plain ASGI application, `consumer` one of Greenroom's, whose
+# Starts an echo under `hypercorn -k trio`, has every case run against it, with compression, which
+# sections 12 and 13 ask for, from the first byte on; prints the counts and every case that is not
+# OK by name. Two echoes: `bare` is a plain ASGI application, `consumer` one of Greenroom's, whose
 # messages take the other way through the connection. Exit status 0: none failed, and each ended
 # with a close code.
 #
@@ -27,10 +27,11 @@ from pathlib import Path
 from typing import Any
 
 KOSOKU = "kosoku==0.1.0"
-CASES = [f"{section}.*" for section in (*range(1, 8), 9, 10)]
+CASES = [f"{section}.*" for section in (*range(1, 8), 9, 10, 12, 13)]
 APPS = ("bare", "consumer")
 MESSAGE_BYTES = 16 << 20  # the largest of 9.*
 FRAGMENTS = 1 << 17  # 9.3.1 cuts 4 MiB into 64 bytes each
+LIMITS = {"message_bytes": MESSAGE_BYTES, "fragments": FRAGMENTS, "compress_from_bytes": 0}
 # Of these the standard says nothing; Autobahn only writes down what happened.
 UNSPECIFIED = frozenset(("7.1.6", "7.13.1", "7.13.2"))
 # An empty close is answered with an empty one.
@@ -76,7 +77,7 @@ def bare() -> Any:
     """Return an echo in plain ASGI: text as text, bytes as bytes. For hypercorn to call."""
     from greenroom.bridges.hypercorn import Limits, install
 
-    install(Limits(message_bytes=MESSAGE_BYTES, fragments=FRAGMENTS))
+    install(Limits(**LIMITS))
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         kind = ""
@@ -105,7 +106,7 @@ def consumer() -> Any:
             return Match(Echo, name="echo")
 
     application = Application(router=Everywhere())
-    application.connection_limits = Limits(message_bytes=MESSAGE_BYTES, fragments=FRAGMENTS)
+    application.connection_limits = Limits(**LIMITS)
     return application
 
 

@@ -29,8 +29,7 @@ class DeflatingTransport(WebsocketTransport):
     """
     One WebSocket with permessage-deflate.
 
-    A message is compressed by whoever sends it, in the loop or in its thread: about 0.1 s for
-    16 MiB, and nothing for who sends what was compressed before.
+    A message is compressed where it is sent, in the loop or in a thread: about 14 ms a MiB.
     """
 
     __slots__ = ("_least", "_window_bits", "extension")

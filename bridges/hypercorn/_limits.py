@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
+from typing import Any
 
 from ..http._request import Limits as HeadLimits
 
 _MAY_BE_ZERO = ("unread_body_bytes", "ping_seconds", "linger_seconds", "compress_from_bytes")
-_MAY_BE_NONE = ("compress_from_bytes",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +43,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Refuse what is no limit."""
-        for name, value in vars(self).items():
-            if value is None and name in _MAY_BE_NONE:
-                continue
+        given: dict[str, Any] = dict(vars(self))
+        if self.compress_from_bytes is None:
+            del given["compress_from_bytes"]
+        for name, value in given.items():
             if not 0 <= value < inf or (not value and name not in _MAY_BE_ZERO):
                 raise ValueError(f"{name} must be a positive, finite number. Got: {value!r}")
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ._close import BAD_DATA, Violation
 from ._encode import BINARY, COMPRESSED, TEXT, frame_head
@@ -135,7 +135,7 @@ class Inflater:
     def __init__(self) -> None:
         self._begun = False  # whether a block of this message has begun
         self._restarted = False
-        self._stream: zlib._Decompress | None = None  # of this message, once it has begun
+        self._stream: Any = None  # of this message, once it has begun; zlib has no name for it
 
     def inflate(self, piece: bytes, most: int) -> bytes:
         """

@@ -17,7 +17,12 @@ from greenroom.bridges.asgi import Application
 from greenroom.bridges.hypercorn import Limits, install
 
 LIMITS = Limits(
-    head_seconds=1.0, body_seconds=1.0, linger_seconds=1.0, message_bytes=65536, fragments=64
+    head_seconds=1.0,
+    body_seconds=1.0,
+    linger_seconds=1.0,
+    message_bytes=65536,
+    fragments=64,
+    compress_from_bytes=64,
 )
 Scope = Any
 

@@ -13,6 +13,7 @@ import io
 import random
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,10 @@ _VALUES = (
     b"Upgrade", b"websocket", b"h2c", b"100-continue", b"dGhlIHNhbXBsZSBub25jZQ==", b"\xff", b"",
     b"permessage-deflate; client_max_window_bits=abc", b"a, b", b"\x00", b"x" * 5000,
 )  # fmt: skip
+_PAYLOADS = (
+    b"", b"", b"x", "é€".encode(), b"x" * 130, b"x" * 3000,
+    b"\x00", b"\x03\x00", b"\xaa\x06\x00", zlib.compress(bytes(300_000), wbits=-15),
+)  # fmt: skip
 _LINE_ENDS = (b"\r\n",) * 30 + (b"\n", b"\r", b"\r\n ", b"\x00")
 
 
@@ -57,6 +62,7 @@ def connection(seed: int, number: int, seeds: Sequence[Probe]) -> Probe:
         sent=tuple(_cut(rng, sent)),
         then="reset" if rng.random() < 0.1 else "half-close",
         shaken=shaken,
+        deflates=rng.random() < 0.5,
     )
 
 
@@ -137,7 +143,7 @@ def _frames(rng: random.Random, seeds: Sequence[Probe]) -> tuple[bytes, bool]:
     data = b""
     for _ in range(rng.choice((1, 3, 20, 100))):
         opcode = rng.choice((0, 1, 1, 2, 2, 8, 9, 10, rng.randrange(16)))
-        payload = rng.choice((b"", b"x", "é€".encode(), rng.randbytes(20), b"x" * 130, b"x" * 3000))
+        payload = rng.choice(_PAYLOADS) or rng.randbytes(20)
         if opcode == 8 and rng.random() < 0.5:
             data += close(rng.randrange(65536), payload[:20])
             continue
@@ -146,7 +152,7 @@ def _frames(rng: random.Random, seeds: Sequence[Probe]) -> tuple[bytes, bool]:
             opcode,
             payload[:125] if opcode > 7 and not odd else payload,
             final=rng.random() < 0.7,
-            reserved=rng.randrange(8) if odd else 0,
+            reserved=rng.randrange(8) if odd else 4 * (rng.random() < 0.2),
             mask=None if odd and rng.random() < 0.3 else rng.randbytes(4),
             length=rng.choice((None, None, rng.randrange(1 << 63))) if odd else None,
             size=8 if odd else 0,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from e2e.hostile._probe import CLOSE, TEXT, Probe, frame, upgrade
+from e2e.hostile._probe import CLOSE, DEFLATE, TEXT, Probe, frame, upgrade
 
 SECONDS = 20.0
 """For everything that one probe does; a test that passes waits for less."""
@@ -115,9 +115,9 @@ class Peer:
             self._wait_and_read()
         return there.search(self.received) is not None
 
-    def shake(self) -> bool:
+    def shake(self, *headers: bytes) -> bool:
         """Open a WebSocket; forget the answer's head. Whether it was accepted."""
-        self.send(upgrade())
+        self.send(upgrade(*headers))
         found = self.until(re.compile(rb"\r\n\r\n")) and self.received.startswith(b"HTTP/1.1 101 ")
         del self.received[: self.received.find(b"\r\n\r\n") + 4]
         return found
@@ -166,7 +166,8 @@ def throw(port: int, probe: Probe, seconds: float = SECONDS) -> Outcome:
     """Do what *probe* says to the server on *port*, within *seconds*."""
     with Peer(port, seconds) as peer:
         if probe.shaken:
-            assert peer.shake(), f"no handshake: {peer.ended} {bytes(peer.received[:200])!r}"
+            offer = (DEFLATE,) if probe.deflates else ()
+            assert peer.shake(*offer), f"no handshake: {peer.ended} {bytes(peer.received[:200])!r}"
         for data in probe.sent:
             peer.send(data)
         peer.drip(probe.drip)

@@ -9,6 +9,7 @@ End = Literal["half-close", "reset", "wait"]
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 """What must never be answered: it hides where one of two readings sees a body."""
 
@@ -28,6 +29,8 @@ class Probe:
     """What the peer does once it has sent all and, if one is due, read the answer."""
     shaken: bool = False
     """Whether it is sent behind the answer to a good handshake."""
+    deflates: bool = False
+    """Whether that handshake offers compression."""
     drip: bytes = field(default=b"", repr=False)
     """Sent last, a byte at a time, as long as the server does not end the connection."""
     smuggles: bool = False

@@ -1,9 +1,13 @@
 # Hostile WebSockets: handshakes, frames, floods, ends.
 
+import zlib
+from dataclasses import replace
+
 from e2e.hostile._http import refused, served
 from e2e.hostile._probe import (
     BINARY,
     CLOSE,
+    DEFLATE,
     PING,
     PONG,
     TEXT,
@@ -34,8 +38,6 @@ def opened(name: str, *sent: bytes) -> Probe:
     return served(f"handshake {name}", *sent, due=101)
 
 
-_DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate"
-
 HANDSHAKES = (
     refused("handshake protocol not ASCII", upgrade(b"Sec-WebSocket-Protocol: \xff")),
     refused("handshake protocol no token", upgrade(b'Sec-WebSocket-Protocol: a, "b"')),
@@ -44,10 +46,10 @@ HANDSHAKES = (
     opened("many protocols", upgrade(b"Sec-WebSocket-Protocol: " + b"a, " * 4000 + b"a")),
     opened("extensions not ASCII", upgrade(b"Sec-WebSocket-Extensions: \xff\xfe")),
     opened("extensions malformed", upgrade(b'Sec-WebSocket-Extensions: ;;=,"')),
-    opened("window bits", upgrade(_DEFLATE + b"; client_max_window_bits=abc")),
-    opened("window bits of 0", upgrade(_DEFLATE + b"; server_max_window_bits=0")),
-    opened("window bits without value", upgrade(_DEFLATE + b"; server_max_window_bits")),
-    opened("deflate many times", upgrade(_DEFLATE + b", permessage-deflate" * 500)),
+    opened("window bits", upgrade(DEFLATE + b"; client_max_window_bits=abc")),
+    opened("window bits of 0", upgrade(DEFLATE + b"; server_max_window_bits=0")),
+    opened("window bits without value", upgrade(DEFLATE + b"; server_max_window_bits")),
+    opened("deflate many times", upgrade(DEFLATE + b", permessage-deflate" * 500)),
     opened("connection not ASCII", upgrade(connection=b"Upgrade, \xff\xfe")),
     opened("connection in capitals", upgrade(connection=b"keep-alive,UPGRADE ,")),
     served("handshake connection spoilt", upgrade(connection=b"Upgrade\xff"), due=(404, 426)),
@@ -158,4 +160,48 @@ ENDS = (
         for at, byte in enumerate(bytes((each,)) for each in "€é".encode() + b"!"))),
 )  # fmt: skip
 
-WEBSOCKET = (*HANDSHAKES, *FAULTS, *ENDS)
+
+def _deflated(data: bytes, *, before: bytes = b"") -> bytes:
+    """Return the payload of *data* by a compressor that remembers what it had *before*."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, -15)
+    stream.compress(before)
+    stream.flush(zlib.Z_SYNC_FLUSH)
+    return (stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def _packed(payload: bytes, opcode: int = TEXT, *, final: bool = True) -> bytes:
+    return frame(opcode, payload, reserved=4, final=final)
+
+
+_DISTINCT = b"nothing in here comes twice: 0123456789"
+_BOMB = _deflated(bytes(64 << 20))
+_LARGE = _packed(_deflated(bytes(MESSAGE_BYTES)), BINARY)
+
+DEFLATED = tuple(replace(probe, name=f"deflate {probe.name}", deflates=True) for probe in (
+    fails("bomb of 64 MiB", 1009, _packed(_BOMB, BINARY)),
+    fails("bomb one byte over", 1009, _packed(_deflated(bytes(MESSAGE_BYTES + 1)), BINARY)),
+    fails("bomb in fragments", 1009, _packed(_BOMB[:200], BINARY, final=False),
+          *(frame(0, _BOMB[at : at + 200], final=False) for at in range(200, 9000, 200))),
+    fails("bomb of text", 1009, _packed(_deflated(b"x" * (8 << 20)))),
+    fails("no deflate stream", 1007, _packed(b"\xff\xff\xff")),
+    fails("stream cut", 1007, _packed(_deflated(b"abc" * 100)[:5])),
+    fails("many streams", 1007, _packed(b"\x03\x00" * 20_000)),
+    fails("distance too far", 1007, _packed(_deflated(_DISTINCT, before=_DISTINCT))),
+    fails("text not UTF-8", 1007, _packed(_deflated(b"x\xff"))),
+    fails("text not UTF-8, of a bomb", 1007, _packed(_deflated(b"\xff" * (8 << 20)))),
+    fails("on a ping", 1002, _packed(b"x", PING)),
+    fails("on a close", 1002, _packed(b"\x03\xe8", CLOSE)),
+    fails("on a continuation", 1002, _packed(_deflated(b"xy")[:2], final=False),
+          _packed(_deflated(b"xy")[2:], 0)),
+    fails("other reserved bits", 1002, frame(TEXT, _deflated(b"x"), reserved=6)),
+    survives("large messages, small frames", _LARGE * 300),
+    survives("empty blocks without end", _packed(b"\x00\x00\x00\xff\xff" * 12_000)),
+    survives("empty messages", _packed(b"\x00") * 20_000),
+    survives("nothing at all", _packed(b"") * 20_000),
+    survives("half a message", _packed(_BOMB[:40], BINARY, final=False)),
+    survives("reset in a message", _packed(_BOMB[:40], BINARY, final=False), then="reset"),
+    survives("pings between", _packed(_deflated(b"xyz")[:2], final=False), frame(PING, b"?") * 50,
+             frame(0, _deflated(b"xyz")[2:])),
+))  # fmt: skip
+
+WEBSOCKET = (*HANDSHAKES, *FAULTS, *ENDS, *DEFLATED)
