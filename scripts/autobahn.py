@@ -12,6 +12,7 @@
 
 import argparse
 import asyncio
+import importlib
 import json
 import os
 import re
@@ -161,7 +162,12 @@ def run_cases(python: Path, url: str, cases: Sequence[str]) -> list[Case]:
     command = [str(python), __file__, "--drive", url]
     for case in cases:
         command += ["--case", case]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    for _ in range(3):
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+        if done.returncode >= 0:
+            break
+        print(f"kosoku was ended by signal {-done.returncode}, which happens to it; once more")
+    done.check_returncode()
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -170,6 +176,7 @@ async def drive(url: str, cases: Sequence[str]) -> list[Case]:
     import kosoku  # pyright: ignore[reportMissingImports]
 
     kosoku_: Any = kosoku
+    give_bytes_to_compression_cases()
     try:
         results = await kosoku_.run_fuzzingclient(url, cases)
     except kosoku_.FailureError as failure:
@@ -184,6 +191,30 @@ async def drive(url: str, cases: Sequence[str]) -> list[Case]:
         }
         for each in results
     ]
+
+
+def give_bytes_to_compression_cases() -> None:
+    """
+    Have kosoku's sections 12 and 13 take messages that came without compression.
+
+    An echo that compression would make longer comes back as it is, which RFC 7692, 6 leaves to
+    the sender. kosoku 0.1 then hands its case a str of the payload's bytes, Python 2's type for
+    them, where the case needs bytes.
+    """
+    from kosoku import _caseindex  # pyright: ignore[reportMissingImports]
+
+    caseindex: Any = _caseindex
+    caseindex.initialize_shims()
+    cases: Any = importlib.import_module("case12_x_x")
+    for case in (*cases.Case12_X_X, *cases.Case13_X_X):
+        case.onMessage = _with_bytes(case.onMessage)
+
+
+def _with_bytes(on_message: Any) -> Any:
+    def on_message_of_bytes(self: Any, message: Any, binary: bool) -> None:
+        on_message(self, message.encode("latin-1") if isinstance(message, str) else message, binary)
+
+    return on_message_of_bytes
 
 
 def report(app: str, results: Sequence[Case], seconds: float) -> bool:
