@@ -41,6 +41,12 @@ class DirectOutput(WebsocketOutput):
         return super().send(frame)
 
     @property
+    def full(self) -> bool:
+        """Whether more waits than a sender should add to."""
+        # What a thread is writing at this moment is not waited for: nobody tells of its end.
+        return self._size > self._high_water and self._transport.blocked
+
+    @property
     def _size(self) -> int:
         unsent = self._transport.unsent
         if unsent > self._high_water:  # of this very step, perhaps: see what the socket takes

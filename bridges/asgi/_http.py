@@ -7,7 +7,7 @@
 # what is unread is read while the last part is sent: a nursery more, but only then.
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 import trio
 
@@ -73,6 +73,9 @@ class _Request:
         except OSError as error:
             if error is not self._lost:
                 raise
+        except ExceptionGroup as group:  # of a nursery of its own
+            if not _is_nothing_but(group, self._lost):
+                raise
 
     async def receive(self) -> MutableMapping[str, Any]:
         if self.gone:
@@ -120,6 +123,13 @@ class _Request:
     async def _read_on(self) -> None:
         while not self.gone:
             await self.receive()
+
+
+def _is_nothing_but(error: BaseException, only: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        inner = cast("tuple[BaseException, ...]", error.exceptions)
+        return all(_is_nothing_but(each, only) for each in inner)
+    return error is only
 
 
 async def plain(

@@ -22,6 +22,11 @@ class Transport(Protocol):
         ...
 
     @property
+    def blocked(self) -> bool:
+        """Whether the socket takes no more; then the receiver is told when it does. Any thread."""
+        ...
+
+    @property
     def read_all(self) -> bool:
         """Whether nothing more is read: the peer has ended, or is past the protocol."""
         ...

@@ -65,6 +65,11 @@ class RequestParser:
         """Whether no request has begun: what runs is the time for keep-alive, not for a head."""
         return self._state == "head" and not self._buffer
 
+    @property
+    def pending(self) -> bool:
+        """Whether bytes of another request wait."""
+        return bool(self._buffer)
+
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take what was read. Behind the last request of the connection it is thrown away."""
         if self._state != "over":

@@ -15,6 +15,7 @@ from ._websocket import WebsocketTransport
 Event = MutableMapping[str, Any]
 
 _AHEAD_MESSAGES, _AHEAD_BYTES = 16, 65536
+_UNYIELDED = 64  # then others have their turn
 
 
 class AsgiWebsocket:
@@ -37,6 +38,7 @@ class AsgiWebsocket:
         self._news = Parker()
         self._resume: Callable[[], object] | None = None
         self._denial: Event | None = None
+        self._unyielded = 0  # events that were received without a checkpoint
 
     async def serve(self, app: Callable[[], Awaitable[object]]) -> None:
         """Run *app*, which uses `receive` and `send`. A checkpoint."""
@@ -46,7 +48,8 @@ class AsgiWebsocket:
 
     async def receive(self) -> Event:
         """
-        Return the next event. A checkpoint when it waits; a cancellation loses nothing.
+        Return the next event. A checkpoint when it waits, and now and then; a cancellation
+        loses nothing.
 
         Raises:
             RuntimeError: The end was told before: nothing comes behind it.
@@ -60,7 +63,12 @@ class AsgiWebsocket:
                     raise RuntimeError("receive() behind websocket.disconnect: nothing comes")
                 self._told = True
                 return self._end
+            self._unyielded = 0
             await self._news.park()
+        self._unyielded += 1
+        if self._unyielded > _UNYIELDED:
+            self._unyielded = 0
+            await trio.sleep(0)
         event = self._inbox.pop(0)
         self._inbox_bytes -= len(event.get("text") or event.get("bytes") or b"")
         if self._resume is not None and self._few():

@@ -101,7 +101,7 @@ class FastTCPServer(GuardedTCPServer):
     @property
     def ahead(self) -> bool:
         """Whether the peer has sent more than what is being answered."""
-        return bool(self._ahead) or not self.parser.idle
+        return bool(self._ahead) or self.parser.pending
 
     async def read_ahead(self) -> bool:
         """Read once and keep it; False at the peer's end. A checkpoint."""
@@ -115,10 +115,10 @@ class FastTCPServer(GuardedTCPServer):
         """Wait until the socket has taken all; False when it takes nothing any more."""
         while True:
             self.wire.flush()
-            before = self.wire.size
+            before = self.wire.gone
             with trio.move_on_after(self.limits.write_seconds):
                 return await self.wire.drain()
-            if self.wire.size >= before:
+            if self.wire.gone == before:
                 self.wire.close(reset=True)
                 return False
 
@@ -144,7 +144,9 @@ class FastTCPServer(GuardedTCPServer):
 
     def close_idle(self) -> None:
         """End at once: it waits for a request and the worker takes no more."""
-        self._scope.cancel()
+        # Not by cancel(): a request that came in this very turn sets the deadline anew, and is
+        # served.
+        self._scope.deadline = -inf
 
     # -- its life ----------------------------------------------------------------------------
 
@@ -225,6 +227,7 @@ class FastTCPServer(GuardedTCPServer):
         )
         await self._call(scope, exchange.receive, exchange.send)
         again = self._finish(exchange) and await self._read_rest(exchange)
+        self._linger = self._linger or not (again or exchange.all_read)
         await self._log(scope, exchange.status, exchange.response_headers, began)
         await self.context.mark_request()
         return again
@@ -256,7 +259,6 @@ class FastTCPServer(GuardedTCPServer):
                 left -= len(item)
                 if left < 0:
                     break
-        self._linger = True
         return False
 
     def _negotiate(self, head: Head) -> Handshake | None:
@@ -320,7 +322,8 @@ class FastTCPServer(GuardedTCPServer):
             # A cancellation of the server's own goes through. Anything else would end all.
             if not isinstance(error, Exception) and trio.current_effective_deadline() == -inf:
                 raise
-            failed = error
+            if not _is_only(error, PeerGone):
+                failed = error
         if failed is not None:  # noqa: ASYNC104 - no Cancelled of the server's: that went through
             await self.config.log.error("Error in ASGI Framework", exc_info=failed)
 
@@ -368,6 +371,11 @@ class FastTCPServer(GuardedTCPServer):
                     while self._linger and await self.read_ahead():
                         pass  # unread bytes would make the system reset it, and our last words too
         wire.close(reset=bool(wire.size))
+
+
+def _is_only(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether *error* is a group, of a nursery of the application's, of nothing but *kind*."""
+    return isinstance(error, BaseExceptionGroup) and error.split(kind)[1] is None
 
 
 @lru_cache(maxsize=2)

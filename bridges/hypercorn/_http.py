@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Event = MutableMapping[str, Any]
 HIGH_WATER_BYTES = 65536
+_EVENT_BYTES = 1024  # what a part costs beside its bytes
 
 
 class PeerGone(ConnectionError):
@@ -45,13 +46,31 @@ class HttpExchange:
         self._item: object = None  # the next of the body, taken early
         self._continue_due = head.expects_continue
         self._done: trio.Event | None = None
+        self._reading = False  # a task is in receive()
+        self._turn: trio.Event | None = None  # others wait for it
+        self._unyielded = 0  # bytes and more that were sent without a checkpoint
 
     async def receive(self) -> Event:
         """
         Return the next part of the body, or that the peer is gone. ASGI's `receive`.
 
-        A checkpoint when it waits. A cancellation loses nothing.
+        A checkpoint when it waits, and always behind the body. A cancellation loses nothing.
+        A second task waits for the first one.
         """
+        while self._reading:
+            if self._turn is None:
+                self._turn = trio.Event()
+            await self._turn.wait()
+        self._reading = True
+        try:
+            return await self._receive()
+        finally:
+            self._reading = False
+            if self._turn is not None:
+                self._turn.set()
+                self._turn = None
+
+    async def _receive(self) -> Event:
         if self._told_all or self.gone:
             return await self._disconnect()
         item = await self.next_of_body()
@@ -99,6 +118,13 @@ class HttpExchange:
             return None
 
     @property
+    def all_read(self) -> bool:
+        """Whether the body was read to its end, so that nothing of it can still come."""
+        if self._item is None and not self._told_all:
+            self._item = self._take()
+        return self._told_all or self._item is END
+
+    @property
     def head_sent(self) -> bool:
         """Whether the response has begun to go out."""
         return self._writer.head_sent
@@ -129,14 +155,16 @@ class HttpExchange:
         if not (self.gone or self.complete):
             self._done = trio.Event()
             await self._done.wait()
+        else:
+            await trio.sleep(0)  # who asks again and again must not keep the others waiting
         return {"type": "http.disconnect"}
 
     async def send(self, event: Event) -> None:
         """
         Hand over a part of the response. ASGI's `send`.
 
-        A checkpoint only when much waits for the peer. A cancellation while it waits leaves
-        what was handed over to be sent.
+        A checkpoint when much waits for the peer, and now and then. A cancellation while it
+        waits leaves what was handed over to be sent.
 
         Raises:
             PeerGone: The connection is over. Always after a checkpoint, so that a loop of
@@ -152,7 +180,8 @@ class HttpExchange:
         if kind != "http.response.body":
             raise ValueError(f"an HTTP response has no event of this type. Got: {kind!r}")
         more = bool(event.get("more_body", False))
-        data = self._writer.body(event.get("body", b""), more)
+        body = event.get("body", b"")
+        data = self._writer.body(body, more)
         if not more:
             self.complete = True
             if self._done is not None:
@@ -162,6 +191,11 @@ class HttpExchange:
             raise PeerGone("the peer is gone: the response reaches nobody")
         if self._wire.size > HIGH_WATER_BYTES:
             await self._drain()
+        if more:
+            self._unyielded += _EVENT_BYTES + len(body)
+            if self._unyielded > HIGH_WATER_BYTES:
+                self._unyielded = 0
+                await trio.sleep(0)
 
     async def _drain(self) -> None:
         if not await self._connection.drain():

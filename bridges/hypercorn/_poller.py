@@ -8,6 +8,7 @@
 #   FAIR       an owner is called once a turn, and between two turns everybody else runs.
 #   ALONE      what an owner raises ends its own watch and is told to it, and to nobody else.
 #   NO STALE   behind unwatch() nobody is called, also not for what this turn had found.
+#   WAKES      who asks to be called again is, also when no socket has anything.
 
 import logging
 import select
@@ -16,7 +17,7 @@ from typing import Protocol
 
 import trio
 
-from ...actors._lowlevel import one_of_this_run, start_system_task, wait_readable
+from ...actors._lowlevel import LoopThread, one_of_this_run, start_system_task, wait_readable
 
 logger = logging.getLogger("greenroom.hypercorn")
 
@@ -49,6 +50,8 @@ class Poller:
         self._epoll = select.epoll()
         self._watched: dict[int, tuple[Owner, int]] = {}
         self._again: dict[int, Owner] = {}
+        self._loop = LoopThread.current()
+        self._parked = False  # the task waits for a socket
         start_system_task(self._run, "greenroom poller")
 
     @classmethod
@@ -76,6 +79,8 @@ class Poller:
     def call_again(self, sock: socket.socket, owner: Owner) -> None:
         """Call *owner* in the next turn as if *sock* could be read."""
         self._again[sock.fileno()] = owner
+        if self._parked:
+            self._loop.call_soon(self._turn_meanwhile, idempotent=True)
 
     async def _run(self) -> None:
         try:
@@ -83,14 +88,20 @@ class Poller:
                 if self._again:
                     await trio.sleep(0)
                 else:
+                    self._parked = True
                     await wait_readable(self._epoll.fileno())
+                    self._parked = False
                 self._turn()
         finally:
             self._epoll.close()
 
+    def _turn_meanwhile(self) -> None:
+        if self._parked:
+            self._turn()
+
     def _turn(self) -> None:
         self.now = trio.current_time()
-        again = list(self._again)
+        again = set(self._again)
         for number in again:
             owner = self._again.pop(number, None)
             if owner is not None:

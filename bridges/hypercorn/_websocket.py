@@ -83,7 +83,7 @@ class WebsocketTransport:
         self._full = False  # the receiver has no room, and will say when it has
         self._more = False  # more has come than one call handles
         self._resting = False  # the socket is left alone
-        self._answered = False  # the peer's close frame, by ours
+        self._answered = False  # the peer's close frame, by ours, whichever was first
         self._end: Parker | None = None  # a task waits for it
         self._beats = connection.beats
         self._beat = Heartbeat(limits.ping_seconds, limits.pong_seconds, trio.current_time())
@@ -94,6 +94,11 @@ class WebsocketTransport:
     def unsent(self) -> int:
         """Bytes that the socket has not taken. Any thread."""
         return self._wire.size
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the socket takes no more, so that who waits will be told. Any thread."""
+        return self._wire.blocked
 
     @property
     def broken(self) -> bool:
@@ -119,8 +124,8 @@ class WebsocketTransport:
 
     def deny(self, status: int, headers: Headers, body: bytes) -> None:
         """Write the answer that refuses. Any thread."""
-        self.status = status
         self._wire.write(self._connection.answer(status, headers, body))
+        self.status = status  # behind it: a header may be one that can't be sent
 
     def send(self, frame: Frame) -> bool:
         """Write *frame*; False when the connection is broken. Any thread, never blocks."""
@@ -137,8 +142,9 @@ class WebsocketTransport:
 
     def close(self, code: int, reason: str) -> None:
         """Write the close, behind which nothing goes out. Any thread."""
+        last = close_frame(code, reason)
         self.close_sent = True
-        self._wire.write_last(close_frame(code, reason))
+        self._wire.write_last(last)
 
     def flush(self) -> None:
         """Give the socket what it takes of what waits. Any thread."""
@@ -213,11 +219,21 @@ class WebsocketTransport:
         what = self._beat.beat(now)
         if what is Beat.PING:
             self._wire.write(ping_frame(b""))
-        elif what is Beat.DEAD:
+        elif what is Beat.DEAD and not self._heard_of_late(now):
             seconds = self._limits.pong_seconds
             self._ended(1006, f"no sign of life within {seconds:g} s after a ping")
             return inf
-        return self._beat.deadline()
+        return inf if self.read_all else self._beat.deadline()
+
+    def _heard_of_late(self, now: float) -> bool:
+        """Read what came while the loop was too busy to look; say whether there was anything."""
+        data = self._wire.receive()
+        if not data:
+            return False
+        self._beat.heard = now
+        self._decoder.feed(data)
+        self._hand_over()
+        return True
 
     def _go_on(self) -> None:
         """Hand over what has waited for room, or for the handshake; then read on."""
@@ -280,8 +296,9 @@ class WebsocketTransport:
             if self._wire.size < READ_BYTES:  # who does not read gets no more of them
                 self._wire.write(pong_frame(item.payload))
         elif type(item) is Close:
+            self._answered = True
             if not self.close_sent:
-                self.close_sent = self._answered = True
+                self.close_sent = True
                 self._wire.write_last(close_frame(item.code))
             self._ended(item.code, item.reason)
             return False

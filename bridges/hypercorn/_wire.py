@@ -12,6 +12,7 @@
 #              to whoever is given its number next.
 #   LAST       behind a Last nothing goes out, also when a thread wrote it in between.
 #   TOLD       who waits for room is told when the socket has taken all, or is broken.
+#   ONE AT A TIME  what is written while a thread writes, by a __del__, goes out behind it, once.
 #
 # The loop's thread appends without the lock, which costs more than all the rest of it: what
 # is appended is taken off a list by whoever holds the lock and writes to the socket.
@@ -24,6 +25,7 @@ import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import get_ident
 from typing import Protocol
 
@@ -35,6 +37,7 @@ from ._poller import READ, WRITE, Poller
 READ_BYTES = 65536
 _JOIN_BYTES = 65536  # what costs less to copy than to hand over one by one
 _VECTORS = 64
+_PIECES = 1024  # more of them than this do not wait one by one
 _RESET = struct.pack("ii", 1, 0)  # linger for 0 seconds: what is unsent is thrown away
 
 
@@ -63,9 +66,9 @@ class Wire:
     """
 
     __slots__ = (
-        "_begun", "_blocked", "_ended", "_ending", "_gone", "_lock", "_loop", "_pending",
-        "_put_off", "_reader", "_room", "_sending", "_sock", "_step_end", "_waiting", "_written",
-        "_written_by_threads", "broken", "on_room", "poller",
+        "_begun", "_blocked", "_ended", "_ending", "_flushing", "_gone", "_lock", "_loop",
+        "_pending", "_put_off", "_reader", "_room", "_sending", "_sock", "_step_end", "_waiting",
+        "_written", "_written_by_threads", "broken", "on_room", "poller",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket) -> None:
@@ -90,6 +93,7 @@ class Wire:
         self._gone = 0  # taken by the socket, or thrown away
         self._put_off = False  # a flush at the end of this step is due
         self._blocked = False  # the socket takes no more; the poller says when it does
+        self._flushing = False
         self._room: trio.Event | None = None  # a task waits for it
 
     # -- out ------------------------------------------------------------------------------
@@ -98,6 +102,16 @@ class Wire:
     def size(self) -> int:
         """Bytes that the socket has not taken yet. Any thread."""
         return 0 if self.broken else self._written + self._written_by_threads - self._gone
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the socket takes no more, so that who waits will be told. Any thread."""
+        return self._blocked
+
+    @property
+    def gone(self) -> int:
+        """Bytes that were taken by the socket, or thrown away, so far. Any thread."""
+        return self._gone
 
     def write(self, data: bytes, most: int | None = None) -> bool:
         """
@@ -116,14 +130,20 @@ class Wire:
         if get_ident() == self._loop.ident:
             self._written += len(data)
             self._pending.append(data)
-            if not (self._put_off or self._blocked):
+            if self._blocked:
+                if len(self._pending) > _PIECES:
+                    self._join()
+            elif not self._put_off:
                 self._put_off = True
                 self._step_end.call(self._flush_put_off)
             return True
         with self._lock:
             self._written_by_threads += len(data)
             self._pending.append(data)
-            if not (self._put_off or self._blocked):
+            if self._blocked:
+                if len(self._pending) > _PIECES:
+                    self._join()
+            elif not self._put_off:
                 self._flush()
             return not self.broken
 
@@ -144,12 +164,14 @@ class Wire:
 
         A checkpoint only if it waits; a cancellation loses nothing. Any number of tasks.
         """
-        self.flush()
-        while self.size and not self.broken:
+        while True:
+            self.flush()
+            # Not for want of size: a thread that writes meanwhile may never have to wait.
+            if not self._blocked or self.broken:
+                return not self.broken
             if self._room is None:
                 self._room = trio.Event()
             await self._room.wait()
-        return not self.broken
 
     def discard(self) -> None:
         """Throw away what waits, but for the rest of a write that went out in part."""
@@ -170,6 +192,18 @@ class Wire:
     # Under the lock, all of these.
 
     def _flush(self) -> None:
+        if self._flushing:
+            return  # a __del__ that the garbage collector ran in there has written, too
+        again = True
+        while again:
+            self._flushing = True
+            try:
+                self._flush_all()
+            finally:
+                self._flushing = False
+            again = bool(self._pending) and not (self._blocked or self.broken)
+
+    def _flush_all(self) -> None:
         while not self.broken:
             if self._pending:
                 self._take()
@@ -202,6 +236,26 @@ class Wire:
             sending.append(data)
             if type(data) is Last:
                 self._ended = True
+
+    def _join(self) -> None:
+        """Make few pieces of the many that wait: of three bytes each, they take fifty."""
+        with self._lock:
+            if self._flushing:
+                return
+            self._take()
+            sending, block, size = self._sending, list[bytes | memoryview](), 0
+            waiting = sending[1:]  # the first may have gone out in part
+            del sending[1:]
+            for data in waiting:
+                if type(data) is Last or size + len(data) > _JOIN_BYTES:
+                    sending.append(b"".join(block))
+                    block, size = [], 0
+                if type(data) is Last:
+                    sending.append(data)
+                    continue
+                block.append(data)
+                size += len(data)
+            sending.append(b"".join(block))
 
     def _send(self, sending: list[bytes | memoryview]) -> None:
         if len(sending) == 1 or self.size <= _JOIN_BYTES:
@@ -320,7 +374,8 @@ class Wire:
             try:
                 self.poller.watch(self._sock, self, reading | writing)
             except OSError as error:  # the system watches no more of them
-                self.failed(error)
+                # Not now: who is told wants locks, and this one may be held.
+                self._soon(partial(self.failed, error))
 
     # -- its end ----------------------------------------------------------------------------
 

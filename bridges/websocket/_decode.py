@@ -67,8 +67,8 @@ class Decoder:
     """
 
     __slots__ = (
-        "_at", "_data", "_deflate", "_fed", "_final", "_left", "_mask", "_max_bytes", "_message",
-        "_over", "_violation", "inflated",
+        "_at", "_data", "_deflate", "_fed", "_fed_bytes", "_final", "_left", "_mask",
+        "_max_bytes", "_message", "_over", "_violation", "inflated",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,7 @@ class Decoder:
         self._data = b""
         self._at = 0  # where in it the next frame begins, or goes on
         self._fed: list[bytes] = []  # read behind it
+        self._fed_bytes = 0
         self._left = 0  # payload of the frame under way that has not come
         self._mask = b""
         self._final = False
@@ -94,8 +95,7 @@ class Decoder:
     @property
     def buffered(self) -> int:
         """How many bytes are kept that have not come out as an item."""
-        fed = sum(map(len, self._fed))
-        return len(self._data) - self._at + fed + self._message.size
+        return len(self._data) - self._at + self._fed_bytes + self._message.size
 
     @property
     def empty(self) -> bool:
@@ -115,6 +115,7 @@ class Decoder:
             data = bytes(data)
         if self._data:
             self._fed.append(data)
+            self._fed_bytes += len(data)
         else:
             self._data = data
 
@@ -248,6 +249,7 @@ class Decoder:
         if self._fed:
             self._data = b"".join((self._data[self._at :], *self._fed))
             self._fed.clear()
+            self._fed_bytes = 0
             self._at = 0
             return True
         if self._at:
@@ -260,6 +262,7 @@ class Decoder:
         self._over = True
         self._data, self._at = b"", 0
         self._fed.clear()
+        self._fed_bytes = 0
         self._left = 0
         self._message.drop()
 
