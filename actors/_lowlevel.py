@@ -13,12 +13,15 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import trio
+
+logger = logging.getLogger("greenroom.actors")
 
 T = TypeVar("T")
 
@@ -236,7 +239,10 @@ class StepEnd(trio.abc.Instrument):
         while self._waiting:
             waiting, self._waiting = self._waiting, []
             for function in waiting:
-                function()
+                try:
+                    function()
+                except Exception:  # trio would never call this hook again, and nothing be written
+                    logger.exception("a fault in Greenroom itself, at the end of a task's step")
 
 
 def _add_step_end() -> StepEnd:

@@ -98,7 +98,7 @@ class _Request:
 
     async def read_body(self) -> None:
         """Read what is left of the body, for nothing. A checkpoint if there is something."""
-        while not self._read:
+        while not (self._read or self.gone):
             await self.receive()
 
     async def _send_last(self, event: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from ...actors import Disconnected
 from ...actors._lowlevel import LoopThread, Parker
 from ...actors._mailbox import wake_from_thread
 from ...actors.consumers import Frame
+from ..websocket._close import is_code
 
 Event = dict[str, Any]
 
@@ -32,7 +33,6 @@ _FRAMES_HIGH = 1024  # senders wait above it, however small their frames are
 _FRAMES_LIMIT = 16384  # the peer is dropped above it; what so many of 64 bytes amount to
 _NAME = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
 _VALUE = re.compile(rb"(?:[^\x00\s]+(?:[ \t]+[^\x00\s]+)*)?")
-_NEVER_SENT = (1005, 1006, 1015)  # RFC 6455, 7.4.1: they say that no close frame came
 
 
 class State(Enum):
@@ -171,7 +171,8 @@ class WebsocketOutput:
                 return False
             event: Event = {"type": "websocket.close"}
             if self.state is State.OPEN:
-                event |= {"code": 1000 if code in _NEVER_SENT else code, "reason": reason}
+                # What another socket's end may be called need not be what a frame may hold.
+                event |= {"code": code if is_code(code) else 1000, "reason": reason}
             self._finish(code, reason, [event])
         self._wake()
         self.tell_waiters()  # a handler that waits for room must not outlive the socket

@@ -147,8 +147,9 @@ class AsgiWebsocket:
     def take(self, messages: Sequence[str | bytes]) -> bool:
         """Keep *messages* for `receive`; say whether more may come."""
         for message in messages:
-            key = "text" if type(message) is str else "bytes"
-            self._inbox.append({"type": "websocket.receive", key: message})
+            text = message if type(message) is str else None
+            data = message if text is None else None
+            self._inbox.append({"type": "websocket.receive", "text": text, "bytes": data})
             self._inbox_bytes += len(message)
         self._news.wake()
         return len(self._inbox) < _AHEAD_MESSAGES and self._inbox_bytes < _AHEAD_BYTES

@@ -71,6 +71,9 @@ class FastTCPServer(GuardedTCPServer):
         try:
             with self._scope:
                 theirs = await self._serve()
+                if self.wire.size and not theirs:
+                    self._scope.deadline = inf
+                    await self.drain()
             if self._scope.cancelled_caught:
                 self._timed_out()
             elif self._handshake is not None:
@@ -194,6 +197,8 @@ class FastTCPServer(GuardedTCPServer):
         if item is not None:  # sent ahead: who sends a thousand must not keep the others waiting
             await trio.sleep(0)
         if item is None and not self._ahead:
+            if self.wire.size and not await self.drain():  # who takes his time is not idle
+                return None
             self._scope.deadline = trio.current_time() + self.config.keep_alive_timeout
             self._worker_end.call(self.close_idle)
             try:

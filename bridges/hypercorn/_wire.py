@@ -11,7 +11,8 @@
 #   NO REUSE   the descriptor is closed under the lock that writes hold, so no thread writes
 #              to whoever is given its number next.
 #   LAST       behind a Last nothing goes out, also when a thread wrote it in between.
-#   TOLD       who waits for room is told when the socket has taken all, or is broken.
+#   TOLD       who waits for room is told whenever the socket has taken some, who drains when it
+#              has taken all; both when it is broken.
 #   ONE AT A TIME  what is written while a thread writes, by a __del__, goes out behind it, once.
 #
 # The loop's thread appends without the lock, which costs more than all the rest of it: what
@@ -73,7 +74,7 @@ class Wire:
 
     def __init__(self, sock: socket.socket) -> None:
         self.on_room: Callable[[], object] | None = None
-        """Called on the loop's thread when all that had to wait was taken, or never will be."""
+        """Called on the loop's thread when some of what had to wait was taken, or never will be."""
         self.broken = False
         """Whether writing has failed, or the socket was closed: what is written is lost."""
         self._sock = sock
@@ -357,6 +358,8 @@ class Wire:
                 self._flush()
             if not self._blocked:
                 self._tell_room()
+            elif self.on_room is not None:
+                self.on_room()
         if events != WRITE and self._reader is not None:
             self._reader.readable()
 

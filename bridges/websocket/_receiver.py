@@ -31,7 +31,7 @@ class Receiver(Protocol):
         ...
 
     def sent(self) -> None:
-        """Take note that the socket has taken what waited, or is broken."""
+        """Take note that the socket has taken some of what waited, or is broken."""
         ...
 
     def cancelled(self) -> None:

@@ -6,7 +6,14 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from greenroom.actors._lowlevel import LoopThread, Parker, TaskStack, checkpoint, inside_trio
+from greenroom.actors._lowlevel import (
+    LoopThread,
+    Parker,
+    StepEnd,
+    TaskStack,
+    checkpoint,
+    inside_trio,
+)
 
 
 async def test_cancel_and_wake_in_one_tick() -> None:
@@ -158,3 +165,22 @@ def test_the_loop_may_have_ended() -> None:
 
     with pytest.raises(trio.RunFinishedError):
         loop.call_soon(threading.Event().set)
+
+
+async def test_the_end_of_a_step_outlives_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    A function that raises at the end of a step is logged, and the ones behind it are called.
+    """
+    step_end, called = StepEnd.current(), list[int]()
+
+    def fail() -> None:
+        raise RuntimeError("boom")
+
+    step_end.call(fail)
+    step_end.call(lambda: called.append(1))
+    await trio.sleep(0)
+    step_end.call(lambda: called.append(2))
+    await trio.sleep(0)
+
+    assert called == [1, 2]
+    assert "boom" in caplog.text

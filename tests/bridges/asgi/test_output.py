@@ -302,7 +302,7 @@ def test_denial_where_the_server_has_it() -> None:
         assert [event["type"] for event in denial(scope, 503, "later")] == ["websocket.close"]
 
 
-@pytest.mark.parametrize("code", [1005, 1006, 1015])
+@pytest.mark.parametrize("code", [0, 1004, 1005, 1006, 1015, 5000])
 async def test_codes_that_no_frame_may_carry(bench: Bench, code: int) -> None:
     """
     A close with a code that stands for "no frame came" goes out as 1000.

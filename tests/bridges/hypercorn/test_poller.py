@@ -131,6 +131,27 @@ async def test_no_stale(pairs: list[Pair]) -> None:
     assert len(called) == 1
 
 
+async def test_wakes(pairs: list[Pair]) -> None:
+    """
+    WAKES: who asks to be called again is, again and again, while no socket has anything.
+    """
+    poller, left = Poller.current(), 5
+
+    def once_more(events: int) -> None:
+        nonlocal left
+        left -= 1
+        if left:
+            poller.call_again(pairs[0][0], owner)
+
+    owner = Owner(once_more)
+    poller.watch(pairs[0][0], owner, READ)
+    await wait_all_tasks_blocked()
+    poller.call_again(pairs[0][0], owner)
+    await wait_all_tasks_blocked()
+
+    assert owner.events == [READ] * 5
+
+
 async def test_what_is_watched_for_can_change(pairs: list[Pair]) -> None:
     """
     Reading, writing, both, neither: the owner is called for what is asked for at the moment.

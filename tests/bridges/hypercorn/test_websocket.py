@@ -18,6 +18,7 @@ from greenroom.supervisor._slot import Slot
 
 from ._serving import UPGRADE, connected
 
+PING_OPCODE = 9
 PING, CLOSED_1011 = b"\x89\x00", b"\x88\x02\x03\xf3"
 
 
@@ -249,3 +250,146 @@ async def test_a_cancelled_worker_asks_its_consumers_to_stop(echo: type[Echo]) -
                 await wait_all_tasks_blocked()
                 worker.cancel()
         assert echo.ends == [(1012, "server shutdown")]
+
+
+async def test_early_and_much(mock_clock: MockClock) -> None:
+    """
+    EARLY: of much that came before the handshake was answered nothing waits for other traffic.
+    """
+    accept = trio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await accept.wait()
+        await send({"type": "websocket.accept"})
+        while (event := await receive())["type"] != "websocket.disconnect":
+            await send({"type": "websocket.send", "text": event["text"]})
+
+    async with connected(app) as peer:
+        await peer.send(UPGRADE + frame(PING_OPCODE) * 600 + frame(TEXT, b"hello"))
+        await wait_all_tasks_blocked()
+        accept.set()
+        data = await peer.until(b"hello")
+    assert data.count(b"\x8a\x00") == 600
+
+
+async def test_a_close_that_crosses_ours() -> None:
+    """
+    CODES: a close of ours that waits for the socket goes out, though the peer's crosses it.
+    """
+
+    class Talkative(WebsocketConsumer):
+        async def receive(self, text: str) -> None:
+            for _ in range(8):
+                self.send(bytes=b"x" * 100_000)
+            await self.close(4001, "enough")
+
+    async with running(**{"": Talkative}) as server:
+        async with connected(server._application, state=server.state) as peer:
+            await peer.open()
+            await peer.send(frame(TEXT, b"go"))
+            await wait_all_tasks_blocked()
+            await peer.send(frame(CLOSE, (1001).to_bytes(2, "big")))
+            await wait_all_tasks_blocked()
+            data = await peer.rest()
+    assert data.count(b"x") == 800_000
+    assert data.endswith(b"\x88\x08" + (4001).to_bytes(2, "big") + b"enough")
+
+
+async def test_alive_behind_a_stalled_loop(echo: type[Echo], mock_clock: MockClock) -> None:
+    """
+    ALIVE: a pong that came while the loop was blocked counts, whoever looks at the clock first.
+    """
+    async with (
+        running(**{"": echo}) as server,
+        connected(server._application, state=server.state) as peer,
+    ):
+        await peer.open()
+        await wait_all_tasks_blocked(0.05)
+        mock_clock.jump(21)
+        assert await peer.until(PING) == PING
+        # Not a checkpoint in between: the loop finds the pong and the deadline together.
+        peer.stream.socket._sock.send(frame(0xA))  # type: ignore[attr-defined]
+        mock_clock.jump(21)
+        await wait_all_tasks_blocked(0.05)
+        await peer.send(frame(TEXT, b"still here"))
+        assert b"still here" in await peer.until(b"still here")
+
+
+@pytest.mark.parametrize("wrong", [{"code": 99}, {"reason": 5}])
+async def test_a_close_that_cannot_be_sent_leaves_1011(wrong: dict[str, object]) -> None:
+    """
+    An application whose close is refused has closed nothing: its socket gets 1011.
+    """
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", **wrong})
+
+    async with connected(app) as peer:
+        await peer.send(UPGRADE)
+        assert (await peer.rest()).endswith(CLOSED_1011)
+
+
+async def test_a_denial_that_cannot_be_sent_is_a_500() -> None:
+    """
+    An application whose refusal has a header that can't be sent has refused nothing: 500.
+    """
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        headers = [(b"x", b"a\nb")]
+        start = {"type": "websocket.http.response.start", "status": 401, "headers": headers}
+        await send(start)
+        await send({"type": "websocket.http.response.body", "body": b""})
+
+    async with connected(app) as peer:
+        await peer.send(UPGRADE)
+        assert (await peer.rest()).startswith(b"HTTP/1.1 500")
+
+
+async def test_plain_asgi_is_given_both_keys() -> None:
+    """
+    A message has both keys, as hypercorn has it, of which one is None.
+    """
+    events: list[dict[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        events.extend([await receive() for _ in range(2)])
+
+    async with connected(app) as peer:
+        await peer.send(UPGRADE + frame(TEXT, b"") + frame(BINARY, b""))
+        await peer.rest()
+    assert [(event["text"], event["bytes"]) for event in events] == [("", None), (None, b"")]
+
+
+async def test_plain_asgi_lets_others_run() -> None:
+    """
+    FAIR: an echo in plain ASGI that has thousands of messages to read lets others run.
+    """
+    turns = 0
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal turns
+        await receive()
+        await send({"type": "websocket.accept"})
+        async with trio.open_nursery() as nursery:
+
+            async def others() -> None:
+                nonlocal turns
+                while True:
+                    await trio.sleep(0)
+                    turns += 1
+
+            nursery.start_soon(others)
+            while not (await receive()).get("text", "").endswith("last"):
+                pass
+            nursery.cancel_scope.cancel()
+
+    async with connected(app) as peer:
+        await peer.send(UPGRADE + frame(TEXT, b"x") * 5000 + frame(TEXT, b"last"))
+        await peer.rest()
+    assert turns >= 50

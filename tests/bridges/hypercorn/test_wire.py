@@ -147,7 +147,7 @@ async def test_a_peer_that_reads_slowly(
 
 async def test_told(pair: tuple[socket.socket, socket.socket]) -> None:
     """
-    Who waits for room is told once all was taken, and again when the wire breaks.
+    TOLD: who waits for room is told as the socket takes it, and again when the wire breaks.
     """
     ours, theirs = pair
     wire, told = Wire(ours), list[tuple[int, bool]]()
@@ -160,7 +160,10 @@ async def test_told(pair: tuple[socket.socket, socket.socket]) -> None:
         await trio.lowlevel.wait_readable(theirs)
         count += len(received(theirs))
     await wait_all_tasks_blocked()
-    assert told == [(0, False)]
+    sizes = [size for size, broken in told if not broken]
+    assert len(sizes) > 1
+    assert sizes == sorted(set(sizes), reverse=True)
+    assert sizes[-1] == 0
 
     wire.write(bytes(100_000))
     await wait_all_tasks_blocked()
@@ -322,3 +325,105 @@ async def test_shut_down(pair: tuple[socket.socket, socket.socket]) -> None:
     assert theirs.recv(100) == b""
     assert await wire.read() == b"answer"
     assert not wire.write(b"more")
+
+
+async def test_one_at_a_time(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    ONE AT A TIME: what a __del__ writes in the middle of a thread's write goes out behind it.
+    """
+    ours, theirs = pair
+
+    class Collecting(Counting):
+        """A socket in whose send() garbage is collected."""
+
+        def send(self, data: bytes) -> int:
+            if not self.sent:
+                self.sent.append(b"")
+                wire.write(b" last words")
+            return super().send(data)
+
+    wire = Wire(Collecting(ours))  # type: ignore[arg-type]
+    await trio.to_thread.run_sync(wire.write, b"hello")
+
+    assert received(theirs) == b"hello last words"
+    assert wire.size == 0
+    wire.close()
+
+
+async def test_drain_waits_only_for_the_socket(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    TOLD: who drains does not wait for bytes that a thread has counted and not yet written.
+    """
+    ours, theirs = pair
+
+    class Racing(Counting):
+        """A socket whose send() lets a thread count its bytes behind it."""
+
+        def send(self, data: bytes) -> int:
+            count = super().send(data)
+            wire._written_by_threads += 3
+            return count
+
+    wire = Wire(Racing(ours))  # type: ignore[arg-type]
+    wire.write(b"ours")
+    with trio.fail_after(30):
+        assert await wire.drain()
+
+    assert received(theirs) == b"ours"
+    wire.close()
+
+
+async def test_many_small_pieces_wait_as_few(pair: tuple[socket.socket, socket.socket]) -> None:
+    """
+    What waits for a slow peer in pieces of a few bytes is joined, and comes whole and in order.
+    """
+    ours, theirs = pair
+    wire = Wire(ours)
+    expected = b"x" * 1_000_000
+    wire.write(expected)
+    await wait_all_tasks_blocked()
+    for number in range(50_000):
+        piece = b"%d," % number
+        expected += piece
+        wire.write(piece)
+    wire.write_last(b"end")
+    for number in range(2000):
+        wire.write(b"behind the last %d" % number)
+
+    assert len(wire._pending) + len(wire._sending) < 3000
+    data = b""
+    while not data.endswith(b"end"):
+        data += received(theirs)
+        await trio.sleep(0)
+    assert data == expected + b"end"
+    with trio.fail_after(30):
+        assert await wire.drain()
+    assert wire.size == 0
+    wire.close()
+
+
+async def test_a_system_that_watches_no_more_is_told_without_a_lock(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    When the system refuses to watch a socket, its reader is told later and not under a lock.
+    """
+    wire, told = Wire(pair[0]), list[bool]()
+
+    class Reader:
+        def readable(self) -> None:
+            """Never called."""
+
+        def failed(self, error: Exception) -> None:
+            told.append(wire._lock._is_owned())  # type: ignore[attr-defined]
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    wire.read_with(Reader())
+    monkeypatch.setattr(wire.poller, "watch", full)
+    wire.write(b"x" * 1_000_000)
+    await wait_all_tasks_blocked()
+
+    assert told == [False]
+    assert wire.broken
