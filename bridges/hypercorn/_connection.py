@@ -31,10 +31,10 @@ from ._deflating import transport_for
 from ._guard import GuardedTCPServer
 from ._heartbeats import Heartbeats
 from ._http import HttpExchange, PeerGone
-from ._limits import Limits
+from ._limits import Limits, limits_from
 from ._socket import ReadAgain, give_socket, take_socket
 from ._wire import Wire
-from ._worker import WorkerEnd
+from ._worker import STATE, WorkerEnd
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -48,7 +48,7 @@ class FastTCPServer(GuardedTCPServer):
     parser: RequestParser
 
     async def _run(self) -> None:
-        limits = limits_of(self.app, self.limits)
+        limits = limits_of(self.app, self.state, self.limits)
         if limits is None or not isinstance(self.stream, trio.SocketStream):
             await super()._run()  # switched off, or TLS
             return
@@ -389,6 +389,12 @@ def application_of(wrapper: object) -> object:
     return getattr(wrapper, "app", None)
 
 
-def limits_of(wrapper: object, otherwise: Limits) -> Limits | None:
-    """Return the limits that the application sets; None if it wants none of this handler."""
-    return getattr(application_of(wrapper), "connection_limits", otherwise)
+def limits_of(wrapper: object, state: Any, otherwise: Limits) -> Limits | None:
+    """
+    Return the limits that the application sets; None if it wants none of this handler.
+
+    A middleware around it hides them: then those of the tree that runs count.
+    """
+    found = getattr(application_of(wrapper), "connection_limits", otherwise)
+    root = state.get(STATE) if found is otherwise else None
+    return found if root is None else limits_from(root.options)
