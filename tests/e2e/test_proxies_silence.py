@@ -16,6 +16,7 @@ SILENCE = {
     "timeout tunnel 1h": "timeout tunnel 2s",
 }
 BEATING = {"E2E_OPTIONS": "ping_seconds=0.1 pong_seconds=20"}
+STILL = {"E2E_OPTIONS": "ping_seconds=0"}
 IMPATIENT = {"E2E_OPTIONS": "ping_seconds=0.2 pong_seconds=0.2"}
 
 
