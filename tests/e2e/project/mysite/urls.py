@@ -13,6 +13,7 @@ urlpatterns = [
     path("notes/", views.notes),
     path("raises/", views.raises),
     path("raises-in-stream/", views.raises_in_stream),
+    path("seen/", views.seen),
     path("sign-in/", views.sign_in),
     path("unwritable/", views.unwritable),
     path("upload/", views.upload),

@@ -49,6 +49,16 @@ def echo(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(iter(lambda: request.read(65536), b""))
 
 
+def seen(request: HttpRequest) -> JsonResponse:
+    """What Django believes of a request."""
+    return JsonResponse({
+        "client": request.META["REMOTE_ADDR"],
+        "forwarded for": request.headers.get("X-Forwarded-For"),
+        "secure": request.is_secure(),
+        "url": request.build_absolute_uri(),
+    })
+
+
 @csrf_exempt
 def sign_in(request: HttpRequest) -> HttpResponse:
     user = authenticate(request, **request.POST.dict())
