@@ -8,6 +8,8 @@ urlpatterns = [
     path("greenroom/", include("greenroom.bridges.django.urls")),
     path("async/", views.async_hello),
     path("count/", views.count),
+    path("digest/", views.digest),
+    path("download/", views.download),
     path("echo/", views.echo),
     path("endless/", views.endless),
     path("notes/", views.notes),

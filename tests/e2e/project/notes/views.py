@@ -1,6 +1,7 @@
 # Ordinary Django views, in the ways that matter to a server.
 
 import hashlib
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -30,6 +31,22 @@ def notes(request: HttpRequest) -> JsonResponse:
 
 def count(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(f"{n}\n" for n in range(int(request.GET["to"])))
+
+
+@csrf_exempt
+def digest(request: HttpRequest) -> JsonResponse:
+    """What has come of a body of any size, and in which process."""
+    found, size = hashlib.sha256(), 0
+    while chunk := request.read(65536):
+        found.update(chunk)
+        size += len(chunk)
+    return JsonResponse({"pid": os.getpid(), "size": size, "sha256": found.hexdigest()})
+
+
+def download(request: HttpRequest) -> StreamingHttpResponse:
+    """As many blocks of 64 KiB as are asked for, each of them different."""
+    blocks = range(int(request.GET["blocks"]))
+    return StreamingHttpResponse(n.to_bytes(8, "big") * 8192 for n in blocks)
 
 
 def endless(request: HttpRequest) -> StreamingHttpResponse:
