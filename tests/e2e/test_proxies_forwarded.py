@@ -46,14 +46,17 @@ def server(
     database = tmp_path_factory.mktemp("served") / "db.sqlite3"
     shutil.copy(migrated, database)
     application, env = "mysite.asgi:application", {"GREENROOM_TEST_DATABASE": str(database)}
+    options: list[str] = []
     if request.param == "settings":
         printed = (PRINTED / "settings.py").read_text()
         env["GREENROOM_TEST_SETTINGS"] = f"{printed}\nUSE_X_FORWARDED_HOST = True"
     elif request.param == "middleware":
         application, env["PYTHONPATH"] = "behind_proxy:application", f"{PRINTED}"
-    else:
+    elif request.param == "modern":
         application = "mysite.modern:application"
-    with serve_project(application, folder=PROJECT, **env) as served:
+    else:
+        options = ["--root-path", "/below"]
+    with serve_project(application, *options, folder=PROJECT, **env) as served:
         yield served
 
 
@@ -108,7 +111,9 @@ def context() -> ssl.SSLContext:
     return made
 
 
-def told(door: Any, headers: Headers = (), *, tls: bool = False) -> tuple[int, Any]:
+def told(
+    door: Any, headers: Headers = (), *, tls: bool = False, below: str = ""
+) -> tuple[int, Any]:
     """Ask for /seen/ from `CLIENT`; return the status and what Django believes."""
     connection = (
         http.client.HTTPSConnection("127.0.0.1", door.port, timeout=30, context=context())
@@ -117,7 +122,7 @@ def told(door: Any, headers: Headers = (), *, tls: bool = False) -> tuple[int, A
     )
     connection.source_address = (CLIENT, 0)
     with closing(connection):
-        connection.putrequest("GET", "/seen/", skip_host=True)
+        connection.putrequest("GET", f"{below}/seen/", skip_host=True)
         for name, value in [("Host", HOST), *headers]:
             connection.putheader(name, value)
         connection.endheaders()
@@ -126,10 +131,12 @@ def told(door: Any, headers: Headers = (), *, tls: bool = False) -> tuple[int, A
         return response.status, json.loads(body) if response.status == 200 else body
 
 
-def greeted(door: Any, headers: Headers = (), *, tls: bool = False) -> dict[str, Any]:
+def greeted(
+    door: Any, headers: Headers = (), *, tls: bool = False, below: str = ""
+) -> dict[str, Any]:
     """Open a WebSocket from `CLIENT`; return what the consumer's scope says."""
     with connect(
-        f"{'wss' if tls else 'ws'}://{HOST}/ws/seen/",
+        f"{'wss' if tls else 'ws'}://{HOST}{below}/ws/seen/",
         sock=socket.create_connection(("127.0.0.1", door.port), 30, (CLIENT, 0)),
         ssl=context() if tls else None,
         additional_headers=headers,
@@ -207,3 +214,14 @@ def test_tls_ends_at_the_proxy(tls_door: Proxy, kind: str) -> None:
     assert (status, seen["secure"], seen["url"]) == (200, True, f"https://{HOST}/seen/")
     assert told(tls_door, [("X-Forwarded-Proto", "http")], tls=True) == (status, seen)
     assert greeted(tls_door, tls=True)["scheme"] == ("https" if kind == "middleware" else "ws")
+
+
+@pytest.mark.parametrize("server", ["below"], indirect=True)
+def test_below_a_path(door: Any) -> None:
+    """
+    With --root-path what the proxy passes on whole is found, and addresses have the path in front.
+    """
+    status, seen = told(door, below="/below")
+
+    assert (status, seen["url"]) == (200, f"http://{HOST}/below/seen/")
+    assert greeted(door, below="/below")["host"] == HOST

@@ -93,3 +93,16 @@ async def test_a_client_that_reads_nothing_is_given_up(door: Any, server: Server
         await in_thread(server.until, "no slot", lambda: not server.slots("echo"))
         await client.end()
         assert client.received == bytes([0x80 | PING, 0])
+
+
+@pytest.mark.parametrize("server", [IMPATIENT], indirect=True, ids=["impatient"])
+async def test_a_client_that_stops_reading_a_flood_is_given_up(door: Any, server: Server) -> None:
+    """
+    A consumer that sends without end to a client that reads nothing ends, and leaves nothing.
+    """
+    before = server.count("hose disconnect")
+    async with RudeClient(door, "/hose", receive_buffer=4096) as client:
+        assert await client.handshake() == 101
+        await client.send(text("wait"))
+        await in_thread(server.until_count, "hose disconnect", before + 1)
+        await in_thread(server.until, "no slot", lambda: not server.slots("hose"))
