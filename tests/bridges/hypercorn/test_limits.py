@@ -1,5 +1,6 @@
 # Whose limits a connection is held to: the application's own, the tree's, or the handler's.
 
+from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,3 +65,14 @@ def test_connections_share_one_object() -> None:
     Equal options give the same limits, so that no socket holds a copy.
     """
     assert limits_from(Options(ping_seconds=3)) is limits_from(Options(ping_seconds=3))
+
+
+def test_every_option_of_that_name_counts() -> None:
+    """
+    What options and limits call by the same name is carried over; none is forgotten.
+    """
+    shared = {field.name for field in fields(Limits)} & {field.name for field in fields(Options)}
+    found = limits_from(Options(**dict.fromkeys(shared, 77)))
+
+    assert len(shared) > 5
+    assert {name: getattr(found, name) for name in shared} == dict.fromkeys(shared, 77)
