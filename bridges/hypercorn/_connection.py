@@ -31,10 +31,10 @@ from ._deflating import transport_for
 from ._guard import GuardedTCPServer
 from ._heartbeats import Heartbeats
 from ._http import HttpExchange, PeerGone
-from ._limits import Limits, limits_from
+from ._limits import Limits, application_of, limits_of
 from ._socket import ReadAgain, give_socket, take_socket
 from ._wire import Wire
-from ._worker import STATE, WorkerEnd
+from ._worker import WorkerEnd
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -382,19 +382,3 @@ def _is_only(error: BaseException, kind: type[BaseException]) -> bool:
 def http_date(second: int) -> bytes:
     """Return *second*, of the epoch, as a header's value."""
     return format_date_time(second).encode("ascii")
-
-
-def application_of(wrapper: object) -> object:
-    """Return the application inside hypercorn's *wrapper*."""
-    return getattr(wrapper, "app", None)
-
-
-def limits_of(wrapper: object, state: Any, otherwise: Limits) -> Limits | None:
-    """
-    Return the limits that the application sets; None if it wants none of this handler.
-
-    A middleware around it hides them: then those of the tree that runs count.
-    """
-    found = getattr(application_of(wrapper), "connection_limits", otherwise)
-    root = state.get(STATE) if found is otherwise else None
-    return found if root is None else limits_from(root.options)

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from greenroom.bridges.hypercorn import Limits
-from greenroom.bridges.hypercorn._connection import limits_of
-from greenroom.bridges.hypercorn._limits import limits_from
+from greenroom.bridges.hypercorn._limits import limits_from, limits_of
 from greenroom.bridges.hypercorn._worker import STATE
 from greenroom.supervisor import Options
 
