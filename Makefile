@@ -15,10 +15,10 @@ ENVIRONMENT = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))' 2>
  || { echo '$(NO_PYTHON)' >&2; exit 1; }; $(PYTHON) scripts/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs format clean
+.PHONY: help demo test test-long check docs format clean
 
 help:  ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo:  ## start the demo chat under `hypercorn -k trio` and print its address
 	$(ENVIRONMENT)
@@ -29,6 +29,10 @@ test:  ## run the whole test suite; ARGS="-k chat" narrows it
 	$(ENVIRONMENT) test
 	@rm -f .coverage .coverage.*  # a killed server leaves half a file behind
 	@$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term $(ARGS)
+
+test-long:  ## run only the tests that are left out of the others for their size
+	$(ENVIRONMENT) test
+	@$(BIN)/python -m pytest -m long $(ARGS)
 
 check:  ## lint, format, async rules, types
 	$(ENVIRONMENT) dev test

@@ -53,11 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
-    Leave out what holds only the other way: with the connection handler, or without it.
+    Leave out what holds only with the connection handler, or only without it; and what is long.
     """
     off = os.environ.get("GREENROOM_FAST_CONNECTIONS") == "0"
-    other = "handler" if off else "plain_asgi"
-    left_out = [item for item in items if item.get_closest_marker(other)]
+    others = ["handler" if off else "plain_asgi"]
+    if "long" not in config.option.markexpr:
+        others.append("long")
+    left_out = [item for item in items if any(map(item.get_closest_marker, others))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

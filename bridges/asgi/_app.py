@@ -19,7 +19,7 @@ from ...actors._lowlevel import inside_trio
 from ...supervisor import ChildSpec, Engine, Options, Root
 from ...supervisor._root import set_current_root
 from ..engines import LocalEngine
-from ..hypercorn._limits import Limits
+from ..hypercorn._limits import limits_from
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
 from ..hypercorn._worker import STATE
 from ._foreign import serve_foreign
@@ -79,7 +79,7 @@ class Application:
     ) -> None:
         self.options = options or Options()
         self.children = [ChildSpec.of(child, self.options) for child in children]
-        self.connection_limits = _limits(self.options)
+        self.connection_limits = limits_from(self.options)
         """For the server's connection handler; None to do without it."""
         self._http = http
         self._router = router
@@ -241,22 +241,6 @@ class ConsumerApplication:
 
     def __repr__(self) -> str:
         return f"<{self.consumer_class.__qualname__}.as_asgi()>"
-
-
-def _limits(options: Options) -> Limits | None:
-    if not options.fast_connections:
-        return None
-    return Limits(
-        head_bytes=options.head_bytes,
-        head_seconds=options.head_seconds,
-        body_seconds=options.body_seconds,
-        write_seconds=options.output_stall_seconds,
-        message_bytes=options.message_bytes,
-        fragments=options.message_fragments,
-        compress_from_bytes=options.compress_from_bytes,
-        ping_seconds=options.ping_seconds,
-        pong_seconds=options.pong_seconds,
-    )
 
 
 def root_of(scope: Scope) -> Root | None:

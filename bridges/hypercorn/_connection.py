@@ -31,7 +31,7 @@ from ._deflating import transport_for
 from ._guard import GuardedTCPServer
 from ._heartbeats import Heartbeats
 from ._http import HttpExchange, PeerGone
-from ._limits import Limits
+from ._limits import Limits, application_of, limits_of
 from ._socket import ReadAgain, give_socket, take_socket
 from ._wire import Wire
 from ._worker import WorkerEnd
@@ -48,7 +48,7 @@ class FastTCPServer(GuardedTCPServer):
     parser: RequestParser
 
     async def _run(self) -> None:
-        limits = limits_of(self.app, self.limits)
+        limits = limits_of(self.app, self.state, self.limits)
         if limits is None or not isinstance(self.stream, trio.SocketStream):
             await super()._run()  # switched off, or TLS
             return
@@ -387,13 +387,3 @@ def _is_only(error: BaseException, kind: type[BaseException]) -> bool:
 def http_date(second: int) -> bytes:
     """Return *second*, of the epoch, as a header's value."""
     return format_date_time(second).encode("ascii")
-
-
-def application_of(wrapper: object) -> object:
-    """Return the application inside hypercorn's *wrapper*."""
-    return getattr(wrapper, "app", None)
-
-
-def limits_of(wrapper: object, otherwise: Limits) -> Limits | None:
-    """Return the limits that the application sets; None if it wants none of this handler."""
-    return getattr(application_of(wrapper), "connection_limits", otherwise)

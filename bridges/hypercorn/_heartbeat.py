@@ -1,7 +1,8 @@
 # When a silent peer is pinged, and when it is given up. Pure: `now` is an argument.
 #
 # Anything that arrives counts as a sign of life, not only a pong: a peer that sends is
-# there. Nothing is set for each message; whoever waits looks here when a deadline has come.
+# there. Nothing is set for each message; whoever waits looks here when a time has come that it
+# was told.
 
 from enum import Enum
 from math import inf
@@ -34,8 +35,17 @@ class Heartbeat:
         self.heard = now
         """When the peer gave the last sign of life."""
 
+    def next_look(self, now: float) -> float:
+        """
+        When to call :meth:`beat` again after *now*.
+
+        Nothing tells when the answer to a ping comes. Who looked only at the end of the timeout
+        would send the next ping as late as that, however short the interval.
+        """
+        return min(self.deadline(), now + self._interval)
+
     def deadline(self) -> float:
-        """When to call :meth:`beat` next."""
+        """When something is due, if the peer says nothing until then."""
         if self._pinged is not None and self._pinged >= self.heard:
             return self._pinged + self._timeout
         return self.heard + self._interval

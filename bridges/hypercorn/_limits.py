@@ -1,11 +1,14 @@
-# What a connection may cost its server, and how long it may take. Checked when made.
+# What a connection may cost its server, and how long it may take, checked when made; and whose
+# limits hold.
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import inf
 from typing import Any
 
+from ...supervisor import Options
 from ..http._request import Limits as HeadLimits
+from ._worker import STATE
 
 _MAY_BE_ZERO = ("unread_body_bytes", "ping_seconds", "linger_seconds", "compress_from_bytes")
 
@@ -54,3 +57,37 @@ class Limits:
     def of_heads(self) -> HeadLimits:
         """What of it the parser of requests looks after."""
         return HeadLimits(self.head_bytes, self.target_bytes, self.headers)
+
+
+@lru_cache(maxsize=8)
+def limits_from(options: Options) -> Limits | None:
+    """Return the limits that *options* set, one object for all; None without the handler."""
+    if not options.fast_connections:
+        return None
+    return Limits(
+        head_bytes=options.head_bytes,
+        head_seconds=options.head_seconds,
+        body_seconds=options.body_seconds,
+        write_seconds=options.output_stall_seconds,
+        message_bytes=options.message_bytes,
+        fragments=options.message_fragments,
+        compress_from_bytes=options.compress_from_bytes,
+        ping_seconds=options.ping_seconds,
+        pong_seconds=options.pong_seconds,
+    )
+
+
+def application_of(wrapper: object) -> object:
+    """Return the application inside hypercorn's *wrapper*."""
+    return getattr(wrapper, "app", None)
+
+
+def limits_of(wrapper: object, state: Any, otherwise: Limits) -> Limits | None:
+    """
+    Return the limits that the application sets; None if it wants none of this handler.
+
+    A middleware around it hides them: then those of the tree that runs count.
+    """
+    found = getattr(application_of(wrapper), "connection_limits", otherwise)
+    root = state.get(STATE) if found is otherwise else None
+    return found if root is None else limits_from(root.options)

@@ -223,7 +223,7 @@ class WebsocketTransport:
             seconds = self._limits.pong_seconds
             self._ended(1006, f"no sign of life within {seconds:g} s after a ping")
             return inf
-        return inf if self.read_all else self._beat.deadline()
+        return inf if self.read_all else self._beat.next_look(now)
 
     def _heard_of_late(self, now: float) -> bool:
         """Read what came while the loop was too busy to look; say whether there was anything."""

@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from e2e._proxy import Proxy
 from e2e._server import Server
 
 HERE = Path(__file__).resolve().parent
@@ -204,6 +206,34 @@ def server(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     shutil.copy(migrated, database)
     with serve_project(GREENROOM_TEST_DATABASE=str(database)) as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def changes() -> dict[str, str]:
+    """
+    For files that do not take the printed configurations as they are: what is replaced in them.
+    """
+    return {}
+
+
+@pytest.fixture(scope="module", params=["straight", "nginx", "haproxy"])
+def door(
+    request: pytest.FixtureRequest,
+    server: Any,
+    changes: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Any]:
+    """
+    What a client connects to: the module's `server`, or a proxy in front of it.
+    """
+    if request.param == "straight":
+        yield server
+        return
+    proxy = Proxy(request.param, server, tmp_path_factory.mktemp(request.param), changes)
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from e2e._proxy import Proxy
 from e2e._rude import CLOSE, PING, PONG, TEXT, RudeClient, frame, text
 from e2e._server import Server, ask, dial, in_thread
 from e2e.hostile._corpus import PROBES
@@ -20,21 +19,6 @@ def server() -> Iterator[Server]:
     """The server behind all of them."""
     with Server("sockets:application") as server:
         yield server
-
-
-@pytest.fixture(scope="module", params=["straight", "nginx", "haproxy"])
-def door(
-    request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Any]:
-    """What a client connects to."""
-    if request.param == "straight":
-        yield server
-        return
-    proxy = Proxy(request.param, server, tmp_path_factory.mktemp(request.param))
-    try:
-        yield proxy
-    finally:
-        proxy.stop()
 
 
 async def test_messages(door: Any) -> None:
@@ -74,7 +58,7 @@ async def test_close_codes_both_ways(door: Any, server: Server) -> None:
         assert (opcode, payload) == (CLOSE, (4000).to_bytes(2, "big") + b"enough")
 
 
-async def test_a_peer_that_vanishes(door: Any, server: Server) -> None:
+async def test_a_peer_that_resets(door: Any, server: Server) -> None:
     """
     A reset at the client's side ends the consumer once, and leaves nothing.
     """

@@ -34,6 +34,34 @@ def test_any_sign_of_life_counts() -> None:
     assert beat.beat(45) is Beat.PING
 
 
+def test_an_answered_ping_is_followed_by_the_next_after_the_interval() -> None:
+    """
+    A timeout that is longer than the interval does not put the next ping off.
+    """
+    beat = Heartbeat(5, 20, now=0)
+    assert beat.beat(5) is Beat.PING
+    beat.heard = 5.5
+
+    assert beat.next_look(5) == 10
+    assert beat.beat(10) is Beat.WAIT
+    assert beat.next_look(10) == 10.5
+    assert beat.beat(10.5) is Beat.PING
+
+
+def test_looking_more_often_ends_nobody_sooner() -> None:
+    """
+    A peer that does not answer is looked at each interval, pinged once, and dead at the timeout.
+    """
+    beat = Heartbeat(5, 12, now=0)
+    seen: list[tuple[float, Beat]] = []
+    now = beat.deadline()
+    while not seen or seen[-1][1] is not Beat.DEAD:
+        seen.append((now, beat.beat(now)))
+        now = beat.next_look(now)
+
+    assert seen == [(5, Beat.PING), (10, Beat.WAIT), (15, Beat.WAIT), (17, Beat.DEAD)]
+
+
 @pytest.mark.parametrize("now", [0, 1e9])
 def test_without_an_interval_nobody_is_pinged(now: float) -> None:
     """

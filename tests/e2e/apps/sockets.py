@@ -158,6 +158,13 @@ async def wait(scope: Any, receive: Any, send: Any) -> None:
     await trio.sleep_forever()
 
 
+async def watch(scope: Any, receive: Any, send: Any) -> None:
+    """Answer nothing, and notice that the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    COUNTS["watch disconnect"] += 1
+
+
 async def stop_hoses(scope: Any, receive: Any, send: Any) -> None:
     """Ask every hose to stop."""
     root = current_root()
@@ -168,7 +175,14 @@ async def stop_hoses(scope: Any, receive: Any, send: Any) -> None:
 
 
 application = Application(
-    http=http(**{"stop-hoses": stop_hoses}, big=big, release=release, shout=shout, wait=wait),
+    http=http(
+        **{"stop-hoses": stop_hoses},
+        big=big,
+        release=release,
+        shout=shout,
+        wait=wait,
+        watch=watch,
+    ),
     router=Paths(
         **{"thread-hose": ThreadHose},
         echo=Echo,

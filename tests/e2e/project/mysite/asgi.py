@@ -11,6 +11,7 @@ application = Greenroom(
     websocket=[
         path("ws/chat/<slug:room>/", "notes.consumers.ChatConsumer"),
         path("ws/notes/", "notes.consumers.NotesConsumer", name="notes"),
+        path("ws/seen/", "notes.consumers.SeenConsumer"),
     ],
     children=["notes.actors.Counter"],
 )

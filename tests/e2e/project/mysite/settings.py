@@ -7,7 +7,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = "only for tests"
 DEBUG = False
-ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "chat.example", "evil.example"]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -58,3 +58,4 @@ STATIC_URL = "static/"
 
 # Tests change options without a project of their own.
 GREENROOM = json.loads(os.environ.get("GREENROOM_TEST_OPTIONS", "{}"))
+exec(os.environ.get("GREENROOM_TEST_SETTINGS", ""))  # what a page prints for settings.py

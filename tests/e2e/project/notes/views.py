@@ -1,6 +1,7 @@
 # Ordinary Django views, in the ways that matter to a server.
 
 import hashlib
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -32,6 +33,22 @@ def count(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(f"{n}\n" for n in range(int(request.GET["to"])))
 
 
+@csrf_exempt
+def digest(request: HttpRequest) -> JsonResponse:
+    """What has come of a body of any size, and in which process."""
+    found, size = hashlib.sha256(), 0
+    while chunk := request.read(65536):
+        found.update(chunk)
+        size += len(chunk)
+    return JsonResponse({"pid": os.getpid(), "size": size, "sha256": found.hexdigest()})
+
+
+def download(request: HttpRequest) -> StreamingHttpResponse:
+    """As many blocks of 64 KiB as are asked for, each of them different."""
+    blocks = range(int(request.GET["blocks"]))
+    return StreamingHttpResponse(n.to_bytes(8, "big") * 8192 for n in blocks)
+
+
 def endless(request: HttpRequest) -> StreamingHttpResponse:
     def generate() -> Iterator[bytes]:
         try:
@@ -47,6 +64,16 @@ def endless(request: HttpRequest) -> StreamingHttpResponse:
 @csrf_exempt
 def echo(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(iter(lambda: request.read(65536), b""))
+
+
+def seen(request: HttpRequest) -> JsonResponse:
+    """What Django believes of a request."""
+    return JsonResponse({
+        "client": request.META["REMOTE_ADDR"],
+        "forwarded for": request.headers.get("X-Forwarded-For"),
+        "secure": request.is_secure(),
+        "url": request.build_absolute_uri(),
+    })
 
 
 @csrf_exempt

@@ -1,0 +1,119 @@
+# Large uploads and downloads through the proxies, and what they cost the worker in memory. The
+# printed configurations, but for nginx's limit of uploads.
+
+import hashlib
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MIB = 2**20
+BLOCK = 65536
+GROWTH = 5 * MIB
+"""What a worker may take more at its peak; less than the smallest body here."""
+
+sizes = pytest.mark.parametrize(
+    "size",
+    [pytest.param(8 * MIB, id="8"), pytest.param(200 * MIB, id="200", marks=pytest.mark.long)],
+)
+
+
+@pytest.fixture(scope="module")
+def changes() -> dict[str, str]:
+    """
+    Let all of it through nginx.
+    """
+    return {"client_max_body_size 50m": "client_max_body_size 1g"}
+
+
+class Memory:
+    """The resident memory of process *pid*, from now on."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = Path(f"/proc/{pid}")
+        (self._process / "clear_refs").write_text("5")  # the peak is what it is now
+        self._before = self._now("VmRSS")
+
+    def grown(self) -> int:
+        """How many bytes more it has had at its peak."""
+        return self._now("VmHWM") - self._before
+
+    def _now(self, name: str) -> int:
+        lines = (self._process / "status").read_text().splitlines()
+        (line,) = (line for line in lines if line.startswith(f"{name}:"))
+        return int(line.split()[1]) * 1024
+
+
+def blocks(size: int) -> Iterator[bytes]:
+    """What is sent, either way: no block is like another."""
+    return (n.to_bytes(8, "big") * (BLOCK // 8) for n in range(size // BLOCK))
+
+
+def digest(size: int) -> str:
+    """What came must have this one."""
+    whole = hashlib.sha256()
+    for block in blocks(size):
+        whole.update(block)
+    return whole.hexdigest()
+
+
+def upload(door: Any, size: int, *, chunked: bool = False) -> dict[str, Any]:
+    """Send as much; return what the view has seen."""
+    headers = {} if chunked else {"Content-Length": f"{size}"}
+    with closing(http.client.HTTPConnection("127.0.0.1", door.port, timeout=60)) as client:
+        client.request("POST", "/digest/", blocks(size), headers, encode_chunked=chunked)
+        response = client.getresponse()
+        assert response.status == 200
+        return json.loads(response.read())
+
+
+def download(door: Any, size: int) -> dict[str, Any]:
+    """Ask for as much; return what has come."""
+    with closing(http.client.HTTPConnection("127.0.0.1", door.port, timeout=60)) as client:
+        client.request("GET", f"/download/?blocks={size // BLOCK}")
+        response = client.getresponse()
+        assert response.status == 200
+        came, found = 0, hashlib.sha256()
+        while data := response.read(BLOCK):
+            came += len(data)
+            found.update(data)
+        return {"size": came, "sha256": found.hexdigest()}
+
+
+@pytest.fixture
+def memory(door: Any) -> Memory:
+    """
+    The worker's, after it has done all of it once in small.
+    """
+    download(door, 4 * MIB)
+    upload(door, 4 * MIB, chunked=True)
+    return Memory(upload(door, 4 * MIB)["pid"])
+
+
+@sizes
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_an_upload(door: Any, memory: Memory, size: int, chunked: bool) -> None:
+    """
+    A large body reaches the view whole, and does not pass through the worker's memory as such.
+    """
+    seen = upload(door, size, chunked=chunked)
+    grown = memory.grown()
+
+    assert (seen["size"], seen["sha256"]) == (size, digest(size))
+    assert grown < GROWTH
+
+
+@sizes
+def test_a_download(door: Any, memory: Memory, size: int) -> None:
+    """
+    A large stream of a view reaches the client whole, and is never whole in the worker's memory.
+    """
+    came = download(door, size)
+    grown = memory.grown()
+
+    assert came == {"size": size, "sha256": digest(size)}
+    assert grown < GROWTH
