@@ -127,8 +127,8 @@ class _Request:
 
 def _is_nothing_but(error: BaseException, only: BaseException | None) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        inner = cast("tuple[BaseException, ...]", error.exceptions)
-        return all(_is_nothing_but(each, only) for each in inner)
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(_is_nothing_but(each, only) for each in group.exceptions)
     return error is only
 
 

@@ -380,7 +380,9 @@ class FastTCPServer(GuardedTCPServer):
 
 def _is_only(error: BaseException, kind: type[BaseException]) -> bool:
     """Whether *error* is a group, of a nursery of the application's, of nothing but *kind*."""
-    return isinstance(error, BaseExceptionGroup) and error.split(kind)[1] is None
+    if not isinstance(error, BaseExceptionGroup):
+        return False
+    return cast("BaseExceptionGroup[BaseException]", error).split(kind)[1] is None
 
 
 @lru_cache(maxsize=2)

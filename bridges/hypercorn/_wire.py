@@ -33,6 +33,7 @@ from typing import Protocol
 import trio
 
 from ...actors._lowlevel import LoopThread, StepEnd, close_socket, wait_readable
+from ._pieces import Last, Pieces, cut, joined
 from ._poller import READ, WRITE, Poller
 
 READ_BYTES = 65536
@@ -40,10 +41,6 @@ _JOIN_BYTES = 65536  # what costs less to copy than to hand over one by one
 _VECTORS = 64
 _PIECES = 1024  # more of them than this do not wait one by one
 _RESET = struct.pack("ii", 1, 0)  # linger for 0 seconds: what is unsent is thrown away
-
-
-class Last(bytes):
-    """What nothing may follow, whoever writes at the same time: a close frame."""
 
 
 class Reader(Protocol):
@@ -85,7 +82,7 @@ class Wire:
         self._waiting = 0  # tasks that wait for something to read
         self._lock = threading.RLock()
         self._pending: list[bytes] = []  # written; only who holds the lock takes
-        self._sending: list[bytes | memoryview] = []  # taken
+        self._sending: Pieces = []  # taken
         self._begun = False  # the first of them went out in part
         self._ending = False  # a Last was written
         self._ended = False  # a Last was taken
@@ -241,24 +238,12 @@ class Wire:
     def _join(self) -> None:
         """Make few pieces of the many that wait: of three bytes each, they take fifty."""
         with self._lock:
-            if self._flushing:
-                return
-            self._take()
-            sending, block, size = self._sending, list[bytes | memoryview](), 0
-            waiting = sending[1:]  # the first may have gone out in part
-            del sending[1:]
-            for data in waiting:
-                if type(data) is Last or size + len(data) > _JOIN_BYTES:
-                    sending.append(b"".join(block))
-                    block, size = [], 0
-                if type(data) is Last:
-                    sending.append(data)
-                    continue
-                block.append(data)
-                size += len(data)
-            sending.append(b"".join(block))
+            if not self._flushing:
+                self._take()
+                begun = int(self._begun)  # of this one the rest waits
+                self._sending[begun:] = joined(self._sending[begun:], _JOIN_BYTES)
 
-    def _send(self, sending: list[bytes | memoryview]) -> None:
+    def _send(self, sending: Pieces) -> None:
         if len(sending) == 1 or self.size <= _JOIN_BYTES:
             data = sending[0] if len(sending) == 1 else b"".join(sending)
             sent = self._sock.send(data)
@@ -270,22 +255,8 @@ class Wire:
         else:
             sent = self._sock.sendmsg(sending[:_VECTORS])
             self._gone += sent
-        self._cut(sending, sent)
-
-    def _cut(self, sending: list[bytes | memoryview], sent: int) -> None:
-        """Take *sent* bytes off the beginning of *sending*."""
-        whole = 0
-        for data in sending:
-            if sent < len(data):
-                break
-            sent -= len(data)
-            whole += 1
-        del sending[:whole]
-        if whole:
-            self._begun = False
-        if sent:  # a view: a large message is not copied once for each part of it
-            sending[0] = memoryview(sending[0])[sent:]
-            self._begun = True
+        cut(sending, sent)
+        self._begun = bool(sending) and type(sending[0]) is memoryview
 
     def _break(self) -> None:
         with self._lock:
