@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 from ...supervisor import Options
 from ..http._request import Limits as HeadLimits
@@ -88,6 +88,8 @@ def limits_of(wrapper: object, state: Any, otherwise: Limits) -> Limits | None:
 
     A middleware around it hides them: then those of the tree that runs count.
     """
-    found = getattr(application_of(wrapper), "connection_limits", otherwise)
-    root = state.get(STATE) if found is otherwise else None
-    return found if root is None else limits_from(root.options)
+    application = application_of(wrapper)
+    if hasattr(application, "connection_limits"):
+        return cast("Any", application).connection_limits
+    root = state.get(STATE)
+    return otherwise if root is None else limits_from(root.options)

@@ -106,10 +106,10 @@ async def test_requests_when_the_proxy_is_killed(door: Proxy, server: Server) ->
     """
     A request that waits for its answer is told that the proxy was killed, and leaves nothing.
     """
-    before = server.count("watch disconnect")
+    begun, before = server.count("watch"), server.count("watch disconnect")
     async with RudeClient(door, "/watch") as client:
         await client.send(b"GET /watch HTTP/1.1\r\nHost: x\r\n\r\n")
-        await in_thread(server.until, "it waits", lambda: server.facts()["open"] == 2)
+        await in_thread(server.until_count, "watch", begun + 1)
         door.signal(signal.SIGKILL)
         await client.end()
     await in_thread(server.until_count, "watch disconnect", before + 1)

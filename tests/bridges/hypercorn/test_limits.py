@@ -56,6 +56,7 @@ def test_the_applications_own_limits_come_first() -> None:
     wrapper = SimpleNamespace(app=SimpleNamespace(connection_limits=own))
 
     assert limits_of(wrapper, state_with(), general) is own
+    assert limits_of(wrapper, state_with(), own) is own
     assert limits_of(SimpleNamespace(app=middleware), {}, general) is general
 
 

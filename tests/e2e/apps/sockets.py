@@ -160,6 +160,7 @@ async def wait(scope: Any, receive: Any, send: Any) -> None:
 
 async def watch(scope: Any, receive: Any, send: Any) -> None:
     """Answer nothing, and notice that the client has gone."""
+    COUNTS["watch"] += 1
     while (await receive())["type"] != "http.disconnect":
         pass
     COUNTS["watch disconnect"] += 1
