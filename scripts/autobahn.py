@@ -35,8 +35,6 @@ FRAGMENTS = 1 << 17  # 9.3.1 cuts 4 MiB into 64 bytes each
 LIMITS = {"message_bytes": MESSAGE_BYTES, "fragments": FRAGMENTS, "compress_from_bytes": 0}
 # Of these the standard says nothing; Autobahn only writes down what happened.
 UNSPECIFIED = frozenset(("7.1.6", "7.13.1", "7.13.2"))
-# An empty close is answered with an empty one.
-MAY_LACK_CODE = frozenset(("7.3.1",))
 
 ANSWERS = {
     "lifespan.startup": "lifespan.startup.complete",
@@ -229,7 +227,7 @@ def report(app: str, results: Sequence[Case], seconds: float) -> bool:
     lacking = [each["case"] for each in results if each["code"] is None]
     print(f"  without a close code: {len(lacking)} {' '.join(lacking)}")
     failed = [each for each in results if not passes(each)]
-    return bool(results) and not failed and set(lacking) <= MAY_LACK_CODE
+    return bool(results) and not failed and not lacking
 
 
 def passes(result: Case) -> bool:

@@ -22,7 +22,7 @@ import trio
 
 from ...actors._lowlevel import LoopThread, Parker
 from ...actors.consumers import Frame
-from ..websocket._close import Close, Violation
+from ..websocket._close import NO_CODE, Close, Violation
 from ..websocket._decode import Decoder, Item, Ping
 from ..websocket._deflate import Inflater
 from ..websocket._encode import binary_frame, close_frame, ping_frame, pong_frame, text_frame
@@ -299,7 +299,8 @@ class WebsocketTransport:
             self._answered = True
             if not self.close_sent:
                 self.close_sent = True
-                self._wire.write_last(close_frame(item.code))
+                # Who gives no code gets that of a normal end, so that every close has one.
+                self._wire.write_last(close_frame(1000 if item.code == NO_CODE else item.code))
             self._ended(item.code, item.reason)
             return False
         return True

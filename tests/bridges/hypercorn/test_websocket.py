@@ -41,7 +41,7 @@ def echo() -> type[Echo]:
 
 async def test_codes(echo: type[Echo]) -> None:
     """
-    The peer's code and reason reach the consumer as they are; a violation is answered with its own.
+    CODES: the peer's reach the consumer as they are; a violation is answered with its own.
     """
     async with running(**{"": echo}) as server:
         async with connected(server._application, state=server.state) as peer:
@@ -52,7 +52,11 @@ async def test_codes(echo: type[Echo]) -> None:
             await peer.open()
             await peer.send(frame(TEXT, b"\xff"))
             assert (await peer.rest())[2:4] == (1007).to_bytes(2, "big")
-        assert [code for code, _ in echo.ends] == [4001, 1007]
+        async with connected(server._application, state=server.state) as peer:
+            await peer.open()
+            await peer.send(frame(CLOSE))
+            assert await peer.rest() == b"\x88\x02" + (1000).to_bytes(2, "big")
+        assert [code for code, _ in echo.ends] == [4001, 1007, 1005]
         assert echo.ends[0] == (4001, "bye")
         assert len(happened(server, "connection.violation")) == 1
 
