@@ -32,7 +32,7 @@ test:  ## run the whole test suite; ARGS="-k chat" narrows it
 
 test-long:  ## run only the tests that are left out of the others for their size
 	$(ENVIRONMENT) test
-	@$(BIN)/python -m pytest -m long $(ARGS)
+	@$(BIN)/python -m pytest -m long -o faulthandler_timeout=0 $(ARGS)
 
 check:  ## lint, format, async rules, types
 	$(ENVIRONMENT) dev test

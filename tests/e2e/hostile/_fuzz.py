@@ -187,9 +187,16 @@ class Run:
         return "\n".join(f"  {line}" for line in (*lines, f"{len(self.faults)} faults"))
 
 
-def run(server: Server, connections: Sequence[int], seed: int, *, http2: bool = False) -> Run:
-    """Throw *connections*, by their numbers, at *server*; stop where somebody else is harmed."""
+def run(
+    server: Server, connections: Sequence[int], seed: int | None, *, http2: bool = False
+) -> Run:
+    """
+    Throw *connections*, by their numbers, at *server*; stop where somebody else is harmed.
+
+    Without a *seed* they are the corpus as it is, over and over, but for what drips.
+    """
     seeds = [probe for probe in PROBES.values() if probe.theirs == http2]
+    unbent = [probe for probe in seeds if not probe.drip]
     found = Run()
     innocent = Innocent(server.port)
     assert innocent.ask()
@@ -197,7 +204,8 @@ def run(server: Server, connections: Sequence[int], seed: int, *, http2: bool = 
     mark = server.mark()
 
     def one(number: int) -> None:
-        probe = connection(seed, number, seeds)
+        same = unbent[number % len(unbent)]
+        probe = same if seed is None else connection(seed, number, seeds)
         try:
             outcome = throw(server.port, probe, 2.0 if http2 else 20.0)
         except (OSError, AssertionError) as error:

@@ -1,23 +1,41 @@
-# Random connections with a fixed seed, the same every time; the long form is _fuzz.py's own.
+# Random connections with a fixed seed, the same every time, and the corpus over and over. What the
+# process holds is looked at before and behind them.
 
 import pytest
 from e2e._server import Server
 from e2e.hostile._fuzz import run
 
 SEED = 20_261_126
-CONNECTIONS = 1000  # against each of the two applications
+MANY = [  # against each of the two applications
+    pytest.param(1000, id="1000"),
+    pytest.param(100_000, id="100000", marks=pytest.mark.long),
+]
 
 
 @pytest.mark.handler
 @pytest.mark.slow
-def test_random_hostility_harms_nobody(server: Server) -> None:
+@pytest.mark.parametrize("connections", MANY)
+def test_random_hostility_harms_nobody(server: Server, connections: int) -> None:
     """
     All end, the innocent one is answered throughout, nothing is said and nothing is left.
     """
-    found = run(server, range(CONNECTIONS), SEED)
+    found = run(server, range(connections), SEED)
 
     assert found.faults == [], server.explain("\n".join(found.faults))
-    assert found.ended.total() == CONNECTIONS
+    assert found.ended.total() == connections
+
+
+@pytest.mark.handler
+@pytest.mark.slow
+@pytest.mark.parametrize("connections", MANY)
+def test_rude_ends_leave_nothing(server: Server, connections: int) -> None:
+    """
+    After ends of every rude kind tasks, threads and descriptors are where they were.
+    """
+    found = run(server, range(connections), None)
+
+    assert found.faults == [], server.explain("\n".join(found.faults))
+    assert found.ended.total() == connections
 
 
 def test_random_http2_harms_nobody(server: Server) -> None:
