@@ -70,7 +70,7 @@ class Life:
         self._kwargs = kwargs
         self._keeper = Keeper(actor, handed)
         self._loop = Loop(self)
-        self._scope = trio.CancelScope()
+        self._scope = trio.CancelScope(shield=True)
         self._handshake: trio.CancelScope | None = None
         self._why: Exit | None = None
         self._step = "start"
@@ -83,7 +83,7 @@ class Life:
         """
         Live until something ends it; never raises.
 
-        A checkpoint. Cancelled only through :meth:`request_stop` and :meth:`fail`.
+        A checkpoint. Shielded; cancelled only through :meth:`request_stop` and :meth:`fail`.
         """
         token = current_life.set(self)
         left: Exit | None = None

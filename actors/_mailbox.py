@@ -71,7 +71,7 @@ class Mailbox:
         self.capacity = capacity
         self.parker = Parker()
         self.control: list[Stop] = []
-        self._lane: deque[Item] = deque()
+        self._made: deque[Item] | None = None  # until something comes: most sockets are idle
         self._loop = loop
         # Reentrant: a __del__ that the garbage collector runs in here may send, too.
         self._lock = threading.RLock()
@@ -84,7 +84,15 @@ class Mailbox:
     @property
     def queued(self) -> int:
         """How many items wait in the FIFO, frames and ticks included."""
-        return len(self._lane)
+        return len(self._made or ())
+
+    @property
+    def _lane(self) -> deque[Item]:
+        if self._made is None:
+            with self._lock:  # by one of two threads
+                if self._made is None:
+                    self._made = deque()
+        return self._made
 
     @property
     def messages(self) -> int:
@@ -162,7 +170,8 @@ class Mailbox:
         self._frames += len(frames)
         for frame in frames:
             self._frame_bytes += frame.size
-        self._lane.extend(frames)
+        lane = self._made if self._made is not None else self._lane
+        lane.extend(frames)
         self.parker.wake()
         messages, size = self._read_ahead
         return self._frames < messages and self._frame_bytes < size
@@ -174,9 +183,10 @@ class Mailbox:
 
     def take(self) -> Item | None:
         """Remove and return the next item of the FIFO, or None. Actor's task only."""
-        if not self._lane:
+        lane = self._made
+        if not lane:
             return None
-        item = self._lane.popleft()
+        item = lane.popleft()
         if type(item) is InFrame:
             self._frames -= 1
             self._frame_bytes -= item.size
@@ -210,8 +220,9 @@ class Mailbox:
         """Take nothing any more; return what still waits. Loop thread only."""
         with self._lock:
             self._closed = True
-            rest = list(self._lane)
-            self._lane.clear()
+            rest = list(self._made or ())
+            if self._made is not None:
+                self._made.clear()
             self._messages = self._frames = self._frame_bytes = 0
         self._tell_reader()
         self._call_waiters()
@@ -333,7 +344,7 @@ class Mailbox:
 
     def __repr__(self) -> str:
         state = " closed" if self._closed else ""
-        return f"<Mailbox {len(self._lane)} queued, {self._messages}/{self.capacity}{state}>"
+        return f"<Mailbox {self.queued} queued, {self._messages}/{self.capacity}{state}>"
 
 
 def wake_from_thread(loop: LoopThread, parker: Parker) -> None:

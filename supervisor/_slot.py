@@ -114,22 +114,15 @@ class Slot(Place):
         """
         self._nursery, self._context = nursery, copy_context()
         self._stack = TaskStack()
-        with trio.CancelScope(shield=True):
-            exit_, homeless = await self._lives()
-            await self._finish(exit_, homeless)
-            return exit_
-        raise AssertionError("a shield that nobody cancels was left early")
-
-    async def _lives(self) -> tuple[Exit, bool]:
-        """Return how the last one ended, and whether the last words need one made for them."""
         crash: BaseException | None = None
         while True:
             life = self._life = self._new_life(crash)
             crash = None  # its traceback holds the incarnation before
             if self.mailbox.control and life.epoch == 1:  # before anything was begun
-                return stopped(self.mailbox.control.pop(0)), False
+                exit_, homeless = stopped(self.mailbox.control.pop(0)), False
+                break
             self._born = trio.current_time()
-            exit_ = await life.run()
+            exit_ = await life.run()  # shielded, as everything is that it awaits here
             self._alive += trio.current_time() - self._born
             self._handled += life.handled
             self._handed = replace(self._handed)  # a thread left behind fills the old one
@@ -137,21 +130,31 @@ class Slot(Place):
             if exit_.error is not None:
                 self._record(exit_)
             if exit_.kind is not ExitKind.CRASHED or exit_.opening:
-                return exit_, self.epoch > 1 and not life.begun
+                homeless = self.epoch > 1 and not life.begun
+                break
             life.finish()
             crash = exit_.error
             next_ = decide(exit_, self._policy, self._window, self._alive)
             if next_ in (Next.END, Next.ESCALATE):
-                if self._policy.restart is not Restart.TEMPORARY:
-                    self.note("slot.gave_up", restarts=self.epoch - 1, exception=_name(crash))
-                if next_ is Next.ESCALATE:
-                    self._root.escalated(self)
-                return exit_, True
+                self._give_up(next_, crash)
+                homeless = True
+                break
             del exit_
-            stop = await self._pause(next_)
+            with trio.CancelScope(shield=True):
+                stop = await self._pause(next_)
             if stop is not None:
-                return stopped(stop), True
+                exit_, homeless = stopped(stop), True
+                break
             self.epoch += 1
+        with trio.CancelScope(shield=True):
+            await self._finish(exit_, homeless)
+        return exit_
+
+    def _give_up(self, next_: Next, crash: BaseException | None) -> None:
+        if self._policy.restart is not Restart.TEMPORARY:
+            self.note("slot.gave_up", restarts=self.epoch - 1, exception=_name(crash))
+        if next_ is Next.ESCALATE:
+            self._root.escalated(self)
 
     def _new_life(self, crash: BaseException | None = None) -> Life:
         return Life(self, self.actor, self._kwargs, self.epoch, self._handed, crash)
