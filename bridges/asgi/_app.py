@@ -92,7 +92,7 @@ class Application:
             await self._lifespan(scope, receive, send)
             return
         try:
-            await self._pick(scope, receive, send)
+            await self.serve_scope(scope, receive, send)
         except BaseException as error:  # noqa: ASYNC103 - see the header
             if _cancelled_from_outside(error):
                 raise
@@ -106,7 +106,12 @@ class Application:
     # Who serves is picked, not awaited: each coroutine that waits for the next one takes
     # memory for as long as the connection lives, and time at each of its messages.
 
-    def _pick(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    def serve_scope(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """
+        Serve a request or a WebSocket: await what is returned.
+
+        For our own connections, which log what leaks; everybody else calls the application.
+        """
         root = root_of(scope)
         if root is None:
             return self._no_root(scope, receive, send)
@@ -238,6 +243,10 @@ class ConsumerApplication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope. A checkpoint."""
         await self._application(scope, receive, send)
+
+    def serve_scope(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a request or a WebSocket, as that of :class:`Application` does."""
+        return self._application.serve_scope(scope, receive, send)
 
     def __repr__(self) -> str:
         return f"<{self.consumer_class.__qualname__}.as_asgi()>"

@@ -34,7 +34,7 @@ class Attached:
         scope: MutableMapping[str, Any],
         make_output: Callable[..., WebsocketOutput] = WebsocketOutput,
     ) -> None:
-        self._root = root
+        self._root, self._route = root, route
         self.output = make_output(
             scope,
             root.loop,
@@ -46,6 +46,11 @@ class Attached:
         self.slot = root.connections.attach(route, actor, kwargs, self.output)
         self.output.path = self.slot.path
         root.events.emit("connection.opened", self.slot.path, url=scope["path"])
+
+    def detach(self) -> None:
+        """Take it out of the tree: its connection is over."""
+        self._root.connections.detach(self._route, self.slot)
+        self._root.events.emit("connection.closed", self.slot.path, code=self.output.code or 1006)
 
     def _fault(self, error: BaseException) -> Exit:
         """

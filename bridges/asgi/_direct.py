@@ -10,7 +10,7 @@ from typing import Any
 
 import trio
 
-from ...actors._exits import ExitKind
+from ...actors._exits import Exit, ExitKind
 from ...actors._messages import InFrame
 from ..websocket._close import Violation
 from ._attached import Attached
@@ -29,14 +29,21 @@ class DirectConnection(Attached):
         super().__init__(*place, make_output=partial(DirectOutput, transport))
         self._mailbox = self.slot.mailbox
 
-    async def run(self, *_channel: object) -> None:
+    async def run(self) -> None:
         """Serve it to its end. A checkpoint; a cancellation asks the slot to stop first."""
-        transport = self._transport
-        transport.take_over(self)
         try:
-            exit_ = await self.slot.run(self._root.tasks)
-        except BaseException as error:  # noqa: ASYNC103, BLE001 - see _fault()
-            exit_ = self._fault(error)
+            self._transport.take_over(self)
+            try:
+                exit_ = await self.slot.run(self._root.tasks)
+            except BaseException as error:  # noqa: ASYNC103, BLE001 - see _fault()
+                exit_ = self._fault(error)
+            await self._finish(exit_)
+        finally:
+            self.detach()
+
+    async def _finish(self, exit_: Exit) -> None:
+        """Have the close go out, and wait for the peer's half."""
+        transport = self._transport
         seconds = self._root.options.close_seconds
         if not await transport.finish(seconds):
             self.slot.note("output.slow", code=self.output.code, reset=True)

@@ -4,8 +4,8 @@
 # `send`. An application that finds that object takes it instead; one that was given
 # somebody's wrappers (a middleware's) finds nothing, and what they want to see goes through them.
 
-from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Awaitable, Sequence
+from typing import Any, Protocol
 
 from ...actors.consumers import Frame
 from ..websocket._receiver import Receiver
@@ -89,10 +89,8 @@ def transport_of(receive: Any, send: Any) -> Transport | None:
     return getattr(owner, "greenroom_transport", None)
 
 
-async def serve_inner(app: Any, scope: Any, receive: Any, send: Any) -> None:
-    """Serve *scope* with an application that may know nothing of transports. A checkpoint."""
-    socket = getattr(receive, "__self__", None)
-    if transport_of(receive, send) is None or getattr(app, "greenroom_native", False):
-        await app(scope, receive, send)
-    else:
-        await cast("Any", socket).serve(lambda: app(scope, receive, send))
+def serve_inner(app: Any, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+    """Call an application that may know nothing of transports: await what is returned."""
+    if transport_of(receive, send) is not None and not getattr(app, "greenroom_native", False):
+        receive.__self__.serve()
+    return app(scope, receive, send)

@@ -31,7 +31,7 @@ _TURNS = 5  # of the loop without input, after which a server has handed over al
 _RETRY_AFTER = (b"retry-after", b"5")
 
 
-async def serve_websocket(
+def serve_websocket(
     root: Root,
     route: str,
     actor: type[Actor],
@@ -39,29 +39,38 @@ async def serve_websocket(
     scope: Scope,
     receive: Receive,
     send: Send,
-) -> None:
+) -> Awaitable[None]:
     """
-    Serve one WebSocket with a slot of *actor*, until both are over.
+    Serve one WebSocket with a slot of *actor*, until both are over: await what is returned.
 
     A checkpoint. A cancellation becomes a stop request: `disconnect` runs, the
     socket closes with 1012, then the cancellation goes on.
     """
-    await receive()  # websocket.connect
     take_place(scope)
     refusal = root.connections.refusal()
     if refusal is not None:
-        await turn_away(root, route, scope, send, refusal)
-        return
+        return _turn_away(root, route, scope, receive, send, refusal)
     transport = transport_of(receive, send)
     place = (root, route, actor, kwargs, scope)
-    connection = _Connection(*place) if transport is None else DirectConnection(transport, *place)
+    if transport is not None:
+        return DirectConnection(transport, *place).run()
+    return _serve_plain(place, receive, send)
+
+
+async def _serve_plain(place: Any, receive: Receive, send: Send) -> None:
+    await receive()  # websocket.connect
+    connection = _Connection(*place)
     try:
         await connection.run(receive, send)
     finally:
-        root.connections.detach(route, connection.slot)
-        root.events.emit(
-            "connection.closed", connection.slot.path, code=connection.output.code or 1006
-        )
+        connection.detach()
+
+
+async def _turn_away(
+    root: Root, route: str, scope: Scope, receive: Receive, send: Send, refusal: str
+) -> None:
+    await receive()  # websocket.connect
+    await turn_away(root, route, scope, send, refusal)
 
 
 async def turn_away(root: Root, route: str, scope: Scope, send: Send, refusal: str) -> None:

@@ -1,7 +1,7 @@
 # ASGI's `receive` and `send` for a WebSocket of ours: for applications that know nothing of
 # Greenroom, or stand behind a middleware that wraps the two.
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 import trio
@@ -40,11 +40,10 @@ class AsgiWebsocket:
         self._denial: Event | None = None
         self._unyielded = 0  # events that were received without a checkpoint
 
-    async def serve(self, app: Callable[[], Awaitable[object]]) -> None:
-        """Run *app*, which uses `receive` and `send`. A checkpoint."""
+    def serve(self) -> None:
+        """Be what the application uses: its messages come through here."""
         self.greenroom_transport = None
         self._transport.take_over(self)
-        await app()
 
     async def receive(self) -> Event:
         """

@@ -13,7 +13,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import inf
 from typing import Any, cast
 from wsgiref.handlers import format_date_time
@@ -27,10 +27,11 @@ from ..http._response import ResponseWriter, error_response
 from ..http._scope import http_scope, websocket_scope
 from ..websocket._handshake import Handshake, Refusal, examine
 from ._asgi_websocket import AsgiWebsocket
+from ._boundary import Boundary
 from ._deflating import transport_for
 from ._guard import GuardedTCPServer
 from ._heartbeats import Heartbeats
-from ._http import HttpExchange, PeerGone
+from ._http import HttpExchange
 from ._limits import Limits, application_of, limits_of
 from ._socket import ReadAgain, give_socket, take_socket
 from ._wire import Wire
@@ -230,7 +231,9 @@ class FastTCPServer(GuardedTCPServer):
             server=self._server,
             state=self.state,
         )
-        await self._call(scope, exchange.receive, exchange.send)
+        with Boundary() as boundary:  # its errors are logged and end here
+            await self._called(scope, exchange.receive, exchange.send)
+        await self._tell(boundary.failed)
         again = self._finish(exchange) and await self._read_rest(exchange)
         self._linger = self._linger or not (again or exchange.all_read)
         await self._log(scope, exchange.status, exchange.response_headers, began)
@@ -294,11 +297,12 @@ class FastTCPServer(GuardedTCPServer):
             subprotocols=handshake.subprotocols,
         )
 
+        if not getattr(application_of(self.app), "greenroom_native", False):
+            socket.serve()
         try:
-            if getattr(application_of(self.app), "greenroom_native", False):
-                await self._call(scope, socket.receive, socket.send)
-            else:
-                await socket.serve(partial(self._call, scope, socket.receive, socket.send))
+            with Boundary() as boundary:
+                await self._called(scope, socket.receive, socket.send)
+            await self._tell(boundary.failed)
             socket.close(1011, status=500)  # it has ended, and left its socket as it was
             await transport.finish(self.limits.linger_seconds)
         finally:
@@ -307,29 +311,16 @@ class FastTCPServer(GuardedTCPServer):
         await self._log(scope, transport.status, (), began)
         await self.context.mark_request()
 
-    async def _call(
-        self,
-        scope: Any,
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
-    ) -> None:
-        """Call the application. What it raises is logged and ends here."""
-        failed: BaseException | None = None
-        try:
-            app = cast("Any", self.app)
-            if type(app) is ASGIWrapper:  # which passes it all on, and does no more
-                await cast("Any", app.app)(scope, receive, send)
-            else:
-                await app(scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run)
-        except PeerGone:
-            return  # our own send raised it, and nobody caught it: no fault of anybody's
-        except BaseException as error:  # noqa: ASYNC103 - others go on, whatever it is
-            # A cancellation of the server's own goes through. Anything else would end all.
-            if not isinstance(error, Exception) and trio.current_effective_deadline() == -inf:
-                raise
-            if not _is_only(error, PeerGone):
-                failed = error
-        if failed is not None:  # noqa: ASYNC104 - no Cancelled of the server's: that went through
+    def _called(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        """Call the application: await what is returned."""
+        app = cast("Any", self.app)
+        if type(app) is ASGIWrapper:  # which passes it all on, and does no more
+            serve = getattr(app.app, "serve_scope", app.app)  # Greenroom's: a coroutine less
+            return serve(scope, receive, send)
+        return app(scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run)
+
+    async def _tell(self, failed: BaseException | None) -> None:
+        if failed is not None:
             await self.config.log.error("Error in ASGI Framework", exc_info=failed)
 
     # -- small things ------------------------------------------------------------------------
@@ -376,13 +367,6 @@ class FastTCPServer(GuardedTCPServer):
                     while self._linger and await self.read_ahead():
                         pass  # unread bytes would make the system reset it, and our last words too
         wire.close(reset=bool(wire.size))
-
-
-def _is_only(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether *error* is a group, of a nursery of the application's, of nothing but *kind*."""
-    if not isinstance(error, BaseExceptionGroup):
-        return False
-    return cast("BaseExceptionGroup[BaseException]", error).split(kind)[1] is None
 
 
 @lru_cache(maxsize=2)
