@@ -23,6 +23,8 @@ class Attached:
         make_output: What to make the output with, if not :class:`WebsocketOutput`.
     """
 
+    __slots__ = ("_root", "_route", "output", "slot")
+
     slot: Slot
 
     def __init__(

@@ -24,6 +24,8 @@ _MANY = 16
 class DirectConnection(Attached):
     """One WebSocket on *transport*, whose receiver it is (bridges/websocket/_receiver.py)."""
 
+    __slots__ = ("_mailbox", "_transport")
+
     def __init__(self, transport: Transport, *place: Any) -> None:
         self._transport = transport
         super().__init__(*place, make_output=partial(DirectOutput, transport))

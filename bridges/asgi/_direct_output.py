@@ -14,6 +14,8 @@ from ._transport import Transport
 class DirectOutput(WebsocketOutput):
     """The output of one WebSocket on *transport*; see :class:`WebsocketOutput`."""
 
+    __slots__ = ("_denial", "_small", "_transport")
+
     def __init__(self, transport: Transport, *args: Any, **bounds: Any) -> None:
         super().__init__(*args, **bounds)
         self._transport = transport

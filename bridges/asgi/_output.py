@@ -61,6 +61,11 @@ class WebsocketOutput:
         on_slow: Called, from any thread, when the peer was dropped for that.
     """
 
+    __slots__ = (
+        "_bytes", "_high_water", "_limit", "_lock", "_loop", "_on_slow", "_queue", "_reason",
+        "_waiters", "code", "opened", "parker", "path", "scope", "stall_seconds", "state",
+    )  # fmt: skip
+
     def __init__(
         self,
         scope: Mapping[str, Any],

@@ -95,6 +95,8 @@ async def refuse(
 class _Connection(Attached):
     """The three tasks of one WebSocket."""
 
+    __slots__ = ("_flushed", "_read_all", "_useless")
+
     def __init__(self, *place: Any) -> None:
         super().__init__(*place)
         self._flushed, self._read_all = trio.Event(), trio.Event()
