@@ -140,8 +140,7 @@ class Slot(Place):
                 homeless = True
                 break
             del exit_
-            with trio.CancelScope(shield=True):
-                stop = await self._pause(next_)
+            stop = await self._pause(next_)
             if stop is not None:
                 exit_, homeless = stopped(stop), True
                 break
@@ -172,14 +171,13 @@ class Slot(Place):
             self.state = "backing off"
             if seconds:
                 self.note("slot.backing_off", seconds=round(seconds, 3), attempt=attempt)
-        if not seconds:
-            await trio.sleep(0)  # every attempt passes a checkpoint
         until = trio.current_time() + seconds
-        while seconds and not self.mailbox.control:
-            with trio.move_on_at(until) as scope:
+        with trio.move_on_at(until, shield=True):
+            while seconds and not self.mailbox.control:
                 await self.mailbox.parker.park()
-            if scope.cancelled_caught:
-                break
+        if not seconds:  # every attempt passes a checkpoint
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0)
         return self._asked()
 
     def _asked(self) -> Stop | None:

@@ -22,16 +22,17 @@ async def test_holds_a_stray_cancellation() -> None:
     """
     HOLDS: a Cancelled that no scope of the server's has sent is an error like any.
     """
+    stray: list[trio.Cancelled] = []
     with trio.CancelScope() as scope:
         scope.cancel()
         try:
             await trio.sleep(0)
-        except trio.Cancelled as stray:
-            kept = stray
+        except trio.Cancelled as cancelled:
+            stray.append(cancelled)
     with Boundary() as boundary:
-        raise kept
+        raise stray[0]
 
-    assert boundary.failed is kept
+    assert boundary.failed is stray[0]
 
 
 async def test_holds_nothing_back_of_the_servers_cancellation() -> None:
