@@ -19,7 +19,8 @@ import trio
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.trio.tcp_server import TCPServer
 
-from ._worker import STATE, WorkerEnd
+from ._state import STATE
+from ._worker import WorkerEnd
 
 logger = logging.getLogger("greenroom.hypercorn")
 

@@ -17,9 +17,6 @@ from hypercorn.trio.worker_context import EventWrapper, WorkerContext
 
 from ...actors._lowlevel import Parker, nursery_of_this_task
 
-STATE = "greenroom.root"
-"""The key of the root in ``scope["state"]``, and so in the state of a worker."""
-
 
 class WorkerEnd(EventWrapper):
     """What a worker sets when it takes no more connections."""

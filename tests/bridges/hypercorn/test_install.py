@@ -10,7 +10,7 @@ from hypercorn.trio.tcp_server import TCPServer
 from greenroom.bridges.hypercorn import Limits, _poller, install
 from greenroom.bridges.hypercorn._connection import FastTCPServer
 from greenroom.bridges.hypercorn._guard import GuardedTCPServer
-from greenroom.bridges.hypercorn._install import OFF_SWITCH
+from greenroom.bridges.hypercorn._install import OFF_SWITCH, _warn
 
 
 @pytest.fixture
@@ -19,6 +19,7 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> Any:
     module = cast("Any", hypercorn.trio.run)
     monkeypatch.setattr(module, "TCPServer", TCPServer)
     monkeypatch.delenv(OFF_SWITCH, raising=False)
+    _warn.cache_clear()
     return module
 
 
@@ -73,10 +74,25 @@ def test_an_unknown_hypercorn_is_left_alone(
     untouched: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    A version nobody has looked at is not patched, and a warning says what that means.
+    A version nobody has looked at is not patched, and one warning says what that means.
     """
     with caplog.at_level(logging.WARNING, "greenroom.hypercorn"):
         assert not install(installed="0.99.0")
+        assert not install(installed="0.99.0")
 
     assert untouched.TCPServer is TCPServer
-    assert "hypercorn 0.99.0 is unknown" in caplog.text
+    (record,) = caplog.records
+    assert "hypercorn 0.99.0 is unknown" in record.getMessage()
+
+
+def test_a_hypercorn_without_what_is_needed_is_left_alone(
+    untouched: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Where something is missing nothing is patched, whatever the version says.
+    """
+    monkeypatch.delattr("hypercorn.events.RawData")
+
+    assert not install()
+    assert untouched.TCPServer is TCPServer
+    assert "hypercorn.events: RawData(data, address)" in caplog.text
