@@ -27,21 +27,21 @@ def method():
     del TCPServer.protocol_send
     names = {"protocol_send": lambda self: lambda event: send(self, event)}
 
-    def __getattr__(self, name):
+    def renamed(self, name):
         if name not in names:
             raise AttributeError(name)
         return names[name](self)
 
-    TCPServer.__getattr__ = __getattr__
+    TCPServer.__getattr__ = renamed
 
 
 def parameter():
     init = TCPServer.__init__
 
-    def __init__(self, app, config, context, lifespan_state, stream):
+    def other(self, app, config, context, lifespan_state, stream):
         init(self, app, config, context, lifespan_state, stream)
 
-    TCPServer.__init__ = __init__
+    TCPServer.__init__ = other
 
 
 def wrapper():
