@@ -46,9 +46,11 @@ def install(limits: Limits | None = None, *, installed: str | None = None) -> bo
 
 def _put_in_place(limits: Limits | None) -> None:
     from hypercorn.trio.tcp_server import TCPServer
+    from hypercorn.trio.udp_server import UDPServer
 
     from ._connection import FastTCPServer
     from ._guard import GuardedTCPServer
+    from ._quic import GuardedUDPServer
 
     if limits is not None:
         FastTCPServer.limits = limits
@@ -59,6 +61,8 @@ def _put_in_place(limits: Limits | None) -> None:
             logger.warning("this system has no epoll: HTTP and WebSocket are left to hypercorn")
             off = True
         worker.TCPServer = GuardedTCPServer if off else FastTCPServer
+    if worker.UDPServer is UDPServer:
+        worker.UDPServer = GuardedUDPServer
 
 
 @cache

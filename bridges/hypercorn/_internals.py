@@ -86,19 +86,53 @@ NEEDED: Needs = {
 }
 """What is needed of each module."""
 
+NEEDED_FOR_QUIC: Needs = {
+    "hypercorn.protocol.events": (
+        "InformationalResponse(stream_id, headers, status_code)",
+        "Response(stream_id, headers, status_code)",
+        "StreamClosed(stream_id)",
+        "Trailers(stream_id, headers)",
+    ),
+    "hypercorn.protocol.h3": (
+        "H3Protocol(app, config, context, task_group, state, client, server, quic, send)",
+        "H3Protocol.streams",
+        "H3Protocol.task_group",
+        "async H3Protocol.handle(self, quic_event)",
+        "async H3Protocol.stream_send(self, event)",
+        "async H3Protocol._create_stream(self, request)",
+    ),
+    "hypercorn.protocol.quic": (
+        "Buffer",
+        "H3Protocol",
+        "PACKET_TYPE_INITIAL",
+        "pull_quic_header(buf, host_cid_length)",
+        "QuicProtocol(app, config, context, task_group, state, server, send)",
+        "QuicProtocol.connections",
+        "QuicProtocol.idle",
+        "QuicProtocol.task_group",
+        "async QuicProtocol.handle(self, event)",
+        "async QuicProtocol.send_all(self, connection)",
+        "async QuicProtocol._handle_events(self, connection, client)",
+        "_Connection.h3",
+        "_Connection.quic",
+    ),
+}
+"""The same for QUIC; these modules can be imported only with aioquic, and are when it is served."""
 
-def problem(installed: str | None = None) -> str:
+
+def problem(installed: str | None = None, needs: Needs = NEEDED) -> str:
     """
     Say why hypercorn's connections can't be replaced; empty if they can be.
 
     Args:
         installed: hypercorn's version; that of what is installed if it is left out.
+        needs: What of it is needed.
     """
     try:
         installed = installed or version("hypercorn")
     except PackageNotFoundError:
         installed = "of no version"
-    return unknown(installed) or missing(installed)
+    return unknown(installed) or missing(installed, needs)
 
 
 def unknown(installed: str) -> str:
