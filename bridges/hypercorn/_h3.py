@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-import trio
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import QuicEvent, StopSendingReceived, StreamReset
 from hypercorn.config import Config
@@ -24,8 +23,6 @@ from hypercorn.typing import AppWrapper, ConnectionState, TaskGroup, WorkerConte
 
 NO_ERROR, INTERNAL_ERROR, REQUEST_CANCELLED = 0x100, 0x102, 0x10C
 """H3_NO_ERROR, H3_INTERNAL_ERROR and H3_REQUEST_CANCELLED of RFC 9114."""
-TELL_SECONDS = 1.0
-"""How long an application may take to receive that a request is over."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -112,8 +109,7 @@ _OVER = _Over()
 
 
 async def _tell(stream: Any) -> None:
-    with trio.move_on_after(TELL_SECONDS):
-        await stream.handle(StreamClosed(stream_id=stream.stream_id))
+    await stream.handle(StreamClosed(stream_id=stream.stream_id))
 
 
 def _is_complete(stream: object) -> bool:

@@ -19,11 +19,11 @@ import hypercorn.protocol.quic
 import trio
 from hypercorn.events import RawData
 from hypercorn.protocol.quic import QuicProtocol
-from hypercorn.trio.task_group import TaskGroup
 from hypercorn.typing import ConnectionState
 
 from ._alone import ALONE
 from ._h3 import INTERNAL_ERROR, NO_ERROR, GuardedH3Protocol
+from ._requests import Requests
 from ._socket import address_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class QuicConnection(QuicProtocol):
             await self._say_goodbye(error_code)  # noqa: ASYNC102 - shielded, with a deadline
 
     async def _serve(self) -> None:
-        async with TaskGroup() as self.task_group:
+        async with Requests() as self.task_group:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._keep_time)
                 await self._read()
