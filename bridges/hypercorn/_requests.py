@@ -6,7 +6,7 @@
 # has still to take.
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import trio
 from hypercorn.config import Config
@@ -26,7 +26,7 @@ class Requests(TaskGroup):
     ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
         """Start *app*; return what hands it an event, which waits for room if it still runs."""
         request = _Request(app)
-        request.put = await super().spawn_app(request.serve, config, scope, send)
+        request.put = await super().spawn_app(cast("Any", request.serve), config, scope, send)
         return request.hand_over
 
 

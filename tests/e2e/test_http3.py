@@ -1,7 +1,7 @@
 # HTTP/3 on the real server, whose QUIC stays hypercorn's: whatever one connection does, others go
-# on, and so does the process. Without the boundary those marked with a + end the whole server,
-# and those marked with a - hold up all its connections.
+# on, and so does the process. Without the boundary those marked with a + end the whole server.
 
+import asyncio
 import http.client
 import json
 import random
@@ -43,33 +43,39 @@ def innocent(server: QuicServer) -> Iterator[http.client.HTTPConnection]:
 
 async def no_answer_wanted(server: QuicServer, client: Http3) -> None:
     """+ A browser that leaves the page."""
-    number = client.ask(b"/late")
+    number = client.ask(b"/bare/later")
     client.quic.stop_stream(number, STOPPED)
     client.transmit()
     assert (await client.answers[number].whole()).end == "reset"
+    await client.get(b"/knock")
 
 
 async def request_taken_back(server: QuicServer, client: Http3) -> None:
+    told = await asyncio.to_thread(server.count, "told")
     number = client.ask(b"/late", b"POST", more=True)
     client.quic.reset_stream(number, CANCELLED)
     client.transmit()
     assert (await client.answers[number].whole()).end == "reset"
+    await asyncio.to_thread(server.until_count, "told", told + 1)
 
 
 async def stream_taken_back(server: QuicServer, client: Http3) -> None:
+    told = await asyncio.to_thread(server.count, "told")
     number = client.ask(b"/stream")
     assert (await client.get(b"/read")).body == b"0"
     client.quic.stop_stream(number, STOPPED)
     client.transmit()
     assert (await client.answers[number].whole()).end == "reset"
+    await asyncio.to_thread(server.until_count, "told", told + 1)
 
 
 async def body_behind_the_answer(server: QuicServer, client: Http3) -> None:
     """+ A large upload, refused at once."""
-    number = client.ask(b"/early", b"POST", more=True)
+    number = client.ask(b"/bare/early", b"POST", more=True)
     answer = await client.answers[number].whole()
     client.send(number, b"x" * 1000)
     assert (answer.status, answer.body) == (413, b'"too much"')
+    assert (await client.get(b"/read")).body == b"0"  # behind it, so the server has seen it
 
 
 async def trailers(server: QuicServer, client: Http3) -> None:
@@ -161,10 +167,12 @@ async def its_own_datagrams_damaged(server: QuicServer, client: Http3) -> None:
 
 
 async def closed_within_an_answer(server: QuicServer, client: Http3) -> None:
+    told = await asyncio.to_thread(server.count, "told")
     number = client.ask(b"/stream")
     assert (await client.get(b"/read")).body == b"0"
     client.close()
     assert (await client.answers[number].whole()).end == "closed"
+    await asyncio.to_thread(server.until_count, "told", told + 1)
 
 
 ATTACKS = [

@@ -149,8 +149,7 @@ async def test_forgotten(how: str, config: Config, caplog: pytest.LogCaptureFixt
             if how == "vanished while nobody reads":
                 number = client.ask(b"/stuck", b"POST", more=True)
                 for _ in range(40):
-                    client.send(number, b"x" * 1000, more=True)
-                    await client.ping()
+                    client.send(number, b"x", more=True)
                 client.vanish()
                 return
             client.ask(b"/")

@@ -4,6 +4,8 @@ import trio
 from _base import COUNTS, GATE, answer, http
 from greenroom.bridges.asgi import Application
 
+DOORS: list[trio.Event] = []
+
 
 async def read(scope, receive, send):
     """Answer with the length of the body."""
@@ -32,6 +34,20 @@ async def stuck(scope, receive, send):
     """Answer, without a look at the body, once somebody opens the gate."""
     await trio.to_thread.run_sync(GATE.wait)
     await answer(send, "at last")
+
+
+async def later(scope, receive, send):
+    """Answer, without a look at the client, once somebody knocks."""
+    door = trio.Event()
+    DOORS.append(door)
+    await door.wait()
+    await answer(send, "is anybody there?")
+
+
+async def knock(scope, receive, send):
+    """Open the door of the last /later."""
+    DOORS.pop().set()
+    await answer(send, "knocked")
 
 
 async def fail(scope, receive, send):
@@ -68,7 +84,7 @@ async def stream(scope, receive, send):
     COUNTS["told"] += 1
 
 
-application = Application(
+served = Application(
     http=http(
         read=read,
         early=early,
@@ -78,5 +94,13 @@ application = Application(
         newline=newline,
         stream=stream,
         stuck=stuck,
+        later=later,
+        knock=knock,
     )
 )
+# By themselves: what reads the rest of a body, or looks after the client, is Greenroom's.
+BARE = {"/bare/early": early, "/bare/later": later}
+
+
+async def application(scope, receive, send):
+    await BARE.get(scope.get("path"), served)(scope, receive, send)

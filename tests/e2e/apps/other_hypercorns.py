@@ -8,7 +8,6 @@ import sys
 
 import hypercorn.events
 import hypercorn.protocol.h11
-import hypercorn.trio.run
 import hypercorn.trio.worker_context
 from django.conf import settings
 from hypercorn.trio.tcp_server import TCPServer
