@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 STALLED_SECONDS = 1.0
 """How long a connection that is over may wait, for an application or for its last words."""
+ANSWER_SECONDS = 1.0
+"""In which the first packets of a handshake are answered; who sends at random, is not."""
 
 _WAITING_DATAGRAMS = 128
 
@@ -111,6 +113,7 @@ class QuicConnection(QuicProtocol):
         self._put, self._got = trio.open_memory_channel[RawData](_WAITING_DATAGRAMS)
         self._reading = trio.CancelScope()
         self._handling = False
+        self._has_answered = False
         self._sleeping = trio.CancelScope()
         self._wakes_at = inf
 
@@ -151,6 +154,7 @@ class QuicConnection(QuicProtocol):
     async def send_all(self, connection: Any) -> None:
         """Send what waits to be sent, and look when to wake up. A checkpoint if anything does."""
         for data, address in connection.quic.datagrams_to_send(now=self.context.time()):
+            self._has_answered = True
             await self.send(RawData(data=data, address=address))
         timer = connection.quic.get_timer()
         self._wakes_at = self._sleeping.deadline = inf if timer is None else timer
@@ -180,13 +184,14 @@ class QuicConnection(QuicProtocol):
 
     @property
     def _is_over(self) -> bool:
-        """Whether it has ended, or what came has not even begun one: it waits for no time."""
-        return self.idle or self._wakes_at == inf
+        """Whether it has ended, or what came was the beginning of none."""
+        soon = trio.current_time() + ANSWER_SECONDS
+        return self.idle or self._wakes_at > (inf if self._has_answered else soon)
 
     async def _say_goodbye(self, error_code: int) -> None:
         """Tell the peer, once, if it does not know; its state may be what has failed."""
         connection = self._ids.connection
-        if connection is None or self._wakes_at == inf:
+        if connection is None or not self._has_answered:
             return
         with trio.move_on_after(STALLED_SECONDS, shield=True), suppress(Exception):
             connection.quic.close(error_code=error_code)

@@ -11,9 +11,17 @@ from django.core.checks import WARNING
 
 from greenroom.bridges.django.checks import check_hypercorn
 from greenroom.bridges.hypercorn import _internals
-from greenroom.bridges.hypercorn._internals import NEEDED, find, missing, problem, unknown
+from greenroom.bridges.hypercorn._internals import (
+    NEEDED,
+    NEEDED_FOR_QUIC,
+    find,
+    missing,
+    problem,
+    unknown,
+)
 
-LINES = [(module, line) for module, lines in NEEDED.items() for line in lines]
+ALL = {**NEEDED, **NEEDED_FOR_QUIC}
+LINES = [(module, line) for module, lines in ALL.items() for line in lines]
 CALLED = [(module, line) for module, line in LINES if "(" in line]
 AWAITED = [(module, line) for module, line in LINES if line.startswith("async ")]
 
@@ -45,6 +53,7 @@ def test_what_is_installed_lacks_nothing() -> None:
     The hypercorn that is tested with is a known one, with everything that is needed.
     """
     assert problem() == ""
+    assert problem(needs=NEEDED_FOR_QUIC) == ""
 
 
 @pytest.mark.parametrize(("module", "line"), LINES)
@@ -59,14 +68,14 @@ def test_named(module: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "may end the server" in said
 
 
-@pytest.mark.parametrize("module", NEEDED)
+@pytest.mark.parametrize("module", ALL)
 def test_a_module_that_is_gone_is_named(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A module that can't be imported is named, and not each thing in it.
     """
     monkeypatch.setitem(sys.modules, module, None)
 
-    assert f"({module}): " in missing("0.18.7", {module: NEEDED[module]})
+    assert f"({module}): " in missing("0.18.7", {module: ALL[module]})
 
 
 @pytest.mark.parametrize(("module", "line"), CALLED)

@@ -2,6 +2,7 @@
 # good for is seen on the real server, in tests/e2e/test_http3.py.
 
 import logging
+import socket
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -169,6 +170,27 @@ async def test_forgotten(how: str, config: Config, caplog: pytest.LogCaptureFixt
         await quic.over.wait()  # which waits for every ID to be forgotten
 
     assert len(told) == (how != "failed")  # whose requests are cancelled
+
+
+async def test_what_begins_no_handshake_is_forgotten(config: Config) -> None:
+    """
+    What looks like a first packet, and can't be decrypted, leaves nothing behind.
+    """
+
+    async def client() -> None:
+        async with http3(quic.port) as client:
+            await client.ping()
+
+    async with serving(echo, config) as quic:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect(("127.0.0.1", quic.port))
+            for number in range(10):
+                ids = b"\x08%08d\x08%08d" % (number, number)
+                sock.send(b"\xc3\0\0\0\1" + ids + b"\0\x44\x9c" + b"?" * 1180)
+        await speak(client)
+        await settle(lambda: not quic_tasks())
+        await quic.end_worker()
+        await quic.over.wait()
 
 
 async def test_no_wait(config: Config) -> None:
