@@ -8,6 +8,8 @@
 #   ANSWERED      what comes behind the answer, or as trailers, is nothing to anybody.
 #   CUT           an answer that its application leaves incomplete is reset, not left open.
 #   NO SMUGGLING  a response's header that is more than one is refused.
+#   AS HTTP/3     Django's Content-Type is sent as content-type, and nothing of HTTP/1's own is:
+#                 clients end the connection for either.
 
 import re
 from collections.abc import Awaitable, Callable
@@ -118,7 +120,9 @@ def _is_complete(stream: object) -> bool:
 
 
 def _checked(headers: Headers) -> Headers:
+    """Return *headers* as HTTP/3 has them: names in small letters, nothing of HTTP/1's own."""
     for name, value in headers:
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise ValueError(f"a response's header must be one line. Got: {name!r}: {value!r}")
-    return [each for each in headers if each[0].lower() not in _OF_HTTP1]
+    lower = [(name.lower(), value) for name, value in headers]
+    return [each for each in lower if each[0] not in _OF_HTTP1]

@@ -20,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from e2e._server import START_SECONDS, WAIT_SECONDS, Server
+from e2e._server import APPS, START_SECONDS, WAIT_SECONDS, Server
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -87,9 +87,8 @@ class Http3(QuicConnectionProtocol):
         """Send a request, behind which *more* comes; return the number of its stream."""
         number = self.quic.get_next_available_stream_id()
         self.answers[number] = Answer()
-        pseudo = [
-            (b":method", method), (b":scheme", b"https"), (b":authority", b"x"), (b":path", path),
-        ]  # fmt: skip
+        pseudo = [(b":method", method), (b":scheme", b"https"), (b":path", path)]
+        pseudo.append((b":authority", b"localhost"))
         self.h3.send_headers(number, [*pseudo, *headers], end_stream=not more)
         self.transmit()
         return number
@@ -156,11 +155,11 @@ def certificate(folder: Path) -> tuple[str, str]:
 class QuicServer(Server):
     """hypercorn with HTTP/3 at ``quic_port`` and plain HTTP at ``port``."""
 
-    def __init__(self, target: str, folder: Path, env: dict[str, str]) -> None:
+    def __init__(self, target: str, folder: Path, env: dict[str, str], *, cwd: Path = APPS) -> None:
         file, key = certificate(folder)
         here = "127.0.0.1:0"
         binds = ("--insecure-bind", here, "--quic-bind", here)
-        super().__init__(target, *binds, "--certfile", file, "--keyfile", key, env=env)
+        super().__init__(target, *binds, "--certfile", file, "--keyfile", key, env=env, cwd=cwd)
         self.quic_port = 0
 
     def __enter__(self) -> "QuicServer":

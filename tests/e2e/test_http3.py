@@ -7,11 +7,12 @@ import json
 import random
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from e2e._http3 import Http3, QuicServer, http3, speak
-from e2e._server import WAIT_SECONDS, in_thread
+from e2e._server import APPS, WAIT_SECONDS, in_thread
 
 STOPPED, CANCELLED, FAILED = 0x10C, 0x10C, 0x102  # codes of RFC 9114
 Attack = Callable[[QuicServer, Http3], Awaitable[object]]
@@ -195,6 +196,23 @@ async def test_a_request_is_answered(server: QuicServer) -> None:
     answer = await speak(client)
     assert (answer.status, answer.end) == (200, "whole")
     assert json.loads(answer.body)["pid"] == await in_thread(server.worker_pid)
+
+
+async def test_a_django_view_is_answered(tmp_path: Path) -> None:
+    """
+    Django's view, whose headers have capitals, answers over HTTP/3.
+    """
+    server = QuicServer("mysite.asgi:application", tmp_path, {}, cwd=APPS.parent / "project")
+
+    async def client() -> Any:
+        async with http3(server.quic_port) as client:
+            return await client.get(b"/")
+
+    with server:
+        answer = await speak(client)
+
+    assert (answer.status, answer.end) == (200, "whole")
+    assert answer.body.startswith(b"hello from ")
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)

@@ -136,18 +136,18 @@ async def test_no_smuggling(header: tuple[bytes, bytes], config: Config) -> None
     assert "must be one line" in str(raised[0])
 
 
-async def test_what_only_http1_has_is_left_out(config: Config) -> None:
+async def test_as_http3(config: Config) -> None:
     """
-    An application that speaks of its connection is understood, and its client is not told.
+    A response's headers have small letters, and what only HTTP/1 has is left out.
     """
 
     async def old(scope: Any, receive: Any, send: Any) -> None:
-        await respond(send, b"0", headers=[(b"Connection", b"close"), (b"kept", b"yes")])
+        await respond(send, b"0", headers=[(b"Connection", b"close"), (b"Kept", b"Yes")])
 
     async def ask(client: Http3) -> Any:
         return await client.get(b"/")
 
     answer = await connection(ask, config, old)
 
-    assert (answer.status, answer.headers[b"kept"]) == (200, b"yes")
+    assert (answer.status, answer.headers[b"kept"]) == (200, b"Yes")
     assert b"connection" not in answer.headers
