@@ -56,14 +56,15 @@ class GuardedH3Protocol(H3Protocol):
         self.streams: dict[int, Any] = _Requests()
         self._quic = quic
         self._tasks: Any = task_group
+        self._newest = -1
+        self._taken_back = set[int]()  # above the newest; as many as may be open
 
     async def handle(self, quic_event: QuicEvent) -> None:
         """Do what *quic_event* asks for. A checkpoint if an application has to take it."""
         if isinstance(quic_event, (StopSendingReceived, StreamReset)):
-            stream = self.streams.pop(quic_event.stream_id, None)
-            if stream is not None:
-                self._quic.reset_stream(quic_event.stream_id, REQUEST_CANCELLED)
-                self._tasks.spawn(_tell, stream)
+            if quic_event.stream_id > self._newest:
+                self._taken_back.add(quic_event.stream_id)  # it may come before the request itself
+            self._take_back(quic_event.stream_id)
         await super().handle(quic_event)
 
     async def stream_send(self, event: Event) -> None:
@@ -78,7 +79,11 @@ class GuardedH3Protocol(H3Protocol):
             return  # taken back, or over
         if isinstance(event, (Response, InformationalResponse, Trailers)):
             event = replace(event, headers=_checked(event.headers))
-        await super().stream_send(event)
+        try:
+            await super().stream_send(event)
+        except (AssertionError, RuntimeError, ValueError):  # so aioquic, when the peer has reset it
+            self._take_back(event.stream_id)
+            return
         if isinstance(event, StreamClosed) and not _is_complete(stream):
             self._quic.reset_stream(event.stream_id, INTERNAL_ERROR)
             await self.send()
@@ -91,8 +96,19 @@ class GuardedH3Protocol(H3Protocol):
             self._tasks.spawn(_tell, stream)
 
     async def _create_stream(self, request: Any) -> None:
-        if any(name == b":method" for name, _ in request.headers):  # trailers have none
-            await super()._create_stream(request)
+        if all(name != b":method" for name, _ in request.headers):
+            return  # trailers
+        self._newest = max(self._newest, request.stream_id)
+        await super()._create_stream(request)
+        if request.stream_id in self._taken_back:
+            self._taken_back.discard(request.stream_id)
+            self._take_back(request.stream_id)
+
+    def _take_back(self, stream_id: int) -> None:
+        stream = self.streams.pop(stream_id, None)
+        if stream is not None:
+            self._quic.reset_stream(stream_id, REQUEST_CANCELLED)
+            self._tasks.spawn(_tell, stream)
 
 
 class _Requests(dict[int, Any]):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from e2e._http3 import Http3, http3, speak
+from helpers import settle
 from hypercorn.config import Config
 
 from ._quic_serving import config as config  # noqa: PLC0414 - a fixture
@@ -66,6 +67,38 @@ async def test_taken_back(way: str, config: Config) -> None:
     answer = await connection(take_back, config, patient)
 
     assert (answer.status, answer.body, answer.end) == (0, b"", "reset")
+    assert told == ["http.disconnect"]
+
+
+async def test_taken_back_before_it_comes(config: Config) -> None:
+    """
+    A request whose answer was stopped before it came is told of its end as well.
+    """
+    told: list[str] = []
+
+    async def patient(scope: Any, receive: Any, send: Any) -> None:
+        if scope["method"] == "GET":
+            await respond(send, b"here")
+        else:
+            told.append((await receive())["type"])
+            await respond(send, b"too late")
+
+    async def client() -> None:
+        async with http3(quic.port) as client:
+            number = client.quic.get_next_available_stream_id()
+            client.quic.send_stream_data(number, b"")  # which opens it
+            client.quic.stop_stream(number, CANCELLED)
+            client.transmit()
+            await client.ping()
+            pseudo = [(b":method", b"POST"), (b":scheme", b"https"), (b":path", b"/")]
+            client.h3.send_headers(number, [*pseudo, (b":authority", b"localhost")])
+            client.transmit()
+            assert (await client.get(b"/")).body == b"here"
+
+    async with serving(patient, config) as quic:
+        await speak(client)
+        await settle(lambda: told)
+
     assert told == ["http.disconnect"]
 
 
