@@ -45,7 +45,9 @@ async def later(scope, receive, send):
 
 
 async def knock(scope, receive, send):
-    """Open the door of the last /later."""
+    """Open the door of a /later, which may still be on its way."""
+    while not DOORS:
+        await trio.sleep(0.01)
     DOORS.pop().set()
     await answer(send, "knocked")
 
