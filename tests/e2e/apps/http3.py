@@ -4,7 +4,7 @@ import trio
 from _base import COUNTS, GATE, answer, http
 from greenroom.bridges.asgi import Application
 
-DOORS: list[trio.Event] = []
+BUILT, DOORS = trio.open_memory_channel[trio.Event](10)
 
 
 async def read(scope, receive, send):
@@ -39,16 +39,14 @@ async def stuck(scope, receive, send):
 async def later(scope, receive, send):
     """Answer, without a look at the client, once somebody knocks."""
     door = trio.Event()
-    DOORS.append(door)
+    BUILT.send_nowait(door)
     await door.wait()
     await answer(send, "is anybody there?")
 
 
 async def knock(scope, receive, send):
     """Open the door of a /later, which may still be on its way."""
-    while not DOORS:
-        await trio.sleep(0.01)
-    DOORS.pop().set()
+    (await DOORS.receive()).set()
     await answer(send, "knocked")
 
 
