@@ -37,6 +37,7 @@ MAY_IMPORT_LIBRARY = {
     "django": ("bridges/django",),
     "asgiref": ("bridges/django",),
     "hypercorn": ("bridges/hypercorn",),
+    "aioquic": ("bridges/hypercorn/_h3.py",),
     "httptools": ("bridges/http",),
     "trio_websocket": ("bridges/client",),
     "websockets": ("bridges/websocket",),

@@ -21,7 +21,7 @@ from ...supervisor._root import set_current_root
 from ..engines import LocalEngine
 from ..hypercorn._limits import limits_from
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
-from ..hypercorn._worker import STATE
+from ..hypercorn._state import STATE
 from ._foreign import serve_foreign
 from ._http import plain, serve_http
 from ._routing import Match, Router

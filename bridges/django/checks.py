@@ -4,7 +4,6 @@
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any, cast
 
 from django.apps import apps
@@ -12,7 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from ..hypercorn._install import unknown
+from ..hypercorn import _internals
 from . import _settings
 from ._paths import DottedConsumer, is_actor_class
 
@@ -25,7 +24,7 @@ CHECKS: dict[str, str] = {
     "greenroom.E006": "A consumer, or its dotted name, stands in urls.py.",
     "greenroom.W001": "A database's connection pool is smaller than the number of threads.",
     "greenroom.W002": "Channels' or Daphne's app is installed, too.",
-    "greenroom.W003": "The installed hypercorn is unknown to this Greenroom.",
+    "greenroom.W003": "The installed hypercorn is unknown, or lacks what Greenroom needs of it.",
 }
 """Every check and what it means."""
 
@@ -44,7 +43,7 @@ def check_asgi_application(**_: object) -> list[CheckMessage]:
 
 def check_hypercorn(**_: object) -> list[CheckMessage]:
     """Check that the installed hypercorn is one whose connections can be replaced: W003."""
-    problem = unknown(version("hypercorn"))
+    problem = _internals.problem()
     hint = "Install a hypercorn that it knows, or a newer Greenroom."
     return [Warning(f"{problem}.", hint=hint, id="greenroom.W003")] if problem else []
 

@@ -10,7 +10,8 @@
 #
 # and closed with a reset, which hypercorn takes as the peer's own end. Where the chain
 # is another one (HTTP/2, whose connection others share, a `send` that somebody has
-# wrapped, another hypercorn) nothing is done and the caller is told.
+# wrapped, another hypercorn) nothing is done and the caller is told. So this can be imported,
+# and asked, whatever hypercorn is installed.
 
 import socket
 import struct
@@ -18,10 +19,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import trio
-from hypercorn.protocol.h11 import H11Protocol
-from hypercorn.protocol.ws_stream import WSStream
-from hypercorn.trio.tcp_server import TCPServer
 
+from ._internals import find
+
+_H11Protocol: type = find("hypercorn.protocol.h11", "H11Protocol")
+_TCPServer: type = find("hypercorn.trio.tcp_server", "TCPServer")
+_WSStream: type = find("hypercorn.protocol.ws_stream", "WSStream")
 _RESET = struct.pack("ii", 1, 0)  # linger for 0 seconds: what is unsent is thrown away
 
 
@@ -33,9 +36,9 @@ def drop(send: Callable[..., object]) -> bool:
     """
     protocol = _owner(getattr(_owner(send), "send", None))
     server = _owner(getattr(protocol, "send", None))
-    if not isinstance(protocol, H11Protocol) or not isinstance(server, TCPServer):
+    if not isinstance(protocol, _H11Protocol) or not isinstance(server, _TCPServer):
         return False
-    stream = cast("object", server.stream)
+    stream = getattr(server, "stream", None)
     if isinstance(stream, trio.SSLStream):
         stream = cast("Any", stream).transport_stream
     if not isinstance(stream, trio.SocketStream):
@@ -54,7 +57,7 @@ def given_up(send: Callable[..., object]) -> bool:
     told, and what it sends is thrown away. Not a checkpoint; False for other servers.
     """
     stream = _owner(send)
-    return isinstance(stream, WSStream) and stream.closed
+    return isinstance(stream, _WSStream) and bool(getattr(stream, "closed", False))
 
 
 def _owner(method: object) -> object:

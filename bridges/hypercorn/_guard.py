@@ -10,19 +10,14 @@
 # peer's end is read for. Once that is over, because the peer has closed or because the
 # worker cancels what its grace has not ended, it has STALLED_SECONDS left.
 
-import logging
 import math
-from collections.abc import Sequence
-from typing import Any, cast
 
 import trio
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.trio.tcp_server import TCPServer
 
-from ._worker import STATE, WorkerEnd
-
-logger = logging.getLogger("greenroom.hypercorn")
-
+from ._alone import ALONE
+from ._worker import tell_of_the_end
 
 STALLED_SECONDS = 1.0
 """How long a write may take once nothing is read from the peer any more."""
@@ -40,25 +35,12 @@ class GuardedTCPServer(TCPServer):
 
         A cancellation goes through, and so does what is no Exception (Ctrl-C).
         """
-        self._tell_of_the_end()
-        try:
+        tell_of_the_end(self.context, self.state)
+        with ALONE:
             await self._run()
-        except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
-            self._report(error)
-        except BaseExceptionGroup as group:
-            errors, rest = group.split(Exception)
-            if errors is not None:
-                self._report(errors)
-            if rest is not None:
-                raise rest from None
 
     async def _run(self) -> None:
         await super().run()
-
-    def _tell_of_the_end(self) -> None:
-        root = cast("Any", self.state).get(STATE)
-        if root is not None:
-            WorkerEnd.of(self.context).call(root.stop)
 
     async def protocol_send(self, event: Event) -> None:
         """
@@ -95,15 +77,3 @@ class GuardedTCPServer(TCPServer):
             self._write_seconds = STALLED_SECONDS
             if self._write is not None:
                 self._write.deadline = trio.current_time() + STALLED_SECONDS
-
-    def _report(self, error: Exception) -> None:
-        logger.error(
-            "a connection ended by an error between hypercorn and its peer; the others go on: %s",
-            _first(error),
-            exc_info=error,
-        )
-
-
-def _first(error: BaseException) -> str:
-    inner = cast("Sequence[BaseException]", getattr(error, "exceptions", ()))
-    return _first(inner[0]) if inner else f"{type(error).__name__}: {error}"

@@ -1,28 +1,25 @@
 # Putting our connections into hypercorn's trio worker.
 #
-# The worker looks the name TCPServer up when it begins to serve, after it has imported the
-# application. So replacing the name on import covers every way of starting it.
+# The worker looks the names TCPServer and UDPServer up when it begins to serve, after it has
+# imported the application. So replacing them on import covers every way of starting it.
 #
 # Everything that is overridden is hypercorn's inside. A version that nobody has looked at, or
-# one that lacks what is needed, is left as it is, with a warning and a system check.
+# one that lacks what is needed (see _internals.py), is left as it is, with a warning and a system
+# check. So what derives from hypercorn's classes is imported here once that is known, and nowhere
+# else.
 
 import logging
 import os
-from importlib.metadata import version
-from typing import Any, cast
-
-import hypercorn.trio.run
-from hypercorn.trio.tcp_server import TCPServer
+from functools import cache
+from importlib import import_module
+from typing import Any
 
 from . import _poller
-from ._connection import FastTCPServer
-from ._guard import GuardedTCPServer
+from ._internals import problem
 from ._limits import Limits
 
 logger = logging.getLogger("greenroom.hypercorn")
 
-KNOWN = ("0.18.",)
-"""Versions of hypercorn, by their beginnings, whose connection may be replaced."""
 OFF_SWITCH = "GREENROOM_FAST_CONNECTIONS"
 """Environment variable: ``0`` leaves HTTP and WebSocket to hypercorn."""
 
@@ -39,28 +36,36 @@ def install(limits: Limits | None = None, *, installed: str | None = None) -> bo
         limits: For applications that bring none of their own.
         installed: hypercorn's version; what is installed if it is left out.
     """
-    problem = unknown(installed or version("hypercorn"))
-    if problem:
-        logger.warning("%s", problem)
+    found = problem(installed)
+    if found:
+        _warn(found)
         return False
+    _put_in_place(limits)
+    return True
+
+
+def _put_in_place(limits: Limits | None) -> None:
+    from hypercorn.trio.tcp_server import TCPServer
+    from hypercorn.trio.udp_server import UDPServer
+
+    from ._connection import FastTCPServer
+    from ._guard import GuardedTCPServer
+    from ._quic import GuardedUDPServer
+
     if limits is not None:
         FastTCPServer.limits = limits
-    module = cast("Any", hypercorn.trio.run)
-    if module.TCPServer is TCPServer:
+    worker: Any = import_module("hypercorn.trio.run")
+    if worker.TCPServer is TCPServer:
         off = os.environ.get(OFF_SWITCH, "") == "0"
         if not _poller.AVAILABLE and not off:
             logger.warning("this system has no epoll: HTTP and WebSocket are left to hypercorn")
             off = True
-        module.TCPServer = GuardedTCPServer if off else FastTCPServer
-    return True
+        worker.TCPServer = GuardedTCPServer if off else FastTCPServer
+    if worker.UDPServer is UDPServer:
+        worker.UDPServer = GuardedUDPServer
 
 
-def unknown(installed: str) -> str:
-    """Say what it means that hypercorn *installed* is none that is known; empty if it is."""
-    if installed.startswith(KNOWN):
-        return ""
-    known = ", ".join(f"{each}*" for each in KNOWN)
-    return (
-        f"hypercorn {installed} is unknown to this Greenroom (it knows {known}): its connections"
-        " are left as they are, and an error in one may end the server"
-    )
+@cache
+def _warn(text: str) -> None:
+    """Say *text*, once."""
+    logger.warning("%s", text)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ...supervisor import Options
 from ..http._request import Limits as HeadLimits
-from ._worker import STATE
+from ._state import STATE
 
 _MAY_BE_ZERO = ("unread_body_bytes", "ping_seconds", "linger_seconds", "compress_from_bytes")
 

@@ -12,16 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-import hypercorn.run
 import hypercorn.trio
 import trio
 from hypercorn.config import Config
-from hypercorn.utils import LifespanFailureError
 
 from ...actors._lowlevel import LoopThread
+from ._internals import find
 from ._startup import serves
 
 DEFAULT_PORT = 8000
+_LifespanFailureError: type[Exception] = find("hypercorn.utils", "LifespanFailureError")
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -135,11 +135,13 @@ def serve(application: Callable[..., Any], path: str, binds: Sequence[str], work
     config.application_path = path
     config.workers = workers
     if workers > 1:
-        return hypercorn.run.run(config)
+        from hypercorn.run import run
+
+        return run(config)
     serves()
     try:
         trio.run(_serve_here, application, config)
-    except* LifespanFailureError as group:
+    except* _LifespanFailureError as group:
         raise ServeError(f"the application did not start: {_first(group)}") from None
     except* OSError as group:
         raise ServeError(f"the server did not start: {_first(group)}") from None

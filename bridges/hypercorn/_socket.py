@@ -12,6 +12,8 @@ import trio
 
 Address = tuple[str, int] | None
 
+_parse: Callable[..., Address] = cast("Any", hypercorn.utils).parse_socket_addr
+
 
 class Taken(NamedTuple):
     """A socket and its two ends."""
@@ -24,19 +26,23 @@ class Taken(NamedTuple):
 def take_socket(stream: trio.SocketStream) -> Taken | None:
     """Take the socket out of *stream*; None if its peer has gone already."""
     inner = stream.socket
-    parse_socket_addr: Callable[..., Address] = cast("Any", hypercorn.utils).parse_socket_addr
     sock = socket.socket(inner.family, inner.type, inner.proto, fileno=inner.detach())
     sock.setblocking(False)
     # Whoever made the stream closes it at the end, which takes as long as ten system calls.
     cast("Any", stream).aclose = _nothing
     del stream.socket
     try:
-        client = parse_socket_addr(sock.family, sock.getpeername())
-        server = parse_socket_addr(sock.family, sock.getsockname())
+        client = _parse(sock.family, sock.getpeername())
+        server = _parse(sock.family, sock.getsockname())
     except OSError:
         sock.close()
         return None
     return Taken(sock, client, server)
+
+
+def address_of(sock: trio.socket.SocketType) -> Address:
+    """Return where *sock* is bound, as hypercorn's scopes have it."""
+    return _parse(sock.family, sock.getsockname())
 
 
 async def _nothing() -> None:

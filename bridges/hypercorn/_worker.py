@@ -9,16 +9,14 @@
 # or by an error. A connection whose task is shielded, as a consumer's is, has to be told. One
 # task for all of them watches for that.
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import trio
 from hypercorn.trio.worker_context import EventWrapper, WorkerContext
 
 from ...actors._lowlevel import Parker, nursery_of_this_task
-
-STATE = "greenroom.root"
-"""The key of the root in ``scope["state"]``, and so in the state of a worker."""
+from ._state import STATE
 
 
 class WorkerEnd(EventWrapper):
@@ -96,3 +94,10 @@ class WorkerEnd(EventWrapper):
             raise
         finally:
             self._watching = False
+
+
+def tell_of_the_end(context: WorkerContext, state: Mapping[str, Any]) -> None:
+    """Have the root of the tree in *state*, if there is one, stop when the worker ends."""
+    root = state.get(STATE)
+    if root is not None:
+        WorkerEnd.of(context).call(root.stop)

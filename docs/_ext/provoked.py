@@ -11,6 +11,7 @@ from django.urls import path
 
 from greenroom.actors import WebsocketConsumer
 from greenroom.bridges.django import checks
+from greenroom.bridges.hypercorn import _internals
 
 
 class Chat(WebsocketConsumer):
@@ -40,6 +41,6 @@ def provoke() -> dict[str, CheckMessage]:
         found += checks.check_databases()
     with mock.patch.object(checks.apps, "is_installed", "channels".__eq__):
         found += checks._rivals()
-    with mock.patch.object(checks, "version", return_value="0.99.0"):
+    with mock.patch.object(_internals, "version", return_value="0.99.0"):
         found += checks.check_hypercorn()
     return {message.id: message for message in found}

@@ -6,11 +6,13 @@ from typing import Any, cast
 import hypercorn.trio.run
 import pytest
 from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.udp_server import UDPServer
 
 from greenroom.bridges.hypercorn import Limits, _poller, install
 from greenroom.bridges.hypercorn._connection import FastTCPServer
 from greenroom.bridges.hypercorn._guard import GuardedTCPServer
-from greenroom.bridges.hypercorn._install import OFF_SWITCH
+from greenroom.bridges.hypercorn._install import OFF_SWITCH, _warn
+from greenroom.bridges.hypercorn._quic import GuardedUDPServer
 
 
 @pytest.fixture
@@ -18,7 +20,9 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> Any:
     """hypercorn's worker module as it is without Greenroom."""
     module = cast("Any", hypercorn.trio.run)
     monkeypatch.setattr(module, "TCPServer", TCPServer)
+    monkeypatch.setattr(module, "UDPServer", UDPServer)
     monkeypatch.delenv(OFF_SWITCH, raising=False)
+    _warn.cache_clear()
     return module
 
 
@@ -30,6 +34,7 @@ def test_the_worker_takes_our_connection(untouched: Any) -> None:
     assert install()
 
     assert untouched.TCPServer is FastTCPServer
+    assert untouched.UDPServer is GuardedUDPServer
 
 
 def test_a_system_without_epoll_is_served_by_hypercorn(
@@ -54,6 +59,7 @@ def test_the_off_switch_leaves_the_guard(untouched: Any, monkeypatch: pytest.Mon
     assert install()
 
     assert untouched.TCPServer is GuardedTCPServer
+    assert untouched.UDPServer is GuardedUDPServer
 
 
 def test_limits_are_for_applications_without_their_own(
@@ -73,10 +79,26 @@ def test_an_unknown_hypercorn_is_left_alone(
     untouched: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    A version nobody has looked at is not patched, and a warning says what that means.
+    A version nobody has looked at is not patched, and one warning says what that means.
     """
     with caplog.at_level(logging.WARNING, "greenroom.hypercorn"):
         assert not install(installed="0.99.0")
+        assert not install(installed="0.99.0")
 
     assert untouched.TCPServer is TCPServer
-    assert "hypercorn 0.99.0 is unknown" in caplog.text
+    assert untouched.UDPServer is UDPServer
+    (record,) = caplog.records
+    assert "hypercorn 0.99.0 is unknown" in record.getMessage()
+
+
+def test_a_hypercorn_without_what_is_needed_is_left_alone(
+    untouched: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Where something is missing nothing is patched, whatever the version says.
+    """
+    monkeypatch.delattr("hypercorn.events.RawData")
+
+    assert not install()
+    assert untouched.TCPServer is TCPServer
+    assert "hypercorn.events: RawData(data, address)" in caplog.text

@@ -6,7 +6,7 @@ from typing import Any
 
 from greenroom.bridges.hypercorn import Limits
 from greenroom.bridges.hypercorn._limits import limits_from, limits_of
-from greenroom.bridges.hypercorn._worker import STATE
+from greenroom.bridges.hypercorn._state import STATE
 from greenroom.supervisor import Options
 
 from ._serving import connected
