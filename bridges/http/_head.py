@@ -232,6 +232,7 @@ def _framing(version: str, length: bytes | None, coding: bytes | None) -> tuple[
         return None, True
     if length is None:
         return None, False
+    length = length.strip(b" \t")  # llhttp takes spaces off, and leaves tabs
     if not length.isdigit() or len(length) > _LENGTH_DIGITS:
         raise BadRequest(400, "Content-Length must be one number.")
     return int(length), False

@@ -73,7 +73,7 @@ def _check(first: int, second: int, *, deflate: bool) -> None:
     if reserved and not (deflate and reserved == _RSV1 and opcode in (TEXT, BINARY)):
         raise Violation(PROTOCOL_ERROR, "reserved bits are set")
     if opcode not in _OPCODES:
-        raise Violation(PROTOCOL_ERROR, f"opcode {opcode:#x} is reserved")
+        raise Violation(PROTOCOL_ERROR, "a reserved opcode")
     if not second & _MASKED:
         raise Violation(PROTOCOL_ERROR, "a client's frame must be masked")
     if opcode >= CLOSE:

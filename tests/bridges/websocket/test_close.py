@@ -31,7 +31,7 @@ def test_same_codes_refused(code: int) -> None:
     """
     with pytest.raises(Violation) as caught:
         parse_close(code.to_bytes(2, "big"))
-    assert (caught.value.code, caught.value.reason) == (1002, f"close code {code} may not be sent")
+    assert (caught.value.code, caught.value.reason) == (1002, "a close code that may not be sent")
     with pytest.raises(ValueError, match=f"Got: {code}"):
         build_close(code, "why")
 

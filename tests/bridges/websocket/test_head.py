@@ -13,7 +13,7 @@ WRONG = {
     "reserved bit 2": (frame(TEXT, b"x", rsv=2), "reserved bits", 2),
     "reserved bit 3": (frame(PING, b"x", rsv=1), "reserved bits", 2),
     **{
-        f"opcode {opcode:#x}": (frame(opcode, b"x"), f"opcode {opcode:#x} is reserved", 2)
+        f"opcode {opcode:#x}": (frame(opcode, b"x"), "a reserved opcode", 2)
         for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)
     },
     "unmasked": (frame(TEXT, b"x", mask=None), "must be masked", 2),
