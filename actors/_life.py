@@ -42,6 +42,12 @@ _OPENING = Opening()
 class Life:
     """The incarnation *epoch* of the actor in *host*."""
 
+    __slots__ = (
+        "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
+        "_why", "actor", "begun", "delivered", "epoch", "failed", "handled", "hop", "host",
+        "instance", "item", "over", "table", "tasks",
+    )  # fmt: skip
+
     def __init__(
         self,
         host: Host,

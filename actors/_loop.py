@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 class Loop:
     """Serves the mailbox for one incarnation."""
 
+    __slots__ = (
+        "_box", "_cancellable", "_frames", "_handling", "_host", "_left", "_life", "_until",
+    )  # fmt: skip
+
     def __init__(self, life: Life) -> None:
         self._life = life
         self._host = life.host

@@ -41,6 +41,10 @@ class Handed:
 class Keeper:
     """Takes state from one incarnation into *handed*, and fills the next one from it."""
 
+    __slots__ = (
+        "_actor", "_handed", "_keep", "_plain", "_snapshot", "keeps",
+    )  # fmt: skip
+
     def __init__(self, actor: type[Actor], handed: Handed) -> None:
         self._actor = actor
         self._handed = handed

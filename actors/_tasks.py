@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 class Tasks:
     """What runs beside the handlers of *life*."""
 
+    __slots__ = (
+        "_gone", "_life", "_pending", "_running", "_timer_set", "_timers", "ended",
+    )  # fmt: skip
+
     def __init__(self, life: Life) -> None:
         self._life = life
         self._running: dict[trio.CancelScope, tuple[str, TaskStack]] = {}

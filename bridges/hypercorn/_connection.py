@@ -79,7 +79,7 @@ class FastTCPServer(GuardedTCPServer):
                 self._timed_out()
             elif self._handshake is not None:
                 self._lighten()
-                await self._websocket(self._head, self._handshake)
+                await self._websocket()
         finally:
             if not theirs:
                 await self._end()  # noqa: ASYNC102 - shielded, with a deadline, in there
@@ -137,6 +137,10 @@ class FastTCPServer(GuardedTCPServer):
         writer = self._writer(self._head, close=True)
         writer.start(status, headers)
         return writer.body(body, False)
+
+    def answered(self) -> None:
+        """Let go of the request of a WebSocket, which was accepted. Any thread."""
+        del self._head, self._handshake
 
     def on_cancel(self, function: Callable[[], object]) -> None:
         """Call *function* when the task of this connection is cancelled, shielded or not."""
@@ -283,18 +287,19 @@ class FastTCPServer(GuardedTCPServer):
         del self.parser, self._scope
         del self.send_lock, self.idle_task, self.stream  # hypercorn's
 
-    async def _websocket(self, head: Head, handshake: Handshake) -> None:
+    async def _websocket(self) -> None:
+        assert self._handshake is not None
         began = time.time()
-        transport = transport_for(self, handshake)
+        transport = transport_for(self, self._handshake)
         socket = AsgiWebsocket(transport)
         scope = websocket_scope(
-            head,
+            self._head,
             scheme="ws",
             root_path=self.config.root_path,
             client=self._client,
             server=self._server,
             state=self.state,
-            subprotocols=handshake.subprotocols,
+            subprotocols=self._handshake.subprotocols,
         )
 
         if not getattr(application_of(self.app), "greenroom_native", False):

@@ -117,6 +117,7 @@ class WebsocketTransport:
         """Write the answer that opens. Any thread."""
         self._wire.write(accept_response(self._key, subprotocol, self.extension, headers))
         self.status, self.opened = 101, True
+        self._connection.answered()
         if self._loop.is_here():
             self._go_on()
         else:
