@@ -26,6 +26,7 @@ from ..http._request import END, BadRequest, Head
 from ..http._response import ResponseWriter, error_response
 from ..http._scope import http_scope, websocket_scope
 from ..websocket._handshake import Handshake, Refusal, examine
+from ._alone import ALONE
 from ._asgi_websocket import AsgiWebsocket
 from ._boundary import Boundary
 from ._deflating import transport_for
@@ -33,9 +34,9 @@ from ._guard import GuardedTCPServer
 from ._heartbeats import Heartbeats
 from ._http import HttpExchange
 from ._limits import Limits, application_of, limits_of
-from ._socket import ReadAgain, give_socket, take_socket
+from ._socket import ReadAgain, Taken, give_socket, take_socket
 from ._wire import Wire
-from ._worker import WorkerEnd
+from ._worker import WorkerEnd, tell_of_the_end
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -48,15 +49,43 @@ class FastTCPServer(GuardedTCPServer):
     beats: Heartbeats
     parser: RequestParser
 
-    async def _run(self) -> None:
-        limits = limits_of(self.app, self.state, self.limits)
-        if limits is None or not isinstance(self.stream, trio.SocketStream):
-            await super()._run()  # switched off, or TLS
-            return
+    async def run(self) -> None:
+        """
+        Serve the connection to its end, or have hypercorn do it. Always a checkpoint.
+
+        A cancellation goes through, and so does what is no Exception (Ctrl-C).
+        """
+        with ALONE:  # no coroutine of its own: a WebSocket waits below it for days
+            limits = limits_of(self.app, self.state, self.limits)
+            if limits is None or not isinstance(self.stream, trio.SocketStream):
+                await super().run()  # switched off, or TLS
+                return
+            tell_of_the_end(self.context, self.state)
+            sock = take_socket(self.stream)
+            if sock is None:
+                return  # reset before anybody looked at it
+            self._begin(sock, limits)
+            theirs = b""
+            try:
+                with self._scope:
+                    theirs = await self._serve()
+                    if self.wire.size and not theirs:
+                        self._scope.deadline = inf
+                        await self.drain()
+                if self._scope.cancelled_caught:
+                    self._timed_out()
+                elif self._handshake is not None:
+                    self._lighten()
+                    await self._websocket()
+            finally:
+                if not theirs:
+                    await self._end()  # noqa: ASYNC102 - shielded, with a deadline, in there
+            if theirs:
+                self.stream = ReadAgain(give_socket(sock.sock), theirs)
+                await super().run()
+
+    def _begin(self, sock: Taken, limits: Limits) -> None:
         self.limits = limits
-        sock = take_socket(self.stream)
-        if sock is None:
-            return  # reset before anybody looked at it
         self.wire = Wire(sock.sock)
         self.parser = RequestParser(limits.of_heads)
         self._client, self._server = sock.client, sock.server
@@ -68,24 +97,6 @@ class FastTCPServer(GuardedTCPServer):
         self._requests = 0
         self._linger = False
         self._handshake: Handshake | None = None
-        theirs = b""
-        try:
-            with self._scope:
-                theirs = await self._serve()
-                if self.wire.size and not theirs:
-                    self._scope.deadline = inf
-                    await self.drain()
-            if self._scope.cancelled_caught:
-                self._timed_out()
-            elif self._handshake is not None:
-                self._lighten()
-                await self._websocket()
-        finally:
-            if not theirs:
-                await self._end()  # noqa: ASYNC102 - shielded, with a deadline, in there
-        if theirs:
-            self.stream = ReadAgain(give_socket(sock.sock), theirs)
-            await super()._run()
 
     # -- what its requests ask for -----------------------------------------------------------
 

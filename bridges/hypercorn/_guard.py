@@ -37,10 +37,7 @@ class GuardedTCPServer(TCPServer):
         """
         tell_of_the_end(self.context, self.state)
         with ALONE:
-            await self._run()
-
-    async def _run(self) -> None:
-        await super().run()
+            await super().run()
 
     async def protocol_send(self, event: Event) -> None:
         """
