@@ -38,7 +38,7 @@ class AsgiWebsocket:
         self._news = Parker()
         self._resume: Callable[[], object] | None = None
         self._denial: Event | None = None
-        self._unyielded = 0  # events that were received without a checkpoint
+        self._unyielded = 0  # events, either way, without a checkpoint
 
     def serve(self) -> None:
         """Be what the application uses: its messages come through here."""
@@ -64,10 +64,7 @@ class AsgiWebsocket:
                 return self._end
             self._unyielded = 0
             await self._news.park()
-        self._unyielded += 1
-        if self._unyielded > _UNYIELDED:
-            self._unyielded = 0
-            await trio.sleep(0)
+        await self._yield_now_and_then()
         event = self._inbox.pop(0)
         self._inbox_bytes -= len(event.get("text") or event.get("bytes") or b"")
         if self._resume is not None and self._few():
@@ -77,7 +74,7 @@ class AsgiWebsocket:
 
     async def send(self, event: Event) -> None:
         """
-        Do what *event* says. A checkpoint when much waits for the peer.
+        Do what *event* says. A checkpoint when much waits for the peer, and now and then.
 
         Raises:
             PeerGone: The connection is over. Always after a checkpoint.
@@ -90,6 +87,7 @@ class AsgiWebsocket:
         if kind == "websocket.send" and self._open:
             transport.send(frame_of(event.get("text"), event.get("bytes")))
             await self._until_room()
+            await self._yield_now_and_then()
         elif kind == "websocket.accept" and self._undecided:
             transport.accept(event.get("subprotocol"), list(event.get("headers", ())))
         elif kind == "websocket.close" and (self._open or self._undecided):
@@ -128,6 +126,12 @@ class AsgiWebsocket:
         transport.flush()
         if transport.unsent > HIGH_WATER_BYTES and not await transport.drain():
             raise PeerGone("the peer takes nothing: the WebSocket was reset")
+
+    async def _yield_now_and_then(self) -> None:
+        self._unyielded += 1
+        if self._unyielded > _UNYIELDED:
+            self._unyielded = 0
+            await trio.sleep(0)
 
     def _few(self) -> bool:
         return 2 * len(self._inbox) <= _AHEAD_MESSAGES and 2 * self._inbox_bytes <= _AHEAD_BYTES

@@ -250,7 +250,8 @@ class FastTCPServer(GuardedTCPServer):
             await self._called(scope, exchange.receive, exchange.send)
         await self._tell(boundary.failed)
         again = self._finish(exchange) and await self._read_rest(exchange)
-        self._linger = self._linger or not (again or exchange.all_read)
+        if not again and (head.keep_alive or not exchange.all_read):
+            self._linger = True  # more may be on its way, and would reset what we have sent
         await self._log(scope, exchange.status, exchange.response_headers, began)
         await self.context.mark_request()
         return again

@@ -62,7 +62,8 @@ class GuardedH3Protocol(H3Protocol):
     async def handle(self, quic_event: QuicEvent) -> None:
         """Do what *quic_event* asks for. A checkpoint if an application has to take it."""
         if isinstance(quic_event, (StopSendingReceived, StreamReset)):
-            if quic_event.stream_id > self._newest:
+            request = quic_event.stream_id % 4 == 0  # a stream that the client has begun, both ways
+            if request and quic_event.stream_id > self._newest:
                 self._taken_back.add(quic_event.stream_id)  # it may come before the request itself
             self._take_back(quic_event.stream_id)
         await super().handle(quic_event)

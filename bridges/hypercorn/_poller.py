@@ -93,6 +93,7 @@ class Poller:
                     self._parked = False
                 self._turn()
         finally:
+            self._parked = False  # who asks now is too late
             self._epoll.close()
 
     def _turn_meanwhile(self) -> None:

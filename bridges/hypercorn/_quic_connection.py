@@ -88,7 +88,8 @@ class QuicConnections:
         try:
             await connection.serve()
         finally:
-            self._by_id.pop(cid, None)  # the peer's choice, which may have begun nothing
+            if self._by_id.get(cid) is connection:  # the peer's choice, which another may have too
+                del self._by_id[cid]
             if self.none:
                 self.when_none()
 
@@ -215,7 +216,8 @@ class _Ids(dict[bytes, Any]):
 
     def __delitem__(self, cid: bytes) -> None:
         super().__delitem__(cid)
-        del self._by_id[cid]
+        if self._by_id.get(cid) is self._owner:
+            del self._by_id[cid]
 
     def forget(self) -> None:
         """Forget all of them."""

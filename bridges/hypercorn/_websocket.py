@@ -118,9 +118,8 @@ class WebsocketTransport:
         self._wire.write(accept_response(self._key, subprotocol, self.extension, headers))
         self.status, self.opened = 101, True
         self._connection.answered()
-        if self._loop.is_here():
-            self._go_on()
-        else:
+        # Later: what came early may end the socket, and who accepts it has not taken note yet.
+        if self._resting or not self._decoder.empty or not self._loop.is_here():
             self._loop.call_soon(self._go_on)
 
     def deny(self, status: int, headers: Headers, body: bytes) -> None:

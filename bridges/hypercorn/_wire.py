@@ -174,6 +174,10 @@ class Wire:
     def discard(self) -> None:
         """Throw away what waits, but for the rest of a write that went out in part."""
         with self._lock:
+            if self._flushing:  # in the very middle of it, by a __del__: what is sent goes out
+                self._gone += sum(map(len, self._pending))
+                self._pending.clear()
+                return
             self._take()
             thrown = self._sending[self._begun :]
             del self._sending[self._begun :]
