@@ -48,17 +48,19 @@ def in_the_protocol(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> No
 
 def in_the_engine(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Have it raised by a turn of the timer, and what makes one turn."""
-    handle_timer, bad = Engine.handle_timer, set[Engine]()
+    handle_timer, get_timer, bad = Engine.handle_timer, Engine.get_timer, set[Engine]()
 
     async def turn(self: GuardedH3Protocol, event: Any) -> None:
         if b"/bad" in getattr(event, "data", b""):
             bad.add(self._quic)
-            self._quic._close_at = 0.0
 
     def fail(self: Engine, now: float) -> None:
         if self in bad:
             raise error
         handle_timer(self, now)
+
+    def due(self: Engine) -> float | None:
+        return 0.0 if self in bad else get_timer(self)
 
     handle = GuardedH3Protocol.handle
 
@@ -68,6 +70,7 @@ def in_the_engine(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None
 
     monkeypatch.setattr(GuardedH3Protocol, "handle", both)
     monkeypatch.setattr(Engine, "handle_timer", fail)
+    monkeypatch.setattr(Engine, "get_timer", due)
 
 
 def behind_a_request(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
