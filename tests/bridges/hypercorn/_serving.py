@@ -95,3 +95,20 @@ async def connected(
                 await trio.aclose_forcefully(client)
                 await trio.aclose_forcefully(listener)
             nursery.cancel_scope.cancel()
+
+
+async def turns_while(act: Callable[[], Awaitable[object]]) -> int:
+    """Count the turns that others have while *act* is under way."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await trio.sleep(0)
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        await act()
+        nursery.cancel_scope.cancel()
+    return turns

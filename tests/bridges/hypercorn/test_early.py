@@ -9,7 +9,7 @@ from helpers import happened, running
 
 from greenroom.actors import Disconnected, WebsocketConsumer
 
-from ._serving import UPGRADE, connected
+from ._serving import UPGRADE, connected, turns_while
 
 ENDS: list[tuple[str, int]] = []
 
@@ -96,18 +96,12 @@ async def test_a_flood_of_sends_in_plain_asgi_lets_others_run() -> None:
         nonlocal turns
         await receive()
         await send({"type": "websocket.accept"})
-        async with trio.open_nursery() as nursery:
 
-            async def others() -> None:
-                nonlocal turns
-                while True:
-                    await trio.sleep(0)
-                    turns += 1
-
-            nursery.start_soon(others)
+        async def flood() -> None:
             for _ in range(2000):
                 await send({"type": "websocket.send", "text": "x"})
-            nursery.cancel_scope.cancel()
+
+        turns = await turns_while(flood)
 
     async with connected(app) as peer:
         await peer.send(UPGRADE)

@@ -3,7 +3,6 @@
 
 import logging
 import socket
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from greenroom.actors._lowlevel import wait_readable
 from greenroom.bridges.hypercorn import Limits
 
-from ._serving import Peer, connected
+from ._serving import connected, turns_while
 
 LINES = {
     "keep-alive": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -107,23 +106,6 @@ async def test_a_request_in_the_turn_of_the_workers_end_is_served(
     assert rest.startswith(b"HTTP/1.1 200")
 
 
-async def turns_while(peer: Peer, send: Callable[[], Any]) -> int:
-    """Count the turns that others have while *send* is under way."""
-    turns = 0
-    async with trio.open_nursery() as nursery:
-
-        async def others() -> None:
-            nonlocal turns
-            while True:
-                await trio.sleep(0)
-                turns += 1
-
-        nursery.start_soon(others)
-        await send()
-        nursery.cancel_scope.cancel()
-    return turns
-
-
 async def test_receiving_behind_the_end_lets_others_run() -> None:
     """
     An application that goes on asking behind the end of its client keeps nobody waiting.
@@ -139,7 +121,7 @@ async def test_receiving_behind_the_end_lets_others_run() -> None:
 
         while (await receive())["type"] != "http.disconnect":
             pass
-        turns = await turns_while(peer, ask)
+        turns = await turns_while(ask)
 
     async with connected(app) as peer:
         await peer.send(LINES["keep-alive"])
@@ -164,7 +146,7 @@ async def test_a_stream_lets_others_run(method: bytes) -> None:
             for _ in range(1000):
                 await send({"type": "http.response.body", "body": b"x", "more_body": True})
 
-        turns = await turns_while(peer, stream)
+        turns = await turns_while(stream)
         await send({"type": "http.response.body"})
 
     async with connected(app) as peer:

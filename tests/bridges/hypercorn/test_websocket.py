@@ -16,7 +16,7 @@ from greenroom.bridges.asgi._direct import DirectConnection
 from greenroom.supervisor import Options
 from greenroom.supervisor._slot import Slot
 
-from ._serving import UPGRADE, connected
+from ._serving import UPGRADE, connected, turns_while
 
 PING_OPCODE = 9
 PING, CLOSED_1011 = b"\x89\x00", b"\x88\x02\x03\xf3"
@@ -380,18 +380,12 @@ async def test_plain_asgi_lets_others_run() -> None:
         nonlocal turns
         await receive()
         await send({"type": "websocket.accept"})
-        async with trio.open_nursery() as nursery:
 
-            async def others() -> None:
-                nonlocal turns
-                while True:
-                    await trio.sleep(0)
-                    turns += 1
-
-            nursery.start_soon(others)
-            while not (await receive()).get("text", "").endswith("last"):
+        async def read() -> None:
+            while not (await receive())["text"].endswith("last"):
                 pass
-            nursery.cancel_scope.cancel()
+
+        turns = await turns_while(read)
 
     async with connected(app) as peer:
         await peer.send(UPGRADE + frame(TEXT, b"x") * 5000 + frame(TEXT, b"last"))
