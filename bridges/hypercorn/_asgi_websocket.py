@@ -64,7 +64,9 @@ class AsgiWebsocket:
                 return self._end
             self._unyielded = 0
             await self._news.park()
-        await self._yield_now_and_then()
+        self._unyielded += 1
+        if self._unyielded > _UNYIELDED:
+            await self._yield()
         event = self._inbox.pop(0)
         self._inbox_bytes -= len(event.get("text") or event.get("bytes") or b"")
         if self._resume is not None and self._few():
@@ -87,7 +89,9 @@ class AsgiWebsocket:
         if kind == "websocket.send" and self._open:
             transport.send(frame_of(event.get("text"), event.get("bytes")))
             await self._until_room()
-            await self._yield_now_and_then()
+            self._unyielded += 1
+            if self._unyielded > _UNYIELDED:
+                await self._yield()
         elif kind == "websocket.accept" and self._undecided:
             transport.accept(event.get("subprotocol"), list(event.get("headers", ())))
         elif kind == "websocket.close" and (self._open or self._undecided):
@@ -127,11 +131,9 @@ class AsgiWebsocket:
         if transport.unsent > HIGH_WATER_BYTES and not await transport.drain():
             raise PeerGone("the peer takes nothing: the WebSocket was reset")
 
-    async def _yield_now_and_then(self) -> None:
-        self._unyielded += 1
-        if self._unyielded > _UNYIELDED:
-            self._unyielded = 0
-            await trio.sleep(0)
+    async def _yield(self) -> None:
+        self._unyielded = 0
+        await trio.sleep(0)
 
     def _few(self) -> bool:
         return 2 * len(self._inbox) <= _AHEAD_MESSAGES and 2 * self._inbox_bytes <= _AHEAD_BYTES

@@ -1,6 +1,7 @@
 # A connection of ours over a real socket in the test's own loop, and its peer.
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -112,3 +113,38 @@ async def turns_while(act: Callable[[], Awaitable[object]]) -> int:
         await act()
         nursery.cancel_scope.cancel()
     return turns
+
+
+class Greedy:
+    """An application and a receiver that always has room; notes in which turn each message came."""
+
+    greenroom_native = True
+    room = 1000
+
+    def __init__(self, enough: int) -> None:
+        self.taken: list[int] = []
+        self._enough = enough
+        self._turn = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Take *enough* messages."""
+        transport = receive.__self__.greenroom_transport
+        transport.take_over(self)
+        transport.accept(None, ())
+        while len(self.taken) < self._enough:
+            await trio.sleep(0)
+            self._turn += 1
+
+    def take(self, messages: Sequence[str | bytes]) -> bool:
+        """Note them."""
+        self.taken.extend(self._turn for _ in messages)
+        return True
+
+    def most_in_a_turn(self) -> int:
+        """How many messages came in the turn in which most came."""
+        return max(Counter(self.taken).values())
+
+    def nothing(self, *_: object) -> None:
+        """Take note of nothing."""
+
+    on_read_room = ended = violated = sent = cancelled = nothing

@@ -1,11 +1,9 @@
 # Compressed messages on a connection of ours, over real sockets: consumers, and plain ASGI.
 
 import zlib
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import trio
 from client_frames import BINARY, TEXT, frame
 from helpers import running
 
@@ -13,7 +11,7 @@ from greenroom.actors import WebsocketConsumer
 from greenroom.bridges.hypercorn import Limits, _deflating
 from greenroom.supervisor import Options
 
-from ._serving import Peer, connected
+from ._serving import Greedy, Peer, connected
 
 OFFER = b"Sec-WebSocket-Extensions: permessage-deflate"
 AGREED = OFFER + b"; server_no_context_takeover; client_no_context_takeover\r\n"
@@ -173,34 +171,10 @@ async def test_fair() -> None:
     """
     Messages that are small on the wire and large behind it take many turns, as their like do.
     """
-    turns = 0
-
-    class Greedy:
-        """A receiver that always has room."""
-
-        room = 1000
-        taken: list[int] = []
-
-        def take(self, messages: Sequence[str | bytes]) -> bool:
-            self.taken.extend(turns for _ in messages)
-            return True
-
-        def __getattr__(self, name: str) -> Callable[..., None]:
-            return lambda *_: None
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal turns
-        transport = receive.__self__.greenroom_transport
-        transport.take_over(Greedy())
-        transport.accept(None, ())
-        while len(Greedy.taken) < 100:
-            await trio.sleep(0)
-            turns += 1
-
-    cast("Any", app).greenroom_native = True
-    async with connected(app, Limits(compress_from_bytes=0)) as peer:
+    greedy = Greedy(100)
+    async with connected(greedy, Limits(compress_from_bytes=0)) as peer:
         await peer.open(OFFER)
         await peer.send(frame(BINARY, deflated(bytes(60_000)), rsv=4) * 100)
         await peer.rest()
-    in_turn = [Greedy.taken.count(turn) for turn in range(turns + 1)]
-    assert max(in_turn) <= 2 * 2  # twice: trio runs the tasks of one turn in any order
+    # Twice at most: trio runs the tasks of one turn in any order.
+    assert greedy.most_in_a_turn() <= 2 * 2

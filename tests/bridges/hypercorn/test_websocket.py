@@ -2,7 +2,7 @@
 # consumers, which write to its transport themselves.
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -16,7 +16,7 @@ from greenroom.bridges.asgi._direct import DirectConnection
 from greenroom.supervisor import Options
 from greenroom.supervisor._slot import Slot
 
-from ._serving import UPGRADE, connected, turns_while
+from ._serving import UPGRADE, Greedy, connected, turns_while
 
 PING_OPCODE = 9
 PING, CLOSED_1011 = b"\x89\x00", b"\x88\x02\x03\xf3"
@@ -179,37 +179,13 @@ async def test_fair() -> None:
     """
     Of many messages that came at once some are handed over, and others have a turn before the rest.
     """
-    turns = 0
-
-    class Greedy:
-        """A receiver that always has room."""
-
-        room = 1000
-        taken: list[tuple[str | bytes, int]] = []
-
-        def take(self, messages: Sequence[str | bytes]) -> bool:
-            self.taken.extend((message, turns) for message in messages)
-            return True
-
-        def __getattr__(self, name: str) -> Callable[..., None]:
-            return lambda *_: None
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal turns
-        transport = receive.__self__.greenroom_transport
-        transport.take_over(Greedy())
-        transport.accept(None, ())
-        while len(Greedy.taken) < 2000:
-            await trio.sleep(0)
-            turns += 1
-
-    cast("Any", app).greenroom_native = True
-    async with connected(app) as peer:
+    greedy = Greedy(2000)
+    async with connected(greedy) as peer:
         await peer.open()
         await peer.send(frame(TEXT, b"x") * 2000)
         await peer.rest()
-    in_turn = [sum(1 for _, each in Greedy.taken if each == turn) for turn in range(turns + 1)]
-    assert max(in_turn) <= 2 * 272  # twice: trio runs the tasks of one turn in any order
+    # Twice at most: trio runs the tasks of one turn in any order.
+    assert greedy.most_in_a_turn() <= 2 * 272
 
 
 async def test_a_fault_in_reading_ends_one_socket(
