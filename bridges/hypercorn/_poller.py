@@ -17,7 +17,14 @@ from typing import Protocol
 
 import trio
 
-from ...actors._lowlevel import LoopThread, one_of_this_run, start_system_task, wait_readable
+from ...actors._lowlevel import (
+    EachPass,
+    LoopThread,
+    StepEnd,
+    one_of_this_run,
+    start_system_task,
+    wait_readable,
+)
 
 logger = logging.getLogger("greenroom.hypercorn")
 
@@ -52,6 +59,7 @@ class Poller:
         self._again: dict[int, Owner] = {}
         self._loop = LoopThread.current()
         self._parked = False  # the task waits for a socket
+        self._step_end = StepEnd.current()
         start_system_task(self._run, "greenroom poller")
 
     @classmethod
@@ -80,9 +88,11 @@ class Poller:
         """Call *owner* in the next turn as if *sock* could be read."""
         self._again[sock.fileno()] = owner
         if self._parked:
-            self._loop.call_soon(self._turn_meanwhile, idempotent=True)
+            self._loop.call_soon(self._woken, idempotent=True)
 
     async def _run(self) -> None:
+        each_pass = EachPass(self._turn)
+        each_pass.begin()
         try:
             while True:
                 if self._again:
@@ -91,34 +101,42 @@ class Poller:
                     self._parked = True
                     await wait_readable(self._epoll.fileno())
                     self._parked = False
-                self._turn()
         finally:
             self._parked = False  # who asks now is too late
+            each_pass.end()
             self._epoll.close()
 
-    def _turn_meanwhile(self) -> None:
-        if self._parked:
-            self._turn()
+    def _woken(self) -> None:
+        # The pass that calls this has had its turn before.
+        if self._again and self._parked:
+            self._loop.call_soon(self._woken, idempotent=True)
 
     def _turn(self) -> None:
-        self.now = trio.current_time()
         again = set(self._again)
+        found = self._epoll.poll(0, _MANY)
+        if not (found or again):
+            return
+        self.now = trio.current_time()
         for number in again:
             owner = self._again.pop(number, None)
             if owner is not None:
-                try:
-                    owner.ready(READ)
-                except Exception as error:  # noqa: BLE001 - it would end the whole loop
-                    self._failed(number, owner, error)
+                self._call(number, owner, READ)
         watched = self._watched
-        for number, events in self._epoll.poll(0, _MANY):
-            found = watched.get(number)
-            if found is None or number in again:  # given up in this very turn, or called
+        for number, events in found:
+            entry = watched.get(number)
+            if entry is None or number in again:  # given up in this very turn, or called
                 continue
             try:
-                found[0].ready(events)
+                entry[0].ready(events)
             except Exception as error:  # noqa: BLE001 - it would end the whole loop
-                self._failed(number, found[0], error)
+                self._failed(number, entry[0], error)
+        self._step_end.call_all()
+
+    def _call(self, number: int, owner: Owner, events: int) -> None:
+        try:
+            owner.ready(events)
+        except Exception as error:  # noqa: BLE001 - it would end the whole loop
+            self._failed(number, owner, error)
 
     def _failed(self, number: int, owner: Owner, error: Exception) -> None:
         try:
