@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ._actor import Actor
 
 
-@dataclass
+@dataclass(slots=True)
 class Handed:
     """The state that a slot carries from one incarnation to the next."""
 
@@ -65,7 +65,7 @@ class Keeper:
         if instance is None:
             return
         if self._plain:
-            self._handed.attributes = dict(_attributes(instance))
+            self._handed.attributes = {} if _is_bare(instance) else dict(_attributes(instance))
         self.succeeded(instance)
 
     def succeeded(self, instance: Actor | None) -> None:
@@ -175,6 +175,14 @@ def _attributes(instance: Actor) -> dict[str, Any]:
         if hasattr(instance, name):
             attributes[name] = getattr(instance, name)
     return attributes
+
+
+def _is_bare(instance: Actor) -> bool:
+    """Say whether *instance* has no attributes, without vars(), which makes a dict that stays."""
+    if _slots(type(instance)):
+        return False
+    state: Any = object.__getstate__(instance)
+    return state is None or (type(state) is tuple and state[0] is None)
 
 
 def _fill(instance: Actor, attributes: dict[str, Any]) -> None:
