@@ -163,6 +163,27 @@ async def wait_readable(file: socket.socket | int) -> None:
     await trio.lowlevel.wait_readable(file)
 
 
+class Readable:
+    """Waits for a descriptor, and says that it can be read before the waiting task runs."""
+
+    __slots__ = ("_file", "_task")
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._task: trio.lowlevel.Task | None = None
+
+    async def wait(self) -> None:
+        """Wait until there is something to read. Always a checkpoint; for one task."""
+        self._task = trio.lowlevel.current_task()
+        self._task.custom_sleep_data = self  # trio takes it away when it reschedules the task
+        await trio.lowlevel.wait_readable(self._file)
+
+    @property
+    def woken(self) -> bool:
+        """Whether the wait is over, though its task may not have run yet."""
+        return self._task is not None and self._task.custom_sleep_data is not self
+
+
 def close_socket(sock: socket.socket) -> None:
     """Close *sock*; who waits for it gets `trio.ClosedResourceError`. Loop thread only."""
     if sock.fileno() >= 0:

@@ -20,10 +20,10 @@ import trio
 from ...actors._lowlevel import (
     EachPass,
     LoopThread,
+    Readable,
     StepEnd,
     one_of_this_run,
     start_system_task,
-    wait_readable,
 )
 
 logger = logging.getLogger("greenroom.hypercorn")
@@ -55,6 +55,7 @@ class Poller:
         self.now = trio.current_time()
         """When this turn began, on trio's clock."""
         self._epoll = select.epoll()
+        self._readable = Readable(self._epoll.fileno())
         self._watched: dict[int, tuple[Owner, int]] = {}
         self._again: dict[int, Owner] = {}
         self._loop = LoopThread.current()
@@ -91,7 +92,7 @@ class Poller:
             self._loop.call_soon(self._woken, idempotent=True)
 
     async def _run(self) -> None:
-        each_pass = EachPass(self._turn)
+        each_pass = EachPass(self._pass)
         each_pass.begin()
         try:
             while True:
@@ -99,7 +100,7 @@ class Poller:
                     await trio.sleep(0)
                 else:
                     self._parked = True
-                    await wait_readable(self._epoll.fileno())
+                    await self._readable.wait()
                     self._parked = False
         finally:
             self._parked = False  # who asks now is too late
@@ -111,11 +112,15 @@ class Poller:
         if self._again and self._parked:
             self._loop.call_soon(self._woken, idempotent=True)
 
+    def _pass(self) -> None:
+        # Not in every pass: a system call gives the interpreter's lock away, and the loop would
+        # have to wait for it behind each busy thread.
+        if self._again or self._readable.woken:
+            self._turn()
+
     def _turn(self) -> None:
         again = set(self._again)
         found = self._epoll.poll(0, _MANY)
-        if not (found or again):
-            return
         self.now = trio.current_time()
         for number in again:
             owner = self._again.pop(number, None)
