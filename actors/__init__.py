@@ -12,6 +12,7 @@ from ._errors import CallTimeout as CallTimeout
 from ._errors import Disconnected as Disconnected
 from ._errors import GreenroomError as GreenroomError
 from ._errors import MailboxFull as MailboxFull
+from ._errors import Renewed as Renewed
 from ._errors import SelfCall as SelfCall
 from ._errors import Stale as Stale
 from ._errors import StartFailed as StartFailed
@@ -48,6 +49,7 @@ __all__ = [
     "Overflow",
     "PoolClosed",
     "PoolStatistics",
+    "Renewed",
     "Request",
     "SelfCall",
     "Stale",

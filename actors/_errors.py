@@ -198,6 +198,21 @@ class Stale(GreenroomError):
         return f"epoch {self.epoch} of {self.path} is over: what it does now reaches nobody."
 
 
+class Renewed(GreenroomError):
+    """
+    No error: what ``restarted(reason)`` is given where no crash of its own went before.
+
+    A sibling's restart asked for it, or an operator, or a permanent actor had stopped itself.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path} was restarted: {self.reason}"
+
+
 class StartFailed(GreenroomError):
     """A resident's first start failed, so the tree did not start."""
 

@@ -38,7 +38,9 @@ class Exit:
     The record of one incarnation's end; exactly one for each epoch.
 
     ``what`` names the work at hand, without its content. ``opening`` says that the
-    slot never came to serve. ``code`` and ``text`` are for the connection's close.
+    slot never came to serve. ``code`` and ``text`` are for the connection's close. ``own``
+    says that it ended of its own accord, ``again`` that it was asked to make room for the
+    next incarnation.
     """
 
     kind: ExitKind
@@ -48,6 +50,8 @@ class Exit:
     opening: bool = False
     code: int = 1000
     text: str = ""
+    own: bool = False
+    again: bool = False
 
     def with_error(self, error: BaseException, what: str, *, told: bool) -> Exit:
         """Return this end with what went wrong on the way; *told* work only obeyed."""
@@ -58,7 +62,14 @@ class Exit:
 
 def stopped(stop: Stop) -> Exit:
     """Return the end that *stop* asked for."""
-    return Exit(ExitKind.STOPPED, stop.reason, code=stop.code, text=stop.text)
+    return Exit(
+        ExitKind.STOPPED,
+        stop.reason,
+        code=stop.code,
+        text=stop.text,
+        own=stop.own,
+        again=stop.again,
+    )
 
 
 class Verdict(Enum):

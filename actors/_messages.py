@@ -134,14 +134,22 @@ class Tick:
 
 
 class Stop:
-    """Control: end the slot. *code* is the close code for a connection."""
+    """
+    Control: end the slot, or with *again* this incarnation alone.
 
-    __slots__ = ("code", "reason", "text")
+    *code* is the close code for a connection; *own* says that the actor itself asks.
+    """
 
-    def __init__(self, reason: str, code: int, text: str = "") -> None:
+    __slots__ = ("again", "code", "own", "reason", "text")
+
+    def __init__(
+        self, reason: str, code: int, text: str = "", *, own: bool = False, again: bool = False
+    ) -> None:
         self.reason = reason
         self.code = code
         self.text = text
+        self.own = own
+        self.again = again
 
 
 Item = InFrame | PeerEnd | Cast | Call | Tick

@@ -1,5 +1,6 @@
 """Supervision: slots, the tree, restarts, groups, events, snapshots."""
 
+from ._administration import Counts as Counts
 from ._backoff import Backoff as Backoff
 from ._dead_letters import DeadLetter as DeadLetter
 from ._dead_letters import DeadLetterKey as DeadLetterKey
@@ -7,6 +8,10 @@ from ._dead_letters import DeadLetters as DeadLetters
 from ._engine import Engine as Engine
 from ._engine import EngineSink as EngineSink
 from ._engine import EngineStatistics as EngineStatistics
+from ._errors import AlreadyStarted as AlreadyStarted
+from ._errors import ChildNotFound as ChildNotFound
+from ._errors import SupervisorGaveUp as SupervisorGaveUp
+from ._errors import SupervisorStopping as SupervisorStopping
 from ._events import EVENTS as EVENTS
 from ._events import Event as Event
 from ._events import EventStream as EventStream
@@ -18,13 +23,23 @@ from ._root import current_root as current_root
 from ._spec import ChildSpec as ChildSpec
 from ._spec import OnExceeded as OnExceeded
 from ._spec import Restart as Restart
+from ._strategy import Strategy as Strategy
+from ._supervisor import Supervisor as Supervisor
+from ._supervisor_spec import AutoShutdown as AutoShutdown
+from ._supervisor_spec import Budget as Budget
+from ._supervisor_spec import SupervisorSpec as SupervisorSpec
 from ._tree import CrashReport as CrashReport
 from ._tree import NodeSnapshot as NodeSnapshot
 
 __all__ = [
     "EVENTS",
+    "AlreadyStarted",
+    "AutoShutdown",
     "Backoff",
+    "Budget",
+    "ChildNotFound",
     "ChildSpec",
+    "Counts",
     "CrashReport",
     "DeadLetter",
     "DeadLetterKey",
@@ -41,5 +56,10 @@ __all__ = [
     "Restart",
     "RestartWindow",
     "Root",
+    "Strategy",
+    "Supervisor",
+    "SupervisorGaveUp",
+    "SupervisorSpec",
+    "SupervisorStopping",
     "current_root",
 ]

@@ -13,9 +13,10 @@ import trio
 from ..actors import Actor, ActorRef
 from ..actors._ports import Connection
 from ._intensity import RestartWindow
-from ._slot import Slot, policy_of
+from ._slot import Slot
 from ._spec import OnExceeded, Restart
 from ._tree import NodeSnapshot
+from ._verdict import policy_of
 
 if TYPE_CHECKING:
     from ._root import Root

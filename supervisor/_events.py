@@ -39,6 +39,21 @@ EVENTS: dict[str, str] = {
     "connection.violation": "A peer broke the WebSocket protocol, or one of its limits; its"
     " socket closes with `code`, and `reason` says what was wrong.",
     "connection.closed": "A connection has ended; `code` is its close code or status.",
+    "supervisor.started": "All children of a supervisor have started.",
+    "supervisor.start_failed": "A supervisor that begins anew could not start its children;"
+    " `reason` says which and why.",
+    "supervisor.restarting": "A child crashed, and with it its siblings `children` make room for"
+    " their next incarnations, in `seconds`.",
+    "supervisor.restarted": "The siblings `children` run again.",
+    "supervisor.auto_shutdown": "A significant child has ended by itself, and with it its"
+    " supervisor ends.",
+    "supervisor.gave_up": "A supervisor has spent its restarts, or `child` escalates: it stops its"
+    " children, and its own supervisor decides.",
+    "supervisor.backing_off": "A supervisor that gave up waits `seconds` before it begins anew.",
+    "supervisor.parked": "A supervisor that gave up rests for `seconds`.",
+    "supervisor.crashed": "A fault in Greenroom itself ended a supervisor; its children were"
+    " stopped.",
+    "supervisor.ended": "A supervisor is gone; `reason` says what ended it.",
     "slot.started": "The first incarnation of a slot began.",
     "slot.crashed": "A handler raised; the message it handled is consumed.",
     "slot.backing_off": "A crashed slot waits `seconds` before its next incarnation.",

@@ -4,6 +4,7 @@
 # Its seconds count from when it begins. A `def` one may first wait for a worker thread, which is
 # not its fault, but bounded too: by the time that the whole tree may take to stop.
 
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import trio
@@ -15,6 +16,17 @@ from ..actors._messages import PeerEnd
 if TYPE_CHECKING:
     from ._root import Root
     from ._slot import Slot
+
+
+class Words(Enum):
+    """Who says the last words of a slot."""
+
+    OWN = "own"
+    """The incarnation that ends."""
+    FOR_IT = "for it"
+    """One made for it, as nobody lives."""
+    SAID = "said"
+    """They were said: it stopped, and was to have a successor."""
 
 
 async def last_words(slot: "Slot", root: "Root", life: Life, item: PeerEnd) -> None:

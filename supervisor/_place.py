@@ -85,7 +85,7 @@ class Place:
         Its running handler may go on for `shutdown_seconds`; *patient*, which is for
         what the handler itself asks, as long as it likes.
         """
-        stop = Stop(reason, code, text)
+        stop = Stop(reason, code, text, own=patient)
         if patient:
             self.mailbox.put_control(stop)
         elif self.loop.is_here():

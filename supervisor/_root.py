@@ -6,6 +6,7 @@
 #   NO LEAK    nothing that a child raises gets out of run().
 #   REFUSING   a root that is not up takes no connection.
 
+import random
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -22,9 +23,10 @@ from ._events import EventStream
 from ._groups import Groups
 from ._log import log_events
 from ._options import Options
+from ._referee import Child
 from ._residents import Residents
-from ._slot import Slot
-from ._spec import ChildSpec
+from ._supervisor import Supervisor
+from ._supervisor_spec import Spec
 from ._tree import NodeSnapshot, render
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
@@ -55,7 +57,7 @@ class Root:
         self,
         engine: Engine,
         *,
-        children: Sequence[ChildSpec] = (),
+        children: Sequence[Spec] = (),
         options: Options | None = None,
         hooks: ThreadHooks | None = None,
         leave: Callable[[str], object] | None = None,
@@ -89,6 +91,7 @@ class Root:
             "background tasks",
         )  # until the tree's nursery has ended
         self._refs: dict[str, ActorRef] = {}
+        self._supervisors: dict[str, Supervisor] = {"/residents": self.residents}
         self._state = "new"
         self._stop = trio.Event()
         self._why_down = ""
@@ -183,6 +186,18 @@ class Root:
             raise ActorNotFound(path)
         return ref
 
+    def supervisor(self, path: str) -> Supervisor:
+        """
+        Return the supervisor at *path*, such as ``/residents``. Loop thread only.
+
+        Raises:
+            ActorNotFound: There is none.
+        """
+        found = self._supervisors.get(path)
+        if found is None:
+            raise ActorNotFound(path)
+        return found
+
     def snapshot(self) -> NodeSnapshot:
         """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
         problems = self.readiness()
@@ -238,14 +253,23 @@ class Root:
         """Make *path* findable."""
         self._refs[path] = ref
 
+    def register_supervisor(self, path: str, supervisor: Supervisor) -> None:
+        """Make *path* findable as a supervisor's."""
+        self._supervisors[path] = supervisor
+
     def unregister(self, path: str) -> None:
         """Forget *path*."""
         self._refs.pop(path, None)
+        self._supervisors.pop(path, None)
 
-    def escalated(self, slot: Slot) -> None:
+    def pause(self, attempt: int) -> float:
+        """Return the seconds to wait before restart number *attempt* in a row."""
+        return self.backoff.delay(attempt, random.random())  # noqa: S311 - jitter
+
+    def escalated(self, child: Child) -> None:
         """Take note that a child's failure is too much for its supervisor."""
         self._state = "down"
-        self._why_down = f", because {slot.path} escalated"
+        self._why_down = f", because {child.path} escalated"
 
     def fatal(self, path: str) -> None:
         """Take note of a fatal end below; leave, if the options say so."""

@@ -13,41 +13,40 @@
 #   BOUNDED       every wait in here has a deadline: the handler's, the tasks', the
 #                 last handler's, the backoff.
 
-import random
-import time
-import traceback
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..actors import Actor, ActorStopped
+from ..actors import Actor, ActorStopped, Renewed
 from ..actors._exits import Exit, ExitKind, Verdict, judge, stopped
 from ..actors._life import Life
-from ..actors._lowlevel import Occasion, TaskStack
+from ..actors._lowlevel import Occasion, Parker, TaskStack
 from ..actors._messages import Call, Cast, InFrame, PeerEnd, Stop, Tick
 from ..actors._ports import Connection
 from ..actors._state import Handed
+from ._crash import crash_report, name_of
 from ._dead_letters import CRASHED, ENDED
 from ._events import described
 from ._intensity import RestartWindow
-from ._last_words import last_words
+from ._last_words import Words, last_words
 from ._place import Place
-from ._spec import OnExceeded, Restart
+from ._referee import Referee
+from ._spec import Restart
+from ._succession import Succession
 from ._tree import CrashReport, NodeSnapshot
-from ._verdict import Next, Policy, decide
+from ._verdict import Next, Order, Policy, decide, lives_again
 
 if TYPE_CHECKING:
     from ._root import Root
 
 _CRASHES_KEPT = 5
-_OWN = ("greenroom.actors.", "greenroom.supervisor.")
 
 
-class Slot(Place):
+class Slot(Place, Succession):
     """
     The supervised place of one actor; made by a supervisor, never by users.
 
@@ -57,9 +56,9 @@ class Slot(Place):
 
     __slots__ = (
         "_alive", "_born", "_context", "_handed", "_handled", "_kwargs", "_life", "_nursery",
-        "_policy", "_stack", "_window", "batch_messages", "batch_seconds", "crashes", "debug",
-        "ended", "first_error", "handshake_seconds", "pool", "settled", "shutdown_seconds", "state",
-        "thread_batch_messages",
+        "_policy", "_referee", "_stack", "_told", "_window", "batch_messages",
+        "batch_seconds", "crashes", "debug", "ended", "first_error", "handshake_seconds", "pool",
+        "settled", "shutdown_seconds", "state", "thread_batch_messages",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +72,7 @@ class Slot(Place):
         policy: Policy,
         window: RestartWindow,
         shutdown_seconds: float,
+        referee: Referee | None = None,
     ) -> None:
         super().__init__(root, path, actor, connection)
         options = root.options
@@ -93,6 +93,8 @@ class Slot(Place):
         self._kwargs = kwargs or {}
         self._policy = policy
         self._window = window
+        self._referee = referee
+        self._told: Order | None = None
         self._handed = Handed()
         self._life: Life | None = None
         self._alive = 0.0  # seconds of all incarnations that are over
@@ -112,14 +114,14 @@ class Slot(Place):
             nursery: Where the actor's background tasks run, beside this task; None if the
                 tree is not up, and there can be none.
         """
-        self._nursery, self._context = nursery, copy_context()
-        self._stack = TaskStack()
-        crash: BaseException | None = None
+        self._nursery, self._context, self._stack = nursery, copy_context(), TaskStack()
+        why: BaseException | None = None
         while True:
-            life = self._life = self._new_life(crash)
-            crash = None  # its traceback holds the incarnation before
-            if self.mailbox.control and life.epoch == 1:  # before anything was begun
-                exit_, homeless = stopped(self.mailbox.control.pop(0)), False
+            life = self._life = self._new_life(why)
+            why = None  # its traceback holds the incarnation before
+            control = self.mailbox.control
+            if control and life.epoch == 1:  # before anything was begun
+                exit_, words = stopped(control.pop(0)), Words.OWN
                 break
             self._born = trio.current_time()
             exit_ = await life.run()  # shielded, as everything is that it awaits here
@@ -129,71 +131,84 @@ class Slot(Place):
             await self._end_tasks(life)
             if exit_.error is not None:
                 self._record(exit_)
-            if exit_.kind is not ExitKind.CRASHED or exit_.opening:
-                homeless = self.epoch > 1 and not life.begun
+            if not self._has_next(exit_):
+                words = Words.OWN if self.epoch == 1 or life.begun else Words.FOR_IT
                 break
-            life.finish()
-            crash = exit_.error
-            next_ = decide(exit_, self._policy, self._window, self._alive)
-            if next_ in (Next.END, Next.ESCALATE):
-                self._give_up(next_, crash)
-                homeless = True
+            words = Words.SAID if exit_.kind is ExitKind.STOPPED else Words.FOR_IT
+            why = await self._part_with(life, exit_)
+            order = await self._ordered(exit_)
+            if order.next in (Next.END, Next.ESCALATE):
+                if order.next is Next.ESCALATE and self._referee is None:
+                    self._root.escalated(self)
                 break
-            del exit_
-            stop = await self._pause(next_)
+            del exit_  # its traceback holds the incarnation
+            stop = await self._pause(order)
             if stop is not None:
-                exit_, homeless = stopped(stop), True
+                exit_ = stopped(stop)
                 break
-            self.epoch += 1
+            self.epoch, self.state = self.epoch + 1, "starting"
         with trio.CancelScope(shield=True):
-            await self._finish(exit_, homeless)
+            await self._finish(exit_, words)
         return exit_
 
-    def _give_up(self, next_: Next, crash: BaseException | None) -> None:
+    def _has_next(self, exit_: Exit) -> bool:
+        """Say whether this is not the end of the slot yet, as far as can be said by itself."""
+        if exit_.kind is ExitKind.CRASHED:
+            return not exit_.opening
+        if self.connection is not None:
+            return False
+        return exit_.again or lives_again(exit_, self._policy.restart)
+
+    async def _part_with(self, life: Life, exit_: Exit) -> BaseException:
+        """End *life*, which has a successor; return what the successor is told of it."""
+        if exit_.kind is ExitKind.STOPPED:
+            self.state = "stopping"
+            with trio.CancelScope(shield=True):
+                await last_words(self, self._root, life, PeerEnd(exit_.code, exit_.reason))
+        life.finish()
+        return exit_.error or Renewed(self.path, exit_.reason)
+
+    def judge(self, exit_: Exit) -> Order:
+        """Decide what follows *exit_* by the slot's own budget, which is charged."""
+        next_ = decide(exit_, self._policy, self._window, self._alive)
+        if next_ is Next.PARK:
+            self._window.reset()
+            return Order(next_, self._root.options.park_seconds)
+        if next_ is Next.RESTART:
+            return Order(next_, self._root.pause(max(1, self._window.count(self._alive))))
         if self._policy.restart is not Restart.TEMPORARY:
-            self.note("slot.gave_up", restarts=self.epoch - 1, exception=_name(crash))
-        if next_ is Next.ESCALATE:
-            self._root.escalated(self)
+            self.note("slot.gave_up", restarts=self.epoch - 1, exception=name_of(exit_.error))
+        return Order(next_)
 
     def _new_life(self, crash: BaseException | None = None) -> Life:
         return Life(self, self.actor, self._kwargs, self.epoch, self._handed, crash)
 
-    async def _pause(self, next_: Next) -> Stop | None:
-        """Back off or park; return the stop that cut it short."""
-        if next_ is Next.PARK:
-            seconds = self._root.options.park_seconds
-            self._window.reset()
-            self.state = "parked"
-            self.note("slot.parked", seconds=seconds)
-        else:
-            attempt = max(1, self._window.count(self._alive))
-            seconds = self._root.backoff.delay(attempt, random.random())  # noqa: S311 - jitter
-            self.state = "backing off"
-            if seconds:
-                self.note("slot.backing_off", seconds=round(seconds, 3), attempt=attempt)
-        until = trio.current_time() + seconds
-        with trio.move_on_at(until, shield=True):
-            while seconds and not self.mailbox.control:
-                await self.mailbox.parker.park()
-        if not seconds:  # every attempt passes a checkpoint
-            with trio.CancelScope(shield=True):
-                await trio.sleep(0)
-        return self._asked()
+    @property
+    def _parker(self) -> Parker:
+        return self.mailbox.parker
 
-    def _asked(self) -> Stop | None:
-        return self.mailbox.control.pop(0) if self.mailbox.control else None
+    @property
+    def _control(self) -> list[Stop]:
+        return self.mailbox.control
+
+    def _tell_pause(self, order: Order) -> None:
+        if order.next is Next.PARK:
+            self.note("slot.parked", seconds=order.seconds)
+        elif order.seconds:
+            attempt = max(1, self._window.count(self._alive))
+            self.note("slot.backing_off", seconds=round(order.seconds, 3), attempt=attempt)
 
     async def _end_tasks(self, life: Life) -> None:
         for name, stack in await life.tasks.end(self.shutdown_seconds):
             self.note("slot.unkillable", epoch=life.epoch, task=name, stack=stack)
 
-    async def _finish(self, exit_: Exit, homeless: bool) -> None:
+    async def _finish(self, exit_: Exit, words: Words) -> None:
         self.state = "stopping"
         if exit_.opening:
             self.first_error = exit_.error
         life = self._life
         assert life is not None
-        if homeless:
+        if words is Words.FOR_IT:
             life = self._life = self._new_life()
             await self._end_tasks(life)  # it begins none
         code, text, reason = exit_.code, exit_.text, exit_.text or exit_.reason
@@ -204,7 +219,7 @@ class Slot(Place):
         # Who has failed says so at once; who is asked to go may still send its last words.
         if exit_.kind is not ExitKind.STOPPED:
             self._close(exit_, code, text)
-        if life.begun or homeless:
+        if words is Words.FOR_IT or (words is Words.OWN and life.begun):
             await last_words(self, self._root, life, PeerEnd(code, reason))
         self._close(exit_, code, text)
         life.finish()
@@ -255,6 +270,8 @@ class Slot(Place):
             self.settled.set()
         else:
             self.note("slot.restarted")
+        if self._referee is not None:
+            self._referee.changed()
 
     def spawn(self, function: Callable[..., Awaitable[object]], *args: object, name: str) -> None:
         """Start a task beside the slot's own."""
@@ -285,9 +302,26 @@ class Slot(Place):
             self._life.request_stop(stop, self.shutdown_seconds)
 
     @property
-    def missed(self) -> bool:
-        """Whether it is down though nobody wanted it to be."""
-        return self.state == "parked" or (self.end or "").startswith(CRASHED)
+    def missed(self) -> list[str]:
+        """Its path, if it is down though nobody wanted it to be."""
+        down = self.state == "parked" or (self.end or "").startswith(CRASHED)
+        return [self.path] if down else []
+
+    @property
+    def patience(self) -> float:
+        """How long it may take to stop: its handler, its tasks, its last handler; in seconds."""
+        return 3 * self.shutdown_seconds + self._root.options.disconnect_seconds + 1
+
+    def cut_off(self, reason: str) -> None:
+        """Ask it to end, and cancel what it does at once. Loop thread only."""
+        if self._life is None:
+            self._request_stop(Stop(reason, 1000))
+        else:
+            self._life.request_stop(Stop(reason, 1000), 0)
+
+    def request_rest(self, reason: str) -> None:
+        """Ask this incarnation to end, and the next one to wait to be told. Loop thread only."""
+        self._request_stop(Stop(reason, 1000, again=True))
 
     def abort(self, error: BaseException) -> None:
         """Take note that run() itself has failed, which is a fault of this library."""
@@ -335,24 +369,20 @@ class Slot(Place):
             state=self.state,
             epoch=self.epoch,
             crashes=self.crashes,
-            restarts_left=self._window.left(alive),
+            restarts_left=self._restarts_left(alive),
             mailbox=(self.mailbox.queued, self.mailbox.capacity),
             groups=self._root.groups.groups_of(self),
             facts=facts,
         )
 
+    def _restarts_left(self, alive: float) -> int | None:
+        own = self._window.left(alive)
+        return own if self._referee is None else self._referee.restarts_left(own)
+
     def _record(self, exit_: Exit) -> None:
         error = exit_.error
         assert error is not None
-        _drop_own_frames(error)
-        report = CrashReport(
-            epoch=self.epoch,
-            at=time.time(),
-            exception=_name(error),
-            text=described(error).partition(": ")[2],
-            traceback="".join(traceback.format_exception(error)),
-            message=exit_.what,
-        )
+        report = crash_report(error, self.epoch, exit_.what)
         self.crashes = (*self.crashes, report)[-_CRASHES_KEPT:]
         facts: dict[str, object] = {"message": exit_.what}
         if isinstance(error, self.actor.expected_errors):
@@ -364,26 +394,3 @@ class Slot(Place):
 
     def __repr__(self) -> str:
         return f"<Slot {self.path} {self.actor.__qualname__} epoch {self.epoch} {self.state}>"
-
-
-def policy_of(actor: type[Actor], restart: Restart, on_exceeded: OnExceeded) -> Policy:
-    """Return the policy of *actor*'s slot, where it says nothing else."""
-    return _policy(getattr(actor, "restart", restart), getattr(actor, "on_exceeded", on_exceeded))
-
-
-@lru_cache  # a handful of them, for any number of connections
-def _policy(restart: str, on_exceeded: str) -> Policy:
-    return Policy(Restart(restart), OnExceeded(on_exceeded))
-
-
-def _drop_own_frames(error: BaseException) -> None:
-    """Begin *error*'s traceback where the user's code begins, if it has any."""
-    trace = error.__traceback__
-    while trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(_OWN):
-        trace = trace.tb_next
-    if trace is not None:
-        error.with_traceback(trace)  # not by assignment: an error may be a frozen dataclass
-
-
-def _name(error: BaseException | None) -> str:
-    return type(error).__qualname__ if error is not None else ""

@@ -98,11 +98,13 @@ class ChildSpec:
         max_seconds: Length of the window in seconds.
         shutdown_seconds: How long it may take to stop; 0 cancels it at once.
         on_exceeded: What happens when the budget is spent.
+        init_seconds: How long its first start may take.
+        significant: Whether its end counts for its supervisor's ``auto_shutdown``.
 
     Raises:
         TypeError: *actor* is no actor class, or a consumer, or an option is unknown or of
             the wrong type.
-        ValueError: a value is out of range.
+        ValueError: a value is out of range, or it is significant and permanent.
     """
 
     actor: type[Actor]
@@ -113,6 +115,8 @@ class ChildSpec:
     max_seconds: float = 5.0
     shutdown_seconds: float = 5.0
     on_exceeded: OnExceeded = OnExceeded.PARK
+    init_seconds: float = 10.0
+    significant: bool = False
 
     def __post_init__(self) -> None:
         _refuse_no_actor_class(self.actor)
@@ -120,13 +124,16 @@ class ChildSpec:
         set_once = object.__setattr__
         set_once(self, "name", self.name or self.actor.__name__.lower())
         set_once(self, "kwargs", MappingProxyType(dict(self.kwargs)))
-        set_once(self, "restart", _member(Restart, "restart", self.restart))
-        set_once(self, "on_exceeded", _member(OnExceeded, "on_exceeded", self.on_exceeded))
+        set_once(self, "restart", member(Restart, "restart", self.restart))
+        set_once(self, "on_exceeded", member(OnExceeded, "on_exceeded", self.on_exceeded))
         refuse_bad_name(self.name)
         if self.max_restarts is not None:
             refuse_unless_whole("max_restarts", self.max_restarts, 0)
         refuse_unless_seconds("max_seconds", self.max_seconds, zero=False)
         refuse_unless_seconds("shutdown_seconds", self.shutdown_seconds, zero=True)
+        refuse_unless_seconds("init_seconds", self.init_seconds, zero=False)
+        refuse_no_flag("significant", self.significant)
+        refuse_significance(self.significant, self.restart)
 
     @classmethod
     def of(cls, thing: object, options: Options | None = None) -> "ChildSpec":
@@ -164,12 +171,43 @@ _FROM_CLASS = (
 )
 
 
-def _member(kind: type[StrEnum], name: str, value: object) -> StrEnum:
+def member(kind: type[StrEnum], name: str, value: object) -> StrEnum:
+    """
+    Return the member of *kind* that *value* is, or spells.
+
+    Raises:
+        ValueError: It is none.
+    """
     try:
         return kind(str(value))
     except ValueError:
         choices = ", ".join(repr(str(member)) for member in kind)
         raise ValueError(f"{name} must be one of {choices}. Got: {value!r}") from None
+
+
+def refuse_no_flag(name: str, value: object) -> None:
+    """
+    Refuse *value* unless it is True or False.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False. Got: {value!r}")
+
+
+def refuse_significance(significant: bool, restart: Restart) -> None:
+    """
+    Refuse a significant child that never ends by itself.
+
+    Raises:
+        ValueError: it is significant and permanent.
+    """
+    if significant and restart is Restart.PERMANENT:
+        raise ValueError(
+            "significant goes with restart 'transient' or 'temporary': a permanent child"
+            " never ends by itself. Got: restart='permanent'"
+        )
 
 
 def refuse_bad_name(name: object) -> None:

@@ -5,7 +5,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
+from ..actors import Actor
 from ..actors._exits import Exit, ExitKind
 from ._intensity import RestartWindow
 from ._spec import OnExceeded, Restart
@@ -20,12 +22,31 @@ class Next(Enum):
     ESCALATE = "escalate"
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What comes next, and after how many seconds."""
+
+    next: Next
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True)
 class Policy:
     """When a slot restarts, and what it does when it may not."""
 
     restart: Restart
     on_exceeded: OnExceeded
+
+
+def lives_again(exit_: Exit, restart: Restart) -> bool:
+    """
+    Say whether *exit_* calls for another life, as far as it and the kind of child go.
+
+    A crash does, and as in OTP the end of a permanent child that was not asked for.
+    """
+    if exit_.kind is ExitKind.CRASHED:
+        return restart is not Restart.TEMPORARY and not exit_.opening
+    return exit_.kind is ExitKind.STOPPED and exit_.own and restart is Restart.PERMANENT
 
 
 def decide(exit_: Exit, policy: Policy, window: RestartWindow, alive: float) -> Next:
@@ -38,9 +59,7 @@ def decide(exit_: Exit, policy: Policy, window: RestartWindow, alive: float) -> 
         window: The slot's budget; a restart is charged to it here.
         alive: The slot's seconds of being alive so far.
     """
-    if exit_.kind is not ExitKind.CRASHED or exit_.opening:
-        return Next.END
-    if policy.restart is Restart.TEMPORARY:
+    if not lives_again(exit_, policy.restart):
         return Next.END
     if window.admit(alive):
         return Next.RESTART
@@ -49,3 +68,13 @@ def decide(exit_: Exit, policy: Policy, window: RestartWindow, alive: float) -> 
         OnExceeded.STOP: Next.END,
         OnExceeded.ESCALATE: Next.ESCALATE,
     }[policy.on_exceeded]
+
+
+def policy_of(actor: type[Actor], restart: Restart, on_exceeded: OnExceeded) -> Policy:
+    """Return the policy of *actor*'s slot, where it says nothing else."""
+    return _policy(getattr(actor, "restart", restart), getattr(actor, "on_exceeded", on_exceeded))
+
+
+@lru_cache  # a handful of them, for any number of connections
+def _policy(restart: str, on_exceeded: str) -> Policy:
+    return Policy(Restart(restart), OnExceeded(on_exceeded))

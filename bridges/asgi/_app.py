@@ -16,8 +16,9 @@ import trio
 from ...actors import Actor, StartFailed, ThreadHooks, WebsocketConsumer
 from ...actors._exits import Verdict, judge
 from ...actors._lowlevel import inside_trio
-from ...supervisor import ChildSpec, Engine, Options, Root
+from ...supervisor import Engine, Options, Root
 from ...supervisor._root import set_current_root
+from ...supervisor._supervisor_spec import spec_of
 from ..engines import LocalEngine
 from ..hypercorn._limits import limits_from
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
@@ -55,7 +56,7 @@ class Application:
             ``lifespan``, ``lifespan(root)`` is an async context manager that is open
             while the tree runs.
         router: Finds the consumer of a WebSocket; without it all are refused.
-        children: Residents: actor classes or :class:`ChildSpec`.
+        children: Residents: actor classes, :class:`ChildSpec` and :class:`SupervisorSpec`.
         options: Limits, deadlines and budgets.
         engine: Makes what carries group messages to other processes.
         thread_hooks: Run around the work of the consumers' threads.
@@ -78,7 +79,7 @@ class Application:
         thread_hooks: ThreadHooks | None = None,
     ) -> None:
         self.options = options or Options()
-        self.children = [ChildSpec.of(child, self.options) for child in children]
+        self.children = [spec_of(child, self.options) for child in children]
         self.connection_limits = limits_from(self.options)
         """For the server's connection handler; None to do without it."""
         self._http = http

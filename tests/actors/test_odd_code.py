@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import trio
-from helpers import happened, running
+from helpers import happened, running, settle
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, CallFailed, CallTimeout, WebsocketConsumer, handles
@@ -171,7 +171,7 @@ async def test_a_message_that_cannot_be_looked_into() -> None:
         ref = server.root.find("/residents/odd")
         assert await ref.call(Closed()) == "closed"
         ref.stop()
-        await server.root.residents._slots[0].ended.wait()
+        await settle(lambda: not ref.alive)
         assert not ref.cast(Closed())
 
 
@@ -195,7 +195,7 @@ async def test_those_who_gave_up_waiting_for_room_are_forgotten(autojump_clock: 
         for _ in range(10):
             with pytest.raises(CallTimeout):
                 await ref.call({"type": "stick"}, timeout=1)
-        mailbox = server.root.residents._slots[0].mailbox
+        mailbox = ref._target.mailbox
         assert not mailbox._room_waiters
 
 

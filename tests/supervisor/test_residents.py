@@ -103,7 +103,7 @@ async def test_a_start_that_hangs_fails(clock: MockClock) -> None:
         async with serve(Application(children=children)):
             pytest.fail("it started")
 
-    assert log == ["A started", "Bad stopped: shutdown", "A stopped: shutdown"]
+    assert log == ["A started", "Bad stopped: it did not start in time", "A stopped: shutdown"]
 
 
 async def test_a_child_that_crashes_is_restarted_alone() -> None:
@@ -177,6 +177,8 @@ async def test_on_exceeded_stop() -> None:
 
         assert server.root.up
         assert server.root.readiness() == ["/residents/a is not up"]
+        [gave_up] = happened(server, "slot.gave_up", "/residents/a")
+        assert gave_up.facts == {"restarts": 0, "exception": "ValueError"}
     assert log == ["A started", "A stopped: crashed"]
 
 
@@ -201,10 +203,10 @@ async def test_on_exceeded_escalate() -> None:
 
 async def test_a_child_that_stops_itself_has_ended() -> None:
     """
-    stop() in a handler ends the resident after that handler, without a restart.
+    stop() in a handler ends a transient resident after that handler, without a restart.
     """
     log: list[str] = []
-    async with running(resident("A", log)) as server:
+    async with running(resident("A", log, restart="transient")) as server:
         ref = server.root.find("/residents/a")
         await ref.call({"type": "stop"})
         await settle(lambda: not ref.alive)

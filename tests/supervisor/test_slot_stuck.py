@@ -55,7 +55,7 @@ async def test_a_stop_before_the_first_incarnation() -> None:
             await trio.sleep_forever()
 
     async with running() as server:
-        slot = server.root.residents._slot(ChildSpec.of(Worker))
+        slot = server.root.residents._body(ChildSpec.of(Worker), "/residents/worker")
         slot.request_stop("early")
         with trio.fail_after(10):
             async with trio.open_nursery() as nursery:
@@ -301,7 +301,7 @@ async def test_dropping_the_oldest_from_a_mailbox_that_closes() -> None:
 
     async with running(Worker) as server:
         ref = server.root.find("/residents/worker")
-        slot = server.root.residents._slots[0]
+        slot = ref._target
         ref.stop()
         await slot.ended.wait()
         # As if the slot had ended between "full" and what the policy does about it.

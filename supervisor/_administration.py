@@ -1,0 +1,185 @@
+# What an operator, or the application, may ask of a running supervisor.
+#
+# As in OTP: a child that was stopped keeps its place and its spec, and can be started again;
+# a temporary one is forgotten. Everything here is done by the supervisor's own task, one
+# after the other, so that it never meets a restart half way.
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from ._entry import Entry
+from ._errors import AlreadyStarted, ChildNotFound
+from ._spec import Restart
+from ._supervision import Supervision
+from ._supervisor_spec import Spec, SupervisorSpec, refuse_insignificance, spec_of
+from ._tree import NodeSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many children a supervisor has, as OTP counts them."""
+
+    specs: int
+    """Children with a place, whether they run or not."""
+    active: int
+    """Those that run."""
+    supervisors: int
+    """Those that are supervisors, running or not."""
+    workers: int
+    """Those that are actors, running or not."""
+
+
+class Administration(Supervision):
+    """The part of a supervisor that operators use: adding, stopping, restarting, counting."""
+
+    async def add(self, child: object) -> str:
+        """
+        Start one more child, behind the others; return its path. Always a checkpoint.
+
+        It stands last in the order and is restarted like the rest. A cancellation before
+        its turn leaves nothing behind; after that it is started all the same.
+
+        Args:
+            child: An actor class, a :class:`ChildSpec` or a :class:`SupervisorSpec`.
+
+        Raises:
+            AlreadyStarted: A child of that name runs.
+            ValueError: A child of that name is stopped: use :meth:`start_child`; or it is
+                significant, which this supervisor does not look at.
+            StartFailed: It did not start; it is forgotten.
+            SupervisorStopping: The supervisor is stopping.
+            TypeError: *child* is none.
+        """
+        spec = spec_of(child, self._root.options)
+        refuse_insignificance(spec, self.spec.auto_shutdown)
+        return await self._requests.ask(partial(self._add, spec))
+
+    async def start_child(self, name: str) -> str:
+        """
+        Start a child that is stopped; return its path. Always a checkpoint.
+
+        Raises:
+            AlreadyStarted: It runs.
+            ChildNotFound: There is none of that *name*.
+            StartFailed: It did not start; it stays stopped, and its place is kept.
+            SupervisorStopping: The supervisor is stopping.
+        """
+        return await self._requests.ask(partial(self._start_child, name))
+
+    async def stop_child(self, name: str) -> None:
+        """
+        Stop a child, in its own time. Always a checkpoint.
+
+        It keeps its place, and stays down until it is started by hand, whatever its siblings
+        do; a temporary one is forgotten. One that is stopped already is left as it is.
+
+        Raises:
+            ChildNotFound: There is none of that *name*.
+            SupervisorStopping: The supervisor is stopping.
+        """
+        await self._requests.ask(partial(self._stop_child, name))
+
+    async def restart_child(self, name: str) -> str:
+        """
+        Stop a child, if it runs, and start it anew; return its path. Always a checkpoint.
+
+        Nothing is charged to a budget. It has a new reference: those who hold the old one
+        hold that of an actor that has ended.
+
+        Raises:
+            ChildNotFound, StartFailed, SupervisorStopping: As for :meth:`start_child`.
+        """
+        return await self._requests.ask(partial(self._restart_child, name))
+
+    async def delete_child(self, name: str) -> None:
+        """
+        Forget a child that is stopped. Always a checkpoint.
+
+        Raises:
+            AlreadyStarted: It runs: stop it first.
+            ChildNotFound: There is none of that *name*.
+            SupervisorStopping: The supervisor is stopping.
+        """
+        await self._requests.ask(partial(self._delete_child, name))
+
+    def counts(self) -> Counts:
+        """Count the children. Loop thread only, not a checkpoint."""
+        entries = self._entries.values()
+        supervisors = sum(isinstance(each.spec, SupervisorSpec) for each in entries)
+        active = sum(each.up for each in entries)
+        return Counts(len(entries), active, supervisors, len(entries) - supervisors)
+
+    def children(self, begin: int = 0, most: int = 100) -> list[NodeSnapshot]:
+        """
+        Return *most* children, in start order, from number *begin* on. Loop thread only.
+
+        Raises:
+            ValueError: One of the numbers is negative.
+        """
+        if begin < 0 or most < 0:
+            raise ValueError(f"begin and most must not be negative. Got: {begin!r}, {most!r}")
+        return [self._seen(entry) for entry in islice(self._entries.values(), begin, begin + most)]
+
+    # -- by the supervisor's task ----------------------------------------------------------
+
+    async def _add(self, spec: Spec) -> str:
+        there = self._entries.get(spec.name)
+        if there is not None and there.alive:
+            raise AlreadyStarted(self._path_of(spec))
+        if there is not None:
+            raise ValueError(
+                f"{self.path} has a child named {spec.name!r}, which is stopped: use start_child()"
+            )
+        entry = self._entries[spec.name] = Entry(spec)
+        problem = await self._start(entry)
+        if problem is not None:
+            await self._stop(entry, "it failed to start")
+            self._entries.pop(spec.name, None)
+            raise problem
+        return self._path_of(spec)
+
+    async def _start_child(self, name: str) -> str:
+        entry = self._entry(name)
+        if entry.alive:
+            raise AlreadyStarted(self._path_of(entry.spec))
+        problem = await self._start(entry)
+        if problem is not None:
+            await self._stop(entry, "it failed to start")
+            entry.off = True
+            raise problem
+        return self._path_of(entry.spec)
+
+    async def _stop_child(self, name: str) -> None:
+        entry = self._entry(name)
+        entry.off = True
+        await self._stop(entry, "stopped by hand")
+        if entry.spec.restart is Restart.TEMPORARY:
+            self._entries.pop(name, None)
+
+    async def _restart_child(self, name: str) -> str:
+        entry = self._entry(name)
+        await self._stop(entry, "restarted by hand")
+        return await self._start_child(name) if name in self._entries else await self._again(entry)
+
+    async def _again(self, entry: Entry) -> str:
+        self._entries[entry.spec.name] = entry  # a temporary one, forgotten when it ended
+        return await self._start_child(entry.spec.name)
+
+    async def _delete_child(self, name: str) -> None:
+        entry = self._entry(name)
+        if entry.alive:
+            raise AlreadyStarted(self._path_of(entry.spec))
+        del self._entries[name]
+
+    def _entry(self, name: str) -> Entry:
+        entry = self._entries.get(name)
+        if entry is None:
+            raise ChildNotFound(self.path, name)
+        return entry
+
+    def _seen(self, entry: Entry) -> NodeSnapshot:
+        if entry.body is not None:
+            return entry.body.snapshot()
+        spec = entry.spec
+        return NodeSnapshot(self._path_of(spec), "slot", spec.name, state="not started")

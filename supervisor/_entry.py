@@ -1,0 +1,34 @@
+# One child of a supervisor: its spec, which stays, and its body, which comes and goes.
+
+from dataclasses import dataclass
+
+from ._referee import Child
+from ._supervisor_spec import Spec
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """What a supervisor keeps of one child."""
+
+    spec: Spec
+    body: Child | None = None
+    """None before its first start, and when it was given up as unkillable."""
+    asked: bool = False
+    """Whether its end was asked for: by an operator, a sibling's restart, a shutdown."""
+    off: bool = False
+    """Whether an operator has stopped it, so that no sibling's restart brings it back."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether its body has not ended: it runs, waits, or is on its way."""
+        return self.body is not None and not self.body.ended.is_set()
+
+    @property
+    def up(self) -> bool:
+        """Whether it runs."""
+        return self.body is not None and self.body.state == "running"
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits to be told what comes next."""
+        return self.body is not None and self.body.state == "waiting"

@@ -1,0 +1,51 @@
+"""What goes wrong between a supervisor and those who ask something of it."""
+
+from ..actors import GreenroomError
+
+
+class SupervisorGaveUp(GreenroomError):
+    """
+    A supervisor has spent its restarts, or one of its children has escalated.
+
+    It counts as a crash for its own supervisor (in OTP as an orderly end, which surprises).
+    """
+
+    def __init__(self, path: str, child: str, why: str) -> None:
+        super().__init__(path, child, why)
+        self.path, self.child, self.why = path, child, why
+
+    def __str__(self) -> str:
+        return f"{self.path} gave up because of {self.child}: {self.why}"
+
+
+class SupervisorStopping(GreenroomError):
+    """A supervisor that is stopping, or has ended, does nothing for anybody any more."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} is stopping: it takes no requests"
+
+
+class ChildNotFound(GreenroomError):
+    """A supervisor has no child of that name."""
+
+    def __init__(self, path: str, name: str) -> None:
+        super().__init__(path, name)
+        self.path, self.name = path, name
+
+    def __str__(self) -> str:
+        return f"{self.path} has no child named {self.name!r}"
+
+
+class AlreadyStarted(GreenroomError):
+    """A child of that name runs already, which is left as it is."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} runs already"

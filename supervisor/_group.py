@@ -1,0 +1,112 @@
+# The restart of a group: siblings make room in reverse order, and start again in order.
+#
+# OTP's one_for_all and rest_for_one. In OTP a sibling is stopped and started; here its
+# incarnation is, while its slot stays, and with it its reference and its mailbox. A group's
+# restart counts once, and each further attempt to bring the group up counts as one.
+#
+# What crashes while a group is being restarted: a member's crash is part of that restart; of
+# those before the group, the restart becomes theirs, which concerns this group as well.
+
+from collections import deque
+from math import inf
+
+import trio
+
+from ._entry import Entry
+from ._referee import Child
+from ._spec import ChildSpec, Restart
+from ._strategy import concerned
+from ._supervision import Supervision
+from ._verdict import Next, Order
+
+
+class GroupRestart(Supervision):
+    """The part of a supervisor that restarts siblings together."""
+
+    async def _answer(self, entry: Entry, child: Child, epoch: int) -> None:
+        """Restart the group of a child that has crashed, unless that was done already."""
+        failed = entry if _is_crash_of(entry, child, epoch) else None
+        while failed is not None and not self._is_over():
+            names = concerned(self.spec.strategy, list(self._entries), failed.spec.name)
+            group = [self._entries[name] for name in names]
+            now = self._clock()
+            if not self._window.admit(now):
+                self._give_up(self._path_of(failed.spec), self._too_many())
+                return
+            seconds = self._root.pause(self._window.count(now))
+            self.note(
+                "supervisor.restarting",
+                child=self._path_of(failed.spec),
+                children=names,
+                seconds=round(seconds, 3),
+            )
+            for each in reversed(group):
+                await self._rest(each, f"its sibling {failed.spec.name} crashed")
+            failed = await self._back_off(seconds, group) or await self._go(group)
+
+    async def _rest(self, entry: Entry, reason: str) -> None:
+        """Have *entry* end its incarnation, and wait for its turn; a temporary one ends."""
+        body = entry.body
+        if body is None or not entry.alive or entry.waiting:
+            return
+        if entry.spec.restart is Restart.TEMPORARY:
+            await self._stop(entry, reason)
+            self._entries.pop(entry.spec.name, None)
+            return
+        entry.asked = True
+        body.request_rest(reason)
+        if not await self._until_so(lambda: entry.waiting or not entry.alive, body.patience):
+            self._abandon(entry)
+
+    async def _back_off(self, seconds: float, group: list[Entry]) -> Entry | None:
+        """Wait before the restart; return who has crashed meanwhile, of those before the group."""
+        self._crashed = deque(each for each in self._crashed if each[0] not in group)
+        began = trio.current_time()
+        await self._until_so(lambda: self._asked or self._over or self._crashed, seconds)
+        self._paused += trio.current_time() - began
+        while self._crashed:
+            crash = self._crashed.popleft()
+            if _is_crash_of(*crash):
+                return crash[0]
+        return None
+
+    async def _go(self, group: list[Entry]) -> Entry | None:
+        """Start each of *group*, in order; return the first that has failed to."""
+        for entry in group:
+            if self._is_over():
+                return None
+            if entry.off or self._entries.get(entry.spec.name) is not entry:
+                continue  # an operator has stopped it, or it was temporary
+            if entry.waiting:
+                serves = await self._resume(entry)
+            elif entry.alive:
+                continue
+            else:
+                serves = await self._start(entry) is None
+                if not serves:
+                    await self._stop(entry, "it failed to start")
+            if not serves:
+                return entry
+        self.note("supervisor.restarted", children=[entry.spec.name for entry in group])
+        return None
+
+    async def _resume(self, entry: Entry) -> bool:
+        """Have the next incarnation of *entry* begin; say whether it serves, or is to go."""
+        body, spec = entry.body, entry.spec
+        assert body is not None
+        entry.asked = False
+        body.tell(Order(Next.RESTART))
+        patience = spec.init_seconds if isinstance(spec, ChildSpec) else inf
+        settled = await self._until_so(
+            lambda: entry.up or entry.waiting or not entry.alive or self._asked, patience
+        )
+        if not settled:
+            await self._rest(entry, f"it did not start within {patience:g} s")
+        if entry.waiting:  # it has crashed: that is answered by whoever called this
+            self._crashed = deque(each for each in self._crashed if each[0] is not entry)
+        return settled and not entry.waiting
+
+
+def _is_crash_of(entry: Entry, child: Child, epoch: int) -> bool:
+    """Say whether *child*'s crash in *epoch* has not been answered yet."""
+    return entry.body is child and child.epoch == epoch and entry.waiting

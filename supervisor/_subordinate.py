@@ -1,0 +1,122 @@
+# A supervisor as its own supervisor sees it, and as it is seen from outside.
+
+
+from ..actors._exits import Exit, ExitKind
+from ..actors._lowlevel import Parker
+from ..actors._messages import Stop
+from ._administration import Administration
+from ._dead_letters import CRASHED
+from ._events import described
+from ._referee import Child
+from ._tree import NodeSnapshot
+from ._verdict import Next, Order
+
+
+class Subordinate(Administration):
+    """The part of a supervisor that others see."""
+
+    # -- as a child of another (_referee.py, _succession.py) ------------------------------
+
+    @property
+    def _parker(self) -> Parker:
+        return self._bell
+
+    @property
+    def _control(self) -> list[Stop]:
+        return self._asked
+
+    def judge(self, exit_: Exit) -> Order:
+        """Decide what follows *exit_* by a budget of its own, which is charged."""
+        now = self._clock()
+        if self._own_window.admit(now):
+            return Order(Next.RESTART, self._root.pause(self._own_window.count(now)))
+        self._own_window.reset()
+        return Order(Next.PARK, self._root.options.park_seconds)
+
+    def request_stop(self, reason: str, code: int = 1000, text: str = "") -> None:
+        """Ask it to stop its children and end."""
+        self._ask(Stop(reason, code, text))
+
+    def cut_off(self, reason: str) -> None:
+        """Ask it to end: its children have their own time for that."""
+        self.request_stop(reason)
+
+    def hurry(self, until: float) -> None:
+        """Have its stop be done by *until*, on trio's clock; each child has its share of that."""
+        self._until = min(self._until, until)
+
+    def request_rest(self, reason: str) -> None:
+        """Ask it to stop its children, and to wait before it starts them again."""
+        self._ask(Stop(reason, 1000, again=True))
+
+    def _ask(self, stop: Stop) -> None:
+        if self.state not in ("stopping", "ended"):
+            self._asked.append(stop)
+            self._bell.wake()
+
+    def stuck(self) -> None:
+        """Report that it has not ended in time, and where it waits."""
+        self.note("slot.unkillable", stack=self._stack.format() if self._stack else "")
+
+    def abort(self, error: BaseException) -> None:
+        """Take note that run() itself has failed, which is a fault of this library."""
+        self.note("slot.fatal", exception=error, reason="a fault in Greenroom itself")
+        self._end_as(Exit(ExitKind.CRASHED, described(error), error))
+
+    def _end_as(self, exit_: Exit) -> None:
+        self.end, self.state = exit_.reason or exit_.kind.value, "ended"
+        if exit_.kind is ExitKind.CRASHED:
+            self.end = f"{CRASHED}: {self.end}"
+        self.note("supervisor.ended", reason=self.end, how=exit_.kind.value)
+        self.settled.set()
+        self.ended.set()
+
+    def _tell_pause(self, order: Order) -> None:
+        kind = "supervisor.parked" if order.next is Next.PARK else "supervisor.backing_off"
+        if order.seconds:
+            self.note(kind, seconds=round(order.seconds, 3))
+
+    def _tell_referee(self) -> None:
+        if self._referee is not None:
+            self._referee.changed()
+
+    # -- seen from outside ---------------------------------------------------------------
+
+    @property
+    def patience(self) -> float:
+        """How long it may take to stop: as its children one after the other; in seconds."""
+        return sum(each.body.patience for each in self._entries.values() if each.body) + 1
+
+    @property
+    def missed(self) -> list[str]:
+        """The paths of what is down here, though nobody wanted it to be."""
+        if self.state == "parked" or (self.end or "").startswith(CRASHED):
+            return [self.path]
+        return [path for each in self._entries.values() if each.body for path in each.body.missed]
+
+    def left(self) -> list[str]:
+        """The paths of the children that have not ended, of all levels."""
+        bodies = [each.body for each in self._entries.values() if each.body is not None]
+        left = [each for each in [*bodies, *self._abandoned] if not each.ended.is_set()]
+        return [path for each in left for path in _paths_left(each)]
+
+    def snapshot(self) -> NodeSnapshot:
+        """Return the supervisor and its children as they are now."""
+        facts: dict[str, object] = {"strategy": str(self.spec.strategy)}
+        if self.epoch > 1:
+            facts["epoch"] = self.epoch
+        return NodeSnapshot(
+            path=self.path,
+            kind="supervisor",
+            name=self.spec.name,
+            state=self.state,
+            facts=facts,
+            children=tuple(self._seen(entry) for entry in self._entries.values()),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Supervisor {self.path} {self.spec.strategy} {self.state}>"
+
+
+def _paths_left(child: Child) -> list[str]:
+    return child.left() if isinstance(child, Subordinate) else [child.path]

@@ -1,0 +1,79 @@
+# Between two incarnations: who says what comes next, and how it is waited for.
+#
+# The same for a slot and for a supervisor below another one. Without a supervisor that has
+# a say, as for connections, the child's own budget decides.
+#
+# Invariants, each with a test of that name in tests/supervisor/test_succession.py:
+#   CUT SHORT    a stop that is asked for ends every wait in here at once.
+#   A TURN       between two incarnations everybody else has a turn, whatever the pause.
+
+from typing import TYPE_CHECKING, cast
+
+import trio
+
+from ._verdict import Next, Order
+
+if TYPE_CHECKING:
+    from ..actors._exits import Exit
+    from ..actors._lowlevel import Parker
+    from ..actors._messages import Stop
+    from ._referee import Child, Referee
+
+
+class Succession:
+    """What is the same in whatever has incarnations. Loop thread only."""
+
+    __slots__ = ()
+
+    state: str
+    _referee: "Referee | None"
+    _told: Order | None
+
+    @property
+    def _parker(self) -> "Parker":
+        """Where it waits; woken for a stop."""
+        raise NotImplementedError
+
+    @property
+    def _control(self) -> "list[Stop]":
+        """What it was asked for and has not obeyed yet."""
+        raise NotImplementedError
+
+    def judge(self, exit_: "Exit") -> Order:
+        """Decide what follows *exit_* by its own budget, which is charged."""
+        raise NotImplementedError
+
+    def _tell_pause(self, order: Order) -> None:
+        """Take note that it begins to wait for *order*."""
+        raise NotImplementedError
+
+    def tell(self, order: Order) -> None:
+        """Say what follows the crash, or the rest, in which it waits."""
+        self._told, self.state = order, "starting"
+        self._parker.wake()
+
+    async def _ordered(self, exit_: "Exit") -> Order:
+        """Learn what comes next: from the supervisor, where it has a say."""
+        if self._referee is None:
+            return self.judge(exit_)
+        self._told, self.state = None, "waiting"
+        if exit_.again:
+            self._referee.changed()
+        else:
+            self._referee.crashed(cast("Child", self), exit_)
+        with trio.CancelScope(shield=True):
+            while self._told is None and not self._control:  # it answers, or asks to stop
+                await self._parker.park()
+        return self._told or Order(Next.RESTART)
+
+    async def _pause(self, order: Order) -> "Stop | None":
+        """Back off or park; return the stop that cut it short."""
+        self.state = "parked" if order.next is Next.PARK else "backing off"
+        self._tell_pause(order)
+        with trio.move_on_after(order.seconds, shield=True):
+            while order.seconds and not self._control:
+                await self._parker.park()
+        if not order.seconds:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0)
+        return self._control.pop(0) if self._control else None

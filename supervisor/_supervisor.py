@@ -1,0 +1,286 @@
+# A supervisor: children in start order, restarted by its strategy, stopped in reverse.
+#
+# OTP's, as a task of trio. Its loop does one thing at a time: the restart of a group, a
+# request of an operator. What needs no order (the restart of one child alone) is answered
+# at the call. A child's task never raises; it runs in the tree's nursery, beside the
+# supervisor's own, so that what will not end holds up nobody.
+#
+# Invariants, each with a test of that name in tests/supervisor/test_supervisor.py:
+#   REVERSE      children stop in reverse start order, each before the next is asked.
+#   ONCE         a crash is answered once: what a group's restart has covered is not
+#                answered again.
+#   NO ORPHAN    whatever ends a supervisor, a fault of its own included, its children
+#                have been stopped.
+#   ASKED        a stop is obeyed between any two steps, also in the middle of a restart.
+
+from math import inf
+
+import trio
+
+from ..actors import StartFailed
+from ..actors._exits import Exit, ExitKind, stopped
+from ..actors._lowlevel import TaskStack
+from ._entry import Entry
+from ._errors import SupervisorGaveUp
+from ._events import described
+from ._group import GroupRestart
+from ._intensity import RestartWindow
+from ._referee import Child
+from ._slot import Slot
+from ._spec import ChildSpec, OnExceeded, Restart
+from ._strategy import Strategy
+from ._subordinate import Subordinate
+from ._supervisor_spec import AutoShutdown, Budget, Spec, SupervisorSpec
+from ._verdict import Next, Order, Policy, lives_again
+
+
+class Supervisor(GroupRestart, Subordinate):
+    """
+    One supervisor of the tree and its children; made from a :class:`SupervisorSpec`.
+
+    Found by ``root.supervisor(path)``. All methods belong to the loop's thread.
+    """
+
+    # -- its life ------------------------------------------------------------------------
+
+    async def run(self, nursery: trio.Nursery) -> Exit:
+        """
+        Start the children, in *nursery*, and supervise them to the end.
+
+        A checkpoint. Shielded: whoever is cancelled asks it to stop.
+        """
+        self._nursery, self._stack = nursery, TaskStack()
+        exit_: Exit | None = None
+        with trio.CancelScope(shield=True):
+            exit_ = await self._lives()
+        assert exit_ is not None  # nobody cancels that scope
+        self._end_as(exit_)
+        return exit_
+
+    async def _lives(self) -> Exit:
+        while True:
+            exit_ = await self._live()
+            if not self._has_next(exit_):
+                return exit_
+            order = await self._order_of(exit_)
+            if order.next in (Next.END, Next.ESCALATE):
+                return exit_
+            began = trio.current_time()
+            stop = await self._pause(order)
+            self._paused += trio.current_time() - began
+            if stop is not None:
+                return stopped(stop)
+            self.epoch, self.state = self.epoch + 1, "starting"
+
+    async def _live(self) -> Exit:
+        self._over = None
+        # As OTP does: who was added by hand is not there any more, who was forgotten is.
+        self._entries = {child.name: Entry(child) for child in self.spec.children}
+        try:
+            await self._start_all()
+            if self._over is None:
+                self.state = "running"
+                self._requests.open()
+                self.note("supervisor.started", children=len(self._entries))
+                self.settled.set()
+                self._tell_referee()
+                await self._serve()
+            exit_ = self._over
+            assert exit_ is not None
+        except Exception as error:  # noqa: BLE001 - a fault of ours: children are not left alone
+            exit_ = Exit(ExitKind.CRASHED, described(error), error, "supervising")
+            self.note("supervisor.crashed", exception=error)
+        self.state = "stopping"
+        self._requests.close()
+        await self._stop_all("shutdown")
+        self._crashed.clear()
+        return exit_
+
+    async def _serve(self) -> None:
+        while not self._is_over():
+            if self._crashed:
+                await self._answer(*self._crashed.popleft())
+            elif self._requests.waiting:
+                await self._requests.serve_one()
+            else:
+                await self._bell.park()  # without an end: it is what a supervisor does
+
+    def _has_next(self, exit_: Exit) -> bool:
+        if exit_.kind is ExitKind.CRASHED:
+            if not self.settled.is_set():  # its first start
+                self.first_error = exit_.error
+                return False
+            return self.spec.on_exceeded is not OnExceeded.STOP
+        return exit_.again or lives_again(exit_, self.spec.restart)
+
+    async def _order_of(self, exit_: Exit) -> Order:
+        self._window.reset()
+        if isinstance(exit_.error, SupervisorGaveUp) and self.spec.on_exceeded is OnExceeded.PARK:
+            return Order(Next.PARK, self._root.options.park_seconds)
+        return await self._ordered(exit_)
+
+    # -- starting ------------------------------------------------------------------------
+
+    async def _start_all(self) -> None:
+        for entry in list(self._entries.values()):
+            problem = await self._start(entry)
+            if self._is_over():
+                return
+            if problem is not None:
+                self._over = Exit(ExitKind.CRASHED, str(problem), problem, "starting")
+                if self.settled.is_set():  # else it fails the start of the one above, which tells
+                    self.note("supervisor.start_failed", reason=str(problem))
+                return
+
+    async def _start(self, entry: Entry) -> StartFailed | None:
+        """Start a body for *entry* and wait until it serves; return what went wrong."""
+        assert self._nursery is not None
+        spec, path = entry.spec, self._path_of(entry.spec)
+        entry.asked = entry.off = False
+        body = entry.body = self._body(spec, path)
+        if isinstance(body, Slot):
+            self._root.register(path, body.ref)
+        else:
+            self._root.register_supervisor(path, body)
+        self._nursery.start_soon(self._run, entry, body, name=f"greenroom {path}")
+        patience = spec.init_seconds if isinstance(spec, ChildSpec) else inf  # its children have
+        await self._until_so(lambda: body.settled.is_set() or self._asked, patience)
+        if body.settled.is_set():
+            error = body.first_error
+            if error is None:
+                return None
+            if isinstance(error, StartFailed):
+                return error
+            problem = StartFailed(path, described(error))
+            problem.__cause__ = error
+            return problem
+        if self._asked:
+            return None
+        body.cut_off("it did not start in time")
+        return StartFailed(path, f"started() did not return within {patience:g} s")
+
+    def _body(self, spec: Spec, path: str) -> "Slot | Supervisor":
+        if isinstance(spec, SupervisorSpec):
+            return Supervisor(self._root, path, spec, self)
+        return Slot(
+            self._root,
+            path,
+            spec.actor,
+            kwargs=dict(spec.kwargs),
+            policy=Policy(spec.restart, spec.on_exceeded),
+            window=RestartWindow(spec.max_restarts, spec.max_seconds),
+            shutdown_seconds=spec.shutdown_seconds,
+            referee=self,
+        )
+
+    async def _run(self, entry: Entry, body: "Slot | Supervisor") -> None:
+        # Shielded in run(): an outer cancellation reaches it as a request, from _stop_all().
+        assert self._nursery is not None
+        exit_: Exit | None = None
+        try:
+            exit_ = await body.run(self._nursery)
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - a fault of ours; siblings go on
+            body.abort(error)
+            self._escalated(body)
+        finally:
+            if entry.body is body:
+                self._root.unregister(body.path)
+                self._child_ended(entry, exit_)
+            self._bell.wake()
+        if exit_ is not None and exit_.kind is ExitKind.FATAL:
+            self._root.fatal(body.path)
+
+    # -- what children say (_referee.py) -------------------------------------------------
+
+    def crashed(self, child: Child, exit_: Exit) -> None:
+        """Answer the crash of *child*, or put it in line for the restart of its group."""
+        entry = self._entries.get(child.path.rpartition("/")[2])
+        if entry is None or not self._may_restart(entry, child, exit_):
+            child.tell(Order(Next.END))
+        elif self.spec.budget is Budget.CHILD:
+            child.tell(self._judged(child, exit_))
+        elif self.spec.strategy is Strategy.ONE_FOR_ONE:
+            child.tell(self._charged(child))
+        else:
+            self._crashed.append((entry, child, child.epoch))
+            self._bell.wake()
+
+    def _may_restart(self, entry: Entry, child: Child, exit_: Exit) -> bool:
+        ending = self._over is not None or bool(self._asked)
+        return not ending and entry.body is child and lives_again(exit_, entry.spec.restart)
+
+    def changed(self) -> None:
+        """Look at the children again."""
+        self._bell.wake()
+
+    def restarts_left(self, own: int | None) -> int | None:
+        """Restarts that are left to a child: of its *own* budget, or of the common one."""
+        if self.spec.budget is Budget.CHILD:
+            return own
+        return self._window.left(self._clock())
+
+    def _judged(self, child: Child, exit_: Exit) -> Order:
+        order = child.judge(exit_)
+        if order.next is Next.ESCALATE:
+            self._escalated(child)
+        return order
+
+    def _charged(self, child: Child) -> Order:
+        now = self._clock()
+        if self._window.admit(now):
+            return Order(Next.RESTART, self._root.pause(self._window.count(now)))
+        self._give_up(child.path, self._too_many())
+        return Order(Next.END)
+
+    def _escalated(self, child: Child) -> None:
+        """Take note that the failure of *child* is too much for this supervisor."""
+        self._give_up(child.path, "it escalates")
+
+    def _child_ended(self, entry: Entry, exit_: Exit | None) -> None:
+        spec = entry.spec
+        if spec.restart is Restart.TEMPORARY and not entry.off and self.state == "running":
+            self._entries.pop(spec.name, None)
+        if spec.significant and not entry.asked and self._over is None:
+            self._shut_down_with(spec.name)
+
+    def _shut_down_with(self, name: str) -> None:
+        left = [each for each in self._entries.values() if each.spec.significant and each.alive]
+        if self.spec.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or not left:
+            reason = f"its significant child {name} has ended"
+            self._over = Exit(ExitKind.STOPPED, reason, own=True)
+            self.note("supervisor.auto_shutdown", child=f"{self.path}/{name}")
+
+    # -- stopping ------------------------------------------------------------------------
+
+    async def _stop_all(self, reason: str) -> None:
+        entries = [entry for entry in self._entries.values() if entry.alive]
+        for at, entry in reversed(list(enumerate(entries))):
+            share = max(0.0, self._until - trio.current_time()) / (at + 1)
+            try:
+                await self._stop(entry, reason, share)
+            except Exception as error:  # noqa: BLE001 - a fault of ours; the others must stop, too
+                self.note("supervisor.crashed", exception=error)
+
+    async def _stop(self, entry: Entry, reason: str, most: float = inf) -> None:
+        """Stop the body of *entry*, in its own time or *most* seconds; else it is unkillable."""
+        body = entry.body
+        if body is None or body.ended.is_set():
+            return
+        entry.asked = True
+        if isinstance(body, Supervisor):
+            body.hurry(trio.current_time() + most)
+        body.request_stop(reason)
+        with trio.move_on_after(min(body.patience, most), shield=True):
+            await body.ended.wait()
+        if not body.ended.is_set():
+            self._abandon(entry)
+
+    def _abandon(self, entry: Entry) -> None:
+        """Go on without a body that does not end; what it does from now on is inert."""
+        body = entry.body
+        assert body is not None
+        body.stuck()
+        self._abandoned = [each for each in self._abandoned if not each.ended.is_set()]
+        self._abandoned.append(body)
+        self._root.unregister(body.path)
+        entry.body = None

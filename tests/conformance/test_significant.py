@@ -1,0 +1,123 @@
+# Significant children and auto_shutdown: reference scenarios 69 to 77.
+
+import pytest
+from conformance.kit import Journal, member, tree
+from trio.testing import MockClock
+
+from greenroom.supervisor import SupervisorSpec
+
+
+def test_69_never_and_significant(journal: Journal) -> None:
+    """
+    A significant child below a supervisor that never shuts down is refused.
+    """
+    child = member(journal, "a", restart="transient", significant=True)
+    with pytest.raises(ValueError, match="child 'a' is significant.* Got: 'never'"):
+        SupervisorSpec(name="s", children=[child])
+
+
+async def test_69_never_and_significant_added(clock: MockClock, journal: Journal) -> None:
+    """
+    The same is refused when the child is added later.
+    """
+    async with tree(journal, []) as t:
+        with pytest.raises(ValueError, match="child 'a' is significant"):
+            await t.s.add(member(journal, "a", restart="transient", significant=True))
+
+
+def test_70_permanent_and_significant(journal: Journal) -> None:
+    """
+    A permanent child can't be significant, be it an actor or a supervisor.
+    """
+    with pytest.raises(ValueError, match="never ends by itself. Got: restart='permanent'"):
+        member(journal, "a", significant=True)
+    with pytest.raises(ValueError, match="never ends by itself. Got: restart='permanent'"):
+        SupervisorSpec(name="s", significant=True)
+
+
+@pytest.mark.parametrize("how", ["stop", "crash", "kill"])
+async def test_71_any_significant_temporary(clock: MockClock, journal: Journal, how: str) -> None:
+    """
+    any_significant: the end of a significant temporary child, however, ends S and all others.
+    """
+    children = [
+        member(journal, "a", restart="temporary", significant=True),
+        member(journal, "b"),
+    ]
+    spec = {"auto_shutdown": "any_significant", "restart": "transient"}
+    async with tree(journal, children, **spec) as t:
+        s = t.s
+        t.tell("a", how)
+        await t.calm()
+        assert s.ended.is_set()
+        assert journal.lines[-1] == "-b"
+        assert t.server.root.readiness() == []
+
+
+async def test_72_any_significant_transient(clock: MockClock, journal: Journal) -> None:
+    """
+    any_significant: a crash of a transient one is restarted, S stays; its normal end ends S.
+    """
+    children = [member(journal, "a", restart="transient", significant=True)]
+    spec = {"auto_shutdown": "any_significant", "restart": "transient"}
+    async with tree(journal, children, **spec) as t:
+        s = t.s
+        t.tell("a", "crash")
+        await t.calm(1)
+        assert (s.state, t.epochs()) == ("running", {"a": 2})
+        t.tell("a", "stop")
+        await t.calm()
+        assert s.ended.is_set()
+
+
+async def test_73_all_significant(clock: MockClock, journal: Journal) -> None:
+    """
+    all_significant: S ends with the last of them, not with the first.
+    """
+    children = [
+        member(journal, "a", restart="transient", significant=True),
+        member(journal, "b", restart="temporary", significant=True),
+        member(journal, "c"),
+    ]
+    spec = {"auto_shutdown": "all_significant", "restart": "transient"}
+    async with tree(journal, children, **spec) as t:
+        s = t.s
+        t.tell("a", "stop")
+        await t.calm(1)
+        assert s.state == "running"
+        t.tell("b", "stop")
+        await t.calm(1)
+        assert s.ended.is_set()
+        assert journal.lines[-1] == "-c"
+
+
+async def test_an_end_by_hand_does_not_count(clock: MockClock, journal: Journal) -> None:
+    """
+    A significant child that an operator stops, or a sibling's restart, does not end S.
+    """
+    children = [
+        member(journal, "a"),
+        member(journal, "b", restart="transient", significant=True),
+    ]
+    spec = {"auto_shutdown": "any_significant", "strategy": "one_for_all"}
+    async with tree(journal, children, **spec) as t:
+        t.tell("a", "crash")
+        await t.calm()
+        assert t.epochs() == {"a": 2, "b": 2}
+        await t.s.stop_child("b")
+        await t.calm()
+        assert t.states() == {"a": "running", "b": "ended"}
+
+
+async def test_a_permanent_supervisor_that_shut_down_is_restarted(
+    clock: MockClock, journal: Journal
+) -> None:
+    """
+    As in OTP: an automatic shutdown is an end by itself, which permanent answers by a restart.
+    """
+    children = [member(journal, "a", restart="transient", significant=True)]
+    async with tree(journal, children, auto_shutdown="any_significant") as t:
+        t.tell("a", "stop")
+        await t.calm()
+        assert t.states() == {"a": "running"}
+        assert journal.lines == ["+a", "-a", "+a"]

@@ -1,0 +1,79 @@
+# What must hold of a supervisor whatever happens. What OTP's suites ask is in tests/conformance.
+
+import pytest
+import trio
+from conformance.kit import Journal, member, tree
+from trio.testing import MockClock
+
+from greenroom.bridges.testing import virtual_clock
+from greenroom.supervisor import SupervisorSpec
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    return virtual_clock()
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+async def test_reverse(clock: MockClock, journal: Journal) -> None:
+    """
+    REVERSE: a tree stops in reverse start order, each level before the one above goes on.
+    """
+    inner = SupervisorSpec(name="in", children=[member(journal, "x"), member(journal, "y")])
+    deep = SupervisorSpec(name="mid", children=[member(journal, "m"), inner])
+    async with tree(journal, [member(journal, "a"), deep, member(journal, "z")]):
+        assert journal.lines == ["+a", "+m", "+x", "+y", "+z"]
+    assert journal.since(5) == ["-z", "-y", "-x", "-m", "-a"]
+
+
+async def test_once(clock: MockClock, journal: Journal) -> None:
+    """
+    ONCE: two members that crash in one moment are restarted together, once.
+    """
+    children = [member(journal, name) for name in "abc"]
+    async with tree(journal, children, strategy="one_for_all", max_restarts=5) as t:
+        t.tell("a", "crash")
+        t.tell("c", "crash")
+        await t.calm(1)
+        assert t.epochs() == {"a": 2, "b": 2, "c": 2}
+        assert len(t.events("supervisor.restarting")) == 1
+
+
+async def test_no_orphan(clock: MockClock, journal: Journal) -> None:
+    """
+    NO ORPHAN: when a supervisor itself fails, its children are stopped, and it begins anew.
+    """
+    children = [member(journal, "a"), member(journal, "b")]
+    async with tree(journal, children, strategy="one_for_all") as t:
+        s = t.s
+
+        async def fail(*crash: object) -> None:
+            raise RuntimeError("a bug")
+
+        s._answer = fail
+        t.tell("a", "crash")
+        await t.calm()
+        del s._answer
+        await t.calm(1)
+        assert journal.since(2) == ["-b", "-a", "+a", "+b"]
+        assert t.states() == {"a": "running", "b": "running"}
+        assert len(t.events("supervisor.crashed")) == 1
+
+
+async def test_asked(clock: MockClock, journal: Journal) -> None:
+    """
+    ASKED: a stop while a group backs off or starts is obeyed at once; nobody is left.
+    """
+    children = [member(journal, name, slow=1) for name in "abc"]
+    async with tree(journal, children, strategy="one_for_all") as t:
+        s = t.s
+        t.tell("b", "crash")
+        await trio.sleep(1.5)  # a is up again, b is starting
+        assert t.states() == {"a": "running", "b": "starting", "c": "waiting"}
+    assert s.end == "shutdown"
+    assert journal.lines[-1] == "-a"
+    assert not any(node.state == "running" for node in s.snapshot().walk())
