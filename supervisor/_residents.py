@@ -105,7 +105,7 @@ class Residents:
             f"/residents/{spec.name}",
             spec.actor,
             kwargs=dict(spec.kwargs),
-            policy=Policy(spec.restart, spec.on_exceeded),
+            policy=Policy(spec.restart, spec.on_exceeded, spec.backoff),
             window=RestartWindow(spec.max_restarts, spec.max_seconds),
             shutdown_seconds=spec.shutdown_seconds,
         )

@@ -6,6 +6,7 @@
 #   NO LEAK    nothing that a child raises gets out of run().
 #   REFUSING   a root that is not up takes no connection.
 
+import random
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -71,6 +72,8 @@ class Root:
         )
         self.pools: list[ThreadPool] = [self.pool]
         """All pools whose threads belong to the tree, for its snapshot."""
+        self.random = random.Random(self.options.seed)  # noqa: S311 - for jitter
+        """Where all jitter of the tree comes from. Loop thread only."""
         self.connections = Connections(self)
         self.residents = Residents(self, children)
         self.backoff = Backoff(
@@ -78,7 +81,7 @@ class Root:
             self.options.backoff_max_seconds,
             self.options.backoff_jitter,
         )
-        """Of all slots."""
+        """Of all slots whose class or spec has none of its own."""
         self.tasks: trio.Nursery | None = None
         """Where the background tasks of connections' actors run, each in a shield of its own."""
         self._engine = engine
@@ -116,6 +119,9 @@ class Root:
     def readiness(self) -> list[str]:
         """What keeps the tree from being ready; empty when it is. Loop thread only."""
         problems = [] if self.up else [f"root is {self._state}{self._why_down}"]
+        storm = self.connections.storms.refusal
+        if storm is not None:
+            problems.append(f"/connections: {storm}")
         return problems + [f"{path} is not up" for path in self.residents.parked()]
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -13,38 +13,35 @@
 #   BOUNDED       every wait in here has a deadline: the handler's, the tasks', the
 #                 last handler's, the backoff.
 
-import random
-import time
-import traceback
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from ..actors import Actor, ActorStopped
+from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, Verdict, judge, stopped
 from ..actors._life import Life
 from ..actors._lowlevel import Occasion, TaskStack
 from ..actors._messages import Call, Cast, InFrame, PeerEnd, Stop, Tick
 from ..actors._ports import Connection
 from ..actors._state import Handed
+from ._backoff import backoff_of
+from ._crashes import CRASHES_KEPT, crash_facts, crash_report, name_of
 from ._dead_letters import CRASHED, ENDED
-from ._events import described
+from ._events import Event, described
 from ._intensity import RestartWindow
 from ._last_words import last_words
 from ._place import Place
-from ._spec import OnExceeded, Restart
+from ._spec import Restart
 from ._tree import CrashReport, NodeSnapshot
-from ._verdict import Next, Policy, decide
+from ._verdict import Next, Policy, decide, directive_of
 
 if TYPE_CHECKING:
     from ._root import Root
-
-_CRASHES_KEPT = 5
-_OWN = ("greenroom.actors.", "greenroom.supervisor.")
 
 
 class Slot(Place):
@@ -127,16 +124,17 @@ class Slot(Place):
             self._handled += life.handled
             self._handed = replace(self._handed)  # a thread left behind fills the old one
             await self._end_tasks(life)
+            directive = directive_of(exit_, self.actor.supervise)
             if exit_.error is not None:
-                self._record(exit_)
+                self._record(exit_, directive)
             if exit_.kind is not ExitKind.CRASHED or exit_.opening:
                 homeless = self.epoch > 1 and not life.begun
                 break
             life.finish()
             crash = exit_.error
-            next_ = decide(exit_, self._policy, self._window, self._alive)
+            next_ = decide(exit_, self._policy, self._window, self._alive, directive)
             if next_ in (Next.END, Next.ESCALATE):
-                self._give_up(next_, crash)
+                self._give_up(next_, crash, directive)
                 homeless = True
                 break
             del exit_
@@ -149,9 +147,12 @@ class Slot(Place):
             await self._finish(exit_, homeless)
         return exit_
 
-    def _give_up(self, next_: Next, crash: BaseException | None) -> None:
-        if self._policy.restart is not Restart.TEMPORARY:
-            self.note("slot.gave_up", restarts=self.epoch - 1, exception=_name(crash))
+    def _give_up(
+        self, next_: Next, crash: BaseException | None, directive: Directive | None
+    ) -> None:
+        ordered = directive in (Directive.STOP, Directive.ESCALATE)
+        if not ordered and self._policy.restart is not Restart.TEMPORARY:
+            self.note("slot.gave_up", restarts=self.epoch - 1, exception=name_of(crash))
         if next_ is Next.ESCALATE:
             self._root.escalated(self)
 
@@ -167,7 +168,10 @@ class Slot(Place):
             self.note("slot.parked", seconds=seconds)
         else:
             attempt = max(1, self._window.count(self._alive))
-            seconds = self._root.backoff.delay(attempt, random.random())  # noqa: S311 - jitter
+            backoff = self._policy.backoff or backoff_of(self.actor, self._root.backoff)
+            seconds = backoff.delay(attempt, self._root.random.random())
+            if self.connection is not None:
+                seconds = self._root.connections.storms.spread(seconds)
             self.state = "backing off"
             if seconds:
                 self.note("slot.backing_off", seconds=round(seconds, 3), attempt=attempt)
@@ -256,6 +260,11 @@ class Slot(Place):
         else:
             self.note("slot.restarted")
 
+    def resumed(self, error: Exception, what: str) -> None:
+        """Record an error of a handler after which the incarnation goes on. Loop thread only."""
+        exit_ = Exit(ExitKind.CRASHED, what, error, what)
+        self._record(exit_, Directive.RESUME, "slot.resumed")
+
     def spawn(self, function: Callable[..., Awaitable[object]], *args: object, name: str) -> None:
         """Start a task beside the slot's own."""
         assert self._nursery is not None
@@ -341,49 +350,21 @@ class Slot(Place):
             facts=facts,
         )
 
-    def _record(self, exit_: Exit) -> None:
-        error = exit_.error
-        assert error is not None
-        _drop_own_frames(error)
-        report = CrashReport(
-            epoch=self.epoch,
-            at=time.time(),
-            exception=_name(error),
-            text=described(error).partition(": ")[2],
-            traceback="".join(traceback.format_exception(error)),
-            message=exit_.what,
-        )
-        self.crashes = (*self.crashes, report)[-_CRASHES_KEPT:]
-        facts: dict[str, object] = {"message": exit_.what}
-        if isinstance(error, self.actor.expected_errors):
-            facts["error"] = described(error)  # one line, no traceback
-        else:
-            facts["exception"] = error
-        kind = "slot.fatal" if exit_.kind is ExitKind.FATAL else "slot.crashed"
+    def past(self) -> tuple[Event, ...]:
+        """Return its last events, as far as the stream remembers them. Any thread."""
+        most = self._root.options.crash_events
+        return tuple(self._root.events.recent(most, path=self.path)) if most else ()
+
+    def _record(
+        self, exit_: Exit, directive: Directive | None = None, kind: str = "slot.crashed"
+    ) -> None:
+        item = self._life.item if self._life is not None else None
+        report = crash_report(self, exit_, item, self._window.left(self._alive), directive)
+        self.crashes = (*self.crashes, report)[-CRASHES_KEPT:]
+        if exit_.kind is ExitKind.FATAL:
+            kind = "slot.fatal"
+        facts = crash_facts(self, exit_, directive)
         self._root.events.emit(kind, self.path, self.epoch, **facts)
 
     def __repr__(self) -> str:
         return f"<Slot {self.path} {self.actor.__qualname__} epoch {self.epoch} {self.state}>"
-
-
-def policy_of(actor: type[Actor], restart: Restart, on_exceeded: OnExceeded) -> Policy:
-    """Return the policy of *actor*'s slot, where it says nothing else."""
-    return _policy(getattr(actor, "restart", restart), getattr(actor, "on_exceeded", on_exceeded))
-
-
-@lru_cache  # a handful of them, for any number of connections
-def _policy(restart: str, on_exceeded: str) -> Policy:
-    return Policy(Restart(restart), OnExceeded(on_exceeded))
-
-
-def _drop_own_frames(error: BaseException) -> None:
-    """Begin *error*'s traceback where the user's code begins, if it has any."""
-    trace = error.__traceback__
-    while trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(_OWN):
-        trace = trace.tb_next
-    if trace is not None:
-        error.with_traceback(trace)  # not by assignment: an error may be a frozen dataclass
-
-
-def _name(error: BaseException | None) -> str:
-    return type(error).__qualname__ if error is not None else ""

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from ..actors import Actor, WebsocketConsumer
+from ._backoff import Backoff
 from ._options import Options, refuse_unless_seconds, refuse_unless_whole
 
 
@@ -41,6 +42,8 @@ class OnExceeded(StrEnum):
     """It stays down until an operator starts it."""
     ESCALATE = "escalate"
     """Its supervisor gives up too, and its parent decides."""
+    CLOSE = "close"
+    """Its connection closes with 1011; for consumers, where `stop` is the same."""
 
 
 def _is_actor_class(thing: object) -> TypeGuard[type[Actor]]:
@@ -97,7 +100,8 @@ class ChildSpec:
         max_restarts: Restarts forgiven within *max_seconds*; None forgives all.
         max_seconds: Length of the window in seconds.
         shutdown_seconds: How long it may take to stop; 0 cancels it at once.
-        on_exceeded: What happens when the budget is spent.
+        on_exceeded: What happens when the budget is spent; not `close`.
+        backoff: The pauses before its restarts; None: those of its class, else the tree's.
 
     Raises:
         TypeError: *actor* is no actor class, or a consumer, or an option is unknown or of
@@ -113,6 +117,7 @@ class ChildSpec:
     max_seconds: float = 5.0
     shutdown_seconds: float = 5.0
     on_exceeded: OnExceeded = OnExceeded.PARK
+    backoff: Backoff | None = None
 
     def __post_init__(self) -> None:
         _refuse_no_actor_class(self.actor)
@@ -122,6 +127,14 @@ class ChildSpec:
         set_once(self, "kwargs", MappingProxyType(dict(self.kwargs)))
         set_once(self, "restart", _member(Restart, "restart", self.restart))
         set_once(self, "on_exceeded", _member(OnExceeded, "on_exceeded", self.on_exceeded))
+        if self.on_exceeded is OnExceeded.CLOSE:
+            raise ValueError(
+                "on_exceeded must be one of 'park', 'stop', 'escalate' for a child, which has no"
+                " connection to close. Got: 'close'"
+            )
+        backoff: object = self.backoff
+        if backoff is not None and not isinstance(backoff, Backoff):
+            raise TypeError(f"backoff must be a Backoff, or None. Got: {backoff!r}")
         refuse_bad_name(self.name)
         if self.max_restarts is not None:
             refuse_unless_whole("max_restarts", self.max_restarts, 0)
