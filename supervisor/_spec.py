@@ -100,7 +100,7 @@ class ChildSpec:
         max_restarts: Restarts forgiven within *max_seconds*; None forgives all.
         max_seconds: Length of the window in seconds.
         shutdown_seconds: How long it may take to stop; 0 cancels it at once.
-        on_exceeded: What happens when the budget is spent; not `close`.
+        on_exceeded: What happens when the budget is spent; not `close`, for it has no socket.
         backoff: The pauses before its restarts; None: those of its class, else the tree's.
 
     Raises:
@@ -126,12 +126,8 @@ class ChildSpec:
         set_once(self, "name", self.name or self.actor.__name__.lower())
         set_once(self, "kwargs", MappingProxyType(dict(self.kwargs)))
         set_once(self, "restart", _member(Restart, "restart", self.restart))
-        set_once(self, "on_exceeded", _member(OnExceeded, "on_exceeded", self.on_exceeded))
-        if self.on_exceeded is OnExceeded.CLOSE:
-            raise ValueError(
-                "on_exceeded must be one of 'park', 'stop', 'escalate' for a child, which has no"
-                " connection to close. Got: 'close'"
-            )
+        on_exceeded = _member(OnExceeded, "on_exceeded", self.on_exceeded, but=OnExceeded.CLOSE)
+        set_once(self, "on_exceeded", on_exceeded)
         backoff: object = self.backoff
         if backoff is not None and not isinstance(backoff, Backoff):
             raise TypeError(f"backoff must be a Backoff, or None. Got: {backoff!r}")
@@ -177,12 +173,14 @@ _FROM_CLASS = (
 )
 
 
-def _member(kind: type[StrEnum], name: str, value: object) -> StrEnum:
-    try:
-        return kind(str(value))
-    except ValueError:
-        choices = ", ".join(repr(str(member)) for member in kind)
-        raise ValueError(f"{name} must be one of {choices}. Got: {value!r}") from None
+def _member(
+    kind: type[StrEnum], name: str, value: object, *, but: StrEnum | None = None
+) -> StrEnum:
+    for member in kind:
+        if member == str(value) and member is not but:
+            return member
+    choices = ", ".join(repr(str(member)) for member in kind if member is not but)
+    raise ValueError(f"{name} must be one of {choices}. Got: {value!r}")
 
 
 def refuse_bad_name(name: object) -> None:
