@@ -5,7 +5,6 @@
 # storm there is none, and a crash costs a few comparisons.
 
 from contextvars import Context
-from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -83,7 +82,10 @@ class Storms:
             seconds=options.storm_delay_seconds,
         )
         # In no context: that of the slot which crashed must not live on in it.
-        Context().run(partial(tasks.start_soon, self._watch, scope, name=f"{_PATH} storm"))
+        Context().run(self._start, tasks, scope)
+
+    def _start(self, tasks: trio.Nursery, scope: trio.CancelScope) -> None:
+        tasks.start_soon(self._watch, scope, name=f"{_PATH} storm")
 
     async def _watch(self, scope: trio.CancelScope) -> None:
         try:
