@@ -93,6 +93,10 @@ class Storms:
                 while self.breaker.open:
                     await trio.sleep_until(self.breaker.until)
                     self.breaker.look(trio.current_time())
+        except trio.Cancelled:  # the tree's nursery is over: no task could watch another storm
+            self._closed = True
+            self.breaker.close()
+            raise
         finally:
             if self._watching is scope:
                 self._end()
