@@ -140,7 +140,7 @@ class Loop:
         supervise = self._life.actor.supervise
         if not supervise or directive_for(supervise, error) is not Directive.RESUME:
             return False
-        if judge(error) in (Verdict.FATAL, Verdict.FOREIGN, Verdict.STALE):
+        if judge(error) is Verdict.STALE:  # it was told to stop, and obeys
             return False
         self._life.resume(error)
         return True

@@ -2,6 +2,7 @@
 # answer that the loop itself carries out: resume. The others are in
 # tests/supervisor/test_slot_directives.py.
 
+import threading
 from typing import Any
 
 import pytest
@@ -220,13 +221,14 @@ async def test_what_cannot_be_resumed_is_a_restart(chat: type[Sync], how: str) -
         assert crash.directive == ("restart" if how == "task" else "")
 
 
-async def test_a_connect_that_raises_cannot_be_resumed() -> None:
+@pytest.mark.parametrize("directive", list(Directive))
+async def test_a_connect_that_raises_is_not_asked_about(directive: Directive) -> None:
     """
     connect raising refuses the client with 500, whatever the class says of the error.
     """
 
     class Chat(WebsocketConsumer):
-        supervise = {ValueError: "resume"}
+        supervise = {ValueError: directive}
 
         async def connect(self, message):
             raise ValueError("no room")
@@ -237,6 +239,8 @@ async def test_a_connect_that_raises_cannot_be_resumed() -> None:
                 pass
         assert refused.value.status == 500
         assert happened(server, "slot.resumed") == []
+        assert "directive" not in happened(server, "slot.crashed")[0].facts
+        assert server.root.up
 
 
 async def test_a_hook_that_raises_cannot_be_resumed() -> None:
@@ -309,6 +313,31 @@ async def test_the_end_of_the_peer_is_no_error_to_resume() -> None:
 
         assert (await ws.closed()).code == 4000
         await settle(lambda: ends == [4000])
+        assert happened(server, "slot.resumed") == []
+
+
+async def test_work_that_was_told_to_stop_is_not_resumed() -> None:
+    """
+    Stale in a thread that a stop has told is obedience, no error to resume.
+    """
+    begun, go = threading.Event(), threading.Event()
+
+    class Chat(WebsocketConsumer):
+        supervise = {Exception: "resume"}
+
+        def receive(self, text):
+            begun.set()
+            go.wait(10)
+            self.send(text="late")
+
+    async with running(chat=Chat) as server, server.websocket("/chat") as ws:
+        ws.send_text("go")
+        await settle(begun.is_set)
+        server.root.find(ws.slot.path).stop()
+        go.set()
+        await ws.closed()
+
+        assert len(happened(server, "work.stale")) == 1
         assert happened(server, "slot.resumed") == []
 
 

@@ -1,15 +1,19 @@
 # A storm, played: many consumers that crash in one moment, on a virtual clock.
 
 from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
 from helpers import Watch, happened, running, settle, task_names, watch
 from trio.testing import MockClock
 
-from greenroom.actors import WebsocketConsumer
+from greenroom.actors import Actor, WebsocketConsumer, handles
+from greenroom.bridges.engines import LocalEngine
 from greenroom.bridges.testing import HandshakeRefused, ServerDriver, WebsocketDriver, virtual_clock
-from greenroom.supervisor import Options
+from greenroom.supervisor import Options, Root
+from greenroom.supervisor._storms import Storms
 
 
 @pytest.fixture
@@ -202,9 +206,9 @@ async def test_a_stop_ends_a_storm(clock: MockClock) -> None:
         assert root.connections.refusal() == "the server is shutting down"
 
 
-async def test_residents_do_not_count(clock: MockClock) -> None:
+async def test_a_breaker_switched_off(clock: MockClock) -> None:
     """
-    The breaker is the connections': one that is switched off, or not theirs, puts nothing off.
+    storm_restarts=None puts nothing off, however many crash.
     """
     kind, options = chat(), Options(storm_restarts=None)
     async with running(chat=kind, options=options) as server:
@@ -217,3 +221,89 @@ async def test_residents_do_not_count(clock: MockClock) -> None:
         assert storm_of(server) == {}
         for ws in crowd:
             ws.disconnect()
+
+
+async def test_residents_do_not_count(clock: MockClock) -> None:
+    """
+    A resident's restarts make no storm: it has no crowd to return with.
+    """
+
+    class Bad(Actor):
+        max_restarts = None
+
+        @handles("boom")
+        async def on_boom(self, message):
+            raise ValueError
+
+    options = Options(storm_restarts=1, backoff_min_seconds=0, backoff_max_seconds=0)
+    async with running(Bad, options=options) as server:
+        restarted = watch(server, "slot.restarted")
+        for _ in range(10):
+            server.root.find("/residents/bad").cast({"type": "boom"})
+        await restarted.until(10)
+
+        assert happened(server, "storm.began") == []
+
+
+@asynccontextmanager
+async def lone_storms() -> AsyncGenerator[tuple[Root, Storms]]:
+    """Run a root of nothing, and yield it with its breaker, at work."""
+    root = Root(LocalEngine(), options=Options(storm_restarts=5))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(root.run)
+        try:
+            yield root, root.connections.storms
+        finally:
+            nursery.cancel_scope.cancel()
+
+
+def told(root: Root) -> list[tuple[str, object]]:
+    """Return the events of storms, each with its count of restarts."""
+    storms = [each for each in root.events.recent() if each.kind.startswith("storm.")]
+    return [(each.kind, each.facts["restarts"]) for each in storms]
+
+
+async def test_an_end_is_told_before_the_next_begins(clock: MockClock) -> None:
+    """
+    A restart in the very moment in which a storm is over belongs to the next one.
+    """
+    clock.autojump_threshold = float("inf")  # moved by hand: nobody runs between jump and restart
+    async with lone_storms() as (root, storms):
+        for _ in range(8):
+            storms.spread(0)
+        clock.jump(5)
+        for _ in range(6):
+            storms.spread(0)
+
+        assert told(root) == [("storm.began", 6), ("storm.ended", 8), ("storm.began", 6)]
+        assert storms.breaker.open
+
+
+async def test_a_tree_that_stops_has_no_storms(clock: MockClock) -> None:
+    """
+    Once it drains nothing is put off and nothing begins, whatever still crashes.
+    """
+    async with lone_storms() as (root, storms):
+        await root.drain()
+
+        assert {storms.spread(0.5) for _ in range(20)} == {0.5}
+        assert told(root) == []
+
+
+async def test_a_cancelled_tree_tells_the_end_once(clock: MockClock) -> None:
+    """
+    The end of the tree's nursery ends the storm, and no other can begin in it.
+    """
+    with trio.CancelScope() as scope:
+        async with lone_storms() as (root, storms):
+            root.events.subscribe(lambda event: event.kind == "storm.ended" and more(storms))
+            more(storms)
+            scope.cancel()
+
+    assert [kind for kind, _ in told(root)] == ["storm.began", "storm.ended"]
+
+
+def more(storms: Storms) -> None:
+    """Have ten more restarts."""
+    for _ in range(10):
+        storms.spread(0)
