@@ -324,11 +324,8 @@ class Slot(Place):
     def snapshot(self) -> NodeSnapshot:
         """Return the slot as it is now. Loop thread only."""
         life = self._life
-        # While its tasks are being ended it is in the sums already.
-        running = self.state == "running" and life is not None and not life.tasks.ended
-        alive = self._alive + (trio.current_time() - self._born if running else 0.0)
         facts: dict[str, object] = {
-            "handled": self._handled + (life.handled if running and life else 0)
+            "handled": self._handled + (life.handled if life and self._runs() else 0)
         }
         if life is not None and life.busy_with:
             facts["handling"] = life.busy_with
@@ -344,11 +341,18 @@ class Slot(Place):
             state=self.state,
             epoch=self.epoch,
             crashes=self.crashes,
-            restarts_left=self._window.left(alive),
+            restarts_left=self._window.left(self._alive_now()),
             mailbox=(self.mailbox.queued, self.mailbox.capacity),
             groups=self._root.groups.groups_of(self),
             facts=facts,
         )
+
+    def _runs(self) -> bool:
+        # While its tasks are being ended an incarnation is in the sums already.
+        return self.state == "running" and self._life is not None and not self._life.tasks.ended
+
+    def _alive_now(self) -> float:
+        return self._alive + (trio.current_time() - self._born if self._runs() else 0.0)
 
     def past(self) -> tuple[Event, ...]:
         """Return its last events, as far as the stream remembers them. Any thread."""
@@ -359,7 +363,8 @@ class Slot(Place):
         self, exit_: Exit, directive: Directive | None = None, kind: str = "slot.crashed"
     ) -> None:
         item = self._life.item if self._life is not None else None
-        report = crash_report(self, exit_, item, self._window.left(self._alive), directive)
+        alive = self._alive_now() if self.loop.is_here() else self._alive
+        report = crash_report(self, exit_, item, self._window.left(alive), directive)
         self.crashes = (*self.crashes, report)[-CRASHES_KEPT:]
         if exit_.kind is ExitKind.FATAL:
             kind = "slot.fatal"

@@ -3,10 +3,19 @@
 import json
 
 import pytest
+import trio
 from helpers import happened, running
+from trio.testing import MockClock
 
 from greenroom.actors import Actor, CallFailed, WebsocketConsumer, handles
+from greenroom.bridges.testing import virtual_clock
 from greenroom.supervisor import Options, RestartWindow
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    return virtual_clock()
+
 
 SECRET = "the secret body"
 
@@ -53,6 +62,26 @@ async def test_a_report_says_what_the_supervisor_knew() -> None:
         facts = [fact for event in second.recent for fact in event.facts.values()]
         assert not any(isinstance(fact, BaseException) for fact in facts)
         assert SECRET not in json.dumps(second.as_dict())
+
+
+async def test_what_is_left_is_that_of_the_moment(clock: MockClock) -> None:
+    """
+    A budget that has recovered while the incarnation lived is full in its report.
+    """
+
+    class Forgiving(Chat):
+        supervise = {KeyError: "resume"}
+
+    async with running(chat=Forgiving) as server, server.websocket("/chat") as ws:
+        ws.send_text("boom")
+        await ws.wait_restarted(2)
+        for seconds, left in ((1, 2), (5, 3)):
+            await trio.sleep(seconds)
+            with pytest.raises(CallFailed):
+                await server.root.find(ws.slot.path).call({"type": "ask"})
+
+            assert ws.slot.crashes[-1].directive == "resume"
+            assert ws.slot.crashes[-1].restarts_left == left
 
 
 async def test_the_past_is_bounded() -> None:
