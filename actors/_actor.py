@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._awaitables import DONE, TURN, Done, Room, Turn, Watched, room_of
@@ -70,15 +71,28 @@ class Actor:
     expected_errors: ClassVar[tuple[type[BaseException], ...]] = ()
     """Crashes that are part of its life: reported in one line, without a traceback."""
 
+    supervise: ClassVar[Mapping[type[Exception], str]] = MappingProxyType({})
+    """
+    What follows an error of a handler, by its type: ``resume``, ``restart``, ``stop`` or
+    ``escalate`` (:class:`Directive`). The first type that it is one of decides; without one
+    it is ``restart``. A task or a hook that raises can't be resumed: the actor restarts.
+    """
+
     # No values here: what a class does not set is the tree's option of that name.
     restart: ClassVar[str]
     """``permanent``, ``transient`` or ``temporary``; for residents."""
     on_exceeded: ClassVar[str]
-    """``park``, ``stop`` or ``escalate`` when the budget is spent; for residents."""
+    """When the budget is spent: ``park``, ``stop`` or ``escalate``; a consumer: ``close``."""
     max_restarts: ClassVar[int | None]
     """Restarts allowed within :attr:`max_seconds`; None for no limit."""
     max_seconds: ClassVar[float]
     """The window of :attr:`max_restarts`, in seconds of being alive."""
+    backoff_min_seconds: ClassVar[float]
+    """Pause before the second restart in a row; each further one is twice as long."""
+    backoff_max_seconds: ClassVar[float]
+    """Pause at which the doubling stops, in seconds."""
+    backoff_jitter: ClassVar[float]
+    """Share, 0 to 1, by which each pause is lengthened or shortened at random."""
     shutdown_seconds: ClassVar[float]
     """How long a running handler may go on after a stop was asked for, in seconds."""
 
@@ -326,8 +340,9 @@ def connection_of(actor: Actor) -> Connection:
 
 _OPEN = {
     "keep", "mailbox_capacity", "overflow", "cancel_on_disconnect", "restart", "max_restarts",
-    "max_seconds", "shutdown_seconds", "expected_errors", "snapshot", "restarted", "started",
-    "restored", "stopped", "connect", "receive", "disconnect", "connected", "disconnected",
+    "max_seconds", "shutdown_seconds", "expected_errors", "supervise", "snapshot", "restarted",
+    "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
+    "disconnected",
 }  # fmt: skip
 
 

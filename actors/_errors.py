@@ -113,7 +113,7 @@ class CallTimeout(GreenroomError, TimeoutError):
 
 class CallFailed(GreenroomError):
     """
-    The handler of a call raised, so the called actor crashed.
+    The handler of a call raised, so the called actor crashed, or was resumed.
 
     ``__cause__`` is what it raised. The call was consumed; it is never run again.
     """

@@ -88,10 +88,10 @@ def judge(error: BaseException) -> Verdict:
 
     The worst leaf of a group counts; a group of nothing but Cancelled is foreign.
     """
-    leaves = list(_leaves(error))
-    if any(isinstance(leaf, (KeyboardInterrupt, SystemExit)) for leaf in leaves):
+    found = list(leaves(error))
+    if any(isinstance(leaf, (KeyboardInterrupt, SystemExit)) for leaf in found):
         return Verdict.FATAL
-    others = [leaf for leaf in leaves if not isinstance(leaf, trio.Cancelled)]
+    others = [leaf for leaf in found if not isinstance(leaf, trio.Cancelled)]
     if not others:
         return Verdict.FOREIGN
     if all(isinstance(leaf, Stale) for leaf in others):
@@ -101,9 +101,10 @@ def judge(error: BaseException) -> Verdict:
     return Verdict.CRASH
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors inside the group *error*, at any depth; itself if it is none."""
     if isinstance(error, BaseExceptionGroup):
         for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from _leaves(inner)
+            yield from leaves(inner)
     else:
         yield error

@@ -160,6 +160,11 @@ class Life:
         """Cancel the running handler, for classes with ``cancel_on_disconnect``."""
         self._loop.cancel_handler()
 
+    def resume(self, error: Exception) -> None:
+        """Take note that a handler has raised *error*, and that its class goes on all the same."""
+        self.host.resumed(error, self.busy_with)
+        self.fail_call(error)
+
     def finish(self) -> None:
         """From now on everything it does is inert."""
         self.over = True

@@ -1,8 +1,8 @@
 """The receive loop: one item after the other, each to its handler."""
 
 # The hot path. Per message: no scope, no checkpoint, no task switch; a turn for
-# others after a batch. What user code raises goes through here untouched (but for
-# Disconnected) and is judged in _life.py.
+# others after a batch. What user code raises goes through here untouched and is judged in
+# _life.py, but for Disconnected, and for what its class wants to be resumed (_decider.py).
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
+from ._decider import Directive, directive_for
 from ._errors import Disconnected, UndeclaredMessage
 from ._exits import Exit, ExitKind, Verdict, judge, stopped
 from ._lowlevel import checkpoint
@@ -69,8 +70,8 @@ class Loop:
                         self._done(item, await handler.call(life.instance, item))
                     else:
                         await self._handle(handler, item)
-                except (Disconnected, ExceptionGroup) as error:
-                    if not self._is_end(error):
+                except Exception as error:
+                    if not self._goes_on(error):
                         raise
                 life.item = None
                 if self._left is not None:
@@ -131,6 +132,18 @@ class Loop:
             await self._run_in_thread(handler, item)
         elif await self.run_cancellable(self._run, handler, item):
             self._life.fail_call(None)
+
+    def _goes_on(self, error: Exception) -> bool:
+        """Say whether this incarnation goes on in spite of a handler's *error*; then it is told."""
+        if issubclass(type(error), (Disconnected, ExceptionGroup)) and self._is_end(error):
+            return True
+        supervise = self._life.actor.supervise
+        if not supervise or directive_for(supervise, error) is not Directive.RESUME:
+            return False
+        if judge(error) is Verdict.STALE:  # it was told to stop, and obeys
+            return False
+        self._life.resume(error)
+        return True
 
     def _is_end(self, error: Exception) -> bool:
         """Say whether a handler's *error* means that the connection has ended; then it is told."""

@@ -102,13 +102,18 @@ class Cast:
 
 
 class Call:
-    """A message with somebody who waits for its reply."""
+    """
+    A message with somebody who waits for its reply.
 
-    __slots__ = ("message", "reply")
+    ``caller`` is the path of the actor that does; empty for anybody else.
+    """
 
-    def __init__(self, message: object, reply: Reply) -> None:
+    __slots__ = ("caller", "message", "reply")
+
+    def __init__(self, message: object, reply: Reply, caller: str = "") -> None:
         self.message = message
         self.reply = reply
+        self.caller = caller
 
     def summary(self) -> str:
         """Say what it is without its content."""

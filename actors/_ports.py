@@ -148,6 +148,10 @@ class Host(Protocol):
         """Record an error that changes nothing any more. Any thread."""
         ...
 
+    def resumed(self, error: Exception, what: str) -> None:
+        """Record an error of a handler after which the incarnation goes on. Loop thread only."""
+        ...
+
     def opened(self, life: Life) -> None:
         """Take note that *life* has begun and serves its mailbox."""
         ...

@@ -159,7 +159,7 @@ class ActorRef:
         reply = Reply(answered.set)
         until = time.monotonic() + timeout
         try:
-            self._blocking(Call(message, reply), timeout)
+            self._blocking(Call(message, reply, _caller()), timeout)
             if not wait_in_thread(answered, until - time.monotonic()):
                 raise CallTimeout(self.path, timeout)
         finally:
@@ -180,7 +180,7 @@ class ActorRef:
         reply = Reply(answered.set)
         try:
             with trio.move_on_after(timeout):
-                await self._put(Call(message, reply))
+                await self._put(Call(message, reply, _caller()))
                 await answered.wait()
         finally:
             if not reply.done:
@@ -248,3 +248,9 @@ class ActorRef:
     def __repr__(self) -> str:
         end = self._target.end
         return f"<ActorRef {self.path}{f' ended: {end}' if end is not None else ''}>"
+
+
+def _caller() -> str:
+    """Return the path of the actor whose code runs here; empty outside of one."""
+    life = current_life.get()
+    return life.host.path if life is not None else ""

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from math import inf
 from typing import cast
 
+from ._decider import check_supervise
 from ._mailbox import Overflow
 
 _RESTARTS = ("permanent", "transient", "temporary")
-_EXCEEDED = ("park", "stop", "escalate")
+_EXCEEDED = ("park", "stop", "escalate", "close")
 
 
 def check_settings(cls: type) -> None:
@@ -27,6 +28,7 @@ def check_settings(cls: type) -> None:
     _keep(cls)
     _snapshot(cls)
     _expected_errors(cls)
+    check_supervise(cls)
     _one_of(cls, "overflow", tuple(map(str, Overflow)))
     _one_of(cls, "restart", _RESTARTS)
     _one_of(cls, "on_exceeded", _EXCEEDED)
@@ -34,6 +36,7 @@ def check_settings(cls: type) -> None:
     _number(cls, "max_restarts", whole=True, least=0, none=True)
     _number(cls, "shutdown_seconds", whole=False, least=0)
     _number(cls, "max_seconds", whole=False, least=0, fits=lambda value: value > 0)
+    _backoff(cls)
 
 
 def _keep(cls: type) -> None:
@@ -70,6 +73,23 @@ def _expected_errors(cls: type) -> None:
         raise TypeError(
             f"{cls.__qualname__}.expected_errors must be a tuple of exception classes, such as"
             f" (ConnectionError,). Got: {errors!r}"
+        )
+
+
+def _backoff(cls: type) -> None:
+    _number(cls, "backoff_min_seconds", whole=False, least=0)
+    _number(cls, "backoff_max_seconds", whole=False, least=0)
+    jitter: object = getattr(cls, "backoff_jitter", 0)
+    if isinstance(jitter, bool) or not isinstance(jitter, int | float) or not 0 <= jitter <= 1:
+        raise ValueError(
+            f"{cls.__qualname__}.backoff_jitter must be a number from 0 to 1. Got: {jitter!r}"
+        )
+    least: float = getattr(cls, "backoff_min_seconds", 0)
+    most: float = getattr(cls, "backoff_max_seconds", inf)
+    if least > most:
+        raise ValueError(
+            f"{cls.__qualname__}.backoff_min_seconds must not exceed its backoff_max_seconds."
+            f" Got: {least!r} and {most!r}"
         )
 
 

@@ -67,3 +67,22 @@ class Backoff:
             return min(math.ldexp(self.min_seconds, attempt - 2), self.max_seconds)
         except OverflowError:  # after some thousand attempts
             return self.max_seconds
+
+
+def backoff_of(actor: type, usual: Backoff) -> Backoff:
+    """
+    Return *actor*'s pauses: its own `backoff_*` attributes, for the others those of *usual*.
+
+    Where only one of its limits is its own and contradicts the usual other one, that one
+    follows it.
+    """
+    low: float | None = getattr(actor, "backoff_min_seconds", None)
+    high: float | None = getattr(actor, "backoff_max_seconds", None)
+    jitter: float = getattr(actor, "backoff_jitter", usual.jitter)
+    if low is None and high is None and jitter == usual.jitter:
+        return usual
+    if low is None:
+        low = usual.min_seconds if high is None else min(usual.min_seconds, high)
+    if high is None:
+        high = max(usual.max_seconds, low)
+    return Backoff(low, high, jitter)

@@ -15,6 +15,7 @@ from ..actors._ports import Connection
 from ._intensity import RestartWindow
 from ._slot import Slot
 from ._spec import OnExceeded, Restart
+from ._storms import Storms
 from ._tree import NodeSnapshot
 from ._verdict import policy_of
 
@@ -51,14 +52,20 @@ class Connections:
         self._open = 0
         self._closing = False
         self._empty = trio.Event()
+        self.storms = Storms(root)
+        """What puts restarts off when too many of them come at once."""
 
     @property
     def open(self) -> int:
         """How many connections have a slot."""
         return self._open
 
-    def refusal(self) -> str | None:
-        """Why a new connection can't be taken now; None when it can."""
+    def refusal(self, *, request: bool = False) -> str | None:
+        """
+        Why a new connection can't be taken now; None when it can.
+
+        A *request* is taken in a storm, too: it is over soon, and never restarted.
+        """
         most = self._root.options.max_connections
         if self._closing:
             return "the server is shutting down"
@@ -66,7 +73,7 @@ class Connections:
             return "the supervisor is down"
         if most is not None and self._open >= most:
             return f"{most} connections are open (max_connections)"
-        return None
+        return None if request else self.storms.refusal
 
     def new_path(self, route: str) -> str:
         """Return a path of its own for the next connection of *route*."""
@@ -83,7 +90,7 @@ class Connections:
             actor,
             kwargs=kwargs,
             connection=connection,
-            policy=policy_of(actor, Restart.TRANSIENT, OnExceeded.STOP),
+            policy=policy_of(actor, Restart.TRANSIENT, OnExceeded.CLOSE),
             window=RestartWindow(
                 getattr(actor, "max_restarts", options.max_restarts),
                 getattr(actor, "max_seconds", options.max_seconds),
@@ -120,6 +127,7 @@ class Connections:
             Whether all have ended. A cancellation leaves the requests standing.
         """
         self._closing = True
+        self.storms.close()
         await trio.sleep(0)
         self.each(lambda attached: attached.request_stop(reason, code))
         with trio.move_on_after(seconds) as scope:
@@ -159,6 +167,6 @@ class Connections:
             kind="supervisor",
             name="connections",
             state=state,
-            facts={"open": self._open},
+            facts={"open": self._open, **self.storms.facts()},
             children=routes,
         )

@@ -56,11 +56,17 @@ EVENTS: dict[str, str] = {
     "supervisor.ended": "A supervisor is gone; `reason` says what ended it.",
     "slot.started": "The first incarnation of a slot began.",
     "slot.crashed": "A handler raised; the message it handled is consumed.",
+    "slot.resumed": "A handler raised what its class wants to be resumed (`supervise`): the"
+    " message it handled is consumed, and the same incarnation goes on.",
     "slot.backing_off": "A crashed slot waits `seconds` before its next incarnation.",
     "slot.restarted": "A new incarnation took over the slot's mailbox.",
     "slot.gave_up": "A slot has spent its restart budget.",
     "slot.parked": "A resident that gave up rests for `seconds` before a fresh budget.",
     "slot.ended": "A slot is gone; `reason` says what ended it.",
+    "storm.began": "More than `storm_restarts` consumers were to restart at once: restarts are"
+    " spread over up to `seconds`, and new WebSockets refused.",
+    "storm.ended": "The storm is over; `restarts` is how many it saw, `put_off` how many of them"
+    " were made to wait.",
     "slot.fatal": "SystemExit or KeyboardInterrupt came out of a handler; the slot ended"
     " without a restart.",
     "slot.unkillable": "An actor did not stop within its deadline; `stack` shows where it is.",
@@ -223,17 +229,24 @@ class EventStream:
             self._subscribers = (*self._subscribers, entry)
         return unsubscribe
 
-    def recent(self, n: int = 100, kind: str | None = None) -> list[Event]:
+    def recent(
+        self, n: int = 100, kind: str | None = None, *, path: str | None = None
+    ) -> list[Event]:
         """
         Return the latest *n* events that are remembered, oldest first.
 
         Args:
             n: How many at most.
             kind: Only events of this kind.
+            path: Only events of this path.
         """
         with self._lock:
             newest_first = list(reversed(self._ring))
-        wanted = (event for event in newest_first if kind in (None, event.kind))
+        wanted = (
+            event
+            for event in newest_first
+            if (kind is None or event.kind == kind) and (path is None or event.path == path)
+        )
         return list(islice(wanted, max(n, 0)))[::-1]
 
     def counts(self) -> dict[str, int]:

@@ -27,7 +27,7 @@ class RestartWindow:
     """
     The restart budget of one slot.
 
-    Not thread-safe, and no method is a checkpoint.
+    Not thread-safe but for :meth:`left`, and no method is a checkpoint.
 
     Args:
         max_restarts: Restarts forgiven within the window. 0 forgives none, None
@@ -80,11 +80,12 @@ class RestartWindow:
 
     def left(self, now: float) -> int | None:
         """
-        Say how many restarts would be admitted at *now*; None means any number.
+        Say how many restarts would be admitted at *now*; None means any number. Any thread.
         """
         if self.max_restarts is None:
             return None
-        return max(0, self.max_restarts - self.count(now))
+        lately = sum(moment > now - self.max_seconds for moment in tuple(self._moments))
+        return max(0, self.max_restarts - lately)
 
     def reset(self) -> None:
         """

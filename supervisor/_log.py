@@ -105,11 +105,14 @@ LEVELS: dict[str, int] = {
     "supervisor.ended": logging.DEBUG,
     "slot.started": logging.DEBUG,
     "slot.crashed": logging.ERROR,
+    "slot.resumed": logging.WARNING,
     "slot.backing_off": logging.INFO,
     "slot.restarted": logging.INFO,
     "slot.gave_up": logging.ERROR,
     "slot.parked": logging.ERROR,
     "slot.ended": logging.DEBUG,
+    "storm.began": logging.ERROR,
+    "storm.ended": logging.WARNING,
     "slot.fatal": logging.CRITICAL,
     "slot.unkillable": logging.CRITICAL,
     "disconnect.failed": logging.ERROR,
@@ -128,7 +131,7 @@ LEVELS: dict[str, int] = {
 _NEVER_THROTTLED = frozenset(
     {
         *("root.started", "root.stopping", "root.stopped", "root.overdue"),
-        *("slot.fatal", "slot.unkillable"),
+        *("slot.fatal", "slot.unkillable", "storm.began", "storm.ended"),
     }
 )
 

@@ -81,6 +81,11 @@ def _check_fraction(name: str, value: object) -> None:
         raise ValueError(f"{name} must lie between 0 and 1. Got: {value!r}")
 
 
+def _check_seed(name: str, value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise TypeError(f"{name} must be a whole number, or None. Got: {value!r}")
+
+
 def _check_on_fatal(name: str, value: object) -> None:
     if value not in ("end", "shutdown"):
         raise ValueError(f"{name} must be 'end' or 'shutdown'. Got: {value!r}")
@@ -185,6 +190,35 @@ class Options:
         " slots which failed together do not return together; 0.2 is +-20 %.",
         "fraction",
         _check_fraction,
+    )
+    seed: int | None = _checked(
+        None,
+        "Makes all jitter the same in each run, for tests. None: a fresh one each time.",
+        "number",
+        _check_seed,
+    )
+    storm_restarts: int | None = _whole(
+        100,
+        "Restarts of consumers within storm_seconds, all connections together, that are no"
+        " storm yet; in one, restarts are spread and new WebSockets refused with 503. None:"
+        " there is never a storm.",
+        unit="restarts",
+        none=True,
+    )
+    storm_seconds: float = _seconds(
+        1.0, "Length of the sliding window in which the restarts of storm_restarts are counted."
+    )
+    storm_delay_seconds: float = _seconds(
+        5.0,
+        "In a storm each restart waits for a random part of this time; a storm is over when"
+        " for so long no restart was one too many.",
+    )
+    crash_events: int = _whole(
+        16,
+        "Events of a slot's own past that each of its crash reports holds, as far as the"
+        " stream remembers them.",
+        unit="events",
+        minimum=0,
     )
     park_seconds: float = _seconds(
         30.0,

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ..actors import Actor, ActorNotFound, ActorRef, Disconnected, MailboxFull, Overflow
+from ..actors import (
+    Actor,
+    ActorNotFound,
+    ActorRef,
+    ActorStopped,
+    Disconnected,
+    MailboxFull,
+    Overflow,
+)
 from ..actors._mailbox import Mailbox, Put
-from ..actors._messages import Call, Cast, Stop
+from ..actors._messages import Call, Cast, InFrame, Stop, Tick
 from ..actors._ports import Connection, GroupsPort
 from ..actors.consumers import Frame
 from ._dead_letters import ENDED
+from ._events import Event
 
 if TYPE_CHECKING:
     from ._root import Root
@@ -143,3 +152,29 @@ class Place:
             self.request_stop("mailbox full", 1013)
         self.dead_letter(item.message, f"the mailbox is full ({capacity} messages)")
         return False
+
+    def past(self) -> tuple[Event, ...]:
+        """Return its last events, as far as the stream remembers them. Any thread."""
+        most = self._root.options.crash_events
+        return tuple(self._root.events.recent(most, path=self.path)) if most else ()
+
+    # -- its end -----------------------------------------------------------------------------
+
+    def _empty(self) -> None:
+        left = self.mailbox.close()
+        self._root.groups.leave_all(self)  # behind the close: see Actor.join()
+        for item in left:
+            self._leave_behind(item)
+
+    def _leave_behind(self, item: object) -> None:
+        if type(item) is Call and item.reply.abandoned:
+            self.note("call.skipped", message=item.summary())
+        elif type(item) is Call:
+            item.reply.fail(ActorStopped(self.path, self.end or ""))
+            self.dead_letter(item.message, f"{ENDED} ({self.end})")
+        elif type(item) is Cast:
+            self.dead_letter(item.message, f"{ENDED} ({self.end})")
+        elif type(item) is InFrame:
+            self.dead_letter(item, f"{ENDED} ({self.end})")
+        elif type(item) is Tick:
+            item.timer.waiting = False

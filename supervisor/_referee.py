@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import trio
 
+    from ..actors._decider import Directive
     from ..actors._exits import Exit
     from ..actors._lowlevel import Occasion
     from ._tree import NodeSnapshot
@@ -81,6 +82,10 @@ class Child(Protocol):
 
     async def run(self, nursery: "trio.Nursery") -> "Exit":
         """Live to the end. A checkpoint; shielded, never raises."""
+        ...
+
+    def directive(self, exit_: "Exit") -> "Directive | None":
+        """Return what its class says of the error that *exit_* is about, if anything."""
         ...
 
     def judge(self, exit_: "Exit") -> "Order":

@@ -73,6 +73,8 @@ class Root:
         )
         self.pools: list[ThreadPool] = [self.pool]
         """All pools whose threads belong to the tree, for its snapshot."""
+        self.random = random.Random(self.options.seed)  # noqa: S311 - for jitter
+        """Where all jitter of the tree comes from. Loop thread only."""
         self.connections = Connections(self)
         self.residents = Residents(self, children)
         self.backoff = Backoff(
@@ -80,7 +82,7 @@ class Root:
             self.options.backoff_max_seconds,
             self.options.backoff_jitter,
         )
-        """Of all slots."""
+        """Of all slots whose class or spec has none of its own."""
         self.tasks: trio.Nursery | None = None
         """Where the background tasks of connections' actors run, each in a shield of its own."""
         self._engine = engine
@@ -119,6 +121,9 @@ class Root:
     def readiness(self) -> list[str]:
         """What keeps the tree from being ready; empty when it is. Loop thread only."""
         problems = [] if self.up else [f"root is {self._state}{self._why_down}"]
+        storm = self.connections.storms.refusal
+        if storm is not None:
+            problems.append(f"/connections: {storm}")
         return problems + [f"{path} is not up" for path in self.residents.parked()]
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -264,7 +269,7 @@ class Root:
 
     def pause(self, attempt: int) -> float:
         """Return the seconds to wait before restart number *attempt* in a row."""
-        return self.backoff.delay(attempt, random.random())  # noqa: S311 - jitter
+        return self.backoff.delay(attempt, self.random.random())
 
     def escalated(self, child: Child) -> None:
         """Take note that a child's failure is too much for its supervisor."""

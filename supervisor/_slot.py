@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..actors import Actor, ActorStopped, Renewed
+from ..actors import Actor, Renewed
+from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, Verdict, judge, stopped
 from ..actors._life import Life
 from ..actors._lowlevel import Occasion, Parker, TaskStack
-from ..actors._messages import Call, Cast, InFrame, PeerEnd, Stop, Tick
+from ..actors._messages import PeerEnd, Stop
 from ..actors._ports import Connection
 from ..actors._state import Handed
-from ._crash import crash_report, name_of
-from ._dead_letters import CRASHED, ENDED
+from ._backoff import backoff_of
+from ._crashes import CRASHES_KEPT, crash_facts, crash_report, name_of
+from ._dead_letters import CRASHED
 from ._events import described
 from ._intensity import RestartWindow
 from ._last_words import Words, last_words
@@ -38,12 +40,10 @@ from ._referee import Referee
 from ._spec import Restart
 from ._succession import Succession
 from ._tree import CrashReport, NodeSnapshot
-from ._verdict import Next, Order, Policy, decide, lives_again
+from ._verdict import Next, Order, Policy, decide, directive_of, lives_again
 
 if TYPE_CHECKING:
     from ._root import Root
-
-_CRASHES_KEPT = 5
 
 
 class Slot(Place, Succession):
@@ -130,7 +130,7 @@ class Slot(Place, Succession):
             self._handed = replace(self._handed)  # a thread left behind fills the old one
             await self._end_tasks(life)
             if exit_.error is not None:
-                self._record(exit_)
+                self._record(exit_, self.directive(exit_))
             if not self._has_next(exit_):
                 words = Words.OWN if self.epoch == 1 or life.begun else Words.FOR_IT
                 break
@@ -168,17 +168,30 @@ class Slot(Place, Succession):
         life.finish()
         return exit_.error or Renewed(self.path, exit_.reason)
 
+    def directive(self, exit_: Exit) -> Directive | None:
+        """Return what the actor's class says of the error that *exit_* is about, if anything."""
+        return directive_of(exit_, self.actor.supervise)
+
     def judge(self, exit_: Exit) -> Order:
         """Decide what follows *exit_* by the slot's own budget, which is charged."""
-        next_ = decide(exit_, self._policy, self._window, self._alive)
+        directive = self.directive(exit_)
+        next_ = decide(exit_, self._policy, self._window, self._alive, directive)
         if next_ is Next.PARK:
             self._window.reset()
             return Order(next_, self._root.options.park_seconds)
         if next_ is Next.RESTART:
-            return Order(next_, self._root.pause(max(1, self._window.count(self._alive))))
-        if self._policy.restart is not Restart.TEMPORARY:
+            return Order(next_, self._seconds())
+        ordered = directive in (Directive.STOP, Directive.ESCALATE)
+        if not ordered and self._policy.restart is not Restart.TEMPORARY:
             self.note("slot.gave_up", restarts=self.epoch - 1, exception=name_of(exit_.error))
         return Order(next_)
+
+    def _seconds(self) -> float:
+        backoff = self._policy.backoff or backoff_of(self.actor, self._root.backoff)
+        attempt = max(1, self._window.count(self._alive))
+        seconds = backoff.delay(attempt, self._root.random.random())
+        storms = self._root.connections.storms
+        return seconds if self.connection is None else storms.spread(seconds)
 
     def _new_life(self, crash: BaseException | None = None) -> Life:
         return Life(self, self.actor, self._kwargs, self.epoch, self._handed, crash)
@@ -241,25 +254,6 @@ class Slot(Place, Succession):
         else:
             connection.close(code, text)
 
-    def _empty(self) -> None:
-        left = self.mailbox.close()
-        self._root.groups.leave_all(self)  # behind the close: see Actor.join()
-        for item in left:
-            self._leave_behind(item)
-
-    def _leave_behind(self, item: object) -> None:
-        if type(item) is Call and item.reply.abandoned:
-            self.note("call.skipped", message=item.summary())
-        elif type(item) is Call:
-            item.reply.fail(ActorStopped(self.path, self.end or ""))
-            self.dead_letter(item.message, f"{ENDED} ({self.end})")
-        elif type(item) is Cast:
-            self.dead_letter(item.message, f"{ENDED} ({self.end})")
-        elif type(item) is InFrame:
-            self.dead_letter(item, f"{ENDED} ({self.end})")
-        elif type(item) is Tick:
-            item.timer.waiting = False
-
     # -- what an incarnation asks of it (actors/_ports.py: Host) -----------------------
 
     def opened(self, life: Life) -> None:
@@ -272,6 +266,11 @@ class Slot(Place, Succession):
             self.note("slot.restarted")
         if self._referee is not None:
             self._referee.changed()
+
+    def resumed(self, error: Exception, what: str) -> None:
+        """Record an error of a handler after which the incarnation goes on. Loop thread only."""
+        exit_ = Exit(ExitKind.CRASHED, what, error, what)
+        self._record(exit_, Directive.RESUME, "slot.resumed")
 
     def spawn(self, function: Callable[..., Awaitable[object]], *args: object, name: str) -> None:
         """Start a task beside the slot's own."""
@@ -349,11 +348,8 @@ class Slot(Place, Succession):
     def snapshot(self) -> NodeSnapshot:
         """Return the slot as it is now. Loop thread only."""
         life = self._life
-        # While its tasks are being ended it is in the sums already.
-        running = self.state == "running" and life is not None and not life.tasks.ended
-        alive = self._alive + (trio.current_time() - self._born if running else 0.0)
         facts: dict[str, object] = {
-            "handled": self._handled + (life.handled if running and life else 0)
+            "handled": self._handled + (life.handled if life and self._runs() else 0)
         }
         if life is not None and life.busy_with:
             facts["handling"] = life.busy_with
@@ -369,7 +365,7 @@ class Slot(Place, Succession):
             state=self.state,
             epoch=self.epoch,
             crashes=self.crashes,
-            restarts_left=self._restarts_left(alive),
+            restarts_left=self._restarts_left(self._alive_now()),
             mailbox=(self.mailbox.queued, self.mailbox.capacity),
             groups=self._root.groups.groups_of(self),
             facts=facts,
@@ -379,17 +375,23 @@ class Slot(Place, Succession):
         own = self._window.left(alive)
         return own if self._referee is None else self._referee.restarts_left(own)
 
-    def _record(self, exit_: Exit) -> None:
-        error = exit_.error
-        assert error is not None
-        report = crash_report(error, self.epoch, exit_.what)
-        self.crashes = (*self.crashes, report)[-_CRASHES_KEPT:]
-        facts: dict[str, object] = {"message": exit_.what}
-        if isinstance(error, self.actor.expected_errors):
-            facts["error"] = described(error)  # one line, no traceback
-        else:
-            facts["exception"] = error
-        kind = "slot.fatal" if exit_.kind is ExitKind.FATAL else "slot.crashed"
+    def _runs(self) -> bool:
+        # While its tasks are being ended an incarnation is in the sums already.
+        return self.state == "running" and self._life is not None and not self._life.tasks.ended
+
+    def _alive_now(self) -> float:
+        return self._alive + (trio.current_time() - self._born if self._runs() else 0.0)
+
+    def _record(
+        self, exit_: Exit, directive: Directive | None = None, kind: str = "slot.crashed"
+    ) -> None:
+        item = self._life.item if self._life is not None else None
+        alive = self._alive_now() if self.loop.is_here() else self._alive
+        report = crash_report(self, exit_, item, self._restarts_left(alive), directive)
+        self.crashes = (*self.crashes, report)[-CRASHES_KEPT:]
+        if exit_.kind is ExitKind.FATAL:
+            kind = "slot.fatal"
+        facts = crash_facts(self, exit_, directive)
         self._root.events.emit(kind, self.path, self.epoch, **facts)
 
     def __repr__(self) -> str:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from ..actors import Actor, WebsocketConsumer
+from ._backoff import Backoff
 from ._options import Options, refuse_unless_seconds, refuse_unless_whole
 
 
@@ -41,6 +42,8 @@ class OnExceeded(StrEnum):
     """It stays down until an operator starts it."""
     ESCALATE = "escalate"
     """Its supervisor gives up too, and its parent decides."""
+    CLOSE = "close"
+    """Its connection closes with 1011; for consumers, where `stop` is the same."""
 
 
 def _is_actor_class(thing: object) -> TypeGuard[type[Actor]]:
@@ -97,7 +100,8 @@ class ChildSpec:
         max_restarts: Restarts forgiven within *max_seconds*; None forgives all.
         max_seconds: Length of the window in seconds.
         shutdown_seconds: How long it may take to stop; 0 cancels it at once.
-        on_exceeded: What happens when the budget is spent.
+        on_exceeded: What happens when the budget is spent; not `close`, for it has no socket.
+        backoff: The pauses before its restarts; None: those of its class, else the tree's.
         init_seconds: How long its first start may take.
         significant: Whether its end counts for its supervisor's ``auto_shutdown``.
 
@@ -115,6 +119,7 @@ class ChildSpec:
     max_seconds: float = 5.0
     shutdown_seconds: float = 5.0
     on_exceeded: OnExceeded = OnExceeded.PARK
+    backoff: Backoff | None = None
     init_seconds: float = 10.0
     significant: bool = False
 
@@ -125,7 +130,11 @@ class ChildSpec:
         set_once(self, "name", self.name or self.actor.__name__.lower())
         set_once(self, "kwargs", MappingProxyType(dict(self.kwargs)))
         set_once(self, "restart", member(Restart, "restart", self.restart))
-        set_once(self, "on_exceeded", member(OnExceeded, "on_exceeded", self.on_exceeded))
+        on_exceeded = member(OnExceeded, "on_exceeded", self.on_exceeded, but=OnExceeded.CLOSE)
+        set_once(self, "on_exceeded", on_exceeded)
+        backoff: object = self.backoff
+        if backoff is not None and not isinstance(backoff, Backoff):
+            raise TypeError(f"backoff must be a Backoff, or None. Got: {backoff!r}")
         refuse_bad_name(self.name)
         if self.max_restarts is not None:
             refuse_unless_whole("max_restarts", self.max_restarts, 0)
@@ -171,18 +180,18 @@ _FROM_CLASS = (
 )
 
 
-def member(kind: type[StrEnum], name: str, value: object) -> StrEnum:
+def member(kind: type[StrEnum], name: str, value: object, *, but: StrEnum | None = None) -> StrEnum:
     """
-    Return the member of *kind* that *value* is, or spells.
+    Return the member of *kind* that *value* is, or spells; *but* one that makes no sense here.
 
     Raises:
         ValueError: It is none.
     """
-    try:
-        return kind(str(value))
-    except ValueError:
-        choices = ", ".join(repr(str(member)) for member in kind)
-        raise ValueError(f"{name} must be one of {choices}. Got: {value!r}") from None
+    for member in kind:
+        if member == str(value) and member is not but:
+            return member
+    choices = ", ".join(repr(str(member)) for member in kind if member is not but)
+    raise ValueError(f"{name} must be one of {choices}. Got: {value!r}")
 
 
 def refuse_no_flag(name: str, value: object) -> None:

@@ -1,6 +1,7 @@
 # A supervisor as its own supervisor sees it, and as it is seen from outside.
 
 
+from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind
 from ..actors._lowlevel import Parker
 from ..actors._messages import Stop
@@ -24,6 +25,10 @@ class Subordinate(Administration):
     @property
     def _control(self) -> list[Stop]:
         return self._asked
+
+    def directive(self, exit_: Exit) -> Directive | None:
+        """Return None, whatever *exit_* is: a supervisor's spec says nothing of errors."""
+        return None
 
     def judge(self, exit_: Exit) -> Order:
         """Decide what follows *exit_* by a budget of its own, which is charged."""

@@ -18,6 +18,7 @@ from math import inf
 import trio
 
 from ..actors import StartFailed
+from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, stopped
 from ..actors._lowlevel import TaskStack
 from ._entry import Entry
@@ -167,7 +168,7 @@ class Supervisor(GroupRestart, Subordinate):
             path,
             spec.actor,
             kwargs=dict(spec.kwargs),
-            policy=Policy(spec.restart, spec.on_exceeded),
+            policy=Policy(spec.restart, spec.on_exceeded, spec.backoff),
             window=RestartWindow(spec.max_restarts, spec.max_seconds),
             shutdown_seconds=spec.shutdown_seconds,
             referee=self,
@@ -195,7 +196,13 @@ class Supervisor(GroupRestart, Subordinate):
     def crashed(self, child: Child, exit_: Exit) -> None:
         """Answer the crash of *child*, or put it in line for the restart of its group."""
         entry = self._entries.get(child.path.rpartition("/")[2])
-        if entry is None or not self._may_restart(entry, child, exit_):
+        directive = child.directive(exit_)
+        if entry is None or entry.body is not child or self._over is not None or self._asked:
+            child.tell(Order(Next.END))
+        elif directive is Directive.ESCALATE:
+            self._escalated(child)
+            child.tell(Order(Next.END))
+        elif directive is Directive.STOP or not lives_again(exit_, entry.spec.restart):
             child.tell(Order(Next.END))
         elif self.spec.budget is Budget.CHILD:
             child.tell(self._judged(child, exit_))
@@ -204,10 +211,6 @@ class Supervisor(GroupRestart, Subordinate):
         else:
             self._crashed.append((entry, child, child.epoch))
             self._bell.wake()
-
-    def _may_restart(self, entry: Entry, child: Child, exit_: Exit) -> bool:
-        ending = self._over is not None or bool(self._asked)
-        return not ending and entry.body is child and lives_again(exit_, entry.spec.restart)
 
     def changed(self) -> None:
         """Look at the children again."""

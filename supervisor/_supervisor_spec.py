@@ -90,7 +90,8 @@ class SupervisorSpec:
         set_once = object.__setattr__
         refuse_bad_name(self.name)
         for name, kind in _CHOICES.items():
-            set_once(self, name, member(kind, name, getattr(self, name)))
+            given = getattr(self, name)
+            set_once(self, name, member(kind, name, given, but=OnExceeded.CLOSE))
         if self.max_restarts is not None:
             refuse_unless_whole("max_restarts", self.max_restarts, 0)
         refuse_unless_seconds("max_seconds", self.max_seconds, zero=False)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from ._events import plain, printable
+from ._events import Event, plain, printable
 
 Kind = Literal["root", "supervisor", "slot"]
 
@@ -39,6 +39,18 @@ class CrashReport:
     """The formatted traceback."""
     message: str
     """A summary of the message that was being handled, never its body; "" if none."""
+    path: str = ""
+    """Whose it is."""
+    restarts: int = 0
+    """Restarts of the slot before it crashed."""
+    restarts_left: int | None = None
+    """Restarts that the budget covered then, this crash's not counted; None for no limit."""
+    caller: str = ""
+    """The path of the actor whose call was being handled; "" if it was none, or no call."""
+    directive: str = ""
+    """What followed by the class's `supervise`; "" if it does not list the exception."""
+    recent: tuple[Event, ...] = ()
+    """The slot's last events before it, oldest first, as far as the stream remembered them."""
 
     def as_dict(self) -> dict[str, object]:
         """
@@ -51,6 +63,12 @@ class CrashReport:
             "text": self.text,
             "traceback": self.traceback,
             "message": self.message,
+            "path": self.path,
+            "restarts": self.restarts,
+            "restarts_left": self.restarts_left,
+            "caller": self.caller,
+            "directive": self.directive,
+            "recent": [event.as_dict() for event in self.recent],
         }
 
 
@@ -200,5 +218,8 @@ def _last_crash(node: NodeSnapshot) -> str:
     crash = node.crashes[-1]
     when = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(crash.at))
     during = f", handling {crash.message}" if crash.message else ""
+    caller = f" from {crash.caller}" if crash.caller else ""
     text = f": {crash.text}" if crash.text else ""
-    return printable(f"crashed {when} in epoch {crash.epoch}: {crash.exception}{text}{during}")
+    how = "resumed" if crash.directive == "resume" else "crashed"
+    where = f"{how} {when} in epoch {crash.epoch}"
+    return printable(f"{where}: {crash.exception}{text}{during}{caller}")

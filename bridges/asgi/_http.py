@@ -33,7 +33,7 @@ async def serve_http(root: Root, app: App, scope: Scope, receive: Receive, send:
     it would without us.
     """
     request = _Request(receive, send)
-    refusal = root.connections.refusal()
+    refusal = root.connections.refusal(request=True)
     if refusal is not None:
         root.events.emit("connection.refused", f"/connections/{_ROUTE}", reason=refusal)
         await plain(request.send, 503, f"{refusal}\n", [(b"retry-after", b"5")])

@@ -22,6 +22,10 @@ from greenroom.actors import Actor, WebsocketConsumer
         ("max_seconds", float("inf"), ValueError, "a number of seconds"),
         ("max_seconds", "5", TypeError, "a number of seconds"),
         ("shutdown_seconds", -0.1, ValueError, "a number of seconds from 0 on"),
+        ("backoff_min_seconds", -1, ValueError, "a number of seconds from 0 on"),
+        ("backoff_max_seconds", "30", TypeError, "a number of seconds"),
+        ("backoff_jitter", 1.5, ValueError, "a number from 0 to 1"),
+        ("supervise", [ValueError], TypeError, "must map exception classes to directives"),
         ("keep", "username", TypeError, "keep = ['username']"),
         ("expected_errors", [OSError], TypeError, "a tuple of exception classes"),
     ],
@@ -46,6 +50,8 @@ def test_a_wrong_setting_is_refused(
         {"max_restarts": None, "mailbox_capacity": None},
         {"max_restarts": 0, "max_seconds": 0.5, "shutdown_seconds": 0},
         {"restart": "temporary", "on_exceeded": "escalate", "overflow": "close"},
+        {"on_exceeded": "close", "supervise": {}},
+        {"backoff_min_seconds": 1, "backoff_max_seconds": 1, "backoff_jitter": 0},
     ],
 )
 def test_a_right_setting_is_taken(settings: dict[str, Any]) -> None:
@@ -53,3 +59,11 @@ def test_a_right_setting_is_taken(settings: dict[str, Any]) -> None:
     Every documented value, the extremes included, makes a class.
     """
     assert issubclass(type("Right", (WebsocketConsumer,), settings), Actor)
+
+
+def test_backoff_limits_that_contradict_each_other_are_refused() -> None:
+    """
+    A class whose shortest pause is longer than its longest is refused with both.
+    """
+    with pytest.raises(ValueError, match=r"must not exceed its backoff_max_seconds. Got: 2 and 1"):
+        type("Wrong", (Actor,), {"backoff_min_seconds": 2, "backoff_max_seconds": 1})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from greenroom.supervisor._backoff import Backoff
+from greenroom.supervisor._backoff import Backoff, backoff_of
 
 PLAIN = 0.5
 
@@ -79,3 +79,27 @@ def test_attempts_count_from_one() -> None:
     """
     with pytest.raises(ValueError, match=r"attempt must be at least 1\. Got: 0"):
         Backoff(0.1, 30.0, 0.2).delay(0, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, (0.1, 30.0, 0.2)),
+        ({"backoff_jitter": 0}, (0.1, 30.0, 0)),
+        ({"backoff_min_seconds": 1}, (1, 30.0, 0.2)),
+        ({"backoff_min_seconds": 60}, (60, 60, 0.2)),
+        ({"backoff_max_seconds": 0.05}, (0.05, 0.05, 0.2)),
+        ({"backoff_min_seconds": 2, "backoff_max_seconds": 3, "backoff_jitter": 1}, (2, 3, 1)),
+    ],
+)
+def test_a_class_overrides_each_by_itself(
+    own: dict[str, float], expected: tuple[float, float, float]
+) -> None:
+    """
+    What a class does not say is the tree's; where the two contradict each other, the class's.
+    """
+    usual = Backoff(0.1, 30.0, 0.2)
+    found = backoff_of(type("Actor", (), own), usual)
+
+    assert (found.min_seconds, found.max_seconds, found.jitter) == expected
+    assert (found is usual) == (not own)

@@ -12,7 +12,7 @@ WHOLE = [field.name for field in dataclasses.fields(Options) if isinstance(field
 WHOLE.remove("debug")
 WHOLE.remove("fast_connections")
 SECONDS = [name for name in Options.__dataclass_fields__ if name.endswith("_seconds")]
-NONE_ALLOWED = {"max_restarts", "max_connections"}
+NONE_ALLOWED = {"max_restarts", "max_connections", "storm_restarts"}
 
 
 def made_with(**options: Any) -> Options:
@@ -65,9 +65,9 @@ def test_whole_numbers_are_ints(name: str, value: object) -> None:
 @pytest.mark.parametrize("name", WHOLE)
 def test_counts_have_a_minimum(name: str) -> None:
     """
-    Counts are at least 1, but for max_restarts, which may be 0.
+    Counts are at least 1, but for max_restarts and crash_events, which may be 0.
     """
-    least = 0 if name == "max_restarts" else 1
+    least = 0 if name in ("max_restarts", "crash_events") else 1
 
     with pytest.raises(ValueError, match=f"^{name} must be at least {least}. Got: {least - 1}"):
         made_with(**{name: least - 1})
@@ -76,7 +76,7 @@ def test_counts_have_a_minimum(name: str) -> None:
 @pytest.mark.parametrize("name", WHOLE)
 def test_none_means_no_limit_where_there_may_be_none(name: str) -> None:
     """
-    None lifts max_restarts and max_connections; elsewhere it is refused.
+    None lifts max_restarts, max_connections and storm_restarts; elsewhere it is refused.
     """
     if name in NONE_ALLOWED:
         assert getattr(made_with(**{name: None}), name) is None
@@ -121,6 +121,8 @@ def test_some_seconds_are_more_than_none(name: str) -> None:
         ({"backoff_jitter": "much"}, TypeError, "from 0 to 1. Got: 'much'"),
         ({"backoff_jitter": math.nan}, ValueError, "Got: nan"),
         ({"on_fatal": "explode"}, ValueError, "'end' or 'shutdown'. Got: 'explode'"),
+        ({"seed": "x"}, TypeError, "seed must be a whole number, or None. Got: 'x'"),
+        ({"seed": True}, TypeError, "Got: True"),
         ({"debug": 1}, TypeError, "True or False. Got: 1"),
         (
             {"backoff_min_seconds": 2, "backoff_max_seconds": 1},

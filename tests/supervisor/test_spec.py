@@ -124,6 +124,8 @@ def test_unknown_options_are_refused() -> None:
     [
         ({"restart": "always"}, ValueError, "'permanent', 'transient', 'temporary'. Got: 'always'"),
         ({"on_exceeded": "die"}, ValueError, "'park', 'stop', 'escalate'. Got: 'die'"),
+        ({"on_exceeded": "close"}, ValueError, "'park', 'stop', 'escalate'. Got: 'close'"),
+        ({"backoff": 0.5}, TypeError, "must be a Backoff, or None. Got: 0.5"),
         ({"max_restarts": -1}, ValueError, "max_restarts must be at least 0. Got: -1"),
         ({"max_restarts": "3"}, TypeError, "max_restarts must be a whole number. Got: '3'"),
         ({"max_seconds": 0}, ValueError, "max_seconds .* Got: 0"),

@@ -167,7 +167,7 @@ def test_as_dict_is_json() -> None:
     assert data.keys() == {field.name for field in dataclasses.fields(NodeSnapshot)}
     assert data["facts"] == {"who": "ValueError: x", "left": "inf", "codes": [1]}
     assert data["mailbox"] == {"queued": 0, "capacity": 256}
-    assert data["crashes"] == [dataclasses.asdict(CRASH)]
+    assert data["crashes"] == [dataclasses.asdict(CRASH) | {"recent": []}]
     assert data["children"][0]["path"] == "/a/b"
     assert NodeSnapshot("/", "root", "").as_dict()["mailbox"] is None
 

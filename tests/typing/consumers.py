@@ -7,7 +7,7 @@ import msgspec
 import trio
 from django.contrib.auth.models import User
 
-from greenroom.actors import ActorRef, Request, WebsocketConsumer, handles
+from greenroom.actors import ActorRef, Directive, Request, WebsocketConsumer, handles
 
 
 class Rename(msgspec.Struct, Request[str], frozen=True):
@@ -26,6 +26,7 @@ class SyncChat(WebsocketConsumer):
     """The founding example with its types: handlers run in worker threads."""
 
     keep = ["username"]
+    supervise = {KeyError: "resume", OSError: Directive.STOP}
 
     def connect(self, message: dict[str, object]) -> None:
         self.username = "Anonymous"

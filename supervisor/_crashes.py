@@ -1,0 +1,81 @@
+# What is kept of a crash: the report, which outlives the exception and everything it holds.
+#
+# OTP's crash report has the last message, the state, the last events of the process and the
+# client of the pending call; ours the same, but for the state, which is the user's, and with
+# what the supervisor knew at that moment. A slot keeps no events of its own: they are looked
+# up in the one stream, when it crashes. So an idle slot pays nothing for them, and a report
+# goes back no further than the stream does.
+
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from ..actors._decider import Directive
+from ..actors._exits import Exit
+from ..actors._messages import Call
+from ._events import described
+from ._tree import CrashReport
+
+if TYPE_CHECKING:
+    from ._slot import Slot
+
+CRASHES_KEPT = 5
+_OWN = ("greenroom.actors.", "greenroom.supervisor.")
+
+
+def crash_report(
+    slot: "Slot", exit_: Exit, item: object, left: int | None, directive: Directive | None
+) -> CrashReport:
+    """
+    Return the report of *exit_*, whose error is cut to the user's own frames. Any thread.
+
+    Args:
+        slot: Whose it is; asked for what does not change, and for its past.
+        exit_: The end of the incarnation, or what it was resumed after.
+        item: What was being handled, if anything was.
+        left: Restarts that its budget covered then.
+        directive: What the class says of the error.
+    """
+    error = exit_.error
+    assert error is not None
+    _drop_own_frames(error)
+    return CrashReport(
+        epoch=slot.epoch,
+        at=time.time(),
+        exception=name_of(error),
+        text=described(error).partition(": ")[2],
+        traceback="".join(traceback.format_exception(error)),
+        message=exit_.what,
+        path=slot.path,
+        restarts=slot.epoch - 1,
+        restarts_left=left,
+        caller=item.caller if type(item) is Call else "",
+        directive="" if directive is None else str(directive),
+        recent=slot.past(),
+    )
+
+
+def crash_facts(slot: "Slot", exit_: Exit, directive: Directive | None) -> dict[str, object]:
+    """Return what the event of a crash says: the error, in one line if it was expected."""
+    facts: dict[str, object] = {"message": exit_.what}
+    if isinstance(exit_.error, slot.actor.expected_errors):
+        facts["error"] = described(exit_.error)  # one line, no traceback
+    else:
+        facts["exception"] = exit_.error
+    if directive in (Directive.STOP, Directive.ESCALATE):  # why there will be no restart
+        facts["directive"] = str(directive)
+    return facts
+
+
+def name_of(error: BaseException | None) -> str:
+    """Return the name of *error*'s type; empty if there is none."""
+    return type(error).__qualname__ if error is not None else ""
+
+
+def _drop_own_frames(error: BaseException) -> None:
+    """Begin *error*'s traceback where the user's code begins, if it has any."""
+    trace = error.__traceback__
+    while trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(_OWN):
+        trace = trace.tb_next
+    if trace is not None:
+        error.with_traceback(trace)  # not by assignment: an error may be a frozen dataclass
