@@ -258,7 +258,10 @@ class StepEnd(trio.abc.Instrument):
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         """Call what waits; trio's hook."""
         if self._waiting:
-            self.call_all()
+            try:
+                self.call_all()
+            except BaseException as error:  # noqa: BLE001 - trio would log it and never call again
+                _end_the_run(error)
 
     def call_all(self) -> None:
         """Call what waits now, for who is in no task's step."""
@@ -289,15 +292,29 @@ class EachPass(trio.abc.Instrument):
 
     def after_io_wait(self, timeout: float) -> None:
         """Call it; trio's hook."""
-        self._function()
+        try:
+            self._function()
+        except BaseException as error:  # noqa: BLE001 - trio would log it and never call again
+            _end_the_run(error)
 
     def begin(self) -> None:
-        """Have it called, which must not raise, from now on. In a task."""
+        """Have it called from now on; what it raises ends the run of trio. In a task."""
         trio.lowlevel.add_instrument(self)
 
     def end(self) -> None:
         """Have it called no more. In a task."""
         trio.lowlevel.remove_instrument(self)
+
+
+def _end_the_run(error: BaseException) -> None:
+    """Have trio's run end with *error*, as when it leaves a task of trio's own."""
+    # A hook that raises is switched off, with a line in the log: the worker would live on, and
+    # not one of its sockets be read any more. A SystemExit, say, from a signal's handler.
+    trio.lowlevel.current_trio_token().run_sync_soon(_raise, error)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def task_stacks(most: int = 500) -> str:

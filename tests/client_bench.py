@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 import trio
@@ -75,14 +76,7 @@ class Tree:
         cls, nursery: trio.Nursery, client: type[WebsocketClient], options: Options = AT_ONCE
     ) -> Tree:
         """Start a tree whose resident `/residents/client` is *client*."""
-        spec = ChildSpec.of(client, options)
-        named = ChildSpec(
-            actor=client,
-            name="client",
-            max_restarts=spec.max_restarts,
-            max_seconds=spec.max_seconds,
-            shutdown_seconds=spec.shutdown_seconds,
-        )
+        named = replace(ChildSpec.of(client, options), name="client")
         tree = cls(Root(LocalEngine(), children=[named], options=options))
         await nursery.start(tree.root.run)
         return tree

@@ -51,6 +51,8 @@ class WebsocketClient(ClientSettings, Actor, runtime=True):
 
     __slots__ = ("_session",)
 
+    restart: ClassVar[str] = "transient"
+    """A lost connection is made again; ``self.stop()`` is the end."""
     max_restarts: ClassVar[int | None] = None
     """No limit: there is no number of attempts after which to give up a server."""
     max_seconds: ClassVar[float] = 60.0

@@ -4,6 +4,9 @@
 # it. So a message costs neither a registration, which trio makes anew for each wait, nor the
 # turn of a task that does nothing but read: see docs/explanation/connections.md.
 #
+# It runs between the loop's wait for I/O and its tasks, so that whoever is woken runs in the same
+# pass. What leaves it ends the run of trio: a worker without it would serve no socket any more.
+#
 # Invariants, each with a test of that name in tests/bridges/hypercorn/test_poller.py:
 #   FAIR       an owner is called once a turn, and between two turns everybody else runs.
 #   ALONE      what an owner raises ends its own watch and is told to it, and to nobody else.
@@ -131,10 +134,7 @@ class Poller:
             entry = watched.get(number)
             if entry is None or number in again:  # given up in this very turn, or called
                 continue
-            try:
-                entry[0].ready(events)
-            except Exception as error:  # noqa: BLE001 - it would end the whole loop
-                self._failed(number, entry[0], error)
+            self._call(number, entry[0], events)
         self._step_end.call_all()
 
     def _call(self, number: int, owner: Owner, events: int) -> None:

@@ -184,3 +184,22 @@ async def test_the_end_of_a_step_outlives_an_error(caplog: pytest.LogCaptureFixt
 
     assert called == [1, 2]
     assert "boom" in caplog.text
+
+
+def test_what_is_no_exception_at_a_steps_end_ends_the_run() -> None:
+    """
+    A SystemExit at the end of a step ends the run of trio with it, instead of this hook alone.
+    """
+
+    def leave() -> None:
+        raise SystemExit(3)
+
+    async def main() -> None:
+        StepEnd.current().call(leave)
+        await trio.sleep(10)
+
+    with pytest.raises(trio.TrioInternalError) as raised:
+        trio.run(main)
+    cause = raised.value.__cause__
+    assert isinstance(cause, BaseExceptionGroup)
+    assert cause.subgroup(SystemExit) is not None

@@ -10,6 +10,7 @@ from _base import COUNTS, GATE, Paths, http, record
 
 from greenroom.actors import WebsocketConsumer, handles
 from greenroom.bridges.asgi import Application
+from greenroom.supervisor import Options
 
 SELVES: list[object] = []
 """Every incarnation that has answered, kept alive so that no id is used twice."""
@@ -305,6 +306,8 @@ async def open_stale(scope: Any, receive: Any, send: Any) -> None:
 
 
 application = Application(
+    # Hundreds of crashes a second are what these tests are about: no storm, nobody is refused.
+    options=Options(storm_restarts=None),
     http=http(hold=hold, release=release, early=early, late=late, leave=leave, stale=open_stale),
     router=Paths(
         **{"def": DefCrasher, "async": AsyncCrasher, "mixed": MixedCrasher},
