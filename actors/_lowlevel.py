@@ -260,7 +260,7 @@ class StepEnd(trio.abc.Instrument):
         if self._waiting:
             try:
                 self.call_all()
-            except BaseException as error:  # noqa: BLE001 - trio would log it and never call again
+            except BaseException as error:  # noqa: ASYNC103, BLE001 - no hook may raise
                 _end_the_run(error)
 
     def call_all(self) -> None:
@@ -294,7 +294,7 @@ class EachPass(trio.abc.Instrument):
         """Call it; trio's hook."""
         try:
             self._function()
-        except BaseException as error:  # noqa: BLE001 - trio would log it and never call again
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - no hook may raise
             _end_the_run(error)
 
     def begin(self) -> None:

@@ -12,7 +12,7 @@ from ._entry import Entry
 from ._errors import AlreadyStarted, ChildNotFound
 from ._spec import Restart
 from ._supervision import Supervision
-from ._supervisor_spec import Spec, SupervisorSpec, refuse_insignificance, spec_of
+from ._supervisor_spec import Spec, refuse_insignificance, spec_of
 from ._tree import NodeSnapshot
 
 
@@ -104,11 +104,10 @@ class Administration(Supervision):
         await self._requests.ask(partial(self._delete_child, name))
 
     def counts(self) -> Counts:
-        """Count the children. Loop thread only, not a checkpoint."""
-        entries = self._entries.values()
-        supervisors = sum(isinstance(each.spec, SupervisorSpec) for each in entries)
-        active = sum(each.up for each in entries)
-        return Counts(len(entries), active, supervisors, len(entries) - supervisors)
+        """Count the children, however many, at once. Loop thread only, not a checkpoint."""
+        entries = self._entries
+        supervisors = entries.supervisors
+        return Counts(len(entries), len(entries.up), supervisors, len(entries) - supervisors)
 
     def children(self, begin: int = 0, most: int = 100) -> list[NodeSnapshot]:
         """
@@ -131,11 +130,11 @@ class Administration(Supervision):
             raise ValueError(
                 f"{self.path} has a child named {spec.name!r}, which is stopped: use start_child()"
             )
-        entry = self._entries[spec.name] = Entry(spec)
+        entry = self._entries.enter(Entry(spec))
         problem = await self._start(entry)
         if problem is not None:
             await self._stop(entry, "it failed to start")
-            self._entries.pop(spec.name, None)
+            self._entries.forget(entry)
             raise problem
         return self._path_of(spec)
 
@@ -155,7 +154,7 @@ class Administration(Supervision):
         entry.off = True
         await self._stop(entry, "stopped by hand")
         if entry.spec.restart is Restart.TEMPORARY:
-            self._entries.pop(name, None)
+            self._entries.forget(entry)
 
     async def _restart_child(self, name: str) -> str:
         entry = self._entry(name)
@@ -163,14 +162,14 @@ class Administration(Supervision):
         return await self._start_child(name) if name in self._entries else await self._again(entry)
 
     async def _again(self, entry: Entry) -> str:
-        self._entries[entry.spec.name] = entry  # a temporary one, forgotten when it ended
+        self._entries.enter(entry)  # a temporary one, forgotten when it ended
         return await self._start_child(entry.spec.name)
 
     async def _delete_child(self, name: str) -> None:
         entry = self._entry(name)
         if entry.alive:
             raise AlreadyStarted(self._path_of(entry.spec))
-        del self._entries[name]
+        self._entries.forget(entry)
 
     def _entry(self, name: str) -> Entry:
         entry = self._entries.get(name)

@@ -1,8 +1,10 @@
 # One child of a supervisor: its spec, which stays, and its body, which comes and goes.
 
 from dataclasses import dataclass
+from math import inf
 
 from ._referee import Child
+from ._spec import ChildSpec
 from ._supervisor_spec import Spec
 
 
@@ -17,6 +19,11 @@ class Entry:
     """Whether its end was asked for: by an operator, a sibling's restart, a shutdown."""
     off: bool = False
     """Whether an operator has stopped it, so that no sibling's restart brings it back."""
+
+    @property
+    def patience(self) -> float:
+        """How long a start may take, in seconds; a supervisor's children have their own."""
+        return self.spec.init_seconds if isinstance(self.spec, ChildSpec) else inf
 
     @property
     def alive(self) -> bool:

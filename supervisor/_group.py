@@ -8,13 +8,12 @@
 # those before the group, the restart becomes theirs, which concerns this group as well.
 
 from collections import deque
-from math import inf
 
 import trio
 
 from ._entry import Entry
 from ._referee import Child
-from ._spec import ChildSpec, Restart
+from ._spec import Restart
 from ._strategy import concerned
 from ._supervision import Supervision
 from ._verdict import Next, Order
@@ -51,7 +50,7 @@ class GroupRestart(Supervision):
             return
         if entry.spec.restart is Restart.TEMPORARY:
             await self._stop(entry, reason)
-            self._entries.pop(entry.spec.name, None)
+            self._entries.forget(entry)
             return
         entry.asked = True
         body.request_rest(reason)
@@ -92,11 +91,10 @@ class GroupRestart(Supervision):
 
     async def _resume(self, entry: Entry) -> bool:
         """Have the next incarnation of *entry* begin; say whether it serves, or is to go."""
-        body, spec = entry.body, entry.spec
+        body, patience = entry.body, entry.patience
         assert body is not None
         entry.asked = False
         body.tell(Order(Next.RESTART))
-        patience = spec.init_seconds if isinstance(spec, ChildSpec) else inf
         settled = await self._until_so(
             lambda: entry.up or entry.waiting or not entry.alive or self._asked, patience
         )

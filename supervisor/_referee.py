@@ -23,8 +23,8 @@ class Referee(Protocol):
         """Answer, now or later, what follows: :meth:`Child.tell`."""
         ...
 
-    def changed(self) -> None:
-        """Look at the children again: one runs, rests or waits."""
+    def changed(self, child: "Child") -> None:
+        """Look at *child* again: it runs, rests or waits."""
         ...
 
     def restarts_left(self, own: int | None) -> int | None:

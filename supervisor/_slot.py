@@ -265,7 +265,7 @@ class Slot(Place, Succession):
         else:
             self.note("slot.restarted")
         if self._referee is not None:
-            self._referee.changed()
+            self._referee.changed(self)
 
     def resumed(self, error: Exception, what: str) -> None:
         """Record an error of a handler after which the incarnation goes on. Loop thread only."""

@@ -1,6 +1,8 @@
 # A supervisor as its own supervisor sees it, and as it is seen from outside.
 
 
+from typing import cast
+
 from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind
 from ..actors._lowlevel import Parker
@@ -83,7 +85,7 @@ class Subordinate(Administration):
 
     def _tell_referee(self) -> None:
         if self._referee is not None:
-            self._referee.changed()
+            self._referee.changed(cast("Child", self))
 
     # -- seen from outside ---------------------------------------------------------------
 

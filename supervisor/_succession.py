@@ -57,10 +57,8 @@ class Succession:
         if self._referee is None:
             return self.judge(exit_)
         self._told, self.state = None, "waiting"
-        if exit_.again:
-            self._referee.changed()
-        else:
-            self._referee.crashed(cast("Child", self), exit_)
+        me = cast("Child", self)
+        self._referee.changed(me) if exit_.again else self._referee.crashed(me, exit_)
         with trio.CancelScope(shield=True):
             while self._told is None and not self._control:  # it answers, or asks to stop
                 await self._parker.park()

@@ -14,6 +14,7 @@ from ..actors import StartFailed
 from ..actors._exits import Exit, ExitKind, stopped
 from ..actors._lowlevel import Occasion, Parker, TaskStack
 from ..actors._messages import Stop
+from ._entries import Entries
 from ._entry import Entry
 from ._errors import SupervisorGaveUp
 from ._intensity import RestartWindow
@@ -45,7 +46,7 @@ class Supervision(Succession):
         self._root = root
         self._referee = referee
         self._told: Order | None = None
-        self._entries = {child.name: Entry(child) for child in spec.children}
+        self._entries = Entries()
         self._window = RestartWindow(spec.max_restarts, spec.max_seconds)
         options = root.options
         self._own_window = RestartWindow(options.max_restarts, options.max_seconds)

@@ -21,6 +21,7 @@ from ..actors import StartFailed
 from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, stopped
 from ..actors._lowlevel import TaskStack
+from ._entries import Entries
 from ._entry import Entry
 from ._errors import SupervisorGaveUp
 from ._events import described
@@ -28,7 +29,7 @@ from ._group import GroupRestart
 from ._intensity import RestartWindow
 from ._referee import Child
 from ._slot import Slot
-from ._spec import ChildSpec, OnExceeded, Restart
+from ._spec import OnExceeded, Restart
 from ._strategy import Strategy
 from ._subordinate import Subordinate
 from ._supervisor_spec import AutoShutdown, Budget, Spec, SupervisorSpec
@@ -76,7 +77,7 @@ class Supervisor(GroupRestart, Subordinate):
     async def _live(self) -> Exit:
         self._over = None
         # As OTP does: who was added by hand is not there any more, who was forgotten is.
-        self._entries = {child.name: Entry(child) for child in self.spec.children}
+        self._entries = Entries(self.spec.children)
         try:
             await self._start_all()
             if self._over is None:
@@ -135,6 +136,14 @@ class Supervisor(GroupRestart, Subordinate):
 
     async def _start(self, entry: Entry) -> StartFailed | None:
         """Start a body for *entry* and wait until it serves; return what went wrong."""
+        body, patience = self._begin(entry), entry.patience
+        await self._until_so(lambda: body.settled.is_set() or self._asked, patience)
+        if self._asked and not body.settled.is_set():
+            return None
+        return self._problem(body, patience)
+
+    def _begin(self, entry: Entry) -> "Slot | Supervisor":
+        """Make a body for *entry*, and have its task start."""
         assert self._nursery is not None
         spec, path = entry.spec, self._path_of(entry.spec)
         entry.asked = entry.off = False
@@ -144,21 +153,19 @@ class Supervisor(GroupRestart, Subordinate):
         else:
             self._root.register_supervisor(path, body)
         self._nursery.start_soon(self._run, entry, body, name=f"greenroom {path}")
-        patience = spec.init_seconds if isinstance(spec, ChildSpec) else inf  # its children have
-        await self._until_so(lambda: body.settled.is_set() or self._asked, patience)
-        if body.settled.is_set():
-            error = body.first_error
-            if error is None:
-                return None
-            if isinstance(error, StartFailed):
-                return error
-            problem = StartFailed(path, described(error))
-            problem.__cause__ = error
-            return problem
-        if self._asked:
-            return None
-        body.cut_off("it did not start in time")
-        return StartFailed(path, f"started() did not return within {patience:g} s")
+        return body
+
+    def _problem(self, body: "Slot | Supervisor", patience: float) -> StartFailed | None:
+        """Return what went wrong with the start of *body*, for which *patience* was given."""
+        error = body.first_error
+        if not body.settled.is_set():
+            body.cut_off("it did not start in time")
+            return StartFailed(body.path, f"started() did not return within {patience:g} s")
+        if error is None or isinstance(error, StartFailed):
+            return error
+        problem = StartFailed(body.path, described(error))
+        problem.__cause__ = error
+        return problem
 
     def _body(self, spec: Spec, path: str) -> "Slot | Supervisor":
         if isinstance(spec, SupervisorSpec):
@@ -195,9 +202,10 @@ class Supervisor(GroupRestart, Subordinate):
 
     def crashed(self, child: Child, exit_: Exit) -> None:
         """Answer the crash of *child*, or put it in line for the restart of its group."""
-        entry = self._entries.get(child.path.rpartition("/")[2])
-        directive = child.directive(exit_)
-        if entry is None or entry.body is not child or self._over is not None or self._asked:
+        entry, directive = self._entries.of(child), child.directive(exit_)
+        if entry is not None:
+            self._entries.look_at(entry)
+        if entry is None or self._over is not None or self._asked:
             child.tell(Order(Next.END))
         elif directive is Directive.ESCALATE:
             self._escalated(child)
@@ -212,8 +220,11 @@ class Supervisor(GroupRestart, Subordinate):
             self._crashed.append((entry, child, child.epoch))
             self._bell.wake()
 
-    def changed(self) -> None:
-        """Look at the children again."""
+    def changed(self, child: Child) -> None:
+        """Look at *child* again."""
+        entry = self._entries.of(child)
+        if entry is not None:
+            self._entries.look_at(entry)
         self._bell.wake()
 
     def restarts_left(self, own: int | None) -> int | None:
@@ -241,8 +252,9 @@ class Supervisor(GroupRestart, Subordinate):
 
     def _child_ended(self, entry: Entry, exit_: Exit | None) -> None:
         spec = entry.spec
+        self._entries.look_at(entry)
         if spec.restart is Restart.TEMPORARY and not entry.off and self.state == "running":
-            self._entries.pop(spec.name, None)
+            self._entries.forget(entry)
         if spec.significant and not entry.asked and self._over is None:
             self._shut_down_with(spec.name)
 
@@ -287,3 +299,4 @@ class Supervisor(GroupRestart, Subordinate):
         self._abandoned.append(body)
         self._root.unregister(body.path)
         entry.body = None
+        self._entries.look_at(entry)
