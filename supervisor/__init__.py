@@ -5,6 +5,9 @@ from ._backoff import Backoff as Backoff
 from ._dead_letters import DeadLetter as DeadLetter
 from ._dead_letters import DeadLetterKey as DeadLetterKey
 from ._dead_letters import DeadLetters as DeadLetters
+from ._dynamic import DynamicSupervisor as DynamicSupervisor
+from ._dynamic_spec import DynamicSpec as DynamicSpec
+from ._dynamic_spec import PartitionSpec as PartitionSpec
 from ._engine import Engine as Engine
 from ._engine import EngineSink as EngineSink
 from ._engine import EngineStatistics as EngineStatistics
@@ -12,6 +15,7 @@ from ._errors import AlreadyStarted as AlreadyStarted
 from ._errors import ChildNotFound as ChildNotFound
 from ._errors import SupervisorGaveUp as SupervisorGaveUp
 from ._errors import SupervisorStopping as SupervisorStopping
+from ._errors import TooManyChildren as TooManyChildren
 from ._events import EVENTS as EVENTS
 from ._events import Event as Event
 from ._events import EventStream as EventStream
@@ -44,6 +48,8 @@ __all__ = [
     "DeadLetter",
     "DeadLetterKey",
     "DeadLetters",
+    "DynamicSpec",
+    "DynamicSupervisor",
     "Engine",
     "EngineSink",
     "EngineStatistics",
@@ -53,6 +59,7 @@ __all__ = [
     "NodeSnapshot",
     "OnExceeded",
     "Options",
+    "PartitionSpec",
     "Restart",
     "RestartWindow",
     "Root",
@@ -61,5 +68,6 @@ __all__ = [
     "SupervisorGaveUp",
     "SupervisorSpec",
     "SupervisorStopping",
+    "TooManyChildren",
     "current_root",
 ]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
+from ..actors import ActorRef
+from ._dynamic_spec import PartitionSpec, partition_of
 from ._entry import Entry
 from ._errors import AlreadyStarted, ChildNotFound
 from ._spec import Restart
@@ -102,6 +104,22 @@ class Administration(Supervision):
             SupervisorStopping: The supervisor is stopping.
         """
         await self._requests.ask(partial(self._delete_child, name))
+
+    def partition(self, key: str | bytes | int) -> ActorRef:
+        """
+        Return the reference of the child that stands for *key*: always the same one.
+
+        Loop thread only; of a supervisor that was made from a :class:`PartitionSpec`.
+
+        Raises:
+            ActorNotFound: That child is down.
+            TypeError: *key* is no string, bytes or whole number, or this is another kind of
+                supervisor.
+        """
+        if not isinstance(self.spec, PartitionSpec):
+            raise TypeError(f"{self.path} has no partitions: make it from a PartitionSpec")
+        number = partition_of(key, self.spec.partitions)
+        return self._root.find(f"{self.path}/{number}")
 
     def counts(self) -> Counts:
         """Count the children, however many, at once. Loop thread only, not a checkpoint."""

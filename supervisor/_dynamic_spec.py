@@ -2,13 +2,12 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ._options import refuse_unless_whole
-from ._spec import ChildSpec
 from ._strategy import Strategy
-from ._supervisor_spec import AutoShutdown, Budget, Spec, SupervisorSpec, spec_of
+from ._supervisor_spec import AutoShutdown, Budget, SupervisorSpec, renamed, spec_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +76,7 @@ class PartitionSpec(SupervisorSpec):
     def __post_init__(self) -> None:
         refuse_unless_whole("partitions", self.partitions, 1)
         child = spec_of(self.child)
-        copies = [_numbered(child, number) for number in range(self.partitions)]
+        copies = [renamed(child, str(number)) for number in range(self.partitions)]
         object.__setattr__(self, "children", tuple(copies))
         super().__post_init__()
         _refuse_strategies(self)
@@ -97,12 +96,6 @@ def partition_of(key: str | bytes | int, partitions: int) -> int:
     if not isinstance(key, bytes):
         raise TypeError(f"a key must be a string, bytes or a whole number. Got: {key!r}")
     return zlib.crc32(key) % partitions
-
-
-def _numbered(spec: Spec, number: int) -> Spec:
-    if isinstance(spec, ChildSpec):
-        return replace(spec, name=str(number), kwargs=dict(spec.kwargs))
-    return replace(spec, name=str(number))
 
 
 def _refuse_strategies(spec: SupervisorSpec) -> None:

@@ -40,6 +40,17 @@ class ChildNotFound(GreenroomError):
         return f"{self.path} has no child named {self.name!r}"
 
 
+class TooManyChildren(GreenroomError):
+    """A dynamic supervisor has as many children as it may."""
+
+    def __init__(self, path: str, most: int) -> None:
+        super().__init__(path, most)
+        self.path, self.most = path, most
+
+    def __str__(self) -> str:
+        return f"{self.path} has {self.most} children, as many as it may (max_children)"
+
+
 class AlreadyStarted(GreenroomError):
     """A child of that name runs already, which is left as it is."""
 

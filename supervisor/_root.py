@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from typing import Any, cast
 
 import trio
 
@@ -18,15 +19,17 @@ from ..actors._lowlevel import LoopThread, task_stacks
 from ._backoff import Backoff
 from ._connections import Connections
 from ._dead_letters import DeadLetters
+from ._dynamic import DynamicSupervisor
+from ._dynamic_spec import DynamicSpec
 from ._engine import Engine
 from ._events import EventStream
 from ._groups import Groups
 from ._log import log_events
 from ._options import Options
-from ._referee import Child
+from ._referee import Child, Referee
 from ._residents import Residents
 from ._supervisor import Supervisor
-from ._supervisor_spec import Spec
+from ._supervisor_spec import Spec, SupervisorSpec
 from ._tree import NodeSnapshot, render
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
@@ -257,6 +260,11 @@ class Root:
     def register(self, path: str, ref: ActorRef) -> None:
         """Make *path* findable."""
         self._refs[path] = ref
+
+    def make_supervisor(self, path: str, spec: SupervisorSpec, referee: Referee) -> Supervisor:
+        """Make the supervisor that *spec* describes, below another one."""
+        kind = DynamicSupervisor if isinstance(spec, DynamicSpec) else Supervisor
+        return kind(self, path, cast("Any", spec), referee)
 
     def register_supervisor(self, path: str, supervisor: Supervisor) -> None:
         """Make *path* findable as a supervisor's."""

@@ -169,7 +169,7 @@ class Supervisor(GroupRestart, Subordinate):
 
     def _body(self, spec: Spec, path: str) -> "Slot | Supervisor":
         if isinstance(spec, SupervisorSpec):
-            return Supervisor(self._root, path, spec, self)
+            return self._root.make_supervisor(path, spec, self)
         return Slot(
             self._root,
             path,
@@ -281,14 +281,20 @@ class Supervisor(GroupRestart, Subordinate):
         body = entry.body
         if body is None or body.ended.is_set():
             return
-        entry.asked = True
-        if isinstance(body, Supervisor):
-            body.hurry(trio.current_time() + most)
-        body.request_stop(reason)
+        self._ask_to_stop(entry, reason, trio.current_time() + most)
         with trio.move_on_after(min(body.patience, most), shield=True):
             await body.ended.wait()
         if not body.ended.is_set():
             self._abandon(entry)
+
+    def _ask_to_stop(self, entry: Entry, reason: str, until: float) -> None:
+        assert entry.body is not None
+        if entry.asked:
+            return  # it has no more time than it had
+        entry.asked = True
+        if isinstance(entry.body, Supervisor):
+            entry.body.hurry(until)
+        entry.body.request_stop(reason)
 
     def _abandon(self, entry: Entry) -> None:
         """Go on without a body that does not end; what it does from now on is inert."""

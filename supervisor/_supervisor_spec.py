@@ -4,7 +4,7 @@
 # supervisor treats it. Checked when it is made, like a child's (_spec.py).
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, cast
 
@@ -121,6 +121,13 @@ def spec_of(thing: object, options: Options | None = None) -> Spec:
         ValueError: An attribute of the class is out of range.
     """
     return thing if isinstance(thing, SupervisorSpec) else ChildSpec.of(thing, options)
+
+
+def renamed(spec: Spec, name: str) -> Spec:
+    """Return *spec* under another name."""
+    if isinstance(spec, ChildSpec):
+        return replace(spec, name=name, kwargs=dict(spec.kwargs))
+    return replace(spec, name=name)
 
 
 def specs_of(things: object, options: Options | None = None) -> tuple[Spec, ...]:
