@@ -13,6 +13,9 @@ from ._events import EventStream as EventStream
 from ._groups import Groups as Groups
 from ._intensity import RestartWindow as RestartWindow
 from ._options import Options as Options
+from ._registration import Registration as Registration
+from ._registration import RegistryChange as RegistryChange
+from ._registry import Registry as Registry
 from ._root import Root as Root
 from ._root import current_root as current_root
 from ._spec import ChildSpec as ChildSpec
@@ -38,6 +41,9 @@ __all__ = [
     "NodeSnapshot",
     "OnExceeded",
     "Options",
+    "Registration",
+    "Registry",
+    "RegistryChange",
     "Restart",
     "RestartWindow",
     "Root",

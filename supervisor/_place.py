@@ -11,9 +11,10 @@ import trio
 from ..actors import Actor, ActorNotFound, ActorRef, Disconnected, MailboxFull, Overflow
 from ..actors._mailbox import Mailbox, Put
 from ..actors._messages import Call, Cast, Stop
-from ..actors._ports import Connection, GroupsPort
+from ..actors._ports import Connection, GroupsPort, MonitorsPort, RegistryPort
 from ..actors.consumers import Frame
 from ._dead_letters import ENDED
+from ._monitors import Fault
 
 if TYPE_CHECKING:
     from ._root import Root
@@ -25,8 +26,8 @@ class Place:
     # A slot has more attributes than share their names with those of others; in a table of its
     # own they would take 2 KiB.
     __slots__ = (
-        "_overflow", "_root", "actor", "connection", "end", "epoch", "loop", "mailbox", "path",
-        "ref",
+        "_overflow", "_root", "actor", "connection", "end", "epoch", "fault", "loop", "mailbox",
+        "path", "ref",
     )  # fmt: skip
 
     def __init__(
@@ -37,6 +38,8 @@ class Place:
         self.actor = actor
         self.epoch: int = 1
         self.end: str | None = None
+        self.fault: Fault | None = None
+        """What it failed with, if that has ended it."""
         self.loop = root.loop
         self.mailbox = Mailbox(
             root.loop,
@@ -54,6 +57,16 @@ class Place:
     def groups(self) -> GroupsPort:
         """The groups of the process."""
         return self._root.groups
+
+    @property
+    def registry(self) -> RegistryPort:
+        """The registry of the process."""
+        return self._root.registry
+
+    @property
+    def monitors(self) -> MonitorsPort:
+        """Where ends are told."""
+        return self._root.monitors
 
     def find(self, path: str) -> ActorRef:
         """Return the reference of the actor at *path*."""

@@ -35,6 +35,7 @@ from ._dead_letters import CRASHED, ENDED
 from ._events import described
 from ._intensity import RestartWindow
 from ._last_words import last_words
+from ._monitors import fault_of
 from ._place import Place
 from ._spec import OnExceeded, Restart
 from ._tree import CrashReport, NodeSnapshot
@@ -211,11 +212,13 @@ class Slot(Place):
         self.end = exit_.reason or exit_.kind.value
         if exit_.kind in (ExitKind.CRASHED, ExitKind.FATAL):
             self.end = f"{CRASHED}: {self.end}"
+        self.fault = fault_of(exit_)
         self.state = "ended"
         self._empty()
         self.note("slot.ended", reason=self.end, how=exit_.kind.value, code=code)
         self.settled.set()
         self.ended.set()
+        self._root.monitors.ended(self)
 
     def _close(self, exit_: Exit, code: int, text: str) -> None:
         connection = self.connection
@@ -229,6 +232,7 @@ class Slot(Place):
     def _empty(self) -> None:
         left = self.mailbox.close()
         self._root.groups.leave_all(self)  # behind the close: see Actor.join()
+        self._root.registry.release(self)
         for item in left:
             self._leave_behind(item)
 
@@ -243,7 +247,7 @@ class Slot(Place):
         elif type(item) is InFrame:
             self.dead_letter(item, f"{ENDED} ({self.end})")
         elif type(item) is Tick:
-            item.timer.waiting = False
+            item.timer.taken()
 
     # -- what an incarnation asks of it (actors/_ports.py: Host) -----------------------
 
@@ -255,6 +259,7 @@ class Slot(Place):
             self.settled.set()
         else:
             self.note("slot.restarted")
+            self._root.monitors.restarted(self, life.epoch)
 
     def spawn(self, function: Callable[..., Awaitable[object]], *args: object, name: str) -> None:
         """Start a task beside the slot's own."""
@@ -293,9 +298,11 @@ class Slot(Place):
         """Take note that run() itself has failed, which is a fault of this library."""
         self.end, self.state = f"{CRASHED}: {described(error)}", "ended"
         self.note("slot.fatal", exception=error, reason="a fault in Greenroom itself")
+        self.fault = fault_of(Exit(ExitKind.FATAL, self.end, error))
         self._empty()
         self.settled.set()
         self.ended.set()
+        self._root.monitors.ended(self)
 
     # -- what others do to it ------------------------------------------------------------
 
@@ -338,6 +345,7 @@ class Slot(Place):
             restarts_left=self._window.left(alive),
             mailbox=(self.mailbox.queued, self.mailbox.capacity),
             groups=self._root.groups.groups_of(self),
+            names=self._root.registry.keys_of(self),
             facts=facts,
         )
 
