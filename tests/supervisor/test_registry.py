@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -203,7 +204,7 @@ def test_in_order_with_threads(registry: Registry) -> None:
         thread.join()
 
     assert len(heard) == 1 + 4 * 50 * 2
-    assert {abs(one - two) for one, two in zip(heard, heard[1:], strict=False)} == {1}
+    assert {abs(one - two) for one, two in pairwise(heard)} == {1}
     assert heard[-1] == 0
 
 

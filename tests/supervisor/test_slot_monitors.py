@@ -267,8 +267,15 @@ async def test_bounded() -> None:
     Downs do not count against the capacity; of many restarts that wait only the last is told.
     """
 
+    held, holds = trio.Event(), trio.Event()
+
     class Small(Watcher):
         mailbox_capacity = 1
+
+        @handles("hold")
+        async def hold(self, message):
+            holds.set()
+            await held.wait()
 
     class Often(Target):
         max_restarts = None
@@ -277,14 +284,9 @@ async def test_bounded() -> None:
         often, target, small = (find(server, each) for each in (Often, Target, Small))
         await do(server, Small, lambda self: self.monitor(often, incarnations=True))
         await do(server, Small, lambda self: self.monitor(target))
-        held, holds = trio.Event(), trio.Event()
-
-        async def hold(self: Watcher) -> None:
-            holds.set()
-            await held.wait()
-
-        small.cast({"type": "do", "what": hold})
-        await holds.wait()
+        small.cast({"type": "hold"})
+        with trio.fail_after(60):
+            await holds.wait()
         for epoch in range(2, 5):
             often.cast({"type": "crash"})
             await settle(lambda epoch=epoch: len(happened(server, "slot.restarted")) == epoch - 1)
