@@ -41,5 +41,5 @@ class Operator(WebsocketConsumer):
 
 application = Greenroom(
     websocket=[path("ws/", Operator)],
-    children=[ChildSpec(actor=Standby, name="north"), ChildSpec(Standby, name="south")],
+    children=[ChildSpec(actor=Standby, name="north"), ChildSpec(actor=Standby, name="south")],
 )
