@@ -120,7 +120,7 @@ def test_own_value_is_never_lost(registry: Registry) -> None:
     def add(value: Any) -> object:
         given_.append(value)
         if len(given_) == 1:
-            registry.update("key", a, lambda value: value + 10)  # as another thread would
+            registry.update("key", a, lambda _: 11)  # as another thread would
         return value + 1
 
     assert registry.update("key", a, add) == 12
