@@ -8,15 +8,20 @@ from ._decider import Directive as Directive
 from ._early import set_django_up as _set_django_up
 from ._errors import ActorNotFound as ActorNotFound
 from ._errors import ActorStopped as ActorStopped
+from ._errors import AlreadyRegistered as AlreadyRegistered
 from ._errors import CallFailed as CallFailed
 from ._errors import CallTimeout as CallTimeout
 from ._errors import Disconnected as Disconnected
 from ._errors import GreenroomError as GreenroomError
 from ._errors import MailboxFull as MailboxFull
+from ._errors import NotRegistered as NotRegistered
 from ._errors import Renewed as Renewed
 from ._errors import SelfCall as SelfCall
+from ._errors import SelfWait as SelfWait
 from ._errors import Stale as Stale
 from ._errors import StartFailed as StartFailed
+from ._errors import StillAlive as StillAlive
+from ._errors import TooManyKeys as TooManyKeys
 from ._errors import UndeclaredMessage as UndeclaredMessage
 from ._errors import WrongSide as WrongSide
 from ._handlers import handles as handles
@@ -26,6 +31,9 @@ from ._job import ThreadHooks as ThreadHooks
 from ._job import current_job as current_job
 from ._mailbox import Overflow as Overflow
 from ._messages import Request as Request
+from ._monitors import Down as Down
+from ._monitors import Monitor as Monitor
+from ._monitors import Restarted as Restarted
 from ._ref import ActorRef as ActorRef
 from ._threads import AbandonedJob as AbandonedJob
 from ._threads import PoolClosed as PoolClosed
@@ -40,25 +48,33 @@ __all__ = [
     "ActorNotFound",
     "ActorRef",
     "ActorStopped",
+    "AlreadyRegistered",
     "CallFailed",
     "CallTimeout",
     "Directive",
     "Disconnected",
+    "Down",
     "GreenroomError",
     "Job",
     "JobState",
     "MailboxFull",
+    "Monitor",
+    "NotRegistered",
     "Overflow",
     "PoolClosed",
     "PoolStatistics",
     "Renewed",
     "Request",
+    "Restarted",
     "SelfCall",
+    "SelfWait",
     "Stale",
     "StartFailed",
+    "StillAlive",
     "ThreadHooks",
     "ThreadPool",
     "Timer",
+    "TooManyKeys",
     "UndeclaredMessage",
     "WebsocketConsumer",
     "WrongSide",

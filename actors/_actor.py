@@ -15,6 +15,7 @@ from ._errors import GreenroomError
 from ._handlers import HandlerTable
 from ._mailbox import Overflow
 from ._ref import ActorRef
+from ._relations import Relations
 from ._settings import check_settings
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ HOOKS: dict[str, dict[str, str]] = {
 }
 
 
-class Actor:
+class Actor(Relations):
     """
     An actor: state of its own, a mailbox, one handler at a time.
 
@@ -340,7 +341,8 @@ def connection_of(actor: Actor) -> Connection:
 
 _OPEN = {
     "keep", "mailbox_capacity", "overflow", "cancel_on_disconnect", "restart", "max_restarts",
-    "max_seconds", "shutdown_seconds", "expected_errors", "supervise", "snapshot", "restarted",
+    "max_keys", "max_seconds", "shutdown_seconds", "expected_errors", "supervise", "snapshot",
+    "restarted",
     "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
     "disconnected",
 }  # fmt: skip
@@ -349,9 +351,10 @@ _OPEN = {
 _runtime: set[type] = set()
 
 
-def _reserve(cls: type[Actor]) -> None:
-    _runtime.add(cls)
-    own = {name for name in vars(cls) if not name.startswith("__")} - _OPEN
+def _reserve(cls: type[Actor], *parts: type) -> None:
+    _runtime.update((cls, *parts))
+    names = {name for each in (cls, *parts) for name in vars(each)}
+    own = {name for name in names if not name.startswith("__")} - _OPEN
     cls._reserved = cls._reserved | own  # pyright: ignore[reportPrivateUsage]
 
 
@@ -373,4 +376,4 @@ def _refuse_overrides(cls: type[Actor]) -> None:
             )
 
 
-_reserve(Actor)
+_reserve(Actor, Relations)

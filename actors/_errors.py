@@ -154,6 +154,75 @@ class SelfCall(GreenroomError, RuntimeError):
         )
 
 
+class SelfWait(GreenroomError, RuntimeError):
+    """An actor waited for its own end: it would wait for itself until the timeout."""
+
+    def __init__(self, actor: str) -> None:
+        super().__init__(actor)
+        self.actor = actor
+
+    def __str__(self) -> str:
+        return (
+            f"{self.actor} waited for its own end, which comes when its handler has returned."
+            " Call self.stop() and return."
+        )
+
+
+class StillAlive(GreenroomError, TimeoutError):
+    """An actor has not ended within *seconds*: it runs, restarts, or is parked."""
+
+    def __init__(self, actor: str, seconds: float) -> None:
+        super().__init__(actor, seconds)
+        self.actor, self.seconds = actor, seconds
+
+    def __str__(self) -> str:
+        return f"{self.actor} has not ended within {self.seconds:g} s. ref.stop() asks it to."
+
+
+class AlreadyRegistered(GreenroomError):
+    """
+    The unique name *key* is taken, by the living actor at *owner*; it may be the caller's own.
+
+    Nothing was changed.
+    """
+
+    def __init__(self, key: str, owner: str) -> None:
+        super().__init__(key, owner)
+        self.key, self.owner = key, owner
+
+    def __str__(self) -> str:
+        return (
+            f"{self.owner} is registered as {self.key!r} already. Monitor it and register when"
+            " it has ended, or choose another name."
+        )
+
+
+class NotRegistered(GreenroomError, LookupError):
+    """Not the actor itself is registered as *key*, but *owner*; nobody if that is empty."""
+
+    def __init__(self, actor: str, key: str, owner: str = "") -> None:
+        super().__init__(actor, key, owner)
+        self.actor, self.key, self.owner = actor, key, owner
+
+    def __str__(self) -> str:
+        who = f"{self.owner} is" if self.owner else "nobody is"
+        return f"{self.actor} is not registered as {self.key!r}, {who}. Only the owner may do this."
+
+
+class TooManyKeys(GreenroomError):
+    """The actor holds as many keys as its class allows; *key* would be one more."""
+
+    def __init__(self, actor: str, key: str, limit: int) -> None:
+        super().__init__(actor, key, limit)
+        self.actor, self.key, self.limit = actor, key, limit
+
+    def __str__(self) -> str:
+        return (
+            f"{self.actor} may hold {self.limit} keys in the registry, unregister one or raise"
+            f" max_keys in its class. Got one more: {self.key!r}"
+        )
+
+
 class WrongSide(GreenroomError, RuntimeError):
     """A method for trio was used in a worker thread, or the other way round."""
 

@@ -106,7 +106,7 @@ class Loop:
                 self._host.dead_letter(item, "the class has no receive handler")
             return self._frames
         if type(item) is Tick:
-            item.timer.waiting = False
+            item.timer.taken()
             if not self._is_live(item):
                 return None
         elif type(item) is Call and item.reply.abandoned:
@@ -123,7 +123,8 @@ class Loop:
 
     def _is_live(self, tick: Tick) -> bool:
         if tick.timer.owner is not self._life:
-            self._host.note("work.stale", epoch=self._life.epoch, what="timer of an older epoch")
+            what = f"{tick.timer.what} of an older epoch"
+            self._host.note("work.stale", epoch=self._life.epoch, what=what)
             return False
         return not tick.timer.cancelled
 
@@ -198,7 +199,7 @@ class Loop:
 
         def step() -> Any:
             if type(item) is Tick:
-                item.timer.waiting = False
+                item.timer.taken()
                 if item.timer.cancelled:  # by a handler before it in this run
                     return None
             value = call(instance, item)

@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from ._reply import Reply
-    from ._timers import Timer
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -120,22 +119,48 @@ class Call:
         return f"call {summary(self.message)}"
 
 
+class Source(Protocol):
+    """What ticks: a timer, or a monitor. It belongs to one incarnation."""
+
+    what: ClassVar[str]
+    """What it is, in a word."""
+
+    @property
+    def owner(self) -> object:
+        """The incarnation; None when it is over."""
+        ...
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether its message is not wanted any more."""
+        ...
+
+    @property
+    def message(self) -> object:
+        """What its handler is given."""
+        ...
+
+    def taken(self) -> None:
+        """Take note that its tick has left the mailbox. Any thread."""
+        ...
+
+
 class Tick:
-    """A timer's message; at most one of each timer waits."""
+    """A timer's message, or a monitor's; at most one of each source waits."""
 
     __slots__ = ("timer",)
 
-    def __init__(self, timer: Timer) -> None:
+    def __init__(self, timer: Source) -> None:
         self.timer = timer
 
     @property
     def message(self) -> object:
-        """What the timer was asked to deliver."""
+        """What its source has to deliver."""
         return self.timer.message
 
     def summary(self) -> str:
         """Say what it is without its content."""
-        return f"timer {summary(self.timer.message)}"
+        return f"{self.timer.what} {summary(self.timer.message)}"
 
 
 class Stop:

@@ -107,6 +107,50 @@ class GroupsPort(Protocol):
         ...
 
 
+class RegistryPort(Protocol):
+    """The registry of the process, as an actor uses it. Every method from any thread."""
+
+    def register(self, key: str, owner: Any, value: object, limit: int) -> None:
+        """Make the unique name *key* *owner*'s."""
+        ...
+
+    def unregister(self, key: str, owner: Any) -> None:
+        """Free *key*, if it is *owner*'s."""
+        ...
+
+    def update(self, key: str, owner: Any, function: Callable[[object], object]) -> object:
+        """Make ``function(value)`` the value of *key*, which must be *owner*'s."""
+        ...
+
+    def find(self, key: str) -> ActorRef | None:
+        """Return the living owner of *key*."""
+        ...
+
+    def enlist(self, key: str, owner: Any, value: object, limit: int) -> None:
+        """List *owner* under *key* once more."""
+        ...
+
+    def delist(self, key: str, owner: Any) -> None:
+        """End *owner*'s entries under *key*."""
+        ...
+
+    def release(self, owner: Any) -> None:
+        """Free all that *owner* holds."""
+        ...
+
+
+class MonitorsPort(Protocol):
+    """Where ends are told. Both methods from any thread."""
+
+    def watch(self, target: Any, watcher: Any) -> None:
+        """Tell *watcher* of the end of *target*, once; at once if it has ended."""
+        ...
+
+    def unwatch(self, target: Any, watcher: Any) -> None:
+        """Tell *watcher* nothing more of *target*."""
+        ...
+
+
 class Host(Protocol):
     """The slot an incarnation lives in."""
 
@@ -126,6 +170,11 @@ class Host(Protocol):
     @property
     def groups(self) -> GroupsPort:
         """The groups of the process."""
+        ...
+
+    @property
+    def registry(self) -> RegistryPort:
+        """The registry of the process."""
         ...
 
     def find(self, path: str) -> ActorRef:
@@ -177,6 +226,11 @@ class Target(Protocol):
     @property
     def end(self) -> str | None:
         """Why the actor has ended; None while it lives."""
+        ...
+
+    @property
+    def monitors(self) -> MonitorsPort:
+        """Where its end is told."""
         ...
 
     def overflow(self, item: Any) -> bool:

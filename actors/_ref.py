@@ -16,14 +16,17 @@ from ._errors import (
     CallTimeout,
     MailboxFull,
     SelfCall,
+    SelfWait,
     WrongSide,
     refuse_unless_seconds,
 )
 from ._mailbox import Put
 from ._messages import Call, Cast, Request
 from ._reply import Reply
+from ._wait_ended import wait_ended, wait_ended_in_thread
 
 if TYPE_CHECKING:
+    from ._monitors import Down
     from ._ports import Target
 
 R = TypeVar("R")
@@ -175,6 +178,46 @@ class ActorRef:
         """
         self._target.request_stop(reason)
 
+    def wait_ended(self, timeout: float = 5.0) -> Awaitable[Down]:
+        """
+        Wait until the slot has ended; return how. Always a checkpoint; at once if it has.
+
+        For views and tests: an actor does not stand still for it, it monitors
+        (:meth:`Actor.monitor`). Restarts are no end. A cancellation leaves nothing behind.
+
+        Args:
+            timeout: Seconds.
+
+        Raises:
+            StillAlive: It has not ended within *timeout*.
+            SelfWait: The actor waits for itself.
+            WrongSide: Called in a worker thread; use :meth:`wait_ended_blocking`.
+        """
+        self._need_loop("wait_ended", "wait_ended_blocking")
+        refuse_unless_seconds("timeout", timeout)
+        self._refuse_self(SelfWait)
+        return wait_ended(self._target, timeout)
+
+    def wait_ended_blocking(self, timeout: float = 5.0) -> Down:
+        """
+        Do what :meth:`wait_ended` does, from a worker thread.
+
+        The thread's place in its pool is free while it waits.
+
+        Args:
+            timeout: Seconds.
+
+        Raises:
+            StillAlive: It has not ended within *timeout*.
+            SelfWait: The actor waits for itself.
+            Stale: The calling incarnation was told to stop meanwhile.
+            WrongSide: Called on trio; use ``await ref.wait_ended(...)``.
+        """
+        self._need_thread("wait_ended_blocking", "await ref.wait_ended(...)")
+        refuse_unless_seconds("timeout", timeout)
+        self._refuse_self(SelfWait)
+        return wait_ended_in_thread(self._target, timeout)
+
     async def _call(self, message: object, timeout: float) -> object:
         answered = trio.Event()
         reply = Reply(answered.set)
@@ -234,10 +277,10 @@ class ActorRef:
         if self._target.loop.is_here():
             raise WrongSide(f"ref.{used}", "on trio", instead)
 
-    def _refuse_self(self) -> None:
+    def _refuse_self(self, error: type[SelfCall | SelfWait] = SelfCall) -> None:
         life = current_life.get()
         if life is not None and life.host is self._target:
-            raise SelfCall(self.path)
+            raise error(self.path)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ActorRef) and other._target is self._target
@@ -254,3 +297,8 @@ def _caller() -> str:
     """Return the path of the actor whose code runs here; empty outside of one."""
     life = current_life.get()
     return life.host.path if life is not None else ""
+
+
+def target_of(ref: ActorRef) -> Target:
+    """Return what *ref* points to, for the runtime only."""
+    return ref._target  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]

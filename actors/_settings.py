@@ -33,6 +33,7 @@ def check_settings(cls: type) -> None:
     _one_of(cls, "restart", _RESTARTS)
     _one_of(cls, "on_exceeded", _EXCEEDED)
     _number(cls, "mailbox_capacity", whole=True, least=1, none=True)
+    _number(cls, "max_keys", whole=True, least=0)
     _number(cls, "max_restarts", whole=True, least=0, none=True)
     _number(cls, "shutdown_seconds", whole=False, least=0)
     _number(cls, "max_seconds", whole=False, least=0, fits=lambda value: value > 0)

@@ -1,4 +1,4 @@
-"""Background tasks and timers of one incarnation; they end with it."""
+"""Background tasks, timers and monitors of one incarnation; they end with it."""
 
 # Each task has a shielded scope of its own, so that an outer cancellation reaches
 # user code in order, through the slot, and never all at once. The tasks run in
@@ -17,17 +17,19 @@ from ._errors import refuse_unless_seconds
 from ._exits import Verdict, judge
 from ._lowlevel import Parker, TaskStack, checkpoint
 from ._messages import Tick
+from ._monitors import LOCK, Monitor, Watching
 from ._timers import Timer, TimerQueue
 
 if TYPE_CHECKING:
     from ._life import Life
+    from ._ref import ActorRef
 
 
 class Tasks:
     """What runs beside the handlers of *life*."""
 
     __slots__ = (
-        "_gone", "_life", "_pending", "_running", "_timer_set", "_timers", "ended",
+        "_gone", "_life", "_pending", "_running", "_timer_set", "_timers", "_watching", "ended",
     )  # fmt: skip
 
     def __init__(self, life: Life) -> None:
@@ -39,6 +41,7 @@ class Tasks:
         self._gone = Parker()
         self._timers: TimerQueue | None = None
         self._timer_set = Parker()
+        self._watching: Watching | None = None
 
     def start(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run ``function(*args)`` as a task of the incarnation. Any thread."""
@@ -65,6 +68,13 @@ class Tasks:
         hash(key)
         self._instead_of(key, self._cancel, key)
 
+    def monitor(self, ref: ActorRef, incarnations: bool) -> Monitor:
+        """Begin to monitor *ref*, or go on with it. Any thread."""
+        with LOCK:
+            if self._watching is None:
+                self._watching = Watching(self._life, over=self.ended)
+            return self._watching.add(ref, incarnations)
+
     async def end(self, seconds: float) -> list[tuple[str, str]]:
         """
         Cancel all tasks and wait for them, *seconds* at most. A checkpoint if any runs.
@@ -72,6 +82,9 @@ class Tasks:
         Shielded. Returns the name and the stack of each that would not end.
         """
         self.ended = True
+        with LOCK:
+            if self._watching is not None:
+                self._watching.end()
         if not self._pending:
             return []
         for scope in tuple(self._running):

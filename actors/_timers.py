@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterator
 from itertools import count
+from typing import ClassVar
 
 _SWEPT = 64  # so many timers wait before it is looked for cancelled ones
 
@@ -23,6 +24,8 @@ class Timer:
     """
 
     __slots__ = ("cancelled", "interval", "key", "message", "owner", "spent", "waiting")
+
+    what: ClassVar[str] = "timer"
 
     def __init__(
         self, owner: object, message: object, key: Hashable, interval: float | None
@@ -43,6 +46,10 @@ class Timer:
     def cancel(self) -> None:
         """End it, also a tick that waits in the mailbox already. Any thread."""
         self.cancelled = True
+
+    def taken(self) -> None:
+        """Take note that its tick has left the mailbox; the runtime's business."""
+        self.waiting = False
 
     def __repr__(self) -> str:
         every = f" every {self.interval:g} s" if self.interval is not None else ""

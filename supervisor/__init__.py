@@ -22,6 +22,9 @@ from ._events import EventStream as EventStream
 from ._groups import Groups as Groups
 from ._intensity import RestartWindow as RestartWindow
 from ._options import Options as Options
+from ._registration import Registration as Registration
+from ._registration import RegistryChange as RegistryChange
+from ._registry import Registry as Registry
 from ._root import Root as Root
 from ._root import current_root as current_root
 from ._spec import ChildSpec as ChildSpec
@@ -60,6 +63,9 @@ __all__ = [
     "OnExceeded",
     "Options",
     "PartitionSpec",
+    "Registration",
+    "Registry",
+    "RegistryChange",
     "Restart",
     "RestartWindow",
     "Root",

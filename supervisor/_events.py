@@ -79,6 +79,8 @@ EVENTS: dict[str, str] = {
     "thread.abandoned": "A worker thread did not return in time; its place stays taken"
     " until it does.",
     "group.gap": "Members of a group may have missed messages from other processes.",
+    "registry.registered": "An actor took the unique name `key`.",
+    "registry.unregistered": "The unique name `key` is free again.",
     "output.slow": "A peer read too slowly; it was waited for, or dropped.",
     "await.forgotten": "What a send returned was never awaited in an `async def`"
     " handler; the frame went out, the back-pressure was lost.",

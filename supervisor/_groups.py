@@ -272,23 +272,22 @@ def _refuse_no_message(message: object) -> None:
             )
 
 
-def refuse_bad_group(group: object) -> None:
+def refuse_bad_group(group: object, what: str = "a group's name") -> None:
     """
-    Refuse *group* unless it can be a group's name.
+    Refuse *group* unless it can be a group's name, or *what*.
 
     Raises:
         TypeError: it is no string.
         ValueError: it is empty, longer than 200 characters, or no valid text.
     """
     if not isinstance(group, str):
-        raise TypeError(f"a group's name must be a string. Got: {group!r:.100}")
+        raise TypeError(f"{what} must be a string. Got: {group!r:.100}")
     if not 1 <= len(group) <= _LONGEST:
         raise ValueError(
-            f"a group's name must have 1 to {_LONGEST} characters. Got:"
-            f" {len(group)}: {group!r:.100}"
+            f"{what} must have 1 to {_LONGEST} characters. Got: {len(group)}: {group!r:.100}"
         )
     if not group.isascii():
         try:
             group.encode()
         except UnicodeEncodeError:
-            raise ValueError(f"a group's name must be valid text. Got: {group!r:.100}") from None
+            raise ValueError(f"{what} must be valid text. Got: {group!r:.100}") from None

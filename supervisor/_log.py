@@ -123,6 +123,8 @@ LEVELS: dict[str, int] = {
     "work.stale": logging.INFO,
     "thread.abandoned": logging.ERROR,
     "group.gap": logging.WARNING,
+    "registry.registered": logging.DEBUG,
+    "registry.unregistered": logging.DEBUG,
     "output.slow": logging.WARNING,
     "await.forgotten": logging.WARNING,
 }

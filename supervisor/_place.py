@@ -19,10 +19,11 @@ from ..actors import (
 )
 from ..actors._mailbox import Mailbox, Put
 from ..actors._messages import Call, Cast, InFrame, Stop, Tick
-from ..actors._ports import Connection, GroupsPort
+from ..actors._ports import Connection, GroupsPort, MonitorsPort, RegistryPort
 from ..actors.consumers import Frame
 from ._dead_letters import ENDED
 from ._events import Event
+from ._monitors import Fault
 
 if TYPE_CHECKING:
     from ._root import Root
@@ -34,8 +35,8 @@ class Place:
     # A slot has more attributes than share their names with those of others; in a table of its
     # own they would take 2 KiB.
     __slots__ = (
-        "_overflow", "_root", "actor", "connection", "end", "epoch", "loop", "mailbox", "path",
-        "ref",
+        "_overflow", "_root", "actor", "connection", "end", "epoch", "fault", "loop", "mailbox",
+        "path", "ref",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +47,8 @@ class Place:
         self.actor = actor
         self.epoch: int = 1
         self.end: str | None = None
+        self.fault: Fault | None = None
+        """What it failed with, if that has ended it."""
         self.loop = root.loop
         self.mailbox = Mailbox(
             root.loop,
@@ -63,6 +66,16 @@ class Place:
     def groups(self) -> GroupsPort:
         """The groups of the process."""
         return self._root.groups
+
+    @property
+    def registry(self) -> RegistryPort:
+        """The registry of the process."""
+        return self._root.registry
+
+    @property
+    def monitors(self) -> MonitorsPort:
+        """Where ends are told."""
+        return self._root.monitors
 
     def find(self, path: str) -> ActorRef:
         """Return the reference of the actor at *path*."""
@@ -163,6 +176,7 @@ class Place:
     def _empty(self) -> None:
         left = self.mailbox.close()
         self._root.groups.leave_all(self)  # behind the close: see Actor.join()
+        self._root.registry.release(self)
         for item in left:
             self._leave_behind(item)
 
@@ -177,4 +191,4 @@ class Place:
         elif type(item) is InFrame:
             self.dead_letter(item, f"{ENDED} ({self.end})")
         elif type(item) is Tick:
-            item.timer.waiting = False
+            item.timer.taken()

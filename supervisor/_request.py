@@ -15,7 +15,9 @@ from ..actors._exits import Exit, ExitKind, Verdict, judge
 from ..actors._lowlevel import TaskStack
 from ..actors._mailbox import Mailbox
 from ..actors._messages import Call, Cast, Stop
+from ..actors._ports import MonitorsPort
 from ._events import described
+from ._monitors import Fault, fault_of
 from ._tree import NodeSnapshot
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class RequestSlot:
         self.ref = ActorRef(self)
         self.ended = trio.Event()
         self.end: str | None = None
+        self.fault: Fault | None = None
         self.state = "running"
         self._root = root
         self._what = what
@@ -41,6 +44,11 @@ class RequestSlot:
         self._began = trio.current_time()
         self._scope = trio.CancelScope()
         self._stack = TaskStack()  # it is made by the task that runs it
+
+    @property
+    def monitors(self) -> MonitorsPort:
+        """Where ends are told."""
+        return self._root.monitors
 
     async def run(self, work: Callable[[], Awaitable[object]]) -> Exit:
         """
@@ -66,8 +74,10 @@ class RequestSlot:
         finally:
             self.state = "ended"
             self.end = exit_.reason
+            self.fault = fault_of(exit_)
             self.mailbox.close()
             self.ended.set()
+            self._root.monitors.ended(self)
         return exit_
 
     def _crashed(self, error: BaseException) -> Exit:

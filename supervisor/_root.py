@@ -25,8 +25,10 @@ from ._engine import Engine
 from ._events import EventStream
 from ._groups import Groups
 from ._log import log_events
+from ._monitors import Monitors
 from ._options import Options
 from ._referee import Child, Referee
+from ._registry import Registry
 from ._residents import Residents
 from ._supervisor import Supervisor
 from ._supervisor_spec import Spec, SupervisorSpec
@@ -40,7 +42,7 @@ _current: ContextVar["Root | None"] = ContextVar("greenroom_root", default=None)
 
 class Root:
     """
-    The tree of this process: connections, residents, groups, events, dead letters.
+    The tree of this process: connections, residents, groups, names, events, dead letters.
 
     Args:
         engine: Carries group messages to other processes.
@@ -71,6 +73,9 @@ class Root:
         self.events = EventStream()
         self.dead_letters = DeadLetters(self.events)
         self.groups = Groups(engine, self.events)
+        self.registry = Registry(self.events)
+        """Who has which name, and who offers what."""
+        self.monitors = Monitors()
         self.pool = ThreadPool(
             "consumers", self.options.consumer_threads, hooks=hooks or ThreadHooks()
         )

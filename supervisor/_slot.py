@@ -35,6 +35,7 @@ from ._dead_letters import CRASHED
 from ._events import described
 from ._intensity import RestartWindow
 from ._last_words import Words, last_words
+from ._monitors import fault_of
 from ._place import Place
 from ._referee import Referee
 from ._spec import Restart
@@ -239,11 +240,13 @@ class Slot(Place, Succession):
         self.end = exit_.reason or exit_.kind.value
         if exit_.kind in (ExitKind.CRASHED, ExitKind.FATAL):
             self.end = f"{CRASHED}: {self.end}"
+        self.fault = fault_of(exit_)
         self.state = "ended"
         self._empty()
         self.note("slot.ended", reason=self.end, how=exit_.kind.value, code=code)
         self.settled.set()
         self.ended.set()
+        self._root.monitors.ended(self)
 
     def _close(self, exit_: Exit, code: int, text: str) -> None:
         connection = self.connection
@@ -264,6 +267,7 @@ class Slot(Place, Succession):
             self.settled.set()
         else:
             self.note("slot.restarted")
+            self._root.monitors.restarted(self, life.epoch)
         if self._referee is not None:
             self._referee.changed(self)
 
@@ -326,9 +330,11 @@ class Slot(Place, Succession):
         """Take note that run() itself has failed, which is a fault of this library."""
         self.end, self.state = f"{CRASHED}: {described(error)}", "ended"
         self.note("slot.fatal", exception=error, reason="a fault in Greenroom itself")
+        self.fault = fault_of(Exit(ExitKind.FATAL, self.end, error))
         self._empty()
         self.settled.set()
         self.ended.set()
+        self._root.monitors.ended(self)
 
     # -- what others do to it ------------------------------------------------------------
 
@@ -368,6 +374,7 @@ class Slot(Place, Succession):
             restarts_left=self._restarts_left(self._alive_now()),
             mailbox=(self.mailbox.queued, self.mailbox.capacity),
             groups=self._root.groups.groups_of(self),
+            names=self._root.registry.keys_of(self),
             facts=facts,
         )
 

@@ -98,6 +98,8 @@ class NodeSnapshot:
     """Messages waiting and capacity; None for supervisors."""
     groups: tuple[str, ...] = ()
     """The groups it is a member of."""
+    names: tuple[str, ...] = ()
+    """The keys it holds in the registry: its unique names, then those it shares with others."""
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
     """Further details by name."""
     children: tuple["NodeSnapshot", ...] = ()
@@ -121,6 +123,7 @@ class NodeSnapshot:
             "restarts_left": self.restarts_left,
             "mailbox": _mailbox_as_dict(self.mailbox),
             "groups": list(self.groups),
+            "names": list(self.names),
             "facts": {str(name): plain(fact) for name, fact in self.facts.items()},
             "children": [child.as_dict() for child in self.children],
         }
@@ -203,6 +206,8 @@ def _headline(node: NodeSnapshot) -> str:
         parts.append(f"mailbox {queued}/{capacity}")
     if node.groups:
         parts.append(f"groups {_listed(node.groups)}")
+    if node.names:
+        parts.append(f"names {_listed(node.names)}")
     parts += [f"{name} {plain(fact)}" for name, fact in node.facts.items()]
     if node.children:
         parts.append(f"{len(node.children)} below")

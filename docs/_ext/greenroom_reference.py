@@ -41,7 +41,11 @@ class Names(Generated):
 
     has_content = True
     required_arguments = 1
-    option_spec = {"hide": directives.unchanged, "bare": directives.flag}
+    option_spec = {
+        "hide": directives.unchanged,
+        "bare": directives.flag,
+        "inherited": directives.flag,
+    }
 
     def rst(self) -> Iterator[str]:
         package = self.arguments[0]
@@ -56,6 +60,8 @@ class Names(Generated):
                 yield "   :show-inheritance:"
                 if "bare" not in self.options:
                     yield "   :members:"
+                if "inherited" in self.options:  # of a part that has no entry of its own
+                    yield "   :inherited-members: object"
                 if "hide" in self.options:
                     yield f"   :exclude-members: {self.options['hide']}"
             yield ""

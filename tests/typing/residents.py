@@ -1,9 +1,9 @@
 # Resident actors: they live as long as the server.
 from __future__ import annotations
 
-from greenroom.actors import Actor, handles
+from greenroom.actors import Actor, Down, Monitor, Restarted, handles
 from greenroom.bridges.client import WebsocketClient
-from greenroom.supervisor import current_root
+from greenroom.supervisor import Registration, current_root
 
 
 class Ticker(Actor):
@@ -48,3 +48,46 @@ class Feed(WebsocketClient):
 
     async def receive(self, text: str) -> None:
         await self.group_send("market", text=text)
+
+
+class Standby(Actor):
+    """Watches another one, and has a name."""
+
+    monitoring: Monitor | None = None
+
+    async def started(self) -> None:
+        leader = self.whereis("leader")
+        if leader is None:
+            self.register("leader", 1)
+            self.update_registration("leader", lambda value: (value, 2))
+        else:
+            self.monitoring = self.monitor(leader, incarnations=True)
+        self.enlist("standbys", "north")
+
+    @handles(Down)
+    async def on_down(self, down: Down) -> None:
+        print(down.path, down.kind, down.error, down.ref.alive)
+
+    @handles(Restarted)
+    def on_restarted(self, news: Restarted) -> None:
+        if self.monitoring is not None and news.epoch > 3:
+            self.demonitor(self.monitoring)
+            down = news.ref.wait_ended_blocking(timeout=2)
+            print(down.reason)
+
+    async def stopped(self) -> None:
+        self.unregister("leader")
+        self.delist("standbys")
+
+
+def first(entries: tuple[Registration, ...]) -> None:
+    entries[0].ref.cast({"type": "tick"})
+
+
+async def look() -> str:
+    registry = current_root().registry
+    registry.dispatch("standbys", first)
+    stop = registry.subscribe("standbys", lambda entries: print(len(entries)))
+    stop()
+    leader = registry.find("leader")
+    return "nobody" if leader is None else (await leader.wait_ended(5)).reason
