@@ -10,6 +10,8 @@ from ._errors import ActorNotFound as ActorNotFound
 from ._errors import ActorStopped as ActorStopped
 from ._errors import CallFailed as CallFailed
 from ._errors import CallTimeout as CallTimeout
+from ._errors import Decline as Decline
+from ._errors import DeferFull as DeferFull
 from ._errors import Disconnected as Disconnected
 from ._errors import GreenroomError as GreenroomError
 from ._errors import MailboxFull as MailboxFull
@@ -42,6 +44,8 @@ __all__ = [
     "ActorStopped",
     "CallFailed",
     "CallTimeout",
+    "Decline",
+    "DeferFull",
     "Directive",
     "Disconnected",
     "GreenroomError",

@@ -239,7 +239,7 @@ class Slot(Place, Succession):
         self.end = exit_.reason or exit_.kind.value
         if exit_.kind in (ExitKind.CRASHED, ExitKind.FATAL):
             self.end = f"{CRASHED}: {self.end}"
-        self.state = "ended"
+        self.state = "declined" if exit_.kind is ExitKind.DECLINED else "ended"
         self._empty()
         self.note("slot.ended", reason=self.end, how=exit_.kind.value, code=code)
         self.settled.set()
@@ -293,7 +293,7 @@ class Slot(Place, Succession):
             self._root.fatal(self.path)
 
     def _request_stop(self, stop: Stop) -> None:
-        if self.state in ("stopping", "ended"):
+        if self.state in ("stopping", "ended", "declined"):
             return  # its last handler runs: it must not be told to stop as well
         if self._life is None:
             self.mailbox.put_control(stop)
@@ -353,6 +353,10 @@ class Slot(Place, Succession):
         }
         if life is not None and life.busy_with:
             facts["handling"] = life.busy_with
+        if life is not None and life.deferred:
+            facts["deferred"] = len(life.deferred)
+        if self.state == "declined":
+            facts["reason"] = self.end
         if life is not None and life.tasks.names():
             facts["tasks"] = list(life.tasks.names())
         if self.connection is not None:
