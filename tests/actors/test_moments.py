@@ -415,3 +415,23 @@ async def test_what_they_leave_behind_is_kept() -> None:
         ref = server.root.find("/residents/keeps")
         ref.cast({"type": "boom"})
         assert await ref.call({"type": "ping"}) == 2
+
+
+async def test_a_class_without_them_rests_as_ever() -> None:
+    """
+    Who defines neither has no Moments: nothing is asked, and no scope opened, when it rests.
+    """
+
+    class Plain(Actor):
+        pass
+
+    class Starts(Actor):
+        async def after_start(self):
+            pass
+
+    async with running(Plain, Starts) as server:
+        residents: Any = server.root.residents
+        plain, starts = [slot._life._loop._moments for slot in residents._slots]
+        assert plain is None
+        rest = await starts.begin()
+        assert rest == starts._box.parker.park
