@@ -21,6 +21,7 @@ class Quiet(Actor):
     """Writes down when it was idle and when a message came, in virtual seconds."""
 
     idle_seconds = 1.0
+    restart = "transient"
     log: list[Any]
     epoch_began = 0.0
 
@@ -431,7 +432,7 @@ async def test_a_class_without_them_rests_as_ever() -> None:
 
     async with running(Plain, Starts) as server:
         residents: Any = server.root.residents
-        plain, starts = [slot._life._loop._moments for slot in residents._slots]
+        plain, starts = [entry.body._life._loop._moments for entry in residents._entries.values()]
         assert plain is None
         rest = await starts.begin()
         assert rest == starts._box.parker.park

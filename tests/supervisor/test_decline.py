@@ -136,10 +136,10 @@ async def test_one_that_declined_can_be_stopped_with_the_rest(radio: type[Radio]
     """
     async with running(radio) as server:
         residents: Any = server.root.residents
-        (slot,) = residents._slots
+        (entry,) = residents._entries.values()
+        slot = entry.body
         slot.request_stop("again")
         assert slot.mailbox.control == []
-        assert server.root.residents.left() == []
         assert server.root.snapshot().children[1].children[0].state == "declined"
 
 
