@@ -231,6 +231,12 @@ class Life:
         """What it is handling, without its content; empty when idle."""
         return self.item.summary() if self.item is not None else self._step
 
+    def facts(self) -> dict[str, object]:
+        """Details for the tree, by name: what it does now. Loop thread only."""
+        deferred = len(self.deferred) if self.deferred is not None else 0
+        facts = {"handling": self.busy_with, "deferred": deferred, "tasks": [*self.tasks.names()]}
+        return {name: fact for name, fact in facts.items() if fact}
+
     # -- its life ------------------------------------------------------------------------
 
     async def _begin(self) -> None:

@@ -351,14 +351,10 @@ class Slot(Place, Succession):
         facts: dict[str, object] = {
             "handled": self._handled + (life.handled if life and self._runs() else 0)
         }
-        if life is not None and life.busy_with:
-            facts["handling"] = life.busy_with
-        if life is not None and life.deferred:
-            facts["deferred"] = len(life.deferred)
+        if life is not None:
+            facts.update(life.facts())
         if self.state == "declined":
             facts["reason"] = self.end
-        if life is not None and life.tasks.names():
-            facts["tasks"] = list(life.tasks.names())
         if self.connection is not None:
             facts.update(self.connection.facts())
         return NodeSnapshot(

@@ -499,6 +499,22 @@ async def test_poison_whose_handler_was_cancelled() -> None:
         assert server.root.dead_letters.recent() == []
 
 
+@pytest.mark.parametrize("base", [Gate, AsyncGate])
+async def test_poison_that_is_resumed(base: type[Gate]) -> None:
+    """
+    Where its class goes on after the error, the message is consumed as well, and no other.
+    """
+    resuming = type("Resuming", (base,), {"log": [], "supervise": {ValueError: "resume"}})
+    async with running(resuming) as server:
+        ref = server.root.find("/residents/resuming")
+        ref.cast(work(0))
+        ref.cast({"type": "defer and fail"})
+        ref.cast(OPEN)
+        assert await ref.call(PING) == 1
+
+    assert resuming.log == ["both", "open", (1, 0)]
+
+
 async def test_a_thread_that_was_left_behind_defers_nothing() -> None:
     """
     defer() and release() of a thread that was abandoned are Stale, and its message is consumed.

@@ -163,6 +163,23 @@ async def test_idle_that_raises_is_a_crash(clock: MockClock, sync: bool) -> None
         assert ended.seen[0].facts["reason"] == "idle again"
 
 
+async def test_idle_that_is_resumed(clock: MockClock) -> None:
+    """
+    Where its class goes on after the error of idle(), the silence goes on, too.
+    """
+
+    async def fails(self):
+        self.note("idle")
+        raise ValueError("bored")
+
+    cls = quiet(idle=fails, supervise={ValueError: "resume"})
+    async with running(cls) as server:
+        await trio.sleep(2.5)
+        assert server.root.snapshot().children[1].children[0].epoch == 1
+
+    assert cls.log == [("idle", 1.0), ("idle", 2.0)]
+
+
 async def test_idle_may_stop_its_actor(clock: MockClock) -> None:
     """
     An actor that nobody needs any more ends itself out of idle().
