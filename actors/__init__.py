@@ -11,6 +11,8 @@ from ._errors import ActorStopped as ActorStopped
 from ._errors import AlreadyRegistered as AlreadyRegistered
 from ._errors import CallFailed as CallFailed
 from ._errors import CallTimeout as CallTimeout
+from ._errors import Decline as Decline
+from ._errors import DeferFull as DeferFull
 from ._errors import Disconnected as Disconnected
 from ._errors import GreenroomError as GreenroomError
 from ._errors import MailboxFull as MailboxFull
@@ -51,6 +53,8 @@ __all__ = [
     "AlreadyRegistered",
     "CallFailed",
     "CallTimeout",
+    "Decline",
+    "DeferFull",
     "Directive",
     "Disconnected",
     "Down",

@@ -11,9 +11,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._awaitables import DONE, TURN, Done, Room, Turn, Watched, room_of
+from ._deferred import defer, release
 from ._errors import GreenroomError
 from ._handlers import HandlerTable
 from ._mailbox import Overflow
+from ._overrides import refuse_overrides, reserve
 from ._ref import ActorRef
 from ._relations import Relations
 from ._settings import check_settings
@@ -29,6 +31,8 @@ HOOKS: dict[str, dict[str, str]] = {
     "started": {},
     "restarted": {"reason": "reason"},
     "restored": {"state": "state"},
+    "after_start": {},
+    "idle": {},
     "stopped": {"reason": "reason"},
 }
 
@@ -46,7 +50,13 @@ class Actor(Relations):
 
     ``started()``
         At the start of every incarnation, before its first message: the place for
-        timers and background tasks, which end with the incarnation.
+        timers and background tasks, which end with the incarnation. `Decline` raised
+        here says "not today".
+    ``after_start()``
+        Next, before the first message, when nobody waits for the start any more: the
+        place for what takes long (OTP's ``handle_continue``).
+    ``idle()``
+        When nothing has come for :attr:`idle_seconds` (OTP's ``timeout``).
     ``restarted(reason)``
         After a crash, before ``started``; *reason* is the exception. A class that
         defines it gets no attributes from the incarnation before, but ``keep``.
@@ -67,6 +77,10 @@ class Actor(Relations):
     """Messages that may wait; None for the tree's ``mailbox_capacity``."""
     overflow: ClassVar[Overflow | str] = Overflow.WAIT
     """What happens to a message for a full mailbox."""
+    defer_capacity: ClassVar[int] = 64
+    """Messages that :meth:`defer` may put aside at a time."""
+    idle_seconds: ClassVar[float | None] = None
+    """Seconds without frame, message or tick until ``idle()`` runs, and runs again; 0: once."""
     cancel_on_disconnect: ClassVar[bool] = False
     """Whether a running handler is cancelled when the connection ends."""
     expected_errors: ClassVar[tuple[type[BaseException], ...]] = ()
@@ -105,9 +119,9 @@ class Actor(Relations):
     def __init_subclass__(cls, *, runtime: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
         if runtime:
-            _reserve(cls)
+            reserve(cls)
         else:
-            _refuse_overrides(cls)
+            refuse_overrides(cls)
         check_settings(cls)
         cls.handler_table()
 
@@ -170,6 +184,31 @@ class Actor(Relations):
     def stop(self, reason: str = "by itself") -> None:
         """Ask this actor to end once the running handler is done. Any thread."""
         self._acting().host.request_stop(reason, patient=True)
+
+    def defer(self) -> None:
+        """
+        Put the message that is being handled aside, if its handler succeeds. Any thread.
+
+        Its caller waits on. A later crash brings it back as :meth:`release` does; at the
+        slot's end it is a dead letter (Pekko's ``stash``).
+
+        Raises:
+            DeferFull: :attr:`defer_capacity` of them are aside already.
+            RuntimeError: No message is being handled: in a hook, or a background task.
+            Stale: This incarnation is over.
+        """
+        defer(self._bound())
+
+    def release(self) -> None:
+        """
+        Have all that is put aside handled next, in order, when the handler is done. Any thread.
+
+        What the running handler itself defers stays aside.
+
+        Raises:
+            Stale: This incarnation is over.
+        """
+        release(self._bound())
 
     # -- groups -------------------------------------------------------------------------
 
@@ -339,41 +378,4 @@ def connection_of(actor: Actor) -> Connection:
     return connection
 
 
-_OPEN = {
-    "keep", "mailbox_capacity", "overflow", "cancel_on_disconnect", "restart", "max_restarts",
-    "max_keys", "max_seconds", "shutdown_seconds", "expected_errors", "supervise", "snapshot",
-    "restarted",
-    "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
-    "disconnected",
-}  # fmt: skip
-
-
-_runtime: set[type] = set()
-
-
-def _reserve(cls: type[Actor], *parts: type) -> None:
-    _runtime.update((cls, *parts))
-    names = {name for each in (cls, *parts) for name in vars(each)}
-    own = {name for name in names if not name.startswith("__")} - _OPEN
-    cls._reserved = cls._reserved | own  # pyright: ignore[reportPrivateUsage]
-
-
-def _refuse_overrides(cls: type[Actor]) -> None:
-    hidden: set[str] = set()  # what a mixin defines behind a class of the runtime counts not
-    for base in cls.__mro__:
-        names = set(vars(base))
-        if issubclass(base, Actor):  # a mixin may annotate what it expects of its host
-            names |= set(vars(base).get("__annotations__", ()))
-        if base in _runtime:
-            hidden |= names
-            continue
-        taken = sorted((names & cls._reserved) - hidden)  # pyright: ignore[reportPrivateUsage]
-        if taken:
-            whose = "" if base is cls else f", a base of {cls.__qualname__},"
-            raise TypeError(
-                f"{base.__qualname__}{whose} defines {', '.join(taken)}, which the runtime uses"
-                " itself. Choose another name."
-            )
-
-
-_reserve(Actor, Relations)
+reserve(Actor, Relations)

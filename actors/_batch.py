@@ -36,6 +36,7 @@ class Batch:
         self._pause = pause
         self._lock = threading.Lock()
         self._interrupts: set[threading.Event] = set()
+        self.several = len(steps) > 1
         self.begun = 0  # how many steps were begun
         self.told = False
         self.value: Any = None  # of the last step

@@ -15,3 +15,5 @@ if TYPE_CHECKING:
 
 current_life: ContextVar[Life | None] = ContextVar("greenroom_life", default=None)
 current_batch: ContextVar[Batch | None] = ContextVar("greenroom_batch", default=None)
+in_background: ContextVar[bool] = ContextVar("greenroom_in_background", default=False)
+"""Whether a background task of the incarnation runs, and not a handler."""

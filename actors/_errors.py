@@ -73,6 +73,25 @@ class MailboxFull(GreenroomError):
         )
 
 
+class DeferFull(GreenroomError):
+    """
+    The actor has put aside *capacity* messages already, and was to put aside one more.
+
+    The handler that wanted to learns of it. If it escapes, that is a crash: its message is
+    consumed, and those put aside before are the next incarnation's.
+    """
+
+    def __init__(self, actor: str, capacity: int) -> None:
+        super().__init__(actor, capacity)
+        self.actor, self.capacity = actor, capacity
+
+    def __str__(self) -> str:
+        return (
+            f"{self.actor} has put aside {self.capacity} messages already. Call self.release(),"
+            " answer or drop this one, or raise defer_capacity."
+        )
+
+
 class ActorStopped(GreenroomError):
     """The actor has ended (or never was), so there will be no reply."""
 
@@ -280,6 +299,28 @@ class Renewed(GreenroomError):
 
     def __str__(self) -> str:
         return f"{self.path} was restarted: {self.reason}"
+
+
+class Decline(GreenroomError):
+    """
+    Raised by an actor's start to say "not today", which is no failure (OTP's ``ignore``).
+
+    In ``started`` of a resident: its slot ends as declined, the others start, and the tree
+    is ready without it; ``stopped`` does not run for what never was. After a crash (in
+    ``restarted``, ``restored`` or ``started``) the slot ends likewise, with ``stopped``. In a
+    consumer's ``connect`` or ``started`` the socket is refused with 403, or closed with 1000
+    where it was accepted. Anywhere else it is an error like any.
+
+    Args:
+        reason: Why, for the tree and the log; may be left out.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"declined: {self.reason}" if self.reason else "declined"
 
 
 class StartFailed(GreenroomError):

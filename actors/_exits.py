@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import trio
 
-from ._errors import Disconnected, Stale
+from ._errors import Decline, Disconnected, Stale
 
 if TYPE_CHECKING:
     from ._messages import Stop
@@ -30,6 +30,8 @@ class ExitKind(Enum):
     """A handler, a task or a hook raised."""
     FATAL = "fatal"
     """KeyboardInterrupt, SystemExit, or a Cancelled of a scope that isn't ours."""
+    DECLINED = "declined"
+    """It would not start, which is no failure."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,13 @@ def judge(error: BaseException) -> Verdict:
     if all(isinstance(leaf, (Disconnected, Stale)) for leaf in others):
         return Verdict.DISCONNECTED
     return Verdict.CRASH
+
+
+def declined(error: BaseException) -> Decline | None:
+    """Return the Decline that *error* is, or a group of nothing else; None if it is none."""
+    found = list(leaves(error))
+    declines = [leaf for leaf in found if isinstance(leaf, Decline)]
+    return declines[0] if len(declines) == len(found) else None
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Hop:
     """Runs steps of the incarnation *epoch* of *host* on the pool, one job at a time."""
 
-    __slots__ = ("_batch", "_epoch", "_host", "_until", "never_begun")
+    __slots__ = ("_batch", "_epoch", "_host", "_until", "never_begun", "pausing")
 
     def __init__(self, host: Host, epoch: int) -> None:
         self._host = host
@@ -31,7 +31,14 @@ class Hop:
         self._batch: Batch | None = None
         self.never_begun = False
         """Whether the last job was cancelled while it waited for a thread."""
+        self.pausing = False
+        """Whether the job that runs is to begin no further step, for what goes before it."""
         self._until = inf  # when a job that was told to stop is abandoned
+
+    @property
+    def in_run(self) -> bool:
+        """Whether the job that runs has taken several messages out of the mailbox."""
+        return self._batch is not None and self._batch.several
 
     def tell(self) -> None:
         """Tell the job that runs, if one does, to stop: its next ``self.*`` is Stale."""
@@ -47,7 +54,7 @@ class Hop:
             self._epoch,
             steps,
             seconds=host.batch_seconds,
-            pause=lambda: host.mailbox.control,
+            pause=lambda: host.mailbox.control or self.pausing,
         )
 
     async def run(self, batch: Batch, name: str) -> None:
@@ -62,7 +69,7 @@ class Hop:
         """
         host = self._host
         job = host.pool.submit(batch.work, label=f"{host.path}#{self._epoch} {name}")
-        self._batch, self._until, self.never_begun = batch, inf, False
+        self._batch, self._until, self.never_begun, self.pausing = batch, inf, False, False
         try:
             await job.wait()
         except trio.Cancelled:

@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._context import current_batch, current_life
+from ._deferred import Deferred, put_all_back
 from ._errors import ActorStopped, CallFailed, Disconnected, Stale, described
-from ._exits import Exit, ExitKind, Verdict, judge, stopped
+from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
 from ._hop import Hop
 from ._loop import Loop, refuse_unrun
 from ._messages import Call, Item, Opening, PeerEnd, Stop
+from ._moments import Moment
 from ._state import Handed, Keeper
 from ._tasks import Tasks
 
@@ -44,8 +46,8 @@ class Life:
 
     __slots__ = (
         "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
-        "_why", "actor", "begun", "delivered", "epoch", "failed", "handled", "hop", "host",
-        "instance", "item", "over", "table", "tasks",
+        "_why", "actor", "begun", "deferred", "delivered", "epoch", "failed", "handled", "hop",
+        "host", "instance", "item", "over", "table", "tasks",
     )  # fmt: skip
 
     def __init__(
@@ -68,7 +70,9 @@ class Life:
         self.delivered = 0
         """To members of groups, since it last gave others a turn."""
         self.instance: Actor | None = None
-        self.item: Item | Opening | None = None
+        self.deferred: Deferred | None = None
+        """What its handlers have put aside, once one has."""
+        self.item: Item | Opening | Moment | None = None
         """What is being handled."""
         self.table = actor.handler_table()
         self.hop = Hop(host, epoch)
@@ -115,6 +119,7 @@ class Life:
             left = why if fatal else left.with_error(why.error, why.what, told=False)
             if left.error is not why.error:
                 self.host.report(why.error, why.what)
+        put_all_back(self)
         return left
 
     async def close(self, ending: str, item: PeerEnd, begins: Callable[[], object]) -> None:
@@ -163,7 +168,13 @@ class Life:
     def resume(self, error: Exception) -> None:
         """Take note that a handler has raised *error*, and that its class goes on all the same."""
         self.host.resumed(error, self.busy_with)
+        self.cut_short(error)
+
+    def cut_short(self, error: BaseException | None) -> None:
+        """Take note that a handler has not succeeded, though the life goes on."""
         self.fail_call(error)
+        if self.deferred is not None:
+            self.deferred.drop(self.handled)
 
     def finish(self) -> None:
         """From now on everything it does is inert."""
@@ -206,7 +217,12 @@ class Life:
 
     def succeeded(self) -> None:
         """Take note that a message was handled without an error. Any thread."""
-        self.handled += 1
+        if self._keeper.keeps:
+            self._keeper.succeeded(self.instance)
+        self.handled += 1  # behind what may raise yet: see _deferred.py
+
+    def keep(self) -> None:
+        """Take note of the state after what was no message. Any thread."""
         if self._keeper.keeps:
             self._keeper.succeeded(self.instance)
 
@@ -214,6 +230,12 @@ class Life:
     def busy_with(self) -> str:
         """What it is handling, without its content; empty when idle."""
         return self.item.summary() if self.item is not None else self._step
+
+    def facts(self) -> dict[str, object]:
+        """Details for the tree, by name: what it does now. Loop thread only."""
+        deferred = len(self.deferred) if self.deferred is not None else 0
+        facts = {"handling": self.busy_with, "deferred": deferred, "tasks": [*self.tasks.names()]}
+        return {name: fact for name, fact in facts.items() if fact}
 
     # -- its life ------------------------------------------------------------------------
 
@@ -334,6 +356,11 @@ class Life:
             return stopped(control.pop(0))
         if verdict is Verdict.DISCONNECTED and self.host.connection is not None:
             return Exit(ExitKind.PEER, "peer", code=1006)
+        if self._step and (decline := declined(error)) is not None:
+            # A resident's slot that never was has nothing to clean up.
+            self.begun = self.begun and not (self._first and not self.actor.opening_handler)
+            self.host.note("slot.declined", reason=decline.reason)
+            return Exit(ExitKind.DECLINED, str(decline), opening=opening)
         return Exit(ExitKind.CRASHED, what, error, what, opening=opening)
 
     def fail_call(self, error: BaseException | None) -> None:

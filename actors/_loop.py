@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, cast
 import trio
 
 from ._decider import Directive, directive_for
+from ._deferred import flush
 from ._errors import Disconnected, UndeclaredMessage
 from ._exits import Exit, ExitKind, Verdict, judge, stopped
 from ._lowlevel import checkpoint
 from ._messages import Call, InFrame, Item, PeerEnd, Tick, key_name, message_key
+from ._moments import Moment, moments_of
 
 if TYPE_CHECKING:
     from ._life import Life
@@ -29,7 +31,8 @@ class Loop:
     """Serves the mailbox for one incarnation."""
 
     __slots__ = (
-        "_box", "_cancellable", "_frames", "_handling", "_host", "_left", "_life", "_until",
+        "_box", "_cancellable", "_frames", "_handling", "_host", "_life", "_moments", "_until",
+        "left",
     )  # fmt: skip
 
     def __init__(self, life: Life) -> None:
@@ -42,22 +45,27 @@ class Loop:
         self._until = inf  # with cancel_on_disconnect: what the waiting frames have together
         if self._cancellable and self._host.connection is not None and self._host.connection.over:
             self._until = trio.current_time() + self._host.shutdown_seconds
-        self._left: Exit | None = None
+        self.left: Exit | None = None
+        """The end that a handler has made, once it has."""
+        self._moments = moments_of(life, self)
 
     async def serve(self) -> Exit:
         """Handle item after item until one of them is an end. A checkpoint."""
         box, host, life = self._box, self._host, self._life
         frames, in_place = self._frames, not self._cancellable
         most, seconds = host.batch_messages, host.batch_seconds
+        rest = box.parker.park if self._moments is None else await self._moments.begin()
         taken, until = 0, time.perf_counter() + seconds
         while True:
+            if self.left is not None:
+                return self.left
             if box.control:
                 return stopped(box.control.pop(0))
             if life.failed:  # in the very turn in which the handler ended
                 await checkpoint()  # raises; what waits is for the next incarnation
             item = box.take()
             if item is None:
-                await box.parker.park()
+                await rest()
                 taken, until = 0, time.perf_counter() + seconds
                 continue
             if type(item) is PeerEnd:
@@ -74,8 +82,6 @@ class Loop:
                     if not self._goes_on(error):
                         raise
                 life.item = None
-                if self._left is not None:
-                    return self._left
             taken += 1
             if taken >= most or time.perf_counter() > until:
                 await checkpoint()
@@ -98,6 +104,34 @@ class Loop:
             await run(*args)
         cancelled, self._handling = self._handling.cancelled_caught, None
         return cancelled
+
+    async def run_moment(self, moment: Moment) -> None:
+        """Run the handler of *moment*, as those of messages are run. A checkpoint as it is."""
+        handler = self._life.table.special[moment.name]
+        self._life.item = moment
+        try:
+            if not self._cancellable:
+                await self._run_moment(handler, moment)
+            else:
+                await self.run_cancellable(self._run_moment, handler, moment)
+        except Exception as error:
+            if not self._goes_on(error):
+                raise
+        self._life.item = None
+
+    async def _run_moment(self, handler: Handler, moment: Moment) -> None:
+        life = self._life
+        if handler.is_async:
+            refuse_unrun(await handler.call(life.instance, moment), moment.name)
+            life.keep()
+            return
+
+        def step() -> None:
+            refuse_unrun(handler.call(life.instance, moment), moment.name)
+            life.keep()
+
+        await life.hop.run(life.hop.batch([step]), handler.name)
+        flush(life)
 
     def _handler_of(self, item: InFrame | Item) -> Handler | None:
         """Return who handles *item*; None, and on record, when nobody does."""
@@ -132,7 +166,7 @@ class Loop:
         if not self._cancellable:
             await self._run_in_thread(handler, item)
         elif await self.run_cancellable(self._run, handler, item):
-            self._life.fail_call(None)
+            self._life.cut_short(None)
 
     def _goes_on(self, error: Exception) -> bool:
         """Say whether this incarnation goes on in spite of a handler's *error*; then it is told."""
@@ -153,10 +187,10 @@ class Loop:
         connection = self._host.connection
         if connection is None or judge(error) is not Verdict.DISCONNECTED:
             return False
-        self._life.fail_call(error)
+        self._life.cut_short(error)
         if not connection.over:
             code = error.code if isinstance(error, Disconnected) else 1006
-            self._left = Exit(ExitKind.PEER, "handler ended it", code=code)
+            self.left = Exit(ExitKind.PEER, "handler ended it", code=code)
         return True
 
     async def _run(self, handler: Handler, item: Item) -> None:
@@ -175,6 +209,7 @@ class Loop:
         finally:
             self._life.item = run[batch.begun - 1] if batch.begun else None
             self._box.put_back(run[batch.begun :])
+            flush(self._life)
         if type(item) is Call and batch.begun:  # else it was told to stop before
             self._reply(item, batch.value)
 
@@ -198,6 +233,7 @@ class Loop:
         call, instance = handler.call, self._life.instance
 
         def step() -> Any:
+            self._life.item = item
             if type(item) is Tick:
                 item.timer.taken()
                 if item.timer.cancelled:  # by a handler before it in this run
@@ -219,7 +255,10 @@ class Loop:
         self._life.succeeded()
 
     def _reply(self, item: Call, value: Any) -> None:
-        if not item.reply.set(value):
+        deferred = self._life.deferred
+        if deferred is not None and deferred.last is item:
+            deferred.last = None  # its reply is what its handler returns another time
+        elif not item.reply.set(value):
             self._host.note("call.late", epoch=self._life.epoch, message=item.summary())
 
 

@@ -32,8 +32,11 @@ def check_settings(cls: type) -> None:
     _one_of(cls, "overflow", tuple(map(str, Overflow)))
     _one_of(cls, "restart", _RESTARTS)
     _one_of(cls, "on_exceeded", _EXCEEDED)
+    _idle(cls)
     _number(cls, "mailbox_capacity", whole=True, least=1, none=True)
     _number(cls, "max_keys", whole=True, least=0)
+    _number(cls, "defer_capacity", whole=True, least=1)
+    _number(cls, "idle_seconds", whole=False, least=0, none=True)
     _number(cls, "max_restarts", whole=True, least=0, none=True)
     _number(cls, "shutdown_seconds", whole=False, least=0)
     _number(cls, "max_seconds", whole=False, least=0, fits=lambda value: value > 0)
@@ -65,6 +68,21 @@ def _snapshot(cls: type) -> None:
             f"{cls.__qualname__}.snapshot returns the state at once, nothing awaits it or iterates"
             f" over it: write def snapshot(self). Got: {snapshot!r}"
         )
+
+
+def _idle(cls: type) -> None:
+    seconds: object = getattr(cls, "idle_seconds", None)
+    if (seconds is None) is (getattr(cls, "idle", None) is None):
+        return
+    if seconds is None:
+        raise TypeError(
+            f"{cls.__qualname__} defines idle() without idle_seconds: it would never run. Say"
+            " after how long a silence, as in idle_seconds = 30.0, or choose another name."
+        )
+    raise TypeError(
+        f"{cls.__qualname__} sets idle_seconds without idle(): nothing would come of it."
+        f" Define both. Got: idle_seconds = {seconds!r}"
+    )
 
 
 def _expected_errors(cls: type) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ._context import current_life
+from ._context import current_life, in_background
 from ._errors import refuse_unless_seconds
 from ._exits import Verdict, judge
 from ._lowlevel import Parker, TaskStack, checkpoint
@@ -140,6 +140,7 @@ class Tasks:
         if self.ended:
             scope.cancel()
         current_life.set(self._life)
+        in_background.set(True)
         try:
             with scope:
                 await function(*args)

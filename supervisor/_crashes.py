@@ -17,14 +17,14 @@ from ._events import described
 from ._tree import CrashReport
 
 if TYPE_CHECKING:
-    from ._slot import Slot
+    from ._place import Place
 
 CRASHES_KEPT = 5
 _OWN = ("greenroom.actors.", "greenroom.supervisor.")
 
 
 def crash_report(
-    slot: "Slot", exit_: Exit, item: object, left: int | None, directive: Directive | None
+    slot: "Place", exit_: Exit, item: object, left: int | None, directive: Directive | None
 ) -> CrashReport:
     """
     Return the report of *exit_*, whose error is cut to the user's own frames. Any thread.
@@ -55,7 +55,7 @@ def crash_report(
     )
 
 
-def crash_facts(slot: "Slot", exit_: Exit, directive: Directive | None) -> dict[str, object]:
+def crash_facts(slot: "Place", exit_: Exit, directive: Directive | None) -> dict[str, object]:
     """Return what the event of a crash says: the error, in one line if it was expected."""
     facts: dict[str, object] = {"message": exit_.what}
     if isinstance(exit_.error, slot.actor.expected_errors):

@@ -55,6 +55,7 @@ EVENTS: dict[str, str] = {
     " stopped.",
     "supervisor.ended": "A supervisor is gone; `reason` says what ended it.",
     "slot.started": "The first incarnation of a slot began.",
+    "slot.declined": "An actor would not start, which is no failure; `reason` is its own.",
     "slot.crashed": "A handler raised; the message it handled is consumed.",
     "slot.resumed": "A handler raised what its class wants to be resumed (`supervise`): the"
     " message it handled is consumed, and the same incarnation goes on.",

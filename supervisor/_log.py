@@ -104,6 +104,7 @@ LEVELS: dict[str, int] = {
     "supervisor.crashed": logging.CRITICAL,
     "supervisor.ended": logging.DEBUG,
     "slot.started": logging.DEBUG,
+    "slot.declined": logging.INFO,
     "slot.crashed": logging.ERROR,
     "slot.resumed": logging.WARNING,
     "slot.backing_off": logging.INFO,

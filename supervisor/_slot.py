@@ -23,31 +23,31 @@ import trio
 
 from ..actors import Actor, Renewed
 from ..actors._decider import Directive
-from ..actors._exits import Exit, ExitKind, Verdict, judge, stopped
+from ..actors._exits import Exit, ExitKind, stopped
 from ..actors._life import Life
 from ..actors._lowlevel import Occasion, Parker, TaskStack
 from ..actors._messages import PeerEnd, Stop
 from ..actors._ports import Connection
 from ..actors._state import Handed
 from ._backoff import backoff_of
-from ._crashes import CRASHES_KEPT, crash_facts, crash_report, name_of
+from ._crashes import name_of
 from ._dead_letters import CRASHED
 from ._events import described
 from ._intensity import RestartWindow
 from ._last_words import Words, last_words
 from ._monitors import fault_of
-from ._place import Place
 from ._referee import Referee
 from ._spec import Restart
 from ._succession import Succession
-from ._tree import CrashReport, NodeSnapshot
+from ._tree import CrashReport
 from ._verdict import Next, Order, Policy, decide, directive_of, lives_again
+from ._witness import Witness
 
 if TYPE_CHECKING:
     from ._root import Root
 
 
-class Slot(Place, Succession):
+class Slot(Witness, Succession):
     """
     The supervised place of one actor; made by a supervisor, never by users.
 
@@ -241,7 +241,7 @@ class Slot(Place, Succession):
         if exit_.kind in (ExitKind.CRASHED, ExitKind.FATAL):
             self.end = f"{CRASHED}: {self.end}"
         self.fault = fault_of(exit_)
-        self.state = "ended"
+        self.state = "declined" if exit_.kind is ExitKind.DECLINED else "ended"
         self._empty()
         self.note("slot.ended", reason=self.end, how=exit_.kind.value, code=code)
         self.settled.set()
@@ -271,11 +271,6 @@ class Slot(Place, Succession):
         if self._referee is not None:
             self._referee.changed(self)
 
-    def resumed(self, error: Exception, what: str) -> None:
-        """Record an error of a handler after which the incarnation goes on. Loop thread only."""
-        exit_ = Exit(ExitKind.CRASHED, what, error, what)
-        self._record(exit_, Directive.RESUME, "slot.resumed")
-
     def spawn(self, function: Callable[..., Awaitable[object]], *args: object, name: str) -> None:
         """Start a task beside the slot's own."""
         assert self._nursery is not None
@@ -285,19 +280,8 @@ class Slot(Place, Succession):
         start = partial(self._nursery.start_soon, function, *args, name=name)
         self._context.run(start)
 
-    def stuck(self) -> None:
-        """Tell that it has not ended in time, and where it waits. Loop thread only."""
-        self.note("slot.unkillable", stack=self._stack.format() if self._stack else "")
-
-    def report(self, error: BaseException, what: str) -> None:
-        """Record an error of an incarnation that is ending anyway."""
-        fatal = judge(error) in (Verdict.FATAL, Verdict.FOREIGN)
-        self._record(Exit(ExitKind.FATAL if fatal else ExitKind.CRASHED, what, error, what))
-        if fatal:
-            self._root.fatal(self.path)
-
     def _request_stop(self, stop: Stop) -> None:
-        if self.state in ("stopping", "ended"):
+        if self.state in ("stopping", "ended", "declined"):
             return  # its last handler runs: it must not be told to stop as well
         if self._life is None:
             self.mailbox.put_control(stop)
@@ -348,58 +332,3 @@ class Slot(Place, Succession):
         """Have the running incarnation crash with *error*, as if one of its tasks had raised it."""
         if self._life is not None:
             self._life.fail(error, "injected")
-
-    # -- seen from outside ---------------------------------------------------------------
-
-    def snapshot(self) -> NodeSnapshot:
-        """Return the slot as it is now. Loop thread only."""
-        life = self._life
-        facts: dict[str, object] = {
-            "handled": self._handled + (life.handled if life and self._runs() else 0)
-        }
-        if life is not None and life.busy_with:
-            facts["handling"] = life.busy_with
-        if life is not None and life.tasks.names():
-            facts["tasks"] = list(life.tasks.names())
-        if self.connection is not None:
-            facts.update(self.connection.facts())
-        return NodeSnapshot(
-            path=self.path,
-            kind="slot",
-            name=self.path.rpartition("/")[2],
-            actor=self.actor.__qualname__,
-            state=self.state,
-            epoch=self.epoch,
-            crashes=self.crashes,
-            restarts_left=self._restarts_left(self._alive_now()),
-            mailbox=(self.mailbox.queued, self.mailbox.capacity),
-            groups=self._root.groups.groups_of(self),
-            names=self._root.registry.keys_of(self),
-            facts=facts,
-        )
-
-    def _restarts_left(self, alive: float) -> int | None:
-        own = self._window.left(alive)
-        return own if self._referee is None else self._referee.restarts_left(own)
-
-    def _runs(self) -> bool:
-        # While its tasks are being ended an incarnation is in the sums already.
-        return self.state == "running" and self._life is not None and not self._life.tasks.ended
-
-    def _alive_now(self) -> float:
-        return self._alive + (trio.current_time() - self._born if self._runs() else 0.0)
-
-    def _record(
-        self, exit_: Exit, directive: Directive | None = None, kind: str = "slot.crashed"
-    ) -> None:
-        item = self._life.item if self._life is not None else None
-        alive = self._alive_now() if self.loop.is_here() else self._alive
-        report = crash_report(self, exit_, item, self._restarts_left(alive), directive)
-        self.crashes = (*self.crashes, report)[-CRASHES_KEPT:]
-        if exit_.kind is ExitKind.FATAL:
-            kind = "slot.fatal"
-        facts = crash_facts(self, exit_, directive)
-        self._root.events.emit(kind, self.path, self.epoch, **facts)
-
-    def __repr__(self) -> str:
-        return f"<Slot {self.path} {self.actor.__qualname__} epoch {self.epoch} {self.state}>"

@@ -253,9 +253,11 @@ class Supervisor(GroupRestart, Subordinate):
     def _child_ended(self, entry: Entry, exit_: Exit | None) -> None:
         spec = entry.spec
         self._entries.look_at(entry)
-        if spec.restart is Restart.TEMPORARY and not entry.off and self.state == "running":
+        declined = exit_ is not None and exit_.kind is ExitKind.DECLINED  # so it never was
+        may_go = declined or self.state == "running"
+        if spec.restart is Restart.TEMPORARY and not entry.off and may_go:
             self._entries.forget(entry)
-        if spec.significant and not entry.asked and self._over is None:
+        if spec.significant and not entry.asked and self._over is None and not declined:
             self._shut_down_with(spec.name)
 
     def _shut_down_with(self, name: str) -> None:

@@ -18,7 +18,7 @@ from ._events import Event, plain, printable
 
 Kind = Literal["root", "supervisor", "slot"]
 
-_QUIET = frozenset({"starting", "running"})
+_QUIET = frozenset({"starting", "running", "declined"})
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class NodeSnapshot:
     actor: str = ""
     """The name of the actor's class; "" for supervisors."""
     state: str = "running"
-    """What it is doing: running, backing off, parked, stopping, unkillable ..."""
+    """What it is doing: running, backing off, parked, declined, stopping, unkillable ..."""
     epoch: int = 0
     """Which incarnation it is in, counted from 1; 0 for supervisors."""
     crashes: tuple[CrashReport, ...] = ()

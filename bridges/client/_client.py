@@ -138,7 +138,10 @@ class WebsocketClient(ClientSettings, Actor, runtime=True):
         self._bound().host.dead_letter(frame, "the class has no receive handler")
 
     def _unsent(self, item: Any, error: Exception) -> None:
-        host = self._bound().host
+        life = self._bound()
+        host = life.host
+        if life.deferred is not None:
+            life.deferred.drop(life.handled)
         message = item.message if isinstance(item, (Cast, Call, Tick)) else item
         host.dead_letter(message, "its handler sent without a connection")
         if isinstance(item, Call):

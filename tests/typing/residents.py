@@ -1,7 +1,7 @@
 # Resident actors: they live as long as the server.
 from __future__ import annotations
 
-from greenroom.actors import Actor, Down, Monitor, Restarted, handles
+from greenroom.actors import Actor, Decline, DeferFull, Down, Monitor, Restarted, handles
 from greenroom.bridges.client import WebsocketClient
 from greenroom.supervisor import Registration, current_root
 
@@ -36,6 +36,33 @@ class Clock(Actor):
 
     async def stopped(self, reason: str) -> None:
         print(reason, self.path, self.epoch)
+
+
+class Radio(Actor):
+    """Puts messages aside until it is warm; declines where there is no radio."""
+
+    idle_seconds = 30.0
+    defer_capacity = 10
+    warm = False
+
+    async def started(self) -> None:
+        if self.find("/residents/ticker").alive:
+            raise Decline("the ticker does it")
+
+    def after_start(self) -> None:
+        self.warm = True
+        self.release()
+
+    @handles("say")
+    def say(self, message: dict[str, object]) -> None:
+        try:
+            if not self.warm:
+                self.defer()
+        except DeferFull as full:
+            print(full.actor, full.capacity)
+
+    async def idle(self) -> None:
+        self.stop("nothing to do")
 
 
 class Feed(WebsocketClient):

@@ -1,0 +1,98 @@
+# What a slot tells of itself: its crashes as they happen, and how it stands when it is asked.
+
+import trio
+
+from ..actors._decider import Directive
+from ..actors._exits import Exit, ExitKind, Verdict, judge
+from ..actors._life import Life
+from ..actors._lowlevel import TaskStack
+from ._crashes import CRASHES_KEPT, crash_facts, crash_report
+from ._intensity import RestartWindow
+from ._place import Place
+from ._referee import Referee
+from ._tree import CrashReport, NodeSnapshot
+
+
+class Witness(Place):
+    """The part of a slot that others look at."""
+
+    __slots__ = ()
+
+    state: str
+    crashes: tuple[CrashReport, ...]
+    _alive: float
+    _born: float
+    _handled: int
+    _life: Life | None
+    _referee: Referee | None
+    _stack: TaskStack | None
+    _window: RestartWindow
+
+    def resumed(self, error: Exception, what: str) -> None:
+        """Record an error of a handler after which the incarnation goes on. Loop thread only."""
+        exit_ = Exit(ExitKind.CRASHED, what, error, what)
+        self._record(exit_, Directive.RESUME, "slot.resumed")
+
+    def stuck(self) -> None:
+        """Tell that it has not ended in time, and where it waits. Loop thread only."""
+        self.note("slot.unkillable", stack=self._stack.format() if self._stack else "")
+
+    def report(self, error: BaseException, what: str) -> None:
+        """Record an error of an incarnation that is ending anyway."""
+        fatal = judge(error) in (Verdict.FATAL, Verdict.FOREIGN)
+        self._record(Exit(ExitKind.FATAL if fatal else ExitKind.CRASHED, what, error, what))
+        if fatal:
+            self._root.fatal(self.path)
+
+    def snapshot(self) -> NodeSnapshot:
+        """Return the slot as it is now. Loop thread only."""
+        life = self._life
+        facts: dict[str, object] = {
+            "handled": self._handled + (life.handled if life and self._runs() else 0)
+        }
+        if life is not None:
+            facts.update(life.facts())
+        if self.state == "declined":
+            facts["reason"] = self.end
+        if self.connection is not None:
+            facts.update(self.connection.facts())
+        return NodeSnapshot(
+            path=self.path,
+            kind="slot",
+            name=self.path.rpartition("/")[2],
+            actor=self.actor.__qualname__,
+            state=self.state,
+            epoch=self.epoch,
+            crashes=self.crashes,
+            restarts_left=self._restarts_left(self._alive_now()),
+            mailbox=(self.mailbox.queued, self.mailbox.capacity),
+            groups=self._root.groups.groups_of(self),
+            names=self._root.registry.keys_of(self),
+            facts=facts,
+        )
+
+    def _restarts_left(self, alive: float) -> int | None:
+        own = self._window.left(alive)
+        return own if self._referee is None else self._referee.restarts_left(own)
+
+    def _runs(self) -> bool:
+        # While its tasks are being ended an incarnation is in the sums already.
+        return self.state == "running" and self._life is not None and not self._life.tasks.ended
+
+    def _alive_now(self) -> float:
+        return self._alive + (trio.current_time() - self._born if self._runs() else 0.0)
+
+    def _record(
+        self, exit_: Exit, directive: Directive | None = None, kind: str = "slot.crashed"
+    ) -> None:
+        item = self._life.item if self._life is not None else None
+        alive = self._alive_now() if self.loop.is_here() else self._alive
+        report = crash_report(self, exit_, item, self._restarts_left(alive), directive)
+        self.crashes = (*self.crashes, report)[-CRASHES_KEPT:]
+        if exit_.kind is ExitKind.FATAL:
+            kind = "slot.fatal"
+        facts = crash_facts(self, exit_, directive)
+        self._root.events.emit(kind, self.path, self.epoch, **facts)
+
+    def __repr__(self) -> str:
+        return f"<Slot {self.path} {self.actor.__qualname__} epoch {self.epoch} {self.state}>"
