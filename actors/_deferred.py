@@ -65,7 +65,7 @@ class Deferred:
             self._entries.append((item, handled))
             self.last = item
         if type(item) is Tick:
-            item.timer.waiting = True
+            item.timer.put_aside()
         return True
 
     def sweep(self) -> list[Item]:
@@ -83,7 +83,7 @@ class Deferred:
             item, _ = self._entries.pop()
             self.last = None
         if type(item) is Tick:
-            item.timer.waiting = False
+            item.timer.taken()
 
     def release(self, handled: int) -> None:
         """Let all go but what the running handler itself puts aside."""

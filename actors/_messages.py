@@ -144,6 +144,10 @@ class Source(Protocol):
         """Take note that its tick has left the mailbox. Any thread."""
         ...
 
+    def put_aside(self) -> None:
+        """Take note that its tick was put aside, and waits again. Any thread."""
+        ...
+
 
 class Tick:
     """A timer's message, or a monitor's; at most one of each source waits."""

@@ -127,6 +127,9 @@ class Monitor:
             self.waiting = False
             self._forget()
 
+    def put_aside(self) -> None:
+        """Take no note: it has fired, and does not again; the runtime's business."""
+
     def end(self) -> None:
         """End it with its incarnation; the runtime's business."""
         with LOCK:
@@ -167,6 +170,9 @@ class _News:
     def taken(self) -> None:
         with LOCK:  # from here on its message stays
             self.waiting = False
+
+    def put_aside(self) -> None:
+        """Take no note: the next restart is told by itself."""
 
 
 class Watching:

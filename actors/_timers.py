@@ -51,6 +51,10 @@ class Timer:
         """Take note that its tick has left the mailbox; the runtime's business."""
         self.waiting = False
 
+    def put_aside(self) -> None:
+        """Take note that its tick waits again, so that no other does; the runtime's business."""
+        self.waiting = True
+
     def __repr__(self) -> str:
         every = f" every {self.interval:g} s" if self.interval is not None else ""
         return f"<Timer {self.key!r}{every}{' cancelled' if self.cancelled else ''}>"

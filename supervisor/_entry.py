@@ -17,6 +17,8 @@ class Entry:
     """None before its first start, and when it was given up as unkillable."""
     asked: bool = False
     """Whether its end was asked for: by an operator, a sibling's restart, a shutdown."""
+    stopping: Child | None = None
+    """The body that was asked to stop, which is asked once: it has no more time than it had."""
     off: bool = False
     """Whether an operator has stopped it, so that no sibling's restart brings it back."""
 

@@ -291,9 +291,10 @@ class Supervisor(GroupRestart, Subordinate):
 
     def _ask_to_stop(self, entry: Entry, reason: str, until: float) -> None:
         assert entry.body is not None
-        if entry.asked:
-            return  # it has no more time than it had
         entry.asked = True
+        if entry.stopping is entry.body:
+            return
+        entry.stopping = entry.body
         if isinstance(entry.body, Supervisor):
             entry.body.hurry(until)
         entry.body.request_stop(reason)
