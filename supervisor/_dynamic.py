@@ -5,7 +5,7 @@
 # runs in the child's own task, so that a slow one holds up nobody. And what is asked of one
 # child is done by whoever asks: there is no order among them that it could disturb.
 #
-# Invariants, each with a test of that name in tests/supervisor/test_dynamic.py:
+# Invariants, each with a test of that name in tests/conformance/test_dynamic.py:
 #   BESIDE     starts, and ends, of different children do not wait for each other.
 #   BOUNDED    never more than max_children, also of those that start at once.
 #   FORGOTTEN  a child that has ended for good leaves nothing behind.
