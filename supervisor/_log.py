@@ -9,6 +9,7 @@
 
 import logging
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -164,6 +165,7 @@ class _Adapter:
         self._reports = Throttle(limit=5, seconds=60)
         # Dead letters come in floods and are hardly ever urgent.
         self._dead_letters = Throttle(limit=10, seconds=300)
+        self._tracebacks = Throttle(limit=1, seconds=60)
 
     def __call__(self, event: Event) -> None:
         level = level_of(event)
@@ -193,14 +195,30 @@ class _Adapter:
     def _log(self, level: int, event: Event, *, full: bool, unreported: int = 0) -> None:
         error, stack = event.facts.get("exception"), event.facts.get("stack")
         below = f"\n{stack}" if full and stack else ""
+        trace = error if full and isinstance(error, BaseException) else None
+        if (
+            trace is not None
+            and event.kind not in _NEVER_THROTTLED
+            and self._was_shown(event, trace)
+        ):
+            trace, below = None, "; traceback as before"
         self._logger.log(
             level,
             "%s%s",
             line(event, unreported),
             below,
-            exc_info=error if full and isinstance(error, BaseException) else None,
+            exc_info=trace,
             extra={"greenroom": event.as_dict()},
         )
+
+    def _was_shown(self, event: Event, error: BaseException) -> bool:
+        """Say whether the traceback of *error* has been logged lately, word for word."""
+        if event.kind in _NEVER_THROTTLED:
+            return False
+        key = (event.kind, family(event.path), "".join(traceback.format_exception(error)))
+        with self._lock:
+            verdict, _ = self._tracebacks.decide(key, self._clock())
+        return verdict is not Verdict.FULL
 
     def _log_pending(self) -> None:
         with self._lock:
@@ -267,7 +285,8 @@ def log_events(
     Write the events of *stream* to *logger* from now on.
 
     Crashes are logged with their traceback. Of equal reports (same kind, supervisor
-    and exception type or reason) the first 5 a minute are logged in full, of dead
+    and exception type or reason) the first 5 a minute are logged in full, but for a
+    traceback that has been logged word for word within that minute; of dead
     letters the first 10 in 5 minutes; then their number, each time it has doubled.
 
     Args:

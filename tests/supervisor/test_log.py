@@ -175,10 +175,10 @@ def test_crashes_of_a_supervisor_share_a_throttle(
     stream: EventStream, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
     """
-    A hundred connections that crash alike make five tracebacks a minute, then few lines.
+    A hundred connections that crash alike make five reports a minute, then few lines.
     """
     for number in range(100):
-        crash(stream, f"/connections/chat/{number}")
+        crash(stream, f"/connections/chat/{number}", f"no room for {number}")
 
     assert tracebacks(caplog) == 5
     assert len(caplog.records) == 5 + 7
@@ -188,6 +188,26 @@ def test_crashes_of_a_supervisor_share_a_throttle(
     crash(stream)
     assert tracebacks(caplog) == 6
     assert messages(caplog)[-1].endswith("31 more like this were not logged")
+
+
+def test_no_traceback_twice(
+    stream: EventStream, caplog: pytest.LogCaptureFixture, clock: Clock
+) -> None:
+    """
+    A traceback that was logged word for word within a minute is not logged again, but said so.
+    """
+    for number in range(3):
+        crash(stream, f"/connections/chat/{number}")
+
+    assert tracebacks(caplog) == 1
+    assert [each.endswith("; traceback as before") for each in messages(caplog)] == [
+        False, True, True,
+    ]  # fmt: skip
+    crash(stream, text="another room")
+    assert tracebacks(caplog) == 2
+    clock.now = 61.0
+    crash(stream)
+    assert tracebacks(caplog) == 3
 
 
 def test_another_exception_is_another_sort(
