@@ -9,6 +9,7 @@ from ._early import set_django_up as _set_django_up
 from ._errors import ActorNotFound as ActorNotFound
 from ._errors import ActorStopped as ActorStopped
 from ._errors import AlreadyRegistered as AlreadyRegistered
+from ._errors import CallCycle as CallCycle
 from ._errors import CallFailed as CallFailed
 from ._errors import CallTimeout as CallTimeout
 from ._errors import Decline as Decline
@@ -51,6 +52,7 @@ __all__ = [
     "ActorRef",
     "ActorStopped",
     "AlreadyRegistered",
+    "CallCycle",
     "CallFailed",
     "CallTimeout",
     "Decline",

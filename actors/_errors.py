@@ -173,6 +173,21 @@ class SelfCall(GreenroomError, RuntimeError):
         )
 
 
+class CallCycle(SelfCall):
+    """An actor called one that waits for it, perhaps through others: both would wait for ever."""
+
+    def __init__(self, chain: tuple[str, ...]) -> None:
+        super().__init__(chain[-1])
+        self.args = (chain,)
+        self.chain = chain
+
+    def __str__(self) -> str:
+        return (
+            f"these wait for each other: {' calls '.join(self.chain)}."
+            " Have one of them cast, and be sent the answer."
+        )
+
+
 class SelfWait(GreenroomError, RuntimeError):
     """An actor waited for its own end: it would wait for itself until the timeout."""
 

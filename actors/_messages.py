@@ -104,15 +104,19 @@ class Call:
     """
     A message with somebody who waits for its reply.
 
-    ``caller`` is the path of the actor that does; empty for anybody else.
+    ``caller`` is the path of the actor that does; empty for anybody else. ``chain`` are the
+    paths of those whose handlers stand still for it, outermost first.
     """
 
-    __slots__ = ("caller", "message", "reply")
+    __slots__ = ("caller", "chain", "message", "reply")
 
-    def __init__(self, message: object, reply: Reply, caller: str = "") -> None:
+    def __init__(
+        self, message: object, reply: Reply, caller: str = "", chain: tuple[str, ...] = ()
+    ) -> None:
         self.message = message
         self.reply = reply
         self.caller = caller
+        self.chain = chain
 
     def summary(self) -> str:
         """Say what it is without its content."""

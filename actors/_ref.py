@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import trio
 
 from ._batch import wait_in_thread
-from ._context import current_life
+from ._context import current_life, in_background
 from ._errors import (
     ActorStopped,
+    CallCycle,
     CallTimeout,
     MailboxFull,
     SelfCall,
@@ -128,12 +129,14 @@ class ActorRef:
             CallTimeout: No reply within *timeout*.
             MailboxFull: The mailbox is full and its policy is not ``wait``.
             UndeclaredMessage: The actor declares no handler for this message.
-            SelfCall: The actor called itself.
+            SelfCall: The actor called itself; or, as :class:`CallCycle`, one whose handler
+                waits for it.
             WrongSide: Called in a worker thread; use :meth:`call_blocking`.
         """
         self._need_loop("call", "call_blocking")
         refuse_unless_seconds("timeout", timeout)
         self._refuse_self()
+        self._refuse_cycle()
         return self._call(message, timeout)
 
     @overload
@@ -158,11 +161,12 @@ class ActorRef:
         self._need_thread("call_blocking", "await ref.call(...)")
         refuse_unless_seconds("timeout", timeout)
         self._refuse_self()
+        self._refuse_cycle()
         answered = threading.Event()
         reply = Reply(answered.set)
         until = time.monotonic() + timeout
         try:
-            self._blocking(Call(message, reply, _caller()), timeout)
+            self._blocking(Call(message, reply, *_caller()), timeout)
             if not wait_in_thread(answered, until - time.monotonic()):
                 raise CallTimeout(self.path, timeout)
         finally:
@@ -223,7 +227,7 @@ class ActorRef:
         reply = Reply(answered.set)
         try:
             with trio.move_on_after(timeout):
-                await self._put(Call(message, reply, _caller()))
+                await self._put(Call(message, reply, *_caller()))
                 await answered.wait()
         finally:
             if not reply.done:
@@ -282,6 +286,11 @@ class ActorRef:
         if life is not None and life.host is self._target:
             raise error(self.path)
 
+    def _refuse_cycle(self) -> None:
+        _, chain = _caller()
+        if self.path in chain:
+            raise CallCycle((*chain[chain.index(self.path) :], self.path))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ActorRef) and other._target is self._target
 
@@ -293,10 +302,16 @@ class ActorRef:
         return f"<ActorRef {self.path}{f' ended: {end}' if end is not None else ''}>"
 
 
-def _caller() -> str:
-    """Return the path of the actor whose code runs here; empty outside of one."""
+def _caller() -> tuple[str, tuple[str, ...]]:
+    """Return the path of the actor whose code runs here, and whose handlers wait for it."""
     life = current_life.get()
-    return life.host.path if life is not None else ""
+    if life is None:
+        return "", ()
+    path = life.host.path
+    if in_background.get():  # its handler does not wait
+        return path, ()
+    chain = life.item.chain if type(life.item) is Call else ()
+    return path, (*chain, path)
 
 
 def target_of(ref: ActorRef) -> Target:

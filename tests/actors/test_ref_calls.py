@@ -1,6 +1,7 @@
 # Calls: replies, timeouts, late and skipped ones, and the two sides.
 import gc
 import threading
+from typing import Any
 
 import pytest
 import trio
@@ -11,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from greenroom.actors import (
     Actor,
     ActorStopped,
+    CallCycle,
     CallFailed,
     CallTimeout,
     SelfCall,
@@ -18,7 +20,7 @@ from greenroom.actors import (
     WrongSide,
     handles,
 )
-from greenroom.supervisor import Options
+from greenroom.supervisor import ChildSpec, Options
 
 
 async def test_call_timeout(autojump_clock: MockClock) -> None:
@@ -252,3 +254,60 @@ async def test_a_stop_frees_a_thread_that_waits_for_a_reply() -> None:
 
         assert happened(server, "thread.abandoned") == []
         assert happened(server, "slot.crashed") == []
+
+
+class Relay(Actor):
+    """Calls on along `path`, in a handler or beside it."""
+
+    @handles("go")
+    async def on_go(self, message: dict[str, Any]) -> object:
+        if not message["path"]:
+            return "arrived"
+        following, *rest = message["path"]
+        return await self.find(following).call({**message, "path": rest})
+
+    @handles("aside")
+    async def on_aside(self, message: dict[str, Any]) -> None:
+        self.start_soon(self.ask, message)
+
+    async def ask(self, message: dict[str, Any]) -> None:
+        answers.append(await self.find(message["whom"]).call({"type": "go", "path": []}))
+
+    @handles("threaded")
+    def on_threaded(self, message: dict[str, Any]) -> object:
+        following, *rest = message["path"]
+        return self.find(following).call_blocking({"type": "go", "path": rest})
+
+
+answers: list[object] = []
+
+
+@pytest.mark.parametrize("first", ["go", "threaded"])
+async def test_a_cycle_of_calls_is_refused(first: str) -> None:
+    """
+    Who calls an actor that waits for it is told at once, with the chain, from any handler.
+    """
+    relays = [ChildSpec(actor=Relay, name=name) for name in "abc"]
+    a, b, c = (f"/residents/{name}" for name in "abc")
+    async with running(*relays) as server:
+        with pytest.raises(CallFailed) as failed:
+            await server.root.find(a).call({"type": first, "path": [b, c, a]})
+        causes = [failed.value.__cause__]
+        while causes[-1] is not None:
+            causes.append(causes[-1].__cause__)
+        cycle = next(each for each in causes if isinstance(each, CallCycle))
+        assert cycle.chain == (a, b, c, a)
+        assert f"{a} calls {b} calls {c} calls {a}" in str(cycle)
+        assert await server.root.find(a).call({"type": "go", "path": [b, c]}) == "arrived"
+
+
+async def test_a_task_beside_the_handlers_closes_no_cycle() -> None:
+    """
+    A background task may call whom its actor's handler has answered: nobody waits for it.
+    """
+    answers.clear()
+    relays = [ChildSpec(actor=Relay, name=name) for name in "ab"]
+    async with running(*relays) as server:
+        ref = server.root.find("/residents/b")
+        await ref.call({"type": "aside", "whom": "/residents/a"})
+        await settle(lambda: answers == ["arrived"])
