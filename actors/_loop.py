@@ -61,8 +61,10 @@ class Loop:
                 return self.left
             if box.control:
                 return stopped(box.control.pop(0))
-            if life.failed:  # in the very turn in which the handler ended
-                await checkpoint()  # raises; what waits is for the next incarnation
+            if life.halted:
+                await self._halt()
+                taken, until = 0, time.perf_counter() + seconds
+                continue
             item = box.take()
             if item is None:
                 await rest()
@@ -86,6 +88,20 @@ class Loop:
             if taken >= most or time.perf_counter() > until:
                 await checkpoint()
                 taken, until = 0, time.perf_counter() + seconds
+
+    async def _halt(self) -> None:
+        """Wait until an operator's suspension is over; or end, if a task has failed."""
+        life, box, host = self._life, self._box, self._host
+        if life.failed:  # in the very turn in which the handler ended
+            await checkpoint()  # raises; what waits is for the next incarnation
+        until = host.suspended_until
+        while until is not None and not box.control and until > trio.current_time():
+            with trio.move_on_at(until):
+                await box.parker.park()
+            until = host.suspended_until
+        if not box.control:
+            life.halted = False
+            host.end_suspension()
 
     def cancel_handler(self) -> None:
         """

@@ -71,12 +71,12 @@ class Moments:
         while True:
             with trio.CancelScope(deadline=due) as scope:
                 await box.parker.park()
-            if box.queued or self._ends:
+            if box.queued or self._ends or self._life.halted:
                 return
             if not scope.cancelled_caught:
                 continue  # woken for what was taken already
             await self._loop.run_moment(_IDLE)
-            if box.queued or self._ends:
+            if box.queued or self._ends or self._life.halted:
                 return
             due = trio.current_time() + seconds if seconds else inf
 

@@ -168,6 +168,15 @@ class Host(Protocol):
     connection: Connection | None
 
     @property
+    def suspended_until(self) -> float | None:
+        """When an operator's suspension ends, on trio's clock; None without one."""
+        ...
+
+    def end_suspension(self) -> None:
+        """Take note that the suspension is over."""
+        ...
+
+    @property
     def groups(self) -> GroupsPort:
         """The groups of the process."""
         ...

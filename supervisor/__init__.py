@@ -35,6 +35,7 @@ from ._supervisor import Supervisor as Supervisor
 from ._supervisor_spec import AutoShutdown as AutoShutdown
 from ._supervisor_spec import Budget as Budget
 from ._supervisor_spec import SupervisorSpec as SupervisorSpec
+from ._suspensions import Suspensions as Suspensions
 from ._tree import CrashReport as CrashReport
 from ._tree import NodeSnapshot as NodeSnapshot
 
@@ -74,6 +75,7 @@ __all__ = [
     "SupervisorGaveUp",
     "SupervisorSpec",
     "SupervisorStopping",
+    "Suspensions",
     "TooManyChildren",
     "current_root",
 ]

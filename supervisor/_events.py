@@ -61,6 +61,8 @@ EVENTS: dict[str, str] = {
     " message it handled is consumed, and the same incarnation goes on.",
     "slot.backing_off": "A crashed slot waits `seconds` before its next incarnation.",
     "slot.restarted": "A new incarnation took over the slot's mailbox.",
+    "slot.suspended": "An operator has put an actor to rest for `seconds`: it handles nothing.",
+    "slot.unsuspended": "A suspended actor goes on.",
     "slot.gave_up": "A slot has spent its restart budget.",
     "slot.parked": "A resident that gave up rests for `seconds` before a fresh budget.",
     "slot.ended": "A slot is gone; `reason` says what ended it.",

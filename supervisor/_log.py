@@ -110,6 +110,8 @@ LEVELS: dict[str, int] = {
     "slot.resumed": logging.WARNING,
     "slot.backing_off": logging.INFO,
     "slot.restarted": logging.INFO,
+    "slot.suspended": logging.WARNING,
+    "slot.unsuspended": logging.INFO,
     "slot.gave_up": logging.ERROR,
     "slot.parked": logging.ERROR,
     "slot.ended": logging.DEBUG,

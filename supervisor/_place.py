@@ -63,6 +63,16 @@ class Place:
         self._overflow = Overflow(actor.overflow)
 
     @property
+    def suspended_until(self) -> float | None:
+        """When an operator's suspension ends; None without one."""
+        return self._root.suspensions.until(self.path)
+
+    def end_suspension(self) -> None:
+        """Take note that the suspension is over."""
+        if self._root.suspensions.forget(self.path):
+            self.note("slot.unsuspended")
+
+    @property
     def groups(self) -> GroupsPort:
         """The groups of the process."""
         return self._root.groups

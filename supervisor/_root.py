@@ -32,6 +32,7 @@ from ._registry import Registry
 from ._residents import Residents
 from ._supervisor import Supervisor
 from ._supervisor_spec import Spec, SupervisorSpec
+from ._suspensions import Suspensions
 from ._tree import NodeSnapshot, render
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
@@ -100,6 +101,8 @@ class Root:
         self._tasks_left: tuple[str, ...] = (
             "background tasks",
         )  # until the tree's nursery has ended
+        self.suspensions = Suspensions(self)
+        """Who is put to rest for a while, by an operator."""
         self._refs: dict[str, ActorRef] = {}
         self._supervisors: dict[str, Supervisor] = {"/residents": self.residents}
         self._state = "new"
@@ -279,6 +282,7 @@ class Root:
         """Forget *path*."""
         self._refs.pop(path, None)
         self._supervisors.pop(path, None)
+        self.suspensions.forget(path)
 
     def pause(self, attempt: int) -> float:
         """Return the seconds to wait before restart number *attempt* in a row."""

@@ -328,6 +328,12 @@ class Slot(Witness, Succession):
         if self.actor.cancel_on_disconnect and self._life is not None:
             self._life.cancel_handler()
 
+    def halt(self) -> None:
+        """Have the loop look whether it is suspended, before it takes anything more."""
+        if self._life is not None and self.state == "running":
+            self._life.halted = True
+        self.mailbox.parker.wake()
+
     def inject_crash(self, error: BaseException) -> None:
         """Have the running incarnation crash with *error*, as if one of its tasks had raised it."""
         if self._life is not None:

@@ -61,7 +61,7 @@ class Witness(Place):
             kind="slot",
             name=self.path.rpartition("/")[2],
             actor=self.actor.__qualname__,
-            state=self.state,
+            state=self._shown_state(),
             epoch=self.epoch,
             crashes=self.crashes,
             restarts_left=self._restarts_left(self._alive_now()),
@@ -70,6 +70,10 @@ class Witness(Place):
             names=self._root.registry.keys_of(self),
             facts=facts,
         )
+
+    def _shown_state(self) -> str:
+        suspended = self.state == "running" and self.suspended_until is not None
+        return "suspended" if suspended else self.state
 
     def _restarts_left(self, alive: float) -> int | None:
         own = self._window.left(alive)
