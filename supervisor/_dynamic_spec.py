@@ -15,9 +15,9 @@ class DynamicSpec(SupervisorSpec):
     """
     A supervisor of any number of children that come and go, as Elixir's ``DynamicSupervisor``.
 
-    It starts without children; :meth:`Supervisor.add` starts one. Children start beside each
-    other, are each for themselves, and are asked to stop all at once. One that has ended for
-    good is forgotten, whatever its kind.
+    It starts without children; :meth:`greenroom.supervisor.DynamicSupervisor.add` starts one.
+    Children start beside each other, are each for themselves, and are asked to stop all at
+    once. One that has ended for good is forgotten, whatever its kind.
 
     Args:
         max_children: How many there may be, those that are about to be restarted included;
@@ -51,9 +51,9 @@ class PartitionSpec(SupervisorSpec):
     """
     A supervisor of equal children of which each stands for its share of all keys.
 
-    As Elixir's ``PartitionSupervisor``: :meth:`Supervisor.partition` returns the one for a key,
-    always the same. For failure domains and for order by key; on one event loop it makes
-    nothing faster.
+    As Elixir's ``PartitionSupervisor``. :meth:`greenroom.supervisor.Supervisor.partition`
+    returns the one for a key, always the same. For failure domains and for order by key; on
+    one event loop it makes nothing faster.
 
     Args:
         child: An actor class, a :class:`ChildSpec` or a :class:`SupervisorSpec`; each copy is

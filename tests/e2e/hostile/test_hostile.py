@@ -63,7 +63,10 @@ def test_hostile_http2_harms_nobody(server: Server, innocent: Innocent, probe: P
     assert innocent.ask(), server.explain("the innocent one was not answered")
 
 
-@pytest.mark.xfail(reason="hypercorn 0.18, without us too: the application's task stays for ever")
+@pytest.mark.xfail(
+    strict=False,  # it is a race, which now and then ends well
+    reason="hypercorn 0.18, without us too: the application's task stays for ever",
+)
 def test_http2_connections_end_with_their_peers() -> None:
     """
     A peer that asks in clear-text HTTP/2 and ends its half leaves no task and no descriptor.
