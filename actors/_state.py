@@ -17,9 +17,9 @@ from __future__ import annotations
 import copy
 import functools
 import operator
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from types import MemberDescriptorType, MethodType
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType, MemberDescriptorType, MethodType
 from typing import TYPE_CHECKING, Any, cast
 
 from ._errors import described
@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from ._actor import Actor
 
 
+_NONE: Mapping[str, Any] = MappingProxyType({})  # of all who have nothing, as most do
+
+
 @dataclass(slots=True)
 class Handed:
     """The state that a slot carries from one incarnation to the next."""
 
-    attributes: dict[str, Any] = field(default_factory=dict[str, Any])
-    kept: dict[str, Any] = field(default_factory=dict[str, Any])
+    attributes: Mapping[str, Any] = _NONE
+    kept: Mapping[str, Any] = _NONE
     state: object = None
     has_state: bool = False
 
@@ -65,7 +68,8 @@ class Keeper:
         if instance is None:
             return
         if self._plain:
-            self._handed.attributes = {} if _is_bare(instance) else dict(_attributes(instance))
+            bare = _is_bare(instance)
+            self._handed.attributes = _NONE if bare else dict(_attributes(instance))
         self.succeeded(instance)
 
     def succeeded(self, instance: Actor | None) -> None:
@@ -115,7 +119,7 @@ _BINDS: frozenset[type] = frozenset((MethodType, functools.partial))
 _HOLDS: frozenset[type] = frozenset((dict, list, tuple, set))
 
 
-def _bound_anew(attributes: dict[str, Any], instance: Actor) -> dict[str, Any]:
+def _bound_anew(attributes: Mapping[str, Any], instance: Actor) -> dict[str, Any]:
     """Return *attributes* with the methods of *instance*'s predecessors bound to it."""
     return {name: _rebound(value, instance) for name, value in attributes.items()}
 
@@ -185,7 +189,7 @@ def _is_bare(instance: Actor) -> bool:
     return state is None or (type(state) is tuple and state[0] is None)
 
 
-def _fill(instance: Actor, attributes: dict[str, Any]) -> None:
+def _fill(instance: Actor, attributes: Mapping[str, Any]) -> None:
     slots = _slots(type(instance))
     for name, value in attributes.items():
         if name in slots:

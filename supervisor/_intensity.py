@@ -49,7 +49,7 @@ class RestartWindow:
         self.max_restarts = max_restarts
         self.max_seconds = max_seconds
         self._kept = _KEPT_WITHOUT_LIMIT if max_restarts is None else max_restarts + 1
-        self._moments: list[float] = []  # short; an empty deque takes ten times as much
+        self._moments: tuple[float, ...] = ()  # short; and an empty one takes nothing
 
     def __repr__(self) -> str:
         limit = "any number" if self.max_restarts is None else self.max_restarts
@@ -64,8 +64,7 @@ class RestartWindow:
         Args:
             now: Seconds on the slot's clock, never less than in the call before.
         """
-        self._moments.append(now)
-        del self._moments[: -self._kept]
+        self._moments = (*self._moments, now)[-self._kept :]
         return self.max_restarts is None or self.count(now) <= self.max_restarts
 
     def count(self, now: float) -> int:
@@ -74,8 +73,7 @@ class RestartWindow:
 
         Stops counting at *max_restarts* + 1, or at 100 where there is no limit.
         """
-        while self._moments and self._moments[0] <= now - self.max_seconds:
-            del self._moments[0]
+        self._moments = self._lately(now)
         return len(self._moments)
 
     def left(self, now: float) -> int | None:
@@ -84,11 +82,13 @@ class RestartWindow:
         """
         if self.max_restarts is None:
             return None
-        lately = sum(moment > now - self.max_seconds for moment in tuple(self._moments))
-        return max(0, self.max_restarts - lately)
+        return max(0, self.max_restarts - len(self._lately(now)))
 
     def reset(self) -> None:
         """
         Forget every restart, as after parking or by an operator's hand.
         """
-        self._moments.clear()
+        self._moments = ()
+
+    def _lately(self, now: float) -> tuple[float, ...]:
+        return tuple(moment for moment in self._moments if moment > now - self.max_seconds)
