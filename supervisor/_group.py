@@ -43,7 +43,7 @@ class GroupRestart(Supervision):
                 await self._rest(each, f"its sibling {failed.spec.name} crashed")
             failed = await self._back_off(seconds, group) or await self._go(group)
 
-    async def _rest(self, entry: Entry, reason: str) -> None:
+    async def _rest(self, entry: Entry, reason: str, *, at_once: bool = False) -> None:
         """Have *entry* end its incarnation, and wait for its turn; a temporary one ends."""
         body = entry.body
         if body is None or not entry.alive or entry.waiting:
@@ -53,7 +53,7 @@ class GroupRestart(Supervision):
             self._entries.forget(entry)
             return
         entry.asked = True
-        body.request_rest(reason)
+        body.request_rest(reason, at_once=at_once)
         if not await self._until_so(lambda: entry.waiting or not entry.alive, body.patience):
             self._abandon(entry)
 
@@ -99,7 +99,7 @@ class GroupRestart(Supervision):
             lambda: entry.up or entry.waiting or not entry.alive or self._asked, patience
         )
         if not settled:
-            await self._rest(entry, f"it did not start within {patience:g} s")
+            await self._rest(entry, f"it did not start within {patience:g} s", at_once=True)
         if entry.waiting:  # it has crashed: that is answered by whoever called this
             self._crashed = deque(each for each in self._crashed if each[0] is not entry)
         return settled and not entry.waiting

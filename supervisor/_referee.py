@@ -104,8 +104,8 @@ class Child(Protocol):
         """Ask it to end, and cancel what it does at once."""
         ...
 
-    def request_rest(self, reason: str) -> None:
-        """Ask this incarnation to end, and the next one to wait to be told."""
+    def request_rest(self, reason: str, *, at_once: bool = False) -> None:
+        """Ask this incarnation to end, *at_once* in the middle; the next waits to be told."""
         ...
 
     def stuck(self) -> None:

@@ -167,6 +167,8 @@ class Slot(Witness, Succession):
             with trio.CancelScope(shield=True):
                 await last_words(self, self._root, life, PeerEnd(exit_.code, exit_.reason))
         life.finish()
+        control = self.mailbox.control  # whoever was cancelled has not taken it from there
+        control[:] = [stop for stop in control if not stop.again]
         return exit_.error or Renewed(self.path, exit_.reason)
 
     def directive(self, exit_: Exit) -> Directive | None:
@@ -306,9 +308,13 @@ class Slot(Witness, Succession):
         else:
             self._life.request_stop(Stop(reason, 1000), 0)
 
-    def request_rest(self, reason: str) -> None:
+    def request_rest(self, reason: str, *, at_once: bool = False) -> None:
         """Ask this incarnation to end, and the next one to wait to be told. Loop thread only."""
-        self._request_stop(Stop(reason, 1000, again=True))
+        stop = Stop(reason, 1000, again=True)
+        if at_once and self._life is not None:
+            self._life.request_stop(stop, 0)
+        else:
+            self._request_stop(stop)
 
     def abort(self, error: BaseException) -> None:
         """Take note that run() itself has failed, which is a fault of this library."""

@@ -52,8 +52,8 @@ class Subordinate(Administration):
         """Have its stop be done by *until*, on trio's clock; each child has its share of that."""
         self._until = min(self._until, until)
 
-    def request_rest(self, reason: str) -> None:
-        """Ask it to stop its children, and to wait before it starts them again."""
+    def request_rest(self, reason: str, *, at_once: bool = False) -> None:
+        """Ask it to stop its children, in their own time, and to wait before it starts anew."""
         self._ask(Stop(reason, 1000, again=True))
 
     def _ask(self, stop: Stop) -> None:

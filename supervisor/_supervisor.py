@@ -225,6 +225,8 @@ class Supervisor(GroupRestart, Subordinate):
         entry = self._entries.of(child)
         if entry is not None:
             self._entries.look_at(entry)
+        elif child.state == "waiting":  # an abandoned one has ended its incarnation after all
+            child.tell(Order(Next.END))
         self._bell.wake()
 
     def restarts_left(self, own: int | None) -> int | None:

@@ -22,6 +22,7 @@ class Journal:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.fails: dict[str, list[bool]] = {}
+        self.hangs: dict[str, int] = {}
 
     def write(self, line: str) -> None:
         """Add *line*."""
@@ -30,6 +31,10 @@ class Journal:
     def since(self, mark: int) -> list[str]:
         """Return what was written behind the first *mark* lines."""
         return self.lines[mark:]
+
+    def hang(self, name: str, times: int) -> None:
+        """Have the next *times* starts of *name* never return."""
+        self.hangs[name] = times
 
     def fail(self, name: str, *starts: bool) -> None:
         """Have the next starts of *name* fail where *starts* is True."""
@@ -48,6 +53,9 @@ class Member(Actor):
     async def started(self) -> None:
         if self.slow:
             await trio.sleep(self.slow)
+        if self.journal.hangs.get(self.name):
+            self.journal.hangs[self.name] -= 1
+            await trio.sleep_forever()
         fails = self.journal.fails.get(self.name)
         if fails and fails.pop(0):
             raise OSError(f"{self.name} can't start")
@@ -60,7 +68,7 @@ class Member(Actor):
 
     @handles("crash")
     async def on_crash(self, message: dict[str, Any]) -> None:
-        raise ValueError(message.get("text", "boom"))
+        raise OSError("gone") if message.get("os") else ValueError(message.get("text", "boom"))
 
     @handles("stop")
     async def on_stop(self, message: dict[str, Any]) -> None:

@@ -1,10 +1,12 @@
 # OTP's strategies: reference scenarios 28 to 32, 36 to 41.
 
+import dataclasses
+
 import pytest
-from conformance.kit import Journal, member, tree
+from conformance.kit import Journal, Member, member, tree
 from trio.testing import MockClock
 
-from greenroom.supervisor import Options
+from greenroom.supervisor import Options, SupervisorSpec
 
 
 async def test_28_one_for_one(clock: MockClock, journal: Journal) -> None:
@@ -200,3 +202,90 @@ async def test_an_earlier_crash_takes_the_restart_over(clock: MockClock, journal
         await t.calm(60)
         assert t.states() == dict.fromkeys("abc", "running")
         assert t.epochs() == {"a": 2, "b": 2, "c": 3}
+
+
+async def test_a_nested_supervisor_rests_with_its_group(clock: MockClock, journal: Journal) -> None:
+    """
+    Under one_for_all a supervisor among the children stops its own, waits, and begins anew.
+    """
+    inner = SupervisorSpec(name="in", children=[member(journal, "x"), member(journal, "y")])
+    children = [member(journal, "a"), inner, member(journal, "z")]
+    async with tree(journal, children, strategy="one_for_all") as t:
+        t.tell("a", "crash")
+        await t.calm(1)
+        assert journal.since(4) == ["-z", "-y", "-x", "+a", "+x", "+y", "+z"]
+        assert t.states() == {"a": "running", "in": "running", "z": "running"}
+        assert t.node("in").facts["epoch"] == 2
+        assert await t.ref("in/x").call({"type": "epoch"}) == 1
+        counts = t.s.counts()
+        assert (counts.active, counts.supervisors, counts.workers) == (3, 1, 2)
+
+
+async def test_an_unkillable_sibling_does_not_hold_up_the_group(
+    clock: MockClock, journal: Journal
+) -> None:
+    """
+    A sibling that does not make room is reported, given up, and followed by a new one.
+    """
+    children = [member(journal, "a"), member(journal, "b", shutdown_seconds=1)]
+    async with tree(journal, children, strategy="one_for_all") as t:
+        old = t.ref("b")
+        t.tell("b", "busy", seconds=60)
+        await t.calm()
+        t.tell("a", "crash")
+        await t.calm(30)
+        assert [event.path for event in t.events("slot.unkillable")] == ["/residents/s/b"]
+        assert t.states() == {"a": "running", "b": "running"}
+        assert t.ref("b") != old
+        await t.calm(60)  # the old one ends, and nobody minds
+        assert t.states() == {"a": "running", "b": "running"}
+        assert await t.ref("b").call({"type": "epoch"}) == 1
+
+
+async def test_a_busy_sibling_keeps_its_place(clock: MockClock, journal: Journal) -> None:
+    """
+    A sibling whose handler is cut off at its deadline keeps its reference and its mail.
+    """
+    children = [member(journal, "a"), member(journal, "b", shutdown_seconds=1)]
+    async with tree(journal, children, strategy="one_for_all") as t:
+        ref = t.ref("b")
+        t.tell("b", "wait", seconds=1000)
+        await t.calm()
+        t.tell("a", "crash")
+        assert await ref.call({"type": "epoch"}, timeout=30) == 2
+        assert t.ref("b") == ref
+        assert journal.since(2) == ["-b", "+a", "+b"]
+
+
+async def test_an_init_timeout_in_a_group(clock: MockClock, journal: Journal) -> None:
+    """
+    A member that hangs in its restart is cut off, and counts as one that failed to start.
+    """
+    slow = member(journal, "b", init_seconds=1)
+    children = [member(journal, "a"), slow, member(journal, "c")]
+    async with tree(journal, children, strategy="rest_for_one", max_restarts=9) as t:
+        journal.hang("b", 1)
+        t.tell("a", "crash")
+        await t.calm(20)
+        assert t.states() == dict.fromkeys("abc", "running")
+        assert t.epochs() == {"a": 2, "b": 3, "c": 2}
+
+
+async def test_a_directive_ends_a_member(clock: MockClock, journal: Journal) -> None:
+    """
+    supervise = {...: "stop"} ends who crashed, and no sibling; "escalate" ends S.
+    """
+    wilful = type("Wilful", (Member,), {"supervise": {ValueError: "stop", OSError: "escalate"}})
+    child = dataclasses.replace(
+        member(journal, "a"), actor=wilful, kwargs={"journal": journal, "name": "a"}
+    )
+    async with tree(journal, [child, member(journal, "b")], strategy="one_for_all") as t:
+        t.tell("a", "crash")
+        await t.calm(1)
+        assert t.states() == {"a": "ended", "b": "running"}
+        assert t.epochs()["b"] == 1
+        await t.s.start_child("a")
+        t.ref("a").cast({"type": "crash", "os": True})
+        await t.calm(1)
+        assert [event.path for event in t.events("supervisor.gave_up")] == ["/residents/s"]
+        assert t.states() == {"a": "running", "b": "running"}
