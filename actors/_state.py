@@ -18,7 +18,7 @@ import copy
 import functools
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType, MemberDescriptorType, MethodType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,8 +35,8 @@ _NONE: Mapping[str, Any] = MappingProxyType({})  # of all who have nothing, as m
 class Handed:
     """The state that a slot carries from one incarnation to the next."""
 
-    attributes: Mapping[str, Any] = _NONE
-    kept: Mapping[str, Any] = _NONE
+    attributes: Mapping[str, Any] = field(default_factory=lambda: _NONE)
+    kept: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     state: object = None
     has_state: bool = False
 
