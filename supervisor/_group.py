@@ -41,6 +41,8 @@ class GroupRestart(Supervision):
             )
             for each in reversed(group):
                 await self._rest(each, f"its sibling {failed.spec.name} crashed")
+                if self._is_over():
+                    return
             failed = await self._back_off(seconds, group) or await self._go(group)
 
     async def _rest(self, entry: Entry, reason: str, *, at_once: bool = False) -> None:
@@ -54,7 +56,9 @@ class GroupRestart(Supervision):
             return
         entry.asked = True
         body.request_rest(reason, at_once=at_once)
-        if not await self._until_so(lambda: entry.waiting or not entry.alive, body.patience):
+        if not await self._until_so(
+            lambda: entry.waiting or not entry.alive or self._asked, body.patience
+        ):
             self._abandon(entry)
 
     async def _back_off(self, seconds: float, group: list[Entry]) -> Entry | None:

@@ -77,3 +77,23 @@ async def test_asked(clock: MockClock, journal: Journal) -> None:
     assert s.end == "shutdown"
     assert journal.lines[-1] == "-a"
     assert not any(node.state == "running" for node in s.snapshot().walk())
+
+
+async def test_asked_while_a_sibling_is_slow_to_make_room(
+    clock: MockClock, journal: Journal
+) -> None:
+    """
+    ASKED: a stop does not wait for a sibling that takes its time to make room for the group.
+    """
+    children = [member(journal, "a"), member(journal, "b", shutdown_seconds=3)]
+    async with tree(journal, children, strategy="one_for_all") as t:
+        t.tell("b", "wait", seconds=1000)
+        await t.calm()
+        t.tell("a", "crash")
+        await t.calm(1)
+        assert t.states() == {"a": "waiting", "b": "running"}
+        s, began = t.s, trio.current_time()
+    assert trio.current_time() - began < 4
+    assert s.end == "shutdown"
+    assert t.events("slot.unkillable") == []
+    assert [line for line in journal.lines if line.startswith("-")] == ["-b", "-a"]
