@@ -44,7 +44,7 @@ class DynamicSupervisor(Supervisor):
         """
         Start one more child and wait until it serves; return its path. Always a checkpoint.
 
-        Others are started meanwhile. A cancellation leaves the start as it is.
+        Others are started meanwhile. A cancellation before it serves stops it again.
 
         Args:
             child: An actor class, a :class:`ChildSpec` or a :class:`SupervisorSpec`.
@@ -107,8 +107,13 @@ class DynamicSupervisor(Supervisor):
             raise TooManyChildren(self.path, self._most)
         entry = self._entries.enter(Entry(spec))
         body = self._begin(entry)
-        with trio.move_on_after(entry.patience):
-            await body.settled.wait()
+        try:
+            with trio.move_on_after(entry.patience):
+                await body.settled.wait()
+        except trio.Cancelled:  # nobody else looks at how long it takes
+            if not body.settled.is_set():
+                body.cut_off("nobody waits for its start any more")
+            raise
         problem = self._problem(body, entry.patience)
         if problem is not None:
             await self._stop(entry, "it failed to start")
@@ -131,6 +136,6 @@ class DynamicSupervisor(Supervisor):
         for entry in entries:
             self._ask_to_stop(entry, reason, self._until)
         for entry in entries:
-            assert entry.body is not None
-            left = began + entry.body.patience - trio.current_time()
-            await self._stop(entry, reason, max(0.0, min(left, self._until - trio.current_time())))
+            patience = entry.body.patience if entry.body is not None else 0.0
+            until = min(began + patience, self._until)
+            await self._stop(entry, reason, max(0.0, until - trio.current_time()))

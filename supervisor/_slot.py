@@ -163,7 +163,7 @@ class Slot(Witness, Succession):
     async def _part_with(self, life: Life, exit_: Exit) -> BaseException:
         """End *life*, which has a successor; return what the successor is told of it."""
         if exit_.kind is ExitKind.STOPPED:
-            self.state = "stopping"
+            self.state = "making room"
             with trio.CancelScope(shield=True):
                 await last_words(self, self._root, life, PeerEnd(exit_.code, exit_.reason))
         life.finish()
@@ -285,7 +285,7 @@ class Slot(Witness, Succession):
     def _request_stop(self, stop: Stop) -> None:
         if self.state in ("stopping", "ended", "declined"):
             return  # its last handler runs: it must not be told to stop as well
-        if self._life is None:
+        if self._life is None or self.state == "making room":  # likewise, but there is a next
             self.mailbox.put_control(stop)
         else:
             self._life.request_stop(stop, self.shutdown_seconds)

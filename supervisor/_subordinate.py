@@ -1,6 +1,5 @@
 # A supervisor as its own supervisor sees it, and as it is seen from outside.
 
-
 from typing import cast
 
 from ..actors._decider import Directive
@@ -57,7 +56,8 @@ class Subordinate(Administration):
         self._ask(Stop(reason, 1000, again=True))
 
     def _ask(self, stop: Stop) -> None:
-        if self.state not in ("stopping", "ended"):
+        # Also while it stops: it may have been about to begin anew.
+        if self.state != "ended":
             self._asked.append(stop)
             self._bell.wake()
 

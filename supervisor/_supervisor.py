@@ -139,7 +139,7 @@ class Supervisor(GroupRestart, Subordinate):
         body, patience = self._begin(entry), entry.patience
         await self._until_so(lambda: body.settled.is_set() or self._asked, patience)
         if self._asked and not body.settled.is_set():
-            return None
+            return StartFailed(body.path, "its supervisor was asked to stop meanwhile")
         return self._problem(body, patience)
 
     def _begin(self, entry: Entry) -> "Slot | Supervisor":
@@ -288,7 +288,7 @@ class Supervisor(GroupRestart, Subordinate):
         self._ask_to_stop(entry, reason, trio.current_time() + most)
         with trio.move_on_after(min(body.patience, most), shield=True):
             await body.ended.wait()
-        if not body.ended.is_set():
+        if not body.ended.is_set() and entry.body is body:  # else it is given up already
             self._abandon(entry)
 
     def _ask_to_stop(self, entry: Entry, reason: str, until: float) -> None:

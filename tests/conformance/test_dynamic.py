@@ -13,7 +13,6 @@ from helpers import happened, running, settle
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, ActorNotFound, StartFailed, handles
-from greenroom.bridges.testing import virtual_clock
 from greenroom.supervisor import (
     AlreadyStarted,
     ChildNotFound,
@@ -26,16 +25,6 @@ from greenroom.supervisor import (
 
 PATH = "/residents/d"
 QUIET = Options(backoff_jitter=0)
-
-
-@pytest.fixture
-def clock() -> MockClock:
-    return virtual_clock()
-
-
-@pytest.fixture
-def journal() -> Journal:
-    return Journal()
 
 
 async def test_beside(clock: MockClock, journal: Journal) -> None:
@@ -326,3 +315,37 @@ async def test_restarts_leak_nothing(journal: Journal) -> None:
         assert len(d._entries) == 1
         assert len(d._abandoned) == len(d._crashed) == 0
         assert len(d.children()[0].crashes) == 5
+
+
+async def test_two_stop_one_that_is_unkillable(clock: MockClock, journal: Journal) -> None:
+    """
+    A child that two stop at once, and then all, is given up once, and holds up nobody.
+    """
+    async with running(DynamicSpec(name="d")) as server:
+        d = server.root.supervisor(PATH)
+        for name in "ab":
+            await d.add(member(journal, name, shutdown_seconds=1))
+        server.root.find(f"{PATH}/a").cast({"type": "busy", "seconds": 100})
+        await trio.sleep(0.1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(d.stop_child, "a")
+            nursery.start_soon(d.stop_child, "a")
+            await trio.sleep(1)
+            nursery.start_soon(server.root.supervisor("/residents").stop_child, "d")
+        assert [event.path for event in happened(server, "slot.unkillable")] == [f"{PATH}/a"]
+        assert journal.lines[2:] == ["-b"]
+        assert happened(server, "supervisor.crashed") == []
+        assert d.state == "ended"
+
+
+async def test_a_start_that_nobody_waits_for(clock: MockClock, journal: Journal) -> None:
+    """
+    A child whose add() is cancelled before it serves is stopped again, and forgotten.
+    """
+    async with running(DynamicSpec(name="d")) as server:
+        d = server.root.supervisor(PATH)
+        with trio.move_on_after(1):
+            await d.add(member(journal, "a", slow=1000))
+        await trio.sleep(1)
+        assert d.counts().specs == 0
+        assert "+a" not in journal.lines

@@ -5,8 +5,9 @@ import trio
 from conformance.kit import Journal, member, tree
 from trio.testing import MockClock
 
+from greenroom.actors import StartFailed
 from greenroom.bridges.testing import virtual_clock
-from greenroom.supervisor import SupervisorSpec
+from greenroom.supervisor import Supervisor, SupervisorSpec
 
 
 @pytest.fixture
@@ -97,3 +98,55 @@ async def test_asked_while_a_sibling_is_slow_to_make_room(
     assert s.end == "shutdown"
     assert t.events("slot.unkillable") == []
     assert [line for line in journal.lines if line.startswith("-")] == ["-b", "-a"]
+
+
+async def test_asked_while_it_gives_up(clock: MockClock, journal: Journal) -> None:
+    """
+    ASKED: a stop that comes while a supervisor stops its children to begin anew ends it.
+    """
+    children = [member(journal, "a"), member(journal, "b", stubborn=2)]
+    async with tree(journal, children, max_restarts=0) as t:
+        s = t.s
+        t.tell("a", "crash")
+        await t.calm(1)
+        assert s.state == "stopping"
+        await t.server.root.supervisor("/residents").stop_child("s")
+        assert s.state == "ended"
+        await t.calm(60)
+        assert journal.lines.count("+b") == 1
+        assert t.events("slot.unkillable") == []
+
+
+async def test_asked_while_a_child_makes_room(clock: MockClock, journal: Journal) -> None:
+    """
+    ASKED: so does one that comes while a permanent child, which had stopped itself, cleans up.
+    """
+    async with tree(journal, [member(journal, "a", stubborn=2)]) as t:
+        t.tell("a", "stop")
+        await t.calm(1)
+        await t.s.stop_child("a")
+        await t.calm(60)
+        assert journal.lines == ["+a", "-a"]
+        assert t.states() == {"a": "ended"}
+        assert t.events("slot.unkillable") == []
+
+
+async def test_a_start_that_a_stop_cuts_short(clock: MockClock, journal: Journal) -> None:
+    """
+    add() does not return as if a child served whose supervisor was asked to stop meanwhile.
+    """
+    refused: list[str] = []
+
+    async def add(s: Supervisor) -> None:
+        try:
+            await s.add(member(journal, "slow", slow=5))
+        except StartFailed as error:
+            refused.append(str(error))
+
+    async with tree(journal, []) as t:
+        t.server.start_soon(add, t.s)
+        await t.calm(1)
+        await t.server.root.supervisor("/residents").stop_child("s")
+        await t.calm()
+    assert len(refused) == 1
+    assert refused[0].endswith("failed to start: its supervisor was asked to stop meanwhile")
