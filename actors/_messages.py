@@ -175,10 +175,11 @@ class Stop:
     """
     Control: end the slot, or with *again* this incarnation alone.
 
-    *code* is the close code for a connection; *own* says that the actor itself asks.
+    *code* is the close code for a connection; *own* says that the actor itself asks; ``at`` is
+    when, on trio's clock, if somebody else does.
     """
 
-    __slots__ = ("again", "code", "own", "reason", "text")
+    __slots__ = ("again", "at", "code", "own", "reason", "text")
 
     def __init__(
         self, reason: str, code: int, text: str = "", *, own: bool = False, again: bool = False
@@ -188,6 +189,7 @@ class Stop:
         self.text = text
         self.own = own
         self.again = again
+        self.at: float | None = None
 
 
 Item = InFrame | PeerEnd | Cast | Call | Tick

@@ -245,7 +245,10 @@ class Slot(Witness, Succession):
         self.fault = fault_of(exit_)
         self.state = "declined" if exit_.kind is ExitKind.DECLINED else "ended"
         self._empty()
-        self.note("slot.ended", reason=self.end, how=exit_.kind.value, code=code)
+        took = (
+            {} if exit_.asked is None else {"seconds": round(trio.current_time() - exit_.asked, 3)}
+        )
+        self.note("slot.ended", reason=self.end, how=exit_.kind.value, code=code, **took)
         self.settled.set()
         self.ended.set()
         self._root.monitors.ended(self)
@@ -285,6 +288,7 @@ class Slot(Witness, Succession):
     def _request_stop(self, stop: Stop) -> None:
         if self.state in ("stopping", "ended", "declined"):
             return  # its last handler runs: it must not be told to stop as well
+        stop.at = trio.current_time()
         if self._life is None or self.state == "making room":  # likewise, but there is a next
             self.mailbox.put_control(stop)
         else:
@@ -306,7 +310,9 @@ class Slot(Witness, Succession):
         if self._life is None:
             self._request_stop(Stop(reason, 1000))
         else:
-            self._life.request_stop(Stop(reason, 1000), 0)
+            stop = Stop(reason, 1000)
+            stop.at = trio.current_time()
+            self._life.request_stop(stop, 0)
 
     def request_rest(self, reason: str, *, at_once: bool = False) -> None:
         """Ask this incarnation to end, and the next one to wait to be told. Loop thread only."""

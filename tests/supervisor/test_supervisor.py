@@ -150,3 +150,16 @@ async def test_a_start_that_a_stop_cuts_short(clock: MockClock, journal: Journal
         await t.calm()
     assert len(refused) == 1
     assert refused[0].endswith("failed to start: its supervisor was asked to stop meanwhile")
+
+
+async def test_an_end_says_how_long_it_took(clock: MockClock, journal: Journal) -> None:
+    """
+    The event of an end says how long it took since it was asked for; of one by itself it does not.
+    """
+    children = [member(journal, "a", stubborn=2), member(journal, "b", restart="transient")]
+    async with tree(journal, children) as t:
+        t.tell("b", "stop")
+        await t.s.stop_child("a")
+        b, a = t.events("slot.ended")
+        assert (a.path, a.facts["seconds"]) == (f"{t.s.path}/a", 2)
+        assert "seconds" not in b.facts
