@@ -245,10 +245,10 @@ class Slot(Witness, Succession):
         self.fault = fault_of(exit_)
         self.state = "declined" if exit_.kind is ExitKind.DECLINED else "ended"
         self._empty()
-        took = (
-            {} if exit_.asked is None else {"seconds": round(trio.current_time() - exit_.asked, 3)}
-        )
-        self.note("slot.ended", reason=self.end, how=exit_.kind.value, code=code, **took)
+        facts: dict[str, object] = {"reason": self.end, "how": exit_.kind.value, "code": code}
+        if exit_.asked is not None:
+            facts["seconds"] = round(trio.current_time() - exit_.asked, 3)
+        self._root.events.emit("slot.ended", self.path, self.epoch, **facts)
         self.settled.set()
         self.ended.set()
         self._root.monitors.ended(self)
