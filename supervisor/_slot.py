@@ -305,6 +305,11 @@ class Slot(Witness, Succession):
         """How long it may take to stop: its handler, its tasks, its last handler; in seconds."""
         return 3 * self.shutdown_seconds + self._root.options.disconnect_seconds + 1
 
+    @property
+    def calls(self) -> str:
+        """The path of the actor that its handler calls and waits for; empty if it does not."""
+        return self._life.calls if self._life is not None else ""
+
     def cut_off(self, reason: str) -> None:
         """Ask it to end, and cancel what it does at once. Loop thread only."""
         if self._life is None:

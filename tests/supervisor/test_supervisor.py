@@ -2,12 +2,12 @@
 
 import pytest
 import trio
-from conformance.kit import Journal, member, tree
+from conformance.kit import Journal, Member, member, tree
 from trio.testing import MockClock
 
-from greenroom.actors import StartFailed
+from greenroom.actors import StartFailed, handles
 from greenroom.bridges.testing import virtual_clock
-from greenroom.supervisor import Supervisor, SupervisorSpec
+from greenroom.supervisor import ChildSpec, Supervisor, SupervisorSpec
 
 
 @pytest.fixture
@@ -150,6 +150,41 @@ async def test_a_start_that_a_stop_cuts_short(clock: MockClock, journal: Journal
         await t.calm()
     assert len(refused) == 1
     assert refused[0].endswith("failed to start: its supervisor was asked to stop meanwhile")
+
+
+class Client(Member):
+    """Calls its sibling *a*, for as long as that takes."""
+
+    @handles("ask")
+    async def on_ask(self, message: dict[str, object]) -> None:
+        await self.find("/residents/s/a").call({"type": "epoch"}, timeout=3600)
+        self.journal.write("answered")
+
+
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+async def test_who_waits_for_a_crashed_sibling(
+    strategy: str, clock: MockClock, journal: Journal
+) -> None:
+    """
+    A group's restart does not wait for a handler that waits for the sibling which has crashed.
+    """
+    client = ChildSpec(actor=Client, name="b", kwargs={"journal": journal, "name": "b"})
+    async with tree(journal, [member(journal, "a"), client], strategy=strategy) as t:
+        t.tell("a", "wait", seconds=1)
+        t.tell("a", "crash")
+        await t.calm()
+        t.tell("b", "ask")
+        await t.calm()
+        assert t.node("b").facts["calls"] == "/residents/s/a"
+        await t.calm(1)
+        assert journal.since(2) == ["-b", "+a", "+b"]
+        assert t.epochs() == {"a": 2, "b": 2}
+        assert [event.path for event in t.events("slot.crashed")] == ["/residents/s/a"]
+        assert [event.path for event in t.events("call.skipped")] == ["/residents/s/a"]
+        t.tell("b", "ask")
+        await t.calm()
+        assert journal.lines[-1] == "answered"
+        assert "calls" not in t.node("b").facts
 
 
 async def test_an_end_says_how_long_it_took(clock: MockClock, journal: Journal) -> None:
