@@ -13,6 +13,8 @@
 #                have been stopped.
 #   ASKED        a stop is obeyed between any two steps, also in the middle of a restart.
 
+from contextvars import copy_context
+from functools import partial
 from math import inf
 
 import trio
@@ -51,7 +53,7 @@ class Supervisor(GroupRestart, Subordinate):
 
         A checkpoint. Shielded: whoever is cancelled asks it to stop.
         """
-        self._nursery, self._stack = nursery, TaskStack()
+        self._nursery, self._context, self._stack = nursery, copy_context(), TaskStack()
         exit_: Exit | None = None
         with trio.CancelScope(shield=True):
             exit_ = await self._lives()
@@ -145,6 +147,7 @@ class Supervisor(GroupRestart, Subordinate):
     def _begin(self, entry: Entry) -> "Slot | Supervisor":
         """Make a body for *entry*, and have its task start."""
         assert self._nursery is not None
+        assert self._context is not None
         spec, path = entry.spec, self._path_of(entry.spec)
         entry.asked = entry.off = False
         body = entry.body = self._body(spec, path)
@@ -152,7 +155,10 @@ class Supervisor(GroupRestart, Subordinate):
             self._root.register(path, body.ref)
         else:
             self._root.register_supervisor(path, body)
-        self._nursery.start_soon(self._run, entry, body, name=f"greenroom {path}")
+        # In the tree's context, whoever asks: what is current where he is, an actor's life or a
+        # request, must not live on in the child, and the tree must be current in it.
+        start = partial(self._nursery.start_soon, self._run, entry, body, name=f"greenroom {path}")
+        self._context.run(start)
         return body
 
     def _problem(self, body: "Slot | Supervisor", patience: float) -> StartFailed | None:

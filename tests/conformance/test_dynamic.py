@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from greenroom.supervisor import (
     PartitionSpec,
     SupervisorStopping,
     TooManyChildren,
+    current_root,
 )
 
 PATH = "/residents/d"
@@ -238,6 +240,25 @@ class Shard(Actor):
     @handles("who")
     async def on_who(self, message: object) -> str:
         return self.path
+
+
+_whose: ContextVar[str] = ContextVar("whose", default="the tree's")
+
+
+async def test_a_child_lives_in_the_context_of_its_tree() -> None:
+    """
+    A child has its tree for the current one, and nothing of the context of who added it.
+    """
+
+    class Curious(Actor):
+        @handles("look")
+        async def on_look(self, message: object) -> str:
+            return f"{_whose.get()}, {current_root().state}"
+
+    async with running(DynamicSpec(name="d")) as server:
+        _whose.set("a request's")
+        path = await server.root.supervisor(PATH).add(Curious)
+        assert await server.root.find(path).call({"type": "look"}) == "the tree's, running"
 
 
 async def test_66_partitions(clock: MockClock) -> None:
