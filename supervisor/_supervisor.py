@@ -262,14 +262,15 @@ class Supervisor(GroupRestart, Subordinate):
         spec = entry.spec
         self._entries.look_at(entry)
         declined = exit_ is not None and exit_.kind is ExitKind.DECLINED  # so it never was
-        may_go = declined or self.state == "running"
+        may_go = declined or self.state != "stopping"
         if spec.restart is Restart.TEMPORARY and not entry.off and may_go:
             self._entries.forget(entry)
-        if spec.significant and not entry.asked and self._over is None and not declined:
+        served = not declined and entry.body is not None and entry.body.first_error is None
+        if spec.significant and served and not entry.asked and self._over is None:
             self._shut_down_with(spec.name)
 
     def _shut_down_with(self, name: str) -> None:
-        left = [each for each in self._entries.values() if each.spec.significant and each.alive]
+        left = [entry for entry in self._entries.values() if _counts(entry)]
         if self.spec.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or not left:
             reason = f"its significant child {name} has ended"
             self._over = Exit(ExitKind.STOPPED, reason, own=True)
@@ -317,3 +318,8 @@ class Supervisor(GroupRestart, Subordinate):
         self._root.unregister(body.path)
         entry.body = None
         self._entries.look_at(entry)
+
+
+def _counts(entry: Entry) -> bool:
+    """Say whether *entry* is significant and lives, or is about to be started."""
+    return entry.spec.significant and (entry.alive or (entry.body is None and not entry.off))
