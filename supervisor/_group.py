@@ -51,8 +51,8 @@ class GroupRestart(Supervision):
         if body is None or not entry.alive or entry.waiting:
             return
         if entry.spec.restart is Restart.TEMPORARY:
-            await self._stop(entry, reason)
-            self._entries.forget(entry)
+            if await self._stop(entry, reason):
+                self._entries.forget(entry)
             return
         entry.asked = True
         body.request_rest(reason, at_once=at_once)

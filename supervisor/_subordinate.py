@@ -49,7 +49,9 @@ class Subordinate(Administration):
 
     def hurry(self, until: float) -> None:
         """Have its stop be done by *until*, on trio's clock; each child has its share of that."""
-        self._until = min(self._until, until)
+        if until < self._until:
+            self._until = until
+            self._bell.wake()
 
     def request_rest(self, reason: str, *, at_once: bool = False) -> None:
         """Ask it to stop its children, in their own time, and to wait before it starts anew."""

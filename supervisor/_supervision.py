@@ -104,8 +104,8 @@ class Supervision(Succession):
         """Start a body for *entry* and wait until it serves; return what went wrong."""
         raise NotImplementedError
 
-    async def _stop(self, entry: Entry, reason: str, most: float = inf) -> None:
-        """Stop the body of *entry*, in its own time or *most* seconds; else it is unkillable."""
+    async def _stop(self, entry: Entry, reason: str, shares: int = 1) -> bool:
+        """Stop the body of *entry*; say whether it has gone, or this is to end before."""
         raise NotImplementedError
 
     def _abandon(self, entry: Entry) -> None:

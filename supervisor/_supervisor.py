@@ -281,32 +281,52 @@ class Supervisor(GroupRestart, Subordinate):
     async def _stop_all(self, reason: str) -> None:
         entries = [entry for entry in self._entries.values() if entry.alive]
         for at, entry in reversed(list(enumerate(entries))):
-            share = max(0.0, self._until - trio.current_time()) / (at + 1)
-            try:
-                await self._stop(entry, reason, share)
-            except Exception as error:  # noqa: BLE001 - a fault of ours; the others must stop, too
-                self.note("supervisor.crashed", exception=error)
+            await self._stop_for_good(entry, reason, at + 1)
 
-    async def _stop(self, entry: Entry, reason: str, most: float = inf) -> None:
-        """Stop the body of *entry*, in its own time or *most* seconds; else it is unkillable."""
-        body = entry.body
+    async def _stop_for_good(self, entry: Entry, reason: str, shares: int = 1) -> None:
+        try:
+            while not await self._stop(entry, reason, shares):
+                pass  # it is in more of a hurry than it was
+        except Exception as error:  # noqa: BLE001 - a fault of ours; the others must stop, too
+            self.note("supervisor.crashed", exception=error)
+
+    async def _stop(self, entry: Entry, reason: str, shares: int = 1) -> bool:
+        """
+        Stop the body of *entry*, in its own time or its share of what is left of all time.
+
+        A checkpoint, if it runs. One that takes longer is unkillable, and given up. False, with
+        the body still on its way, when this supervisor is to end, or sooner than it was.
+        """
+        body, until = entry.body, self._until
         if body is None or body.ended.is_set():
-            return
-        self._ask_to_stop(entry, reason, trio.current_time() + most)
-        with trio.move_on_after(min(body.patience, most), shield=True):
-            await body.ended.wait()
-        if not body.ended.is_set() and entry.body is body:  # else it is given up already
-            self._abandon(entry)
+            return True
+        now = trio.current_time()
+        share = max(0.0, until - now) / shares
+        self._ask_to_stop(entry, reason, now + share)
+        await self._until_so(
+            lambda: body.ended.is_set() or self._is_hurried(until),
+            min(share, max(0.0, entry.late - now)),
+        )
+        if body.ended.is_set() or entry.body is not body:  # or it is given up already
+            return True
+        if self._is_hurried(until):
+            return False
+        self._abandon(entry)
+        return True
+
+    def _is_hurried(self, until: float) -> bool:
+        """Say whether to end is to be done now, or before *until*."""
+        return self._until < until or (self.state == "running" and self._is_over())
 
     def _ask_to_stop(self, entry: Entry, reason: str, until: float) -> None:
-        assert entry.body is not None
+        body = entry.body
+        assert body is not None
         entry.asked = True
-        if entry.stopping is entry.body:
-            return
-        entry.stopping = entry.body
-        if isinstance(entry.body, Supervisor):
-            entry.body.hurry(until)
-        entry.body.request_stop(reason)
+        if isinstance(body, Supervisor):
+            body.hurry(until)
+        if entry.stopping is not body:
+            entry.stopping, entry.late = body, trio.current_time() + body.patience
+            body.request_stop(reason)
 
     def _abandon(self, entry: Entry) -> None:
         """Go on without a body that does not end; what it does from now on is inert."""

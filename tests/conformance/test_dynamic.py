@@ -17,6 +17,7 @@ from greenroom.actors import Actor, ActorNotFound, StartFailed, handles
 from greenroom.supervisor import (
     AlreadyStarted,
     ChildNotFound,
+    ChildSpec,
     DynamicSpec,
     Options,
     PartitionSpec,
@@ -370,3 +371,25 @@ async def test_a_start_that_nobody_waits_for(clock: MockClock, journal: Journal)
         await trio.sleep(1)
         assert d.counts().specs == 0
         assert "+a" not in journal.lines
+
+
+async def test_a_child_that_stops_itself_by_name(clock: MockClock, journal: Journal) -> None:
+    """
+    A handler that has its own child stopped is cut off at its deadline: it is not unkillable.
+    """
+
+    class Leaver(Member):
+        @handles("leave")
+        async def on_leave(self, message: object) -> None:
+            await current_root().supervisor(PATH).stop_child("a")
+
+    async with running(DynamicSpec(name="d")) as server:
+        d = server.root.supervisor(PATH)
+        kwargs = {"journal": journal, "name": "a"}
+        await d.add(ChildSpec(actor=Leaver, name="a", kwargs=kwargs, shutdown_seconds=1))
+        server.root.find(f"{PATH}/a").cast({"type": "leave"})
+        await trio.sleep(2)
+        assert journal.lines == ["+a", "-a"]
+        await trio.sleep(60)
+        assert d.counts().specs == 0
+        assert happened(server, "slot.unkillable") == []
