@@ -63,8 +63,8 @@ class Subordinate(Administration):
             self._asked.append(stop)
             self._bell.wake()
 
-    def stuck(self) -> None:
-        """Report that it has not ended in time, and where it waits."""
+    def disown(self) -> None:
+        """Report that it has not ended in time, and where it waits; it stops its children yet."""
         self.note("slot.unkillable", stack=self._stack.format() if self._stack else "")
 
     def abort(self, error: BaseException) -> None:

@@ -332,7 +332,7 @@ class Supervisor(GroupRestart, Subordinate):
         """Go on without a body that does not end; what it does from now on is inert."""
         body = entry.body
         assert body is not None
-        body.stuck()
+        body.disown()
         self._abandoned = [each for each in self._abandoned if not each.ended.is_set()]
         self._abandoned.append(body)
         self._root.unregister(body.path)
