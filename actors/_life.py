@@ -180,6 +180,12 @@ class Life:
         if self.deferred is not None:
             self.deferred.drop(self.handled)
 
+    def disown(self) -> None:
+        """From now on everything it does is inert, but it has not ended: nobody waits for that."""
+        self.over = True
+        self.fail_call(None)
+        self.hop.tell()
+
     def finish(self) -> None:
         """From now on everything it does is inert."""
         self.over = True

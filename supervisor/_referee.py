@@ -113,8 +113,8 @@ class Child(Protocol):
         """Ask this incarnation to end, *at_once* in the middle; the next waits to be told."""
         ...
 
-    def stuck(self) -> None:
-        """Report that it has not stopped in time, and where it waits."""
+    def disown(self) -> None:
+        """Report that it has not stopped in time, and where it waits; it is inert from now on."""
         ...
 
     def abort(self, error: BaseException) -> None:

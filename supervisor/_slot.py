@@ -327,6 +327,15 @@ class Slot(Witness, Succession):
         else:
             self._request_stop(stop)
 
+    def disown(self) -> None:
+        """Report that it has not ended in time; from now on it is nobody, and inert."""
+        self.stuck()
+        self.end = "given up, as it did not stop in time"
+        if self._life is not None:
+            self._life.disown()
+        self._empty()
+        self._root.monitors.ended(self)
+
     def abort(self, error: BaseException) -> None:
         """Take note that run() itself has failed, which is a fault of this library."""
         self.end, self.state = f"{CRASHED}: {described(error)}", "ended"

@@ -1,5 +1,7 @@
 # What must hold of a supervisor whatever happens. What OTP's suites ask is in tests/conformance.
 
+from contextlib import suppress
+
 import pytest
 import trio
 from conformance.kit import Journal, Member, member, tree
@@ -7,7 +9,13 @@ from trio.testing import MockClock
 
 from greenroom.actors import StartFailed, handles
 from greenroom.bridges.testing import virtual_clock
-from greenroom.supervisor import ChildSpec, Supervisor, SupervisorSpec
+from greenroom.supervisor import (
+    ChildSpec,
+    Options,
+    Supervisor,
+    SupervisorSpec,
+    SupervisorStopping,
+)
 
 
 @pytest.fixture
@@ -198,3 +206,53 @@ async def test_an_end_says_how_long_it_took(clock: MockClock, journal: Journal) 
         b, a = t.events("slot.ended")
         assert (a.path, a.facts["seconds"]) == (f"{t.s.path}/a", 2)
         assert "seconds" not in b.facts
+
+
+async def test_asked_while_an_operator_stops_a_stubborn_child(
+    clock: MockClock, journal: Journal
+) -> None:
+    """
+    ASKED: a stop by hand that takes its time does not take that of the others at the end.
+    """
+    children = [member(journal, "a"), member(journal, "b")]
+    options = Options(total_shutdown_seconds=8)
+    refused: list[str] = []
+
+    async def stop(s: Supervisor) -> None:
+        try:
+            await s.stop_child("b")
+        except SupervisorStopping as error:
+            refused.append(str(error))
+
+    async with tree(journal, children, options=options) as t:
+        t.tell("b", "busy", seconds=30)
+        await t.calm()
+        t.server.start_soon(stop, t.s)
+        await t.calm()
+        t.server.root.stop()
+        await trio.sleep(7)
+        assert journal.since(2) == ["-a"]
+        assert refused == ["/residents/s is stopping: it takes no requests"]
+
+
+async def test_a_hurry_reaches_every_level(clock: MockClock, journal: Journal) -> None:
+    """
+    The end of all time is kept by a supervisor, too, that was stopped by hand before it came.
+    """
+    inner = SupervisorSpec(name="in", children=[member(journal, "x"), member(journal, "y")])
+    options = Options(total_shutdown_seconds=8)
+    async with tree(journal, [member(journal, "a"), inner], options=options) as t:
+        t.tell("in/y", "busy", seconds=60)
+        await t.calm()
+        t.server.start_soon(_stop_inner, t.s)
+        await t.calm()
+        t.server.root.stop()
+        await trio.sleep(7)
+        assert journal.since(3) == ["-x", "-a"]
+        unkillable = [event.path for event in t.events("slot.unkillable")]
+        assert unkillable == ["/residents/s/in/y"]
+
+
+async def _stop_inner(s: Supervisor) -> None:
+    with suppress(SupervisorStopping):
+        await s.stop_child("in")
