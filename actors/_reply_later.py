@@ -88,7 +88,9 @@ class DeferredReply:
             TypeError: *error* is no exception.
         """
         if not isinstance(cast("object", error), BaseException):
-            raise TypeError(f"fail() takes an exception, as in fail(OSError('away')). Got: {error!r}")
+            raise TypeError(
+                f"fail() takes an exception, as in reply.fail(OSError('away')). Got: {error!r}"
+            )
         failure = NotAnswered(self._owed.path, described(error))
         failure.__cause__ = error
         return self._owed.answer(None, failure)
@@ -207,7 +209,7 @@ class Owed:
     def _lose(self) -> None:
         call = self._take()
         if call is not None and self._reply.fail(NotAnswered(self.path, _LET_GO)):
-            self._host.note("call.let_go", epoch=self._epoch, message=call.summary())
+            self._host.note("call.forgotten", epoch=self._epoch, message=call.summary())
 
 
 class Outstanding:
@@ -260,7 +262,7 @@ def reply_later(life: Life) -> DeferredReply:
             " reply_later() is for handlers of calls, while they run."
         )
     if isinstance(call.reply, Owed):
-        raise RuntimeError(
+        raise RuntimeError(  # noqa: TRY004
             f"{life.host.path} has called reply_later() for this {call.summary()} already: keep"
             " what it returned."
         )

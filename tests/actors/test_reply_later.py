@@ -380,7 +380,7 @@ async def test_let_go(desk: type[Desk]) -> None:
         await settle(lambda: asking.answers)
 
         assert isinstance(asking.answers[0], NotAnswered)
-        events = happened(server, "call.let_go")
+        events = happened(server, "call.forgotten")
         assert [event.facts for event in events] == [{"message": "call 'ask'"}] * 2
         assert (owed(server), happened(server, "slot.crashed")) == (0, [])
 
@@ -424,7 +424,7 @@ async def test_let_go_when_nobody_waits(desk: type[Desk], clock: MockClock) -> N
         await do(server, lambda self: self.owed.clear())
         await settle(lambda: owed(server) == 0)
 
-        assert happened(server, "call.let_go") == happened(server, "call.late") == []
+        assert happened(server, "call.forgotten") == happened(server, "call.late") == []
 
 
 async def test_a_copy_is_the_handle_itself() -> None:
