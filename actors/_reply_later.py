@@ -282,7 +282,8 @@ def reply_later(life: Life) -> DeferredReply:
     added = outstanding.add(owed, capacity)
     if added is False:
         raise TooManyReplies(life.host.path, capacity)
-    if added is None:  # a thread that was left behind, in this very moment
+    if added is None:  # its end has begun
+        life.host.note("work.stale", epoch=life.epoch, what="reply_later")
         raise Stale(life.host.path, life.epoch)
     call.reply = owed
     return DeferredReply(owed)

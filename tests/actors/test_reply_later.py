@@ -22,6 +22,7 @@ from greenroom.actors import (
     CallTimeout,
     DeferredReply,
     NotAnswered,
+    Stale,
     TooManyReplies,
     handles,
 )
@@ -320,6 +321,8 @@ async def test_bound_while_a_thread_takes_its_time() -> None:
     go = threading.Event()
 
     class Slow(InThreads):
+        shutdown_seconds = 1000
+
         @handles("slow")
         def on_slow(self, message):
             self.start_soon(self.fails)
@@ -337,6 +340,37 @@ async def test_bound_while_a_thread_takes_its_time() -> None:
             go.set()
 
     assert isinstance(asking.answers[0], CallFailed)
+
+
+async def test_bound_from_the_moment_that_the_end_begins() -> None:
+    """
+    A handler that goes on for a moment behind a task's crash is owed no reply any more: Stale.
+    """
+    caught: list[BaseException] = []
+
+    class Goes(Desk):
+        @handles("go on")
+        async def on_go_on(self, message):
+            self.owed.append(message["first"])
+            self.start_soon(self.fails)
+            with trio.CancelScope(shield=True):
+                await settle(lambda: self._life.failed)
+                with pytest.raises(Stale) as error:
+                    self.reply_later()
+            caught.append(error.value)
+
+    named = type("Desk", (Goes,), {})
+    async with running(named) as server, trio.open_nursery() as nursery:
+        ref = server.root.find(PATH)
+        first = Asking(ref)
+        nursery.start_soon(first.ask)
+        await settle(lambda: owed(server) == 1)
+        reply = await do(server, lambda self: self.owed[0])
+        with pytest.raises(CallFailed, match="boom"):
+            await ref.call({"type": "go on", "first": reply})
+        await settle(lambda: caught)
+
+        assert [event.facts["what"] for event in happened(server, "work.stale")] == ["reply_later"]
 
 
 async def test_bound_though_the_answer_is_on_its_way() -> None:
@@ -657,6 +691,33 @@ async def test_where_nobody_waits(desk: type[Desk]) -> None:
         "the cast 'do'",
         "no message in a background task",
     ]
+
+
+async def test_a_background_task_takes_no_call_from_the_handler() -> None:
+    """
+    reply_later() in a background task is an error also while a handler of the actor has a call.
+    """
+    errors: list[str] = []
+
+    class Busy(Actor):
+        @handles("busy")
+        async def on_busy(self, message):
+            self.start_soon(self.meddle)
+            await done.wait()
+            return "answered"
+
+        async def meddle(self):
+            try:
+                self.reply_later()
+            except RuntimeError as error:
+                errors.append(str(error))
+            done.set()
+
+    done = trio.Event()
+    async with running(Busy) as server:
+        assert await server.root.find("/residents/busy").call({"type": "busy"}) == "answered"
+
+    assert len(errors) == 1
 
 
 async def test_twice_or_with_defer_is_refused(desk: type[Desk]) -> None:
