@@ -14,8 +14,6 @@
 #   ASKED        a stop is obeyed between any two steps, also in the middle of a restart.
 
 from contextvars import copy_context
-from functools import partial
-from math import inf
 
 import trio
 
@@ -146,7 +144,8 @@ class Supervisor(GroupRestart, Subordinate):
 
     def _begin(self, entry: Entry) -> "Slot | Supervisor":
         """Make a body for *entry*, and have its task start."""
-        assert self._nursery is not None
+        nursery = self._nursery
+        assert nursery is not None
         assert self._context is not None
         spec, path = entry.spec, self._path_of(entry.spec)
         entry.asked = entry.off = False
@@ -155,9 +154,12 @@ class Supervisor(GroupRestart, Subordinate):
             self._root.register(path, body.ref)
         else:
             self._root.register_supervisor(path, body)
+
+        def start() -> None:
+            nursery.start_soon(self._run, entry, body, name=f"greenroom {path}")
+
         # In the tree's context, whoever asks: what is current where he is, an actor's life or a
         # request, must not live on in the child, and the tree must be current in it.
-        start = partial(self._nursery.start_soon, self._run, entry, body, name=f"greenroom {path}")
         self._context.run(start)
         return body
 

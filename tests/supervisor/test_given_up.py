@@ -40,9 +40,7 @@ class Named(Member):
 
 def named(journal: Journal, name: str) -> ChildSpec:
     kwargs = {"journal": journal, "name": name}
-    return ChildSpec(
-        actor=Named, name=name, kwargs=kwargs, shutdown_seconds=1, restart="permanent"
-    )
+    return ChildSpec(actor=Named, name=name, kwargs=kwargs, shutdown_seconds=1, restart="permanent")
 
 
 async def test_its_name_is_free(clock: MockClock, journal: Journal) -> None:
