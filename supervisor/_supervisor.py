@@ -90,13 +90,21 @@ class Supervisor(GroupRestart, Subordinate):
             exit_ = self._over
             assert exit_ is not None
         except Exception as error:  # noqa: BLE001 - a fault of ours: children are not left alone
-            exit_ = Exit(ExitKind.CRASHED, described(error), error, "supervising")
-            self.note("supervisor.crashed", exception=error)
+            exit_ = self._fault(error)
         self.state = "stopping"
         self._requests.close()
-        await self._stop_all("shutdown")
+        try:
+            await self._stop_all("shutdown")
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._fault(error)
+        await self._leave_nobody()
         self._crashed.clear()
         return exit_
+
+    def _fault(self, error: Exception) -> Exit:
+        """Take note that this supervisor's own code has raised; return the end that this is."""
+        self.note("supervisor.crashed", exception=error)
+        return Exit(ExitKind.CRASHED, described(error), error, "supervising")
 
     async def _serve(self) -> None:
         while not self._is_over():
@@ -198,11 +206,13 @@ class Supervisor(GroupRestart, Subordinate):
         except BaseException as error:  # noqa: ASYNC103, BLE001 - a fault of ours; siblings go on
             body.abort(error)
             self._escalated(body)
-        finally:
-            if entry.body is body:
-                self._root.unregister(body.path)
+        if entry.body is body:
+            self._root.unregister(body.path)
+            try:
                 self._child_ended(entry, exit_)
-            self._bell.wake()
+            except Exception as error:  # noqa: BLE001 - a fault of ours: this one begins anew
+                self._over = self._over or self._fault(error)
+        self._bell.wake()
         if exit_ is not None and exit_.kind is ExitKind.FATAL:
             self._root.fatal(body.path)
 
@@ -290,7 +300,17 @@ class Supervisor(GroupRestart, Subordinate):
             while not await self._stop(entry, reason, shares):
                 pass  # it is in more of a hurry than it was
         except Exception as error:  # noqa: BLE001 - a fault of ours; the others must stop, too
-            self.note("supervisor.crashed", exception=error)
+            self._fault(error)
+
+    async def _leave_nobody(self) -> None:
+        """Stop whom a fault of ours has left running, in the plainest way. A checkpoint, if any."""
+        left = [entry.body for entry in self._entries.values() if entry.body and entry.alive]
+        for body in reversed(left):
+            body.request_stop("shutdown")
+            with trio.move_on_after(body.patience):
+                await body.ended.wait()
+            if not body.ended.is_set():
+                body.disown()
 
     async def _stop(self, entry: Entry, reason: str, shares: int = 1) -> bool:
         """
