@@ -67,6 +67,7 @@ class Supervisor(GroupRestart, Subordinate):
             order = await self._order_of(exit_)
             if order.next in (Next.END, Next.ESCALATE):
                 return exit_
+            del exit_  # its traceback may hold an incarnation, of a child that failed to start
             began = trio.current_time()
             stop = await self._pause(order)
             self._paused += trio.current_time() - began
@@ -99,6 +100,8 @@ class Supervisor(GroupRestart, Subordinate):
             self._fault(error)
         await self._leave_nobody()
         self._crashed.clear()
+        self._over = None
+        self._tell_referee()
         return exit_
 
     def _fault(self, error: Exception) -> Exit:
@@ -173,7 +176,7 @@ class Supervisor(GroupRestart, Subordinate):
 
     def _problem(self, body: "Slot | Supervisor", patience: float) -> StartFailed | None:
         """Return what went wrong with the start of *body*, for which *patience* was given."""
-        error = body.first_error
+        error, body.first_error = body.first_error, None  # its traceback holds an incarnation
         if not body.settled.is_set():
             body.cut_off("it did not start in time")
             return StartFailed(body.path, f"started() did not return within {patience:g} s")
