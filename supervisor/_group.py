@@ -36,7 +36,7 @@ class GroupRestart(Supervision):
             self.note(
                 "supervisor.restarting",
                 child=self._path_of(failed.spec),
-                children=names,
+                children=[each.spec.name for each in group if not each.off],
                 seconds=round(seconds, 3),
             )
             for each in reversed(group):
@@ -94,9 +94,10 @@ class GroupRestart(Supervision):
         members = {each.spec.name for each in group if self._entries.get(each.spec.name) is each}
         for crash in self._crashed:
             entry = crash[0]
-            if entry not in group and _is_crash_of(*crash):
-                if members <= set(concerned(strategy, names, entry.spec.name)):
-                    return crash
+            if entry in group or not _is_crash_of(*crash):
+                continue
+            if members <= set(concerned(strategy, names, entry.spec.name)):
+                return crash
         return None
 
     async def _go(self, group: list[Entry]) -> Entry | None:
@@ -116,7 +117,8 @@ class GroupRestart(Supervision):
                     await self._stop(entry, "it failed to start")
             if not serves:
                 return entry
-        self.note("supervisor.restarted", children=[entry.spec.name for entry in group])
+        names = [entry.spec.name for entry in group if entry.up]
+        self.note("supervisor.restarted", children=names)
         return None
 
     async def _resume(self, entry: Entry) -> bool:

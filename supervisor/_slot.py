@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..actors import Actor, Renewed
+from ..actors import Actor, Renewed, StartFailed
 from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, stopped
 from ..actors._life import Life
@@ -222,6 +222,8 @@ class Slot(Witness, Succession):
         self.state = "stopping"
         if exit_.opening:
             self.first_error = exit_.error
+        elif not self.settled.is_set() and exit_.kind is ExitKind.STOPPED:
+            self.first_error = StartFailed(self.path, f"it was to stop meanwhile: {exit_.reason}")
         life = self._life
         assert life is not None
         if words is Words.FOR_IT:

@@ -14,8 +14,6 @@
 #   ASKED        a stop is obeyed between any two steps, also in the middle of a restart.
 
 from contextvars import copy_context
-from functools import partial
-from math import inf
 
 import trio
 
@@ -69,6 +67,7 @@ class Supervisor(GroupRestart, Subordinate):
             order = await self._order_of(exit_)
             if order.next in (Next.END, Next.ESCALATE):
                 return exit_
+            del exit_  # its traceback may hold an incarnation, of a child that failed to start
             began = trio.current_time()
             stop = await self._pause(order)
             self._paused += trio.current_time() - began
@@ -92,13 +91,23 @@ class Supervisor(GroupRestart, Subordinate):
             exit_ = self._over
             assert exit_ is not None
         except Exception as error:  # noqa: BLE001 - a fault of ours: children are not left alone
-            exit_ = Exit(ExitKind.CRASHED, described(error), error, "supervising")
-            self.note("supervisor.crashed", exception=error)
+            exit_ = self._fault(error)
         self.state = "stopping"
         self._requests.close()
-        await self._stop_all("shutdown")
+        try:
+            await self._stop_all("shutdown")
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._fault(error)
+        await self._leave_nobody()
         self._crashed.clear()
+        self._over = None
+        self._tell_referee()
         return exit_
+
+    def _fault(self, error: Exception) -> Exit:
+        """Take note that this supervisor's own code has raised; return the end that this is."""
+        self.note("supervisor.crashed", exception=error)
+        return Exit(ExitKind.CRASHED, described(error), error, "supervising")
 
     async def _serve(self) -> None:
         while not self._is_over():
@@ -146,7 +155,8 @@ class Supervisor(GroupRestart, Subordinate):
 
     def _begin(self, entry: Entry) -> "Slot | Supervisor":
         """Make a body for *entry*, and have its task start."""
-        assert self._nursery is not None
+        nursery = self._nursery
+        assert nursery is not None
         assert self._context is not None
         spec, path = entry.spec, self._path_of(entry.spec)
         entry.asked = entry.off = False
@@ -155,15 +165,18 @@ class Supervisor(GroupRestart, Subordinate):
             self._root.register(path, body.ref)
         else:
             self._root.register_supervisor(path, body)
+
+        def start() -> None:
+            nursery.start_soon(self._run, entry, body, name=f"greenroom {path}")
+
         # In the tree's context, whoever asks: what is current where he is, an actor's life or a
         # request, must not live on in the child, and the tree must be current in it.
-        start = partial(self._nursery.start_soon, self._run, entry, body, name=f"greenroom {path}")
         self._context.run(start)
         return body
 
     def _problem(self, body: "Slot | Supervisor", patience: float) -> StartFailed | None:
         """Return what went wrong with the start of *body*, for which *patience* was given."""
-        error = body.first_error
+        error, body.first_error = body.first_error, None  # its traceback holds an incarnation
         if not body.settled.is_set():
             body.cut_off("it did not start in time")
             return StartFailed(body.path, f"started() did not return within {patience:g} s")
@@ -196,11 +209,13 @@ class Supervisor(GroupRestart, Subordinate):
         except BaseException as error:  # noqa: ASYNC103, BLE001 - a fault of ours; siblings go on
             body.abort(error)
             self._escalated(body)
-        finally:
-            if entry.body is body:
-                self._root.unregister(body.path)
+        if entry.body is body:
+            self._root.unregister(body.path)
+            try:
                 self._child_ended(entry, exit_)
-            self._bell.wake()
+            except Exception as error:  # noqa: BLE001 - a fault of ours: this one begins anew
+                self._over = self._over or self._fault(error)
+        self._bell.wake()
         if exit_ is not None and exit_.kind is ExitKind.FATAL:
             self._root.fatal(body.path)
 
@@ -288,7 +303,17 @@ class Supervisor(GroupRestart, Subordinate):
             while not await self._stop(entry, reason, shares):
                 pass  # it is in more of a hurry than it was
         except Exception as error:  # noqa: BLE001 - a fault of ours; the others must stop, too
-            self.note("supervisor.crashed", exception=error)
+            self._fault(error)
+
+    async def _leave_nobody(self) -> None:
+        """Stop whom a fault of ours has left running, in the plainest way. A checkpoint, if any."""
+        left = [entry.body for entry in self._entries.values() if entry.body and entry.alive]
+        for body in reversed(left):
+            body.request_stop("shutdown")
+            with trio.move_on_after(body.patience):
+                await body.ended.wait()
+            if not body.ended.is_set():
+                body.disown()
 
     async def _stop(self, entry: Entry, reason: str, shares: int = 1) -> bool:
         """

@@ -393,3 +393,28 @@ async def test_a_child_that_stops_itself_by_name(clock: MockClock, journal: Jour
         await trio.sleep(60)
         assert d.counts().specs == 0
         assert happened(server, "slot.unkillable") == []
+
+
+async def test_a_start_that_somebody_stops(clock: MockClock, journal: Journal) -> None:
+    """
+    add() tells of a child that was stopped before it served, by name or with its supervisor.
+    """
+    refused: list[str] = []
+
+    async def add(d: Any, name: str) -> None:
+        try:
+            await d.add(member(journal, name, slow=30, init_seconds=60))
+        except StartFailed as error:
+            refused.append(str(error).partition(": ")[2])
+
+    async with running(DynamicSpec(name="d")) as server:
+        d = server.root.supervisor(PATH)
+        for name in "ab":
+            server.start_soon(add, d, name)
+        await trio.sleep(1)
+        await d.stop_child("a")
+        await server.root.supervisor("/residents").stop_child("d")
+    assert refused == [
+        "it was to stop meanwhile: stopped by hand",
+        "it was to stop meanwhile: shutdown",
+    ]
