@@ -5,6 +5,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ class Supervision(Succession):
         self._over: Exit | None = None  # how this incarnation ends, once that is known
         self._nursery: trio.Nursery | None = None
         self._stack: TaskStack | None = None
+        self._context: Context | None = None
         self._abandoned: list[Child] = []  # unkillable ones, until they have ended
 
     def note(self, kind: str, **facts: object) -> None:

@@ -13,7 +13,10 @@
 #                have been stopped.
 #   ASKED        a stop is obeyed between any two steps, also in the middle of a restart.
 
+from contextvars import copy_context
+from functools import partial
 from math import inf
+from typing import ClassVar
 
 import trio
 
@@ -43,6 +46,8 @@ class Supervisor(GroupRestart, Subordinate):
     Found by ``root.supervisor(path)``. All methods belong to the loop's thread.
     """
 
+    slot_kind: ClassVar[type[Slot]] = Slot
+
     # -- its life ------------------------------------------------------------------------
 
     async def run(self, nursery: trio.Nursery) -> Exit:
@@ -51,7 +56,7 @@ class Supervisor(GroupRestart, Subordinate):
 
         A checkpoint. Shielded: whoever is cancelled asks it to stop.
         """
-        self._nursery, self._stack = nursery, TaskStack()
+        self._nursery, self._stack, self._context = nursery, TaskStack(), copy_context()
         exit_: Exit | None = None
         with trio.CancelScope(shield=True):
             exit_ = await self._lives()
@@ -145,6 +150,7 @@ class Supervisor(GroupRestart, Subordinate):
     def _begin(self, entry: Entry) -> "Slot | Supervisor":
         """Make a body for *entry*, and have its task start."""
         assert self._nursery is not None
+        assert self._context is not None
         spec, path = entry.spec, self._path_of(entry.spec)
         entry.asked = entry.off = False
         body = entry.body = self._body(spec, path)
@@ -152,7 +158,9 @@ class Supervisor(GroupRestart, Subordinate):
             self._root.register(path, body.ref)
         else:
             self._root.register_supervisor(path, body)
-        self._nursery.start_soon(self._run, entry, body, name=f"greenroom {path}")
+        # Whoever asks, a view, say, or a handler: what its context holds is not the child's.
+        start = partial(self._nursery.start_soon, self._run, name=f"greenroom {path}")
+        self._context.run(start, entry, body)
         return body
 
     def _problem(self, body: "Slot | Supervisor", patience: float) -> StartFailed | None:
@@ -170,7 +178,7 @@ class Supervisor(GroupRestart, Subordinate):
     def _body(self, spec: Spec, path: str) -> "Slot | Supervisor":
         if isinstance(spec, SupervisorSpec):
             return self._root.make_supervisor(path, spec, self)
-        return Slot(
+        return self.slot_kind(
             self._root,
             path,
             spec.actor,
