@@ -19,6 +19,7 @@ from ..actors._exits import Exit
 from ..actors._mailbox import Put
 from ..actors._messages import Cast
 from ..actors._ref import target_of
+from ._dead_letters import ENDED
 from ._dynamic import DynamicSupervisor
 from ._entry import Entry
 from ._spec import ChildSpec, Restart
@@ -104,6 +105,8 @@ class TaskSupervisor(DynamicSupervisor):
         error = exit_.error if exit_ is not None else None
         if self._delivered(entry, entry.body.end or "ended", error):
             self._entries.forget(entry)
+        else:
+            self._entries.look_at(entry)
 
     def _abandon(self, entry: Entry) -> None:
         self._delivered(entry, "it was told to stop, and did not end in time", None)
@@ -141,7 +144,7 @@ class TaskSupervisor(DynamicSupervisor):
                 await receiver.send(outcome)
                 why = ""
             except ActorStopped as error:
-                why = f"the actor has ended ({error.reason})"
+                why = f"{ENDED} ({error.reason})"
         self._held_up.discard(scope)
         if why:
             target_of(receiver).dead_letter(outcome, why)
