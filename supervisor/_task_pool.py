@@ -287,10 +287,7 @@ def _result(reply: Reply, path: str, timeout: float | None) -> Any:
     if not reply.done:
         assert timeout is not None
         raise TaskTimeout(path, timeout)
-    try:
-        return reply.result()
-    finally:
-        reply.error = None  # its traceback holds this frame, and so the reply: no cycle
+    return reply.result()
 
 
 def _refuse_bad_timeout(timeout: float | None) -> None:

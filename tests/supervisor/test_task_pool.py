@@ -354,6 +354,24 @@ async def test_a_fatal_task(clock: MockClock) -> None:
         assert await pool.run(double, 1)
 
 
+async def test_an_error_that_is_no_exception() -> None:
+    """
+    What is no Exception goes no further: the caller gets TaskStopped, with the cause.
+    """
+
+    class Odd(BaseException):
+        pass
+
+    async def odd() -> None:
+        raise Odd("one of a kind")
+
+    async with running(POOL) as server:
+        pool, _ = pool_of(server)
+        with pytest.raises(TaskStopped, match="one of a kind") as raised:
+            await pool.run(odd)
+        assert isinstance(raised.value.__cause__, Odd)
+
+
 async def test_an_unkillable_task(clock: MockClock) -> None:
     """
     A task that will not end is reported unkillable, with its stack; its caller waits no longer.
@@ -381,12 +399,13 @@ class Thing:
     """Something that can be looked for."""
 
 
-async def test_not_kept(caplog: pytest.LogCaptureFixture) -> None:
+async def test_not_kept(clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
     """
     NOT KEPT: who holds the reference of an ended task holds nothing else of it.
     """
     caplog.set_level(logging.CRITICAL, "greenroom")  # pytest keeps the tracebacks that are logged
     lives: list[weakref.ref[Any]] = []
+    freed = trio.Event()
 
     async def work(thing: Thing) -> Thing:
         lives.append(weakref.ref(thing))
@@ -398,6 +417,11 @@ async def test_not_kept(caplog: pytest.LogCaptureFixture) -> None:
         lives.append(weakref.ref(thing))
         raise ValueError(thing)
 
+    async def stubborn(thing: Thing) -> Thing:
+        with trio.CancelScope(shield=True):
+            await freed.wait()
+        return await work(thing)
+
     async def ask(pool: TaskPool) -> None:
         await pool.run(work, Thing())
         with pytest.raises(ValueError, match="Thing"):
@@ -407,29 +431,37 @@ async def test_not_kept(caplog: pytest.LogCaptureFixture) -> None:
         pool, supervisor = pool_of(server)
         refs = [pool.start(work, Thing()), pool.start(fail, Thing())]
         await settle(lambda: not supervisor.counts().specs)
-        await ask(pool)
+        server.start_soon(ask, pool)
+        await settle(lambda: supervisor.counts().specs)
+        refs.append(server.root.find(f"{PATH}/{supervisor.children()[0].name}"))
+        await settle(lambda: len(lives) == 6 and not supervisor.counts().specs)
+        refs.append(pool.start(stubborn, Thing(), name="stubborn"))
+        await settle(lambda: supervisor.counts().active)
+        await supervisor.stop_child("stubborn")
+        assert happened(server, "slot.unkillable")
+        freed.set()
+        await settle(lambda: not any(each.alive for each in refs))
         gc.collect()
-        assert len(lives) == 6
-        assert [each() for each in lives] == [None] * 6
-        assert not any(each.alive for each in refs)
+        assert len(lives) == 8
+        assert [each() for each in lives] == [None] * 8
 
 
 async def test_thousands_leave_nothing() -> None:
     """
-    Three thousand tasks, of which each third fails, leave the tree as it was.
+    Two thousand tasks, of which each fourth fails, leave the tree as it was.
     """
 
     async def odd(number: int) -> int:
-        if not number % 3:
+        if not number % 4:
             raise ValueError(number)
         return number
 
     async with running(TaskPoolSpec(name="tasks", max_tasks=None)) as server:
         pool, supervisor = pool_of(server)
         before = sorted(task_names())
-        for number in range(3000):
+        for number in range(2000):
             pool.start(odd, number)
-        assert supervisor.counts().specs == 3000
+        assert supervisor.counts().specs == 2000
         await settle(lambda: not supervisor.counts().specs)
         assert supervisor.children() == []
         assert sorted(task_names()) == before
@@ -514,7 +546,7 @@ async def test_a_coroutine_is_refused() -> None:
     async with running(POOL) as server:
         pool, _ = pool_of(server)
         with pytest.raises(TypeError, match="write pool.run\\(fetch, url\\), not"):
-            pool.start(trio.sleep(1))  # type: ignore[arg-type]
+            pool.start(double_on_trio(1))  # type: ignore[arg-type]
 
 
 async def test_a_coroutine_that_nobody_awaits(clock: MockClock) -> None:
@@ -524,7 +556,7 @@ async def test_a_coroutine_that_nobody_awaits(clock: MockClock) -> None:
     async with running(POOL) as server:
         pool, _ = pool_of(server)
         with pytest.raises(TypeError, match="a coroutine that nobody awaits"):
-            await pool.run(lambda: trio.sleep(1))
+            await pool.run(lambda: double_on_trio(1))
 
 
 async def test_what_a_pool_does_not_do(clock: MockClock) -> None:

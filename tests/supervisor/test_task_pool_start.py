@@ -401,7 +401,9 @@ async def test_a_thread_that_is_refused() -> None:
                 told.append(error.option)
         return told
 
-    async with running(TaskPoolSpec(name="tasks", max_tasks=1), Clerk) as server:
+    async with running(
+        TaskPoolSpec(name="tasks", max_tasks=1, shutdown_seconds=0), Clerk
+    ) as server:
         clerk = server.root.find("/residents/clerk")
         task = server.root.task_pool(PATH).start(trio.sleep_forever)
         assert await ask(clerk, refused) == ["max_tasks", "max_tasks"]
@@ -462,7 +464,7 @@ async def test_a_thread_that_gave_up_before_the_loop_knew() -> None:
         thread.join(30)  # the loop stands still
         await trio.testing.wait_all_tasks_blocked()
         assert len(raised) == 1
-        assert happened(server, "slot.started") == []
+        assert happened(server, "slot.started") == happened(server, "slot.ended") == []
 
 
 async def test_start_from_a_thread() -> None:
