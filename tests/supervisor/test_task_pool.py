@@ -129,7 +129,7 @@ async def test_what_it_raises_is_raised(clock: MockClock, caplog: pytest.LogCapt
         with pytest.raises(ValueError, match="no room") as raised:
             await pool.run(diary.fail, "no room")
         assert [each.name for each in raised.traceback][-1] == "fail"
-        assert await pool.run(double, 1)
+        assert (await pool.run(double, 1))[0] == 2
         (crash,) = happened(server, "slot.crashed")
 
     assert crash.path == f"{PATH}/fail-1"
@@ -297,7 +297,7 @@ async def test_one_that_never_had_a_thread() -> None:
     assert heard == ["stopped by hand"]
 
 
-async def test_80_late_results_reach_nobody() -> None:
+async def test_what_a_thread_returns_behind_a_timeout() -> None:
     """
     What a thread returns after its task was cut off is dropped; the thread is on record.
     """
@@ -351,7 +351,7 @@ async def test_a_fatal_task(clock: MockClock) -> None:
             await pool.run(leave)
         assert isinstance(raised.value.__cause__, SystemExit)
         assert [each.path for each in happened(server, "slot.fatal")] == [f"{PATH}/leave-1"]
-        assert await pool.run(double, 1)
+        assert (await pool.run(double, 1))[0] == 2
 
 
 async def test_an_error_that_is_no_exception() -> None:
