@@ -15,6 +15,8 @@ from ._errors import AlreadyStarted as AlreadyStarted
 from ._errors import ChildNotFound as ChildNotFound
 from ._errors import SupervisorGaveUp as SupervisorGaveUp
 from ._errors import SupervisorStopping as SupervisorStopping
+from ._errors import TaskStopped as TaskStopped
+from ._errors import TaskTimeout as TaskTimeout
 from ._errors import TooManyChildren as TooManyChildren
 from ._events import EVENTS as EVENTS
 from ._events import Event as Event
@@ -36,6 +38,10 @@ from ._supervisor_spec import AutoShutdown as AutoShutdown
 from ._supervisor_spec import Budget as Budget
 from ._supervisor_spec import SupervisorSpec as SupervisorSpec
 from ._suspensions import Suspensions as Suspensions
+from ._task import TaskDone as TaskDone
+from ._task import TaskFailed as TaskFailed
+from ._task_pool import TaskPool as TaskPool
+from ._task_pool_spec import TaskPoolSpec as TaskPoolSpec
 from ._tree import CrashReport as CrashReport
 from ._tree import NodeSnapshot as NodeSnapshot
 
@@ -76,6 +82,12 @@ __all__ = [
     "SupervisorSpec",
     "SupervisorStopping",
     "Suspensions",
+    "TaskDone",
+    "TaskFailed",
+    "TaskPool",
+    "TaskPoolSpec",
+    "TaskStopped",
+    "TaskTimeout",
     "TooManyChildren",
     "current_root",
 ]

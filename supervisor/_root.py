@@ -33,6 +33,9 @@ from ._residents import Residents
 from ._supervisor import Supervisor
 from ._supervisor_spec import Spec, SupervisorSpec
 from ._suspensions import Suspensions
+from ._task_pool import TaskPool
+from ._task_pool_spec import TaskPoolSpec
+from ._task_supervisor import TaskSupervisor
 from ._tree import NodeSnapshot, render
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
@@ -214,6 +217,15 @@ class Root:
             raise ActorNotFound(path)
         return found
 
+    def task_pool(self, path: str) -> TaskPool:
+        """
+        Return the pool of tasks at *path*, such as ``/residents/tasks``. Any thread.
+
+        Raises:
+            ActorNotFound: There is none.
+        """
+        return TaskPool(self, path)
+
     def snapshot(self) -> NodeSnapshot:
         """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
         problems = self.readiness()
@@ -272,6 +284,7 @@ class Root:
     def make_supervisor(self, path: str, spec: SupervisorSpec, referee: Referee) -> Supervisor:
         """Make the supervisor that *spec* describes, below another one."""
         kind = DynamicSupervisor if isinstance(spec, DynamicSpec) else Supervisor
+        kind = TaskSupervisor if isinstance(spec, TaskPoolSpec) else kind
         return kind(self, path, cast("Any", spec), referee)
 
     def register_supervisor(self, path: str, supervisor: Supervisor) -> None:

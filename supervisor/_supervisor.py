@@ -14,6 +14,7 @@
 #   ASKED        a stop is obeyed between any two steps, also in the middle of a restart.
 
 from contextvars import copy_context
+from typing import ClassVar
 
 import trio
 
@@ -42,6 +43,8 @@ class Supervisor(GroupRestart, Subordinate):
 
     Found by ``root.supervisor(path)``. All methods belong to the loop's thread.
     """
+
+    slot_kind: ClassVar[type[Slot]] = Slot
 
     # -- its life ------------------------------------------------------------------------
 
@@ -189,7 +192,7 @@ class Supervisor(GroupRestart, Subordinate):
     def _body(self, spec: Spec, path: str) -> "Slot | Supervisor":
         if isinstance(spec, SupervisorSpec):
             return self._root.make_supervisor(path, spec, self)
-        return Slot(
+        return self.slot_kind(
             self._root,
             path,
             spec.actor,

@@ -1,9 +1,19 @@
 # Resident actors: they live as long as the server.
 from __future__ import annotations
 
-from greenroom.actors import Actor, Decline, DeferFull, Down, Monitor, Restarted, handles
+from typing import assert_type
+
+import trio
+
+from greenroom.actors import Actor, ActorRef, Decline, DeferFull, Down, Monitor, Restarted, handles
 from greenroom.bridges.client import WebsocketClient
-from greenroom.supervisor import Registration, current_root
+from greenroom.supervisor import (
+    Registration,
+    TaskDone,
+    TaskFailed,
+    TaskPoolSpec,
+    current_root,
+)
 
 
 class Ticker(Actor):
@@ -118,3 +128,37 @@ async def look() -> str:
     stop()
     leader = registry.find("leader")
     return "nobody" if leader is None else (await leader.wait_ended(5)).reason
+
+
+tasks = TaskPoolSpec(name="tasks", max_tasks=20)
+
+
+def shrink(photo: str, width: int) -> bytes:
+    return photo.encode()[:width]
+
+
+async def fetch(url: str) -> str:
+    await trio.sleep(1)
+    return url
+
+
+class Album(Actor):
+    """Has work done by a pool of tasks."""
+
+    @handles("photo")
+    async def photo(self, message: dict[str, str]) -> None:
+        pool = current_root().task_pool("/residents/tasks")
+        assert_type(await pool.run(shrink, "a.jpg", 100, timeout=5), bytes)
+        assert_type(await pool.run(fetch, "a.jpg"), str)
+        assert_type(pool.start(shrink, "a.jpg", 100, reply_to=self.ref), ActorRef)
+
+    @handles("photos")
+    def photos(self, message: dict[str, str]) -> None:
+        pool = current_root().task_pool("/residents/tasks")
+        assert_type(pool.run_blocking(shrink, "a.jpg", 100), bytes)
+        assert_type(pool.run_blocking(fetch, "a.jpg", name="fetch-a"), str)
+        assert_type(pool.start_blocking(fetch, "a.jpg"), ActorRef)
+
+    @handles(TaskDone, TaskFailed)
+    def ended(self, message: TaskDone | TaskFailed) -> None:
+        print(message.path, message.value if isinstance(message, TaskDone) else message.error)
