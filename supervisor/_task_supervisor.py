@@ -42,7 +42,7 @@ class TaskSupervisor(DynamicSupervisor):
     ) -> None:
         super().__init__(root, path, spec, referee)
         self._seconds = spec.shutdown_seconds
-        self._held_up: set[trio.CancelScope] = set()  # of the outcomes that wait for room
+        self._held_up: dict[Entry, trio.CancelScope] = {}  # whose outcomes wait for room
 
     async def add(self, child: object) -> str:
         """
@@ -55,6 +55,18 @@ class TaskSupervisor(DynamicSupervisor):
             f"{self.path} is a pool of tasks: use root.task_pool({self.path!r}).start(function)."
             f" Got: {child!r}"
         )
+
+    async def stop_child(self, name: str) -> None:
+        """
+        Stop a task, in its own time, and forget it. A checkpoint.
+
+        Raises:
+            ChildNotFound: There is none of that *name*.
+        """
+        entry = self._entry(name)
+        await self._stop(entry, "stopped by hand")
+        if entry not in self._held_up:
+            self._entries.forget(entry)
 
     async def restart_child(self, name: str) -> str:
         """
@@ -123,9 +135,7 @@ class TaskSupervisor(DynamicSupervisor):
         if target.waits_when_full():
             put = target.mailbox.put_message(Cast(outcome))
             if put is Put.FULL:
-                assert self._nursery is not None
-                name = f"greenroom {slot.path} waits for room"
-                self._nursery.start_soon(self._tell_later, entry, receiver, outcome, name=name)
+                self._hold_up(entry, receiver, outcome)
             if put is not Put.CLOSED:
                 return put is Put.TAKEN
         try:
@@ -134,23 +144,28 @@ class TaskSupervisor(DynamicSupervisor):
             target.dead_letter(outcome, "a task's outcome for a full mailbox")
         return True
 
+    def _hold_up(self, entry: Entry, receiver: ActorRef, outcome: TaskDone | TaskFailed) -> None:
+        assert self._nursery is not None
+        self._held_up[entry] = trio.CancelScope(shield=True)
+        name = f"greenroom {outcome.path} waits for room"
+        self._nursery.start_soon(self._tell_later, entry, receiver, outcome, name=name)
+
     async def _tell_later(
         self, entry: Entry, receiver: ActorRef, outcome: TaskDone | TaskFailed
     ) -> None:
-        scope, why = trio.CancelScope(shield=True), "the pool has stopped, and the mailbox is full"
-        self._held_up.add(scope)
-        with scope:
+        why = "the pool has stopped, and the mailbox is full"
+        with self._held_up[entry]:
             try:
                 await receiver.send(outcome)
                 why = ""
             except ActorStopped as error:
                 why = f"{ENDED} ({error.reason})"
-        self._held_up.discard(scope)
+        del self._held_up[entry]
         if why:
             target_of(receiver).dead_letter(outcome, why)
         self._entries.forget(entry)
 
     async def _stop_all(self, reason: str) -> None:
         await super()._stop_all(reason)
-        for scope in self._held_up:
+        for scope in self._held_up.values():
             scope.cancel()

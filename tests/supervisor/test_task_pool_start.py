@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trio
-from helpers import happened, running
+from helpers import happened, running, task_names
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, ActorRef, Down, Overflow, UndeclaredMessage, handles
@@ -239,6 +239,43 @@ async def test_bounded(clock: MockClock) -> None:
         assert happened(server, "message.dead_letter") == []
 
 
+async def test_bounded_also_by_hand(clock: MockClock) -> None:
+    """
+    BOUNDED: a task that is stopped by hand keeps its place, too, as long as its outcome waits.
+    """
+    async with running(POOL, Boss) as server:
+        pool, boss = pool_and_boss(server)
+        supervisor = server.root.supervisor(PATH)
+        boss.cast({"type": "rest", "seconds": 10})
+        await trio.sleep(0.1)
+        boss.cast({"type": "rest", "seconds": 0})
+        pool.start(trio.sleep_forever, reply_to=boss, name="nap")
+        await trio.sleep(1)
+        await supervisor.stop_child("nap")
+        assert supervisor.counts().specs == 1
+        await trio.sleep(10)
+        assert supervisor.counts().specs == 0
+        assert [each.path for each in await heard(boss)] == [f"{PATH}/nap"]
+
+
+async def test_a_pool_that_stops_with_a_full_mailbox_before_it(clock: MockClock) -> None:
+    """
+    A pool's end waits for no mailbox: what its tasks end with then is a dead letter each.
+    """
+    async with running(TaskPoolSpec(name="tasks"), Boss) as server:
+        pool, boss = pool_and_boss(server)
+        boss.cast({"type": "rest", "seconds": 1000})
+        await trio.sleep(0.1)
+        boss.cast({"type": "rest", "seconds": 0})
+        for _ in range(20):
+            pool.start(trio.sleep_forever, reply_to=boss)
+        await trio.sleep(1)
+        await server.root.supervisor("/residents").stop_child("tasks")
+        await trio.sleep(1)
+        assert len(happened(server, "message.dead_letter")) == 20
+        assert [name for name in task_names() if "waits for room" in name] == []
+
+
 @pytest.mark.parametrize("who", ["boss", "tasks"])
 async def test_an_end_while_an_outcome_waits(clock: MockClock, who: str) -> None:
     """
@@ -410,7 +447,7 @@ async def test_a_thread_that_is_refused() -> None:
         task.stop()
 
 
-async def test_a_thread_that_waits_no_longer(clock: MockClock) -> None:
+async def test_a_thread_that_waits_no_longer() -> None:
     """
     A task is cut off when the thread's timeout is over, and when its actor is told to stop.
     """
