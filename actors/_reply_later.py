@@ -1,6 +1,7 @@
 """Replies that come later than their handlers return, from wherever: OTP's ``reply(From, X)``."""
 
-# Invariants, each with a test of that name in tests/actors/test_reply_later.py:
+# Invariants, each with a test of that name in tests/actors/test_reply_later.py or
+# tests/actors/test_reply_later_ends.py:
 #   ONCE         of several answers, from whatever threads, the first is the reply.
 #   LATE         an answer whose caller has left is dropped, and noted.
 #   BOUND        the end of the incarnation, whatever it is, fails all that are owed, at once;
