@@ -65,7 +65,8 @@ EVENTS: dict[str, str] = {
     "slot.unsuspended": "A suspended actor goes on.",
     "slot.gave_up": "A slot has spent its restart budget.",
     "slot.parked": "A resident that gave up rests for `seconds` before a fresh budget.",
-    "slot.ended": "A slot is gone; `reason` says what ended it.",
+    "slot.ended": "A slot is gone; `reason` says what ended it, `seconds` how long it took if it"
+    " was asked to.",
     "storm.began": "More than `storm_restarts` consumers were to restart at once: restarts are"
     " spread over up to `seconds`, and new WebSockets refused.",
     "storm.ended": "The storm is over; `restarts` is how many it saw, `put_off` how many of them"
@@ -78,6 +79,7 @@ EVENTS: dict[str, str] = {
     "mailbox.overflow": "A mailbox was full and its overflow policy was applied.",
     "call.skipped": "A queued call was not run, because its caller had left.",
     "call.late": "A reply was dropped, because its caller had left.",
+    "call.forgotten": "An actor has let go of a reply that it owed; the caller was told.",
     "work.stale": "Something done by an incarnation that is past was dropped.",
     "thread.abandoned": "A worker thread did not return in time; its place stays taken"
     " until it does.",

@@ -58,6 +58,9 @@ class GroupRestart(Supervision):
                 self._entries.forget(entry)
             return
         entry.asked = True
+        called = self._entries.get(body.calls.removeprefix(f"{self.path}/"))
+        # Who waits for a sibling that waits for it would wait in vain.
+        at_once = at_once or (called is not None and called.waiting)
         body.request_rest(reason, at_once=at_once)
         if not await self._until_so(
             lambda: entry.waiting or not entry.alive or self._asked, body.patience

@@ -76,6 +76,11 @@ class Child(Protocol):
         ...
 
     @property
+    def calls(self) -> str:
+        """The path of the actor that it calls and waits for; empty if it does not."""
+        ...
+
+    @property
     def patience(self) -> float:
         """How long it may take to stop, in seconds."""
         ...

@@ -19,6 +19,9 @@ class Subordinate(Administration):
 
     # -- as a child of another (_referee.py, _succession.py) ------------------------------
 
+    calls = ""
+    """It calls nobody."""
+
     @property
     def _parker(self) -> Parker:
         return self._bell
