@@ -159,7 +159,7 @@ class Life:
         if self.over or self.tasks.ended or self._why is not None:
             self.host.report(error, what)  # it ends already: nothing to restart, but say so
             return
-        opening = self._first and self._step != ""
+        opening = self.starts
         self._why = Exit(ExitKind.CRASHED, what, error, what, opening=opening)
         if judge(error) in (Verdict.FATAL, Verdict.FOREIGN):
             self._why = Exit(ExitKind.FATAL, what, error, what, opening=opening, code=1011)
@@ -245,13 +245,14 @@ class Life:
         """What it is handling, without its content; empty when idle."""
         return self.item.summary() if self.item is not None else self._step
 
+    @property
+    def starts(self) -> bool:
+        """Whether it is its slot's first, and does not serve yet."""
+        return self._first and self._step != ""
+
     def facts(self) -> dict[str, object]:
         """Details for the tree, by name: what it does now. Loop thread only."""
-        facts = {
-            "handling": self.busy_with,
-            "calls": self.calls,
-            "tasks": [*self.tasks.names()],
-        }
+        facts = {"handling": self.busy_with, "calls": self.calls, "tasks": [*self.tasks.names()]}
         if self.deferred is not None:
             facts |= {"deferred": len(self.deferred), "owed": len(self.deferred.outstanding or ())}
         return {name: fact for name, fact in facts.items() if fact}
@@ -363,7 +364,7 @@ class Life:
     def _ended_by(self, error: BaseException) -> Exit:
         verdict, what = judge(error), self.busy_with
         self.fail_call(error)
-        opening = self._first and self._step != ""
+        opening = self.starts
         if verdict in (Verdict.FATAL, Verdict.FOREIGN):
             return Exit(ExitKind.FATAL, what, error, what, opening=opening, code=1011)
         if self._why is not None:

@@ -13,6 +13,7 @@ from ._engine import EngineSink as EngineSink
 from ._engine import EngineStatistics as EngineStatistics
 from ._errors import AlreadyStarted as AlreadyStarted
 from ._errors import ChildNotFound as ChildNotFound
+from ._errors import StartsStill as StartsStill
 from ._errors import SupervisorGaveUp as SupervisorGaveUp
 from ._errors import SupervisorStopping as SupervisorStopping
 from ._errors import TaskStopped as TaskStopped
@@ -76,6 +77,7 @@ __all__ = [
     "Restart",
     "RestartWindow",
     "Root",
+    "StartsStill",
     "Strategy",
     "Supervisor",
     "SupervisorGaveUp",

@@ -4,18 +4,23 @@
 # a temporary one is forgotten. Everything here is done by the supervisor's own task, one
 # after the other, so that it never meets a restart half way.
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from ..actors import ActorRef
+from ..actors._context import current_life, in_background
 from ._dynamic_spec import PartitionSpec, partition_of
 from ._entry import Entry
-from ._errors import AlreadyStarted, ChildNotFound, SupervisorStopping
+from ._errors import AlreadyStarted, ChildNotFound, StartsStill, SupervisorStopping
 from ._spec import Restart
 from ._supervision import Supervision
 from ._supervisor_spec import Spec, SupervisorSpec, refuse_insignificance, spec_of
 from ._tree import NodeSnapshot
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,13 @@ class Counts:
 
 
 class Administration(Supervision):
-    """The part of a supervisor that operators use: adding, stopping, restarting, counting."""
+    """
+    The part of a supervisor that operators use: adding, stopping, restarting, counting.
+
+    What changes something is done in turn, between restarts, by the supervisor's own task. It can't
+    be asked for in the ``started()`` of an actor below it, whose start that task waits for: this
+    raises :class:`StartsStill`, and ``after_start()`` is the place.
+    """
 
     async def add(self, child: object) -> str:
         """
@@ -55,7 +66,7 @@ class Administration(Supervision):
         """
         spec = spec_of(child, self._root.options)
         refuse_insignificance(spec, self.spec.auto_shutdown)
-        return await self._requests.ask(partial(self._add, spec))
+        return await self._ask_in_turn(partial(self._add, spec))
 
     async def start_child(self, name: str) -> str:
         """
@@ -67,7 +78,7 @@ class Administration(Supervision):
             StartFailed: It did not start; it stays stopped, and its place is kept.
             SupervisorStopping: The supervisor is stopping.
         """
-        return await self._requests.ask(partial(self._start_child, name))
+        return await self._ask_in_turn(partial(self._start_child, name))
 
     async def stop_child(self, name: str) -> None:
         """
@@ -80,7 +91,7 @@ class Administration(Supervision):
             ChildNotFound: There is none of that *name*.
             SupervisorStopping: The supervisor is stopping.
         """
-        await self._requests.ask(partial(self._stop_child, name))
+        await self._ask_in_turn(partial(self._stop_child, name))
 
     async def restart_child(self, name: str) -> str:
         """
@@ -92,7 +103,7 @@ class Administration(Supervision):
         Raises:
             ChildNotFound, StartFailed, SupervisorStopping: As for :meth:`start_child`.
         """
-        return await self._requests.ask(partial(self._restart_child, name))
+        return await self._ask_in_turn(partial(self._restart_child, name))
 
     async def delete_child(self, name: str) -> None:
         """
@@ -103,7 +114,7 @@ class Administration(Supervision):
             ChildNotFound: There is none of that *name*.
             SupervisorStopping: The supervisor is stopping.
         """
-        await self._requests.ask(partial(self._delete_child, name))
+        await self._ask_in_turn(partial(self._delete_child, name))
 
     def partition(self, key: str | bytes | int) -> ActorRef:
         """
@@ -137,6 +148,13 @@ class Administration(Supervision):
         if begin < 0 or most < 0:
             raise ValueError(f"begin and most must not be negative. Got: {begin!r}, {most!r}")
         return [self._seen(entry) for entry in islice(self._entries.values(), begin, begin + most)]
+
+    async def _ask_in_turn(self, act: Callable[[], Awaitable[R]]) -> R:
+        """Have the supervisor's task do *act*; refuse who holds that task up himself."""
+        life = None if in_background.get() else current_life.get()
+        if life is not None and life.starts and life.host.path.startswith(f"{self.path}/"):
+            raise StartsStill(life.host.path, self.path)
+        return await self._requests.ask(act)
 
     # -- by the supervisor's task ----------------------------------------------------------
 

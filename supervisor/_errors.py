@@ -62,6 +62,20 @@ class AlreadyStarted(GreenroomError):
         return f"{self.path} runs already"
 
 
+class StartsStill(GreenroomError, RuntimeError):
+    """An actor asked a supervisor for something that waits for the actor's own start."""
+
+    def __init__(self, actor: str, supervisor: str) -> None:
+        super().__init__(actor, supervisor)
+        self.actor, self.supervisor = actor, supervisor
+
+    def __str__(self) -> str:
+        return (
+            f"{self.actor} asked {self.supervisor} for something in started(), while that waits"
+            " for started() to return. Ask in after_start()."
+        )
+
+
 class TaskStopped(GreenroomError):
     """A task of a pool was stopped before it was done, and so has no result."""
 

@@ -2,6 +2,8 @@
 
 from typing import cast
 
+import trio
+
 from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind
 from ..actors._lowlevel import Parker
@@ -12,6 +14,8 @@ from ._events import described
 from ._referee import Child
 from ._tree import NodeSnapshot
 from ._verdict import Next, Order
+
+_MOMENT = 0.1  # seconds
 
 
 class Subordinate(Administration):
@@ -51,7 +55,9 @@ class Subordinate(Administration):
         self.request_stop(reason)
 
     def hurry(self, until: float) -> None:
-        """Have its stop be done by *until*, on trio's clock; each child has its share of that."""
+        """Have its stop be done before *until*, on trio's clock; each child has its share."""
+        # A moment before: or it would be given up in the moment in which it gives up a child.
+        until -= min(_MOMENT, max(0.0, until - trio.current_time()) / 10)
         if until < self._until:
             self._until = until
             self._bell.wake()

@@ -11,10 +11,12 @@ from greenroom.actors import StartFailed, handles
 from greenroom.bridges.testing import virtual_clock
 from greenroom.supervisor import (
     ChildSpec,
+    DynamicSpec,
     Options,
     Supervisor,
     SupervisorSpec,
     SupervisorStopping,
+    current_root,
 )
 
 
@@ -304,3 +306,65 @@ async def test_a_hurry_reaches_every_level(clock: MockClock, journal: Journal) -
 async def _stop_inner(s: Supervisor) -> None:
     with suppress(SupervisorStopping):
         await s.stop_child("in")
+
+
+class Asker(Member):
+    """Asks its supervisor for a sibling, as it starts or right behind that."""
+
+    async def started(self) -> None:
+        if self.name == "early":
+            await self.ask()
+
+    async def after_start(self) -> None:
+        if self.name == "late":
+            await self.ask()
+            self.journal.write("asked")
+
+    async def ask(self) -> None:
+        s = current_root().supervisor("/residents/s")
+        await s.add(member(self.journal, "sibling"))
+
+
+async def test_asked_by_a_child_that_starts(clock: MockClock, journal: Journal) -> None:
+    """
+    What a child asks its supervisor for in started() is refused, at once; in after_start() not.
+    """
+    early, late = (
+        ChildSpec(actor=Asker, name=name, kwargs={"journal": journal, "name": name})
+        for name in ("early", "late")
+    )
+    async with tree(journal, []) as t:
+        began = trio.current_time()
+        with pytest.raises(StartFailed, match="/s/early asked /residents/s .* in after_start()"):
+            await t.s.add(early)
+        assert trio.current_time() == began
+        await t.s.add(late)
+        await t.calm()
+        assert journal.lines == ["-early", "+sibling", "asked"]
+        assert t.states() == {"late": "running", "sibling": "running"}
+
+
+async def test_all_are_in_a_hurry(clock: MockClock, journal: Journal) -> None:
+    """
+    Supervisors below a dynamic one, which all stop, learn at once that there is less time.
+    """
+    below = [
+        SupervisorSpec(
+            name=name,
+            children=[
+                member(journal, f"{name}1", stubborn=0.5),
+                member(journal, f"{name}2", stubborn=8),
+            ],
+        )
+        for name in "abc"
+    ]
+    async with tree(journal, [DynamicSpec(name="d")]) as t:
+        d = t.server.root.supervisor("/residents/s/d")
+        for each in below:
+            await d.add(each)
+        t.server.start_soon(t.s.stop_child, "d")
+        await trio.sleep(1)
+        d.hurry(trio.current_time() + 2)
+        await d.ended.wait()
+        paths = sorted(event.path for event in t.events("slot.unkillable"))
+        assert paths == [f"{d.path}/{name}/{name}2" for name in "abc"]
