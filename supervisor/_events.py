@@ -75,12 +75,25 @@ EVENTS: dict[str, str] = {
     "slot.unkillable": "An actor did not stop within its deadline; `stack` shows where it is.",
     "disconnect.failed": "disconnect() or stopped() raised or overran its deadline.",
     "message.dead_letter": "A message reached nobody; `reason` says why.",
+    "mailbox.high": "So many messages wait (`depth`) that four fifths of the mailbox are full;"
+    " `handling` is what the actor does meanwhile. Told once, until it is normal again.",
+    "mailbox.normal": "Less than half of a mailbox that was high is full.",
     "mailbox.overflow": "A mailbox was full and its overflow policy was applied.",
     "call.skipped": "A queued call was not run, because its caller had left.",
     "call.late": "A reply was dropped, because its caller had left.",
     "work.stale": "Something done by an incarnation that is past was dropped.",
     "thread.abandoned": "A worker thread did not return in time; its place stays taken"
     " until it does.",
+    "threads.busy": "Work has waited for `seconds`, because all threads of a `pool` are taken;"
+    " `jobs` says by whom. Told once, until nothing waits.",
+    "threads.free": "Nothing waits for a thread of the `pool` any more.",
+    "loop.blocked": "The event loop stood still for `seconds`, and nothing else was done; the path"
+    " is that of the actor whose code held it up, `stack` where. While it lasts the log says so.",
+    "trace.began": "An operator looks at what is handled at, or below, a path for `seconds`.",
+    "trace.ended": "A trace is over: `handled` events were told of, and `left_out` were not,"
+    " because they were too many in a second.",
+    "actor.handled": "An actor that is traced has handled a `message`, in `seconds`; `outcome` is"
+    " ok, or the name of what its handler raised.",
     "group.gap": "Members of a group may have missed messages from other processes.",
     "registry.registered": "An actor took the unique name `key`.",
     "registry.unregistered": "The unique name `key` is free again.",

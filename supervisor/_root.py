@@ -34,6 +34,7 @@ from ._supervisor import Supervisor
 from ._supervisor_spec import Spec, SupervisorSpec
 from ._suspensions import Suspensions
 from ._tree import NodeSnapshot, render
+from ._watch import Watch
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
 _FOR_REPORTS = 1.0  # seconds
@@ -103,6 +104,7 @@ class Root:
         )  # until the tree's nursery has ended
         self.suspensions = Suspensions(self)
         """Who is put to rest for a while, by an operator."""
+        self._watch = Watch(self)
         self._refs: dict[str, ActorRef] = {}
         self._supervisors: dict[str, Supervisor] = {"/residents": self.residents}
         self._state = "new"
@@ -151,6 +153,7 @@ class Root:
         self._state = "starting"
         unlog = log_events(self.events)
         token = _current.set(self)
+        self._watch.begin()
         try:
             failure: ExceptionGroup[Exception] | None = None
             async with trio.open_nursery() as watched:
@@ -168,6 +171,7 @@ class Root:
                 raise failure
         finally:
             _current.reset(token)
+            self._watch.end()
             self._state = "stopped"
             self.events.emit("root.stopped", "/")
             self.stopped.set()
@@ -226,6 +230,7 @@ class Root:
                 "ready": not problems,
                 "problems": problems,
                 "threads": {pool.name: _threads(pool.statistics()) for pool in self.pools},
+                **self._watch.facts(),
                 "groups": self.groups.names(),
                 "events": {kind: n for kind, n in self.events.counts().items() if n},
             },
