@@ -36,6 +36,7 @@ from ._supervisor_spec import AutoShutdown as AutoShutdown
 from ._supervisor_spec import Budget as Budget
 from ._supervisor_spec import SupervisorSpec as SupervisorSpec
 from ._suspensions import Suspensions as Suspensions
+from ._traces import Traces as Traces
 from ._tree import CrashReport as CrashReport
 from ._tree import NodeSnapshot as NodeSnapshot
 
@@ -77,5 +78,6 @@ __all__ = [
     "SupervisorStopping",
     "Suspensions",
     "TooManyChildren",
+    "Traces",
     "current_root",
 ]

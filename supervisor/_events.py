@@ -6,7 +6,8 @@
 #   NO FRAMES     the ring never holds an exception: its traceback would keep the
 #                 locals of a crashed handler, hence a whole request, alive. Those who
 #                 listen get the exception itself, the ring its text.
-#   BOUNDED       the ring forgets the oldest; counters are one per kind.
+#   BOUNDED       the ring forgets the oldest; counters are one per kind. What a trace tells
+#                 has a ring of its own, or it would push out what happened.
 #
 # Facts are about the machinery, never about content: no message bodies, no state.
 #
@@ -103,6 +104,8 @@ EVENTS: dict[str, str] = {
 }
 """Every kind of event and what it means; an unlisted kind cannot be emitted."""
 
+_TRACED = "actor.handled"
+
 _logger = logging.getLogger("greenroom")
 
 
@@ -185,6 +188,7 @@ class EventStream:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1. Got: {capacity!r}")
         self._ring: deque[Event] = deque(maxlen=capacity)
+        self._traced: deque[Event] = deque(maxlen=capacity)
         self._counts = dict.fromkeys(EVENTS, 0)
         self._subscribers: tuple[list[Subscriber], ...] = ()
         self._lock = RLock()
@@ -217,7 +221,7 @@ class EventStream:
         kept = _without_frames(event)
         with self._lock:
             self._counts[kind] += 1
-            self._ring.append(kept)
+            (self._traced if kind == _TRACED else self._ring).append(kept)
             subscribers = self._subscribers
         for [subscriber] in subscribers:
             try:
@@ -255,11 +259,11 @@ class EventStream:
 
         Args:
             n: How many at most.
-            kind: Only events of this kind.
+            kind: Only events of this kind; what a trace tells is only among its own kind.
             path: Only events of this path.
         """
         with self._lock:
-            newest_first = list(reversed(self._ring))
+            newest_first = list(reversed(self._ring if kind != _TRACED else self._traced))
         wanted = (
             event
             for event in newest_first

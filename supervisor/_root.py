@@ -33,6 +33,7 @@ from ._residents import Residents
 from ._supervisor import Supervisor
 from ._supervisor_spec import Spec, SupervisorSpec
 from ._suspensions import Suspensions
+from ._traces import Traces
 from ._tree import NodeSnapshot, render
 from ._watch import Watch
 
@@ -107,6 +108,8 @@ class Root:
         self._watch = Watch(self)
         self._refs: dict[str, ActorRef] = {}
         self._supervisors: dict[str, Supervisor] = {"/residents": self.residents}
+        self.traces = Traces(self, self._refs, self._supervisors)
+        """Whose messages an operator looks at, for a while."""
         self._state = "new"
         self._stop = trio.Event()
         self._why_down = ""
@@ -288,6 +291,7 @@ class Root:
         self._refs.pop(path, None)
         self._supervisors.pop(path, None)
         self.suspensions.forget(path)
+        self.traces.forget(path)
 
     def pause(self, attempt: int) -> float:
         """Return the seconds to wait before restart number *attempt* in a row."""
@@ -321,6 +325,7 @@ class Root:
                 self._ending.set()
                 with trio.CancelScope(shield=True):
                     await self._wind_up()
+                self.traces.close()
                 engine_scope.cancel()
 
     async def _run_engine(
