@@ -64,7 +64,12 @@ _ALARM_FROM = 10
 """The smallest capacity that has an alarm: a smaller mailbox is high with each few messages."""
 
 
-@cache  # of one number for each capacity, not one for each mailbox
+@cache  # one object for all mailboxes of a kind, not one for each
+def _read_ahead(messages: int, size: int) -> tuple[int, int]:
+    return messages, size
+
+
+@cache  # likewise
 def _mark(capacity: int) -> int:
     """Return how many messages wait in a mailbox which the next one makes high."""
     return -(-capacity * 4 // 5) - 1 if capacity >= _ALARM_FROM else capacity
@@ -91,7 +96,7 @@ class Mailbox:
         self._loop = loop
         # Reentrant: a __del__ that the garbage collector runs in here may send, too.
         self._lock = threading.RLock()
-        self._read_ahead = (read_ahead_messages, read_ahead_bytes)
+        self._read_ahead = _read_ahead(read_ahead_messages, read_ahead_bytes)
         self._messages = self._frames = self._frame_bytes = 0
         self._closed = False
         self._resume_reading: Callable[[], object] | None = None
