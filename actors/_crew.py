@@ -45,6 +45,8 @@ class Census(NamedTuple):
     """Threads that live."""
     queued: int
     """Jobs that no thread has yet."""
+    waiting: float
+    """For how many seconds the first of those has waited; 0 if there is none."""
     parked: int
     """Jobs that hold no place, of those in *jobs*."""
     jobs: tuple[Job[Any], ...]
@@ -106,6 +108,7 @@ class Crew:
         Raises:
             RuntimeError: The system refused the first thread. The job was not taken.
         """
+        job.since = time.monotonic()
         with self._lock:
             self._queue.append(job)
             try:
@@ -162,9 +165,11 @@ class Crew:
     def census(self) -> Census:
         """Count what there is, all at one moment."""
         with self._lock:
+            first = next((job for job in self._queue if job.state is JobState.QUEUED), None)
             return Census(
                 threads=self._alive,
                 queued=len(self._queue) - self._withdrawn,
+                waiting=time.monotonic() - first.since if first is not None else 0.0,
                 parked=self._parked,
                 jobs=tuple(self._running),
             )

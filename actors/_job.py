@@ -91,7 +91,7 @@ class Job(Generic[T]):
     thread_name: str = ""
     """The thread that has or had it; empty while it is queued."""
     since: float = 0.0
-    """When that thread was given it, on the clock of `time.monotonic`."""
+    """When it was queued, then when that thread was given it, on the clock of `time.monotonic`."""
 
     _value: T
     _waiters: tuple[Parker, ...] = ()

@@ -47,7 +47,7 @@ class Life:
 
     __slots__ = (
         "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
-        "_why", "actor", "begun", "calls", "deferred", "delivered", "epoch", "failed", "halted",
+        "_why", "actor", "begun", "calls", "deferred", "delivered", "epoch", "failed", "flagged",
         "handled", "hop", "host", "instance", "item", "over", "table", "tasks",
     )  # fmt: skip
 
@@ -65,8 +65,9 @@ class Life:
         self.epoch = epoch
         self.over = False
         self.begun = False
-        self.halted = host.suspended_until is not None
-        """Whether the loop is not to take anything now: see :meth:`Loop.halt`."""
+        self.flagged = host.flagged
+        """Whether the loop is to look before it takes anything: a failed task, an operator who
+        suspends or traces, a mailbox that is high. One flag, for each message is handled so."""
         self.failed = False
         """Whether a task has failed: nothing more is begun."""
         self.handled = 0
@@ -163,7 +164,7 @@ class Life:
         self._why = Exit(ExitKind.CRASHED, what, error, what, opening=opening)
         if judge(error) in (Verdict.FATAL, Verdict.FOREIGN):
             self._why = Exit(ExitKind.FATAL, what, error, what, opening=opening, code=1011)
-        self.failed = self.halted = True
+        self.failed = self.flagged = True
         self.fail_call(error)  # now: a thread that handles it may take its time to end
         fail_outstanding(self, error)
         self._scope.cancel()

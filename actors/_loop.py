@@ -21,9 +21,11 @@ from ._exits import Exit, ExitKind, Verdict, judge, stopped
 from ._lowlevel import checkpoint
 from ._messages import Call, InFrame, Item, PeerEnd, Tick, key_name, message_key
 from ._moments import Moment, moments_of
+from ._tracing import traced
 
 if TYPE_CHECKING:
     from ._life import Life
+    from ._ports import TracePort
     from ._signature import Handler
 
 
@@ -31,8 +33,8 @@ class Loop:
     """Serves the mailbox for one incarnation."""
 
     __slots__ = (
-        "_box", "_cancellable", "_frames", "_handling", "_host", "_life", "_moments", "_until",
-        "left",
+        "_box", "_cancellable", "_frames", "_handling", "_host", "_life", "_moments", "_trace",
+        "_until", "left",
     )  # fmt: skip
 
     def __init__(self, life: Life) -> None:
@@ -47,6 +49,7 @@ class Loop:
             self._until = trio.current_time() + self._host.shutdown_seconds
         self.left: Exit | None = None
         """The end that a handler has made, once it has."""
+        self._trace: TracePort | None = None
         self._moments = moments_of(life, self)
 
     async def serve(self) -> Exit:
@@ -57,14 +60,13 @@ class Loop:
         rest = box.parker.park if self._moments is None else await self._moments.begin()
         taken, until = 0, time.perf_counter() + seconds
         while True:
-            if self.left is not None:
-                return self.left
-            if box.control:
-                return stopped(box.control.pop(0))
-            if life.halted:
-                await self._halt()
-                taken, until = 0, time.perf_counter() + seconds
-                continue
+            if self.left is not None or box.control:
+                return self.left or stopped(box.control.pop(0))
+            if life.flagged:
+                if await self._halt():
+                    taken, until = 0, time.perf_counter() + seconds
+                    continue
+                in_place = not self._cancellable and self._trace is None
             item = box.take()
             if item is None:
                 await rest()
@@ -89,18 +91,32 @@ class Loop:
                 await checkpoint()
                 taken, until = 0, time.perf_counter() + seconds
 
-    async def _halt(self) -> None:
-        """Wait until an operator's suspension is over; or end, if a task has failed."""
-        life, box, host = self._life, self._box, self._host
+    async def _halt(self) -> bool:
+        """
+        See to what the flag stands for; whether that took a while, and all is to be looked at anew.
+
+        Waits until an operator's suspension is over; ends, if a task has failed.
+        """
+        life, host = self._life, self._host
         if life.failed:  # in the very turn in which the handler ended
             await checkpoint()  # raises; what waits is for the next incarnation
+        if host.suspended_until is not None:
+            await self._wait_out_suspension()
+            return True
+        if self._box.ease():
+            host.eased()
+        self._trace = host.trace
+        life.flagged = host.flagged
+        return False
+
+    async def _wait_out_suspension(self) -> None:
+        box, host = self._box, self._host
         until = host.suspended_until
         while until is not None and not box.control and until > trio.current_time():
             with trio.move_on_at(until):
                 await box.parker.park()
             until = host.suspended_until
         if not box.control:
-            life.halted = False
             host.end_suspension()
 
     def cancel_handler(self) -> None:
@@ -180,7 +196,7 @@ class Loop:
 
     async def _handle(self, handler: Handler, item: Item) -> None:
         if not self._cancellable:
-            await self._run_in_thread(handler, item)
+            await self._run(handler, item)
         elif await self.run_cancellable(self._run, handler, item):
             self._life.cut_short(None)
 
@@ -210,10 +226,13 @@ class Loop:
         return True
 
     async def _run(self, handler: Handler, item: Item) -> None:
-        if handler.is_async:
+        if not handler.is_async:
+            await self._run_in_thread(handler, item)
+        elif self._trace is None:
             self._done(item, await handler.call(self._life.instance, item))
         else:
-            await self._run_in_thread(handler, item)
+            with traced(self._trace, self._life, item):
+                self._done(item, await handler.call(self._life.instance, item))
 
     async def _run_in_thread(self, handler: Handler, item: Item) -> None:
         run = [item]
@@ -246,7 +265,7 @@ class Loop:
         if not isinstance(item, (InFrame, PeerEnd)):
             handler = self._life.table.find(item.message)
         assert handler is not None
-        call, instance = handler.call, self._life.instance
+        call, instance, trace = handler.call, self._life.instance, self._trace
 
         def step() -> Any:
             self._life.item = item
@@ -258,7 +277,9 @@ class Loop:
             self._succeeded(item, value)
             return value
 
-        return step
+        if trace is None:
+            return step
+        return traced(trace, self._life, item)(step)
 
     def _done(self, item: Item, value: Any) -> None:
         self._succeeded(item, value)

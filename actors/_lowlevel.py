@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import trio
@@ -96,12 +97,15 @@ class Occasion:
 class LoopThread:
     """The thread that runs trio, seen from any thread."""
 
-    __slots__ = ("_token", "ident")
+    __slots__ = ("_running", "_token", "ident")
 
-    def __init__(self, token: trio.lowlevel.TrioToken, ident: int) -> None:
+    def __init__(
+        self, token: trio.lowlevel.TrioToken, ident: int, running: Mapping[str, Any]
+    ) -> None:
         self._token = token
         self.ident = ident
         """As `threading.get_ident` gives it."""
+        self._running = running
 
     @classmethod
     def current(cls) -> LoopThread:
@@ -116,6 +120,14 @@ class LoopThread:
     def is_here(self) -> bool:
         """Whether the caller is on the loop's thread."""
         return threading.get_ident() == self.ident
+
+    def running_task(self) -> trio.lowlevel.Task | None:
+        """
+        Return the task that the loop is in a step of; None between two, or if it can't be told.
+
+        Any thread. From another one than the loop's it may be over before it is looked at.
+        """
+        return self._running.get("task")
 
     def call_soon(
         self, function: Callable[..., object], *args: Any, idempotent: bool = False
@@ -132,7 +144,22 @@ class LoopThread:
 
 
 def _loop_thread() -> LoopThread:
-    return LoopThread(trio.lowlevel.current_trio_token(), threading.get_ident())
+    token = trio.lowlevel.current_trio_token()
+    return LoopThread(token, threading.get_ident(), _run_context())
+
+
+def _run_context() -> Mapping[str, Any]:
+    # Where trio keeps what this thread runs. trio.lowlevel.current_task() tells it to this thread
+    # alone, but a blocked loop can't be asked: its table is for another thread to look into.
+    module = sys.modules.get("trio._core._run")
+    return vars(getattr(module, "GLOBAL_RUN_CONTEXT", object)) if module else {}
+
+
+def on_real_time() -> bool:
+    """Whether the running loop's clock is the real one, and not one for tests."""
+    testing = sys.modules.get("trio.testing")  # else nobody can have one
+    clock = trio.lowlevel.current_clock()
+    return testing is None or not isinstance(clock, testing.MockClock)
 
 
 async def checkpoint() -> None:

@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum, StrEnum
+from functools import cache
 from typing import TYPE_CHECKING
 
 import trio
@@ -53,8 +54,25 @@ class Put(Enum):
     """What became of a message."""
 
     TAKEN = "taken"
+    RISEN = "risen"
+    """Taken, and the mailbox is high now: see :attr:`Mailbox.high`."""
     FULL = "full"
     CLOSED = "closed"
+
+
+_ALARM_FROM = 10
+"""The smallest capacity that has an alarm: a smaller mailbox is high with each few messages."""
+
+
+@cache  # one object for all mailboxes of a kind, not one for each
+def _read_ahead(messages: int, size: int) -> tuple[int, int]:
+    return messages, size
+
+
+@cache  # likewise
+def _mark(capacity: int) -> int:
+    """Return how many messages wait in a mailbox which the next one makes high."""
+    return -(-capacity * 4 // 5) - 1 if capacity >= _ALARM_FROM else capacity
 
 
 class Mailbox:
@@ -69,13 +87,16 @@ class Mailbox:
         read_ahead_bytes: int = 65536,
     ) -> None:
         self.capacity = capacity
+        # Where the next message is not simply taken: the alarm's mark, or once it is high, the
+        # capacity. So as long as it is neither, both cost one comparison together.
+        self._mark = _mark(capacity)
         self.parker = Parker()
         self.control: list[Stop] = []
         self._made: deque[Item] | None = None  # until something comes: most sockets are idle
         self._loop = loop
         # Reentrant: a __del__ that the garbage collector runs in here may send, too.
         self._lock = threading.RLock()
-        self._read_ahead = (read_ahead_messages, read_ahead_bytes)
+        self._read_ahead = _read_ahead(read_ahead_messages, read_ahead_bytes)
         self._messages = self._frames = self._frame_bytes = 0
         self._closed = False
         self._resume_reading: Callable[[], object] | None = None
@@ -110,17 +131,37 @@ class Mailbox:
         messages, size = self._read_ahead
         return messages - self._frames if self._frame_bytes < size else 0
 
+    @property
+    def high(self) -> bool:
+        """
+        Whether four fifths of it were full, and it has not been normal since.
+
+        One that holds less than 10 messages never is.
+        """
+        return self._mark == self.capacity >= _ALARM_FROM
+
+    def ease(self) -> bool:
+        """Whether it was high and is normal now: less than half of it is full. Any thread."""
+        with self._lock:
+            if not self.high or 2 * self._messages >= self.capacity:
+                return False
+            self._mark = _mark(self.capacity)
+            return True
+
     def put_message(self, item: Cast | Call) -> Put:
         """Add a message at the end if there is room. Any thread, never blocks."""
+        put = Put.TAKEN
         with self._lock:
             if self._closed:
                 return Put.CLOSED
-            if self._messages >= self.capacity:
-                return Put.FULL
+            if self._messages >= self._mark:
+                if self._messages >= self.capacity:
+                    return Put.FULL
+                put, self._mark = Put.RISEN, self.capacity
             self._messages += 1
             self._lane.append(item)
         self._wake()
-        return Put.TAKEN
+        return put
 
     def put_over_oldest(self, item: Cast | Call) -> tuple[Put, Cast | Call | None]:
         """Add a message; where the mailbox is full the oldest message leaves it."""

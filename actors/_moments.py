@@ -71,14 +71,18 @@ class Moments:
         while True:
             with trio.CancelScope(deadline=due) as scope:
                 await box.parker.park()
-            if box.queued or self._ends or self._life.halted:
+            if box.queued or self._ends or self._suspended:
                 return
             if not scope.cancelled_caught:
                 continue  # woken for what was taken already
             await self._loop.run_moment(_IDLE)
-            if box.queued or self._ends or self._life.halted:
+            if box.queued or self._ends or self._suspended:
                 return
             due = trio.current_time() + seconds if seconds else inf
+
+    @property
+    def _suspended(self) -> bool:
+        return self._life.flagged and self._life.host.suspended_until is not None
 
     @property
     def _ends(self) -> bool:

@@ -151,6 +151,14 @@ class MonitorsPort(Protocol):
         ...
 
 
+class TracePort(Protocol):
+    """Where an operator looks at what is handled. Any thread, never raises."""
+
+    def handled(self, path: str, epoch: int, message: str, seconds: float, outcome: str) -> None:
+        """Tell of a message that was handled."""
+        ...
+
+
 class Host(Protocol):
     """The slot an incarnation lives in."""
 
@@ -166,6 +174,20 @@ class Host(Protocol):
     handshake_seconds: float
     shutdown_seconds: float
     connection: Connection | None
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the loop is to look before it takes anything: see :attr:`Life.flagged`."""
+        ...
+
+    @property
+    def trace(self) -> TracePort | None:
+        """Where to tell what is handled; None, as nearly always, if nobody looks."""
+        ...
+
+    def eased(self) -> None:
+        """Take note that the mailbox is not high any more. Loop thread only."""
+        ...
 
     @property
     def suspended_until(self) -> float | None:
@@ -240,6 +262,10 @@ class Target(Protocol):
     @property
     def monitors(self) -> MonitorsPort:
         """Where its end is told."""
+        ...
+
+    def risen(self) -> None:
+        """Take note that the mailbox has become high. Any thread."""
         ...
 
     def overflow(self, item: Any) -> bool:

@@ -74,6 +74,9 @@ class ActorRef:
         if put is Put.CLOSED:
             target.dead_letter(message, f"the actor has ended ({target.end})")
             return False
+        if put is Put.RISEN:
+            target.risen()
+            return True
         return target.overflow(item)
 
     def send(self, message: object) -> Awaitable[None]:
@@ -247,6 +250,9 @@ class ActorRef:
             put = target.mailbox.put_message(item)
             if put is Put.TAKEN:
                 return
+            if put is Put.RISEN:
+                target.risen()
+                return
             if put is Put.CLOSED:
                 raise ActorStopped(self.path, target.end or "ended")
             if not target.waits_when_full():
@@ -260,6 +266,9 @@ class ActorRef:
         while True:
             put = target.mailbox.put_message(item)
             if put is Put.TAKEN:
+                return
+            if put is Put.RISEN:
+                target.risen()
                 return
             if put is Put.CLOSED:
                 raise ActorStopped(self.path, target.end or "ended")

@@ -67,6 +67,8 @@ class PoolStatistics:
     """Jobs that hold a place, abandoned ones included."""
     queued: int
     """Jobs that wait for a thread."""
+    waiting_seconds: float
+    """How long the first of those has waited; 0 if there is none."""
     parked: int
     """Jobs that gave their place away while they wait for something else."""
     abandoned: tuple[AbandonedJob, ...]
@@ -121,6 +123,11 @@ class ThreadPool:
         jobs = self._crew.census().jobs
         oldest = f", the oldest with {jobs[0].label}" if jobs else ""
         return f"all {self.size} threads of the pool {self.name!r} were busy{oldest}"
+
+    def oldest_jobs(self, most: int = 5) -> list[str]:
+        """Say what runs longest and for how long, *most* jobs. Any thread."""
+        jobs = self._crew.census().jobs[:most]
+        return [f"{job.label} for {job.seconds_running():.0f} s" for job in jobs]
 
     def submit(self, work: Callable[[], T], *, label: str) -> Job[T]:
         """
@@ -181,19 +188,20 @@ class ThreadPool:
     @property
     def busy(self) -> bool:
         """Whether a thread works, or a result is under way, for somebody who waits."""
-        _, queued, parked, jobs = self._crew.census()
+        _, queued, _, parked, jobs = self._crew.census()
         awaited = sum(not job.abandoned for job in jobs) - parked
         return bool(queued or awaited > 0 or self._crew.done)
 
     def statistics(self) -> PoolStatistics:
         """Return a snapshot of the pool. Not a checkpoint; from any thread."""
-        threads, queued, parked, jobs = self._crew.census()
+        threads, queued, waiting, parked, jobs = self._crew.census()
         return PoolStatistics(
             name=self.name,
             size=self.size,
             threads=threads,
             running=len(jobs) - parked,
             queued=queued,
+            waiting_seconds=waiting,
             parked=parked,
             abandoned=tuple(
                 AbandonedJob(job.label, job.thread_name, job.seconds_running())

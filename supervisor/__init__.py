@@ -43,6 +43,7 @@ from ._task import TaskDone as TaskDone
 from ._task import TaskFailed as TaskFailed
 from ._task_pool import TaskPool as TaskPool
 from ._task_pool_spec import TaskPoolSpec as TaskPoolSpec
+from ._traces import Traces as Traces
 from ._tree import CrashReport as CrashReport
 from ._tree import NodeSnapshot as NodeSnapshot
 
@@ -91,5 +92,6 @@ __all__ = [
     "TaskStopped",
     "TaskTimeout",
     "TooManyChildren",
+    "Traces",
     "current_root",
 ]

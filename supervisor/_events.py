@@ -6,7 +6,8 @@
 #   NO FRAMES     the ring never holds an exception: its traceback would keep the
 #                 locals of a crashed handler, hence a whole request, alive. Those who
 #                 listen get the exception itself, the ring its text.
-#   BOUNDED       the ring forgets the oldest; counters are one per kind.
+#   BOUNDED       the ring forgets the oldest; counters are one per kind. What a trace tells
+#                 has a ring of its own, or it would push out what happened.
 #
 # Facts are about the machinery, never about content: no message bodies, no state.
 #
@@ -76,6 +77,9 @@ EVENTS: dict[str, str] = {
     "slot.unkillable": "An actor did not stop within its deadline; `stack` shows where it is.",
     "disconnect.failed": "disconnect() or stopped() raised or overran its deadline.",
     "message.dead_letter": "A message reached nobody; `reason` says why.",
+    "mailbox.high": "So many messages wait (`depth`) that four fifths of the mailbox are full;"
+    " `handling` is what the actor does meanwhile. Told once, until it is normal again.",
+    "mailbox.normal": "Less than half of a mailbox that was high is full.",
     "mailbox.overflow": "A mailbox was full and its overflow policy was applied.",
     "call.skipped": "A queued call was not run, because its caller had left.",
     "call.late": "A reply was dropped, because its caller had left.",
@@ -83,6 +87,16 @@ EVENTS: dict[str, str] = {
     "work.stale": "Something done by an incarnation that is past was dropped.",
     "thread.abandoned": "A worker thread did not return in time; its place stays taken"
     " until it does.",
+    "threads.busy": "Work has waited for `seconds`, because all threads of a `pool` are taken;"
+    " `jobs` says by whom. Told once, until nothing waits.",
+    "threads.free": "Nothing waits for a thread of the `pool` any more.",
+    "loop.blocked": "The event loop stood still for `seconds`, and nothing else was done; the path"
+    " is that of the actor whose code held it up, `stack` where. While it lasts the log says so.",
+    "trace.began": "An operator looks at what is handled at, or below, a path for `seconds`.",
+    "trace.ended": "A trace is over: `handled` events were told of, and `left_out` were not,"
+    " because they were too many in a second.",
+    "actor.handled": "An actor that is traced has handled a `message`, in `seconds`; `outcome` is"
+    " ok, or the name of what its handler raised.",
     "group.gap": "Members of a group may have missed messages from other processes.",
     "registry.registered": "An actor took the unique name `key`.",
     "registry.unregistered": "The unique name `key` is free again.",
@@ -91,6 +105,8 @@ EVENTS: dict[str, str] = {
     " handler; the frame went out, the back-pressure was lost.",
 }
 """Every kind of event and what it means; an unlisted kind cannot be emitted."""
+
+_TRACED = "actor.handled"
 
 _logger = logging.getLogger("greenroom")
 
@@ -174,6 +190,7 @@ class EventStream:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1. Got: {capacity!r}")
         self._ring: deque[Event] = deque(maxlen=capacity)
+        self._traced: deque[Event] = deque(maxlen=capacity)
         self._counts = dict.fromkeys(EVENTS, 0)
         self._subscribers: tuple[list[Subscriber], ...] = ()
         self._lock = RLock()
@@ -206,7 +223,7 @@ class EventStream:
         kept = _without_frames(event)
         with self._lock:
             self._counts[kind] += 1
-            self._ring.append(kept)
+            (self._traced if kind == _TRACED else self._ring).append(kept)
             subscribers = self._subscribers
         for [subscriber] in subscribers:
             try:
@@ -244,11 +261,11 @@ class EventStream:
 
         Args:
             n: How many at most.
-            kind: Only events of this kind.
+            kind: Only events of this kind; what a trace tells is only among its own kind.
             path: Only events of this path.
         """
         with self._lock:
-            newest_first = list(reversed(self._ring))
+            newest_first = list(reversed(self._ring if kind != _TRACED else self._traced))
         wanted = (
             event
             for event in newest_first

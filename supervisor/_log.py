@@ -121,12 +121,20 @@ LEVELS: dict[str, int] = {
     "slot.unkillable": logging.CRITICAL,
     "disconnect.failed": logging.ERROR,
     "message.dead_letter": logging.WARNING,
+    "mailbox.high": logging.WARNING,
+    "mailbox.normal": logging.INFO,
     "mailbox.overflow": logging.WARNING,
     "call.skipped": logging.INFO,
     "call.late": logging.INFO,
     "call.forgotten": logging.WARNING,
     "work.stale": logging.INFO,
     "thread.abandoned": logging.ERROR,
+    "threads.busy": logging.WARNING,
+    "threads.free": logging.INFO,
+    "loop.blocked": logging.WARNING,
+    "trace.began": logging.INFO,
+    "trace.ended": logging.INFO,
+    "actor.handled": logging.DEBUG,
     "group.gap": logging.WARNING,
     "registry.registered": logging.DEBUG,
     "registry.unregistered": logging.DEBUG,
@@ -141,6 +149,8 @@ _NEVER_THROTTLED = frozenset(
         *("slot.fatal", "slot.unkillable", "storm.began", "storm.ended"),
     }
 )
+
+_STACK_LOGGED_BEFORE = frozenset({"loop.blocked"})  # by _watch.py, when the loop could not
 
 
 def family(path: str) -> str:
@@ -197,7 +207,7 @@ class _Adapter:
 
     def _log(self, level: int, event: Event, *, full: bool, unreported: int = 0) -> None:
         error, stack = event.facts.get("exception"), event.facts.get("stack")
-        below = f"\n{stack}" if full and stack else ""
+        below = f"\n{stack}" if full and stack and event.kind not in _STACK_LOGGED_BEFORE else ""
         trace = error if full and isinstance(error, BaseException) else None
         if (
             trace is not None

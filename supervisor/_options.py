@@ -67,9 +67,10 @@ def _whole(
     return _checked(default, doc, unit, check)
 
 
-def _seconds(default: float, doc: str, *, zero: bool = False) -> Any:
+def _seconds(default: float | None, doc: str, *, zero: bool = False, none: bool = False) -> Any:
     def check(name: str, value: object) -> None:
-        refuse_unless_seconds(name, value, zero=zero)
+        if not (none and value is None):
+            refuse_unless_seconds(name, value, zero=zero)
 
     return _checked(default, doc, "seconds", check)
 
@@ -318,6 +319,18 @@ class Options:
     )
     pong_seconds: float = _seconds(
         20.0, "How long a pinged peer may go on being silent before it counts as gone."
+    )
+    loop_blocked_seconds: float | None = _seconds(
+        1.0,
+        "How long the event loop may stand still before the log names who holds it up. It is"
+        " asked so often, but once a second at most. None: it is not watched.",
+        none=True,
+    )
+    threads_busy_seconds: float | None = _seconds(
+        1.0,
+        "How long work may wait for a thread of a pool before the log says who holds all of"
+        " them. None: nobody looks.",
+        none=True,
     )
     debug: bool = _checked(
         False,

@@ -26,7 +26,9 @@ from ._events import Event
 from ._monitors import Fault
 
 if TYPE_CHECKING:
+    from ..actors._life import Life
     from ._root import Root
+    from ._traces import Trace
 
 
 class Place:
@@ -38,6 +40,8 @@ class Place:
         "_overflow", "_root", "actor", "connection", "end", "epoch", "fault", "loop", "mailbox",
         "path", "ref",
     )  # fmt: skip
+
+    _life: "Life | None"
 
     def __init__(
         self, root: "Root", path: str, actor: type[Actor], connection: Connection | None
@@ -61,6 +65,18 @@ class Place:
         self.connection = connection
         """The peer's connection; None for a resident."""
         self._overflow = Overflow(actor.overflow)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the loop is to look at something before it takes a message."""
+        if self.suspended_until is not None or self.mailbox.high:
+            return True
+        return self.trace is not None
+
+    @property
+    def trace(self) -> "Trace | None":
+        """The operator's trace that it is part of, if there is one."""
+        return self._root.traces.of(self.path)
 
     @property
     def suspended_until(self) -> float | None:
@@ -152,6 +168,29 @@ class Place:
     def waits_when_full(self) -> bool:
         """Whether a sender waits for room."""
         return self._overflow is Overflow.WAIT
+
+    def risen(self) -> None:
+        """Tell that the mailbox is high, and have the loop look when it is not. Any thread."""
+        life, box = self._life, self.mailbox
+        facts: dict[str, object] = {"depth": box.messages, "capacity": box.capacity}
+        if life is not None and life.busy_with:
+            facts["handling"] = life.busy_with
+        self.note("mailbox.high", epoch=self.epoch, **facts)
+        if self.loop.is_here():
+            self.flag()
+        else:
+            with suppress(trio.RunFinishedError):
+                self.loop.call_soon(self.flag)
+
+    def eased(self) -> None:
+        """Tell that the mailbox is normal again."""
+        box = self.mailbox
+        self.note("mailbox.normal", depth=box.messages, capacity=box.capacity)
+
+    def flag(self) -> None:
+        """Have the loop look at something before it takes a message. Loop thread only."""
+        if self._life is not None:
+            self._life.flagged = True
 
     def overflow(self, item: Cast | Call) -> bool:
         """Apply the overflow policy to *item*; whether it was taken after all."""

@@ -112,6 +112,9 @@ class RequestSlot:
         """A request handles no messages, so nobody waits for it."""
         return False
 
+    def risen(self) -> None:
+        """Take note of nothing: its mailbox has room for none, and is never high."""
+
     def overflow(self, item: Cast | Call) -> bool:
         """Make every message a dead letter."""
         self.dead_letter(item.message, "an HTTP request handles no messages")

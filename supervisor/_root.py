@@ -36,7 +36,9 @@ from ._suspensions import Suspensions
 from ._task_pool import TaskPool
 from ._task_pool_spec import TaskPoolSpec
 from ._task_supervisor import TaskSupervisor
+from ._traces import Traces
 from ._tree import NodeSnapshot, render
+from ._watch import Watch
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
 _FOR_REPORTS = 1.0  # seconds
@@ -106,8 +108,11 @@ class Root:
         )  # until the tree's nursery has ended
         self.suspensions = Suspensions(self)
         """Who is put to rest for a while, by an operator."""
+        self._watch = Watch(self)
         self._refs: dict[str, ActorRef] = {}
         self._supervisors: dict[str, Supervisor] = {"/residents": self.residents}
+        self.traces = Traces(self, self._refs, self._supervisors)
+        """Whose messages an operator looks at, for a while."""
         self._state = "new"
         self._stop = trio.Event()
         self._why_down = ""
@@ -154,6 +159,7 @@ class Root:
         self._state = "starting"
         unlog = log_events(self.events)
         token = _current.set(self)
+        self._watch.begin()
         try:
             failure: ExceptionGroup[Exception] | None = None
             async with trio.open_nursery() as watched:
@@ -171,6 +177,7 @@ class Root:
                 raise failure
         finally:
             _current.reset(token)
+            self._watch.end()
             self._state = "stopped"
             self.events.emit("root.stopped", "/")
             self.stopped.set()
@@ -238,6 +245,7 @@ class Root:
                 "ready": not problems,
                 "problems": problems,
                 "threads": {pool.name: _threads(pool.statistics()) for pool in self.pools},
+                **self._watch.facts(),
                 "groups": self.groups.names(),
                 "events": {kind: n for kind, n in self.events.counts().items() if n},
             },
@@ -296,6 +304,7 @@ class Root:
         self._refs.pop(path, None)
         self._supervisors.pop(path, None)
         self.suspensions.forget(path)
+        self.traces.forget(path)
 
     def pause(self, attempt: int) -> float:
         """Return the seconds to wait before restart number *attempt* in a row."""
@@ -329,6 +338,7 @@ class Root:
                 self._ending.set()
                 with trio.CancelScope(shield=True):
                     await self._wind_up()
+                self.traces.close()
                 engine_scope.cancel()
 
     async def _run_engine(

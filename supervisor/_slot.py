@@ -358,8 +358,7 @@ class Slot(Witness, Succession):
 
     def halt(self) -> None:
         """Have the loop look whether it is suspended, before it takes anything more."""
-        if self._life is not None and self.state == "running":
-            self._life.halted = True
+        self.flag()
         self.mailbox.parker.wake()
 
     def inject_crash(self, error: BaseException) -> None:

@@ -203,3 +203,18 @@ def test_what_is_no_exception_at_a_steps_end_ends_the_run() -> None:
     cause = raised.value.__cause__
     assert isinstance(cause, BaseExceptionGroup)
     assert cause.subgroup(SystemExit) is not None
+
+
+async def test_the_running_task_is_seen_from_another_thread() -> None:
+    """
+    trio keeps the task that runs where a thread finds it; between two steps there is none.
+    """
+    loop, task = LoopThread.current(), trio.lowlevel.current_task()
+    seen: list[object] = []
+    looking = threading.Thread(target=lambda: seen.append(loop.running_task()))
+    looking.start()
+    looking.join(60)
+
+    assert loop.running_task() is task
+    assert seen == [task]
+    assert await trio.to_thread.run_sync(loop.running_task) is None

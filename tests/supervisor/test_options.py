@@ -12,6 +12,7 @@ WHOLE = [field.name for field in dataclasses.fields(Options) if isinstance(field
 WHOLE.remove("debug")
 WHOLE.remove("fast_connections")
 SECONDS = [name for name in Options.__dataclass_fields__ if name.endswith("_seconds")]
+SECONDS_OR_NONE = {"loop_blocked_seconds", "threads_busy_seconds"}
 NONE_ALLOWED = {"max_restarts", "max_connections", "storm_restarts"}
 
 
@@ -99,10 +100,20 @@ def test_seconds_are_finite(name: str, value: float) -> None:
 @pytest.mark.parametrize("value", ["5", None, False])
 def test_seconds_are_numbers(name: str, value: object) -> None:
     """
-    A deadline that is no number is refused.
+    A deadline that is no number is refused; None, too, where it has no meaning.
     """
+    if value is None and name in SECONDS_OR_NONE:
+        return
     with pytest.raises(TypeError, match=f"{name} must be a number of seconds. Got: {value!r}"):
         made_with(**{name: value})
+
+
+@pytest.mark.parametrize("name", sorted(SECONDS_OR_NONE))
+def test_none_turns_a_watch_off(name: str) -> None:
+    """
+    What looks after the loop and the threads can be turned off, each for itself.
+    """
+    assert getattr(made_with(**{name: None}), name) is None
 
 
 @pytest.mark.parametrize("name", ["max_seconds", "park_seconds", "batch_seconds"])

@@ -7,7 +7,7 @@ from trio.testing import MockClock
 
 from greenroom.actors import Actor, ActorNotFound, CallTimeout, handles
 from greenroom.bridges.testing import virtual_clock
-from greenroom.supervisor import Options
+from greenroom.supervisor import Options, current_root
 
 PATH = "/residents/worker"
 
@@ -169,3 +169,24 @@ async def test_refused(clock: MockClock) -> None:
             server.root.suspensions.begin(PATH, 0)
         with pytest.raises(ValueError, match="seconds must be finite"):
             server.root.suspensions.begin(PATH, float("inf"))
+
+
+async def test_one_that_begins_before_the_actor_has_started_holds(clock: MockClock) -> None:
+    """
+    An actor that is put to rest while it is in `started` handles nothing when it has started.
+    """
+
+    class Slow(Worker):
+        async def started(self):
+            self.start_soon(self.put_to_rest)
+            await trio.sleep(1)
+
+        async def put_to_rest(self):
+            current_root().suspensions.begin("/residents/slow", 60)
+
+    async with running(Slow) as server:
+        with pytest.raises(CallTimeout):
+            await server.root.find("/residents/slow").call(work(1), timeout=10)
+        node = server.root.snapshot().find("/residents/slow")
+        assert node is not None
+        assert node.state == "suspended"

@@ -407,7 +407,7 @@ async def test_not_kept(clock: MockClock, caplog: pytest.LogCaptureFixture) -> N
     """
     caplog.set_level(logging.CRITICAL, "greenroom")  # pytest keeps the tracebacks that are logged
     lives: list[weakref.ref[Any]] = []
-    freed = trio.Event()
+    seen, freed = trio.Event(), trio.Event()
 
     async def work(thing: Thing) -> Thing:
         lives.append(weakref.ref(thing))
@@ -424,8 +424,12 @@ async def test_not_kept(clock: MockClock, caplog: pytest.LogCaptureFixture) -> N
             await freed.wait()
         return await work(thing)
 
+    async def watched(thing: Thing) -> Thing:
+        await seen.wait()
+        return await work(thing)
+
     async def ask(pool: TaskPool) -> None:
-        await pool.run(work, Thing())
+        await pool.run(watched, Thing())
         with pytest.raises(ValueError, match="Thing"):
             await pool.run(fail, Thing())
 
@@ -436,6 +440,7 @@ async def test_not_kept(clock: MockClock, caplog: pytest.LogCaptureFixture) -> N
         server.start_soon(ask, pool)
         await settle(lambda: supervisor.counts().specs)
         refs.append(server.root.find(f"{PATH}/{supervisor.children()[0].name}"))
+        seen.set()
         await settle(lambda: len(lives) == 6 and not supervisor.counts().specs)
         refs.append(pool.start(stubborn, Thing(), name="stubborn"))
         await settle(lambda: supervisor.counts().active)

@@ -1,0 +1,27 @@
+"""What is told of a message while an operator looks: who handled it, how long, how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._life import Life
+    from ._messages import Item
+    from ._ports import TracePort
+
+
+@contextmanager
+def traced(trace: TracePort, life: Life, item: Item) -> Generator[None, None, None]:
+    """Tell *trace* of what runs inside, which handles *item*. What it raises goes through."""
+    began, outcome = time.perf_counter(), "ok"
+    try:
+        yield
+    except BaseException as error:
+        outcome = type(error).__qualname__
+        raise
+    finally:
+        seconds = time.perf_counter() - began
+        trace.handled(life.host.path, life.epoch, item.summary(), seconds, outcome)
