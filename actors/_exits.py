@@ -42,7 +42,7 @@ class Exit:
     ``what`` names the work at hand, without its content. ``opening`` says that the
     slot never came to serve. ``code`` and ``text`` are for the connection's close. ``own``
     says that it ended of its own accord, ``again`` that it was asked to make room for the
-    next incarnation.
+    next incarnation, ``by_hand`` that an operator asked, so that this one waits for nobody.
     """
 
     kind: ExitKind
@@ -54,6 +54,7 @@ class Exit:
     text: str = ""
     own: bool = False
     again: bool = False
+    by_hand: bool = False
 
     def with_error(self, error: BaseException, what: str, *, told: bool) -> Exit:
         """Return this end with what went wrong on the way; *told* work only obeyed."""
@@ -71,6 +72,7 @@ def stopped(stop: Stop) -> Exit:
         text=stop.text,
         own=stop.own,
         again=stop.again,
+        by_hand=stop.by_hand,
     )
 
 

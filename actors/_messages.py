@@ -175,19 +175,28 @@ class Stop:
     """
     Control: end the slot, or with *again* this incarnation alone.
 
-    *code* is the close code for a connection; *own* says that the actor itself asks.
+    *code* is the close code for a connection; *own* says that the actor itself asks, *by_hand*
+    that the next incarnation begins without being told to.
     """
 
-    __slots__ = ("again", "code", "own", "reason", "text")
+    __slots__ = ("again", "by_hand", "code", "own", "reason", "text")
 
     def __init__(
-        self, reason: str, code: int, text: str = "", *, own: bool = False, again: bool = False
+        self,
+        reason: str,
+        code: int,
+        text: str = "",
+        *,
+        own: bool = False,
+        again: bool = False,
+        by_hand: bool = False,
     ) -> None:
         self.reason = reason
         self.code = code
         self.text = text
         self.own = own
         self.again = again
+        self.by_hand = by_hand
 
 
 Item = InFrame | PeerEnd | Cast | Call | Tick

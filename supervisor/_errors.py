@@ -29,6 +29,17 @@ class SupervisorStopping(GreenroomError):
         return f"{self.path} is stopping: it takes no requests"
 
 
+class InvalidState(GreenroomError, RuntimeError):
+    """What an operator asked for can't be done in the state that something is in."""
+
+    def __init__(self, path: str, state: str, problem: str) -> None:
+        super().__init__(path, state, problem)
+        self.path, self.state, self.problem = path, state, problem
+
+    def __str__(self) -> str:
+        return f"{self.path} is {self.state}: {self.problem}"
+
+
 class ChildNotFound(GreenroomError):
     """A supervisor has no child of that name."""
 
