@@ -27,11 +27,12 @@ from ._deferred import Deferred, put_all_back
 from ._errors import ActorStopped, CallFailed, Disconnected, Stale, described
 from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
 from ._hop import Hop
-from ._loop import Loop, refuse_unrun
+from ._loop import Loop
 from ._messages import Call, Item, Opening, PeerEnd, Stop
 from ._moments import Moment
 from ._state import Handed, Keeper
 from ._tasks import Tasks
+from ._unrun import refuse_unrun
 
 if TYPE_CHECKING:
     from ._actor import Actor
@@ -64,7 +65,7 @@ class Life:
         self.epoch = epoch
         self.over = False
         self.begun = False
-        self.halted = host.suspended_until is not None
+        self.halted = host.suspended_until is not None or host.inquiry() is not None
         """Whether the loop is not to take anything now: see :meth:`Loop.halt`."""
         self.failed = False
         """Whether a task has failed: nothing more is begun."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from math import inf
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -18,9 +17,11 @@ from ._decider import Directive, directive_for
 from ._deferred import flush
 from ._errors import Disconnected, UndeclaredMessage
 from ._exits import Exit, ExitKind, Verdict, judge, stopped
+from ._inquiry import answer_all
 from ._lowlevel import checkpoint
 from ._messages import Call, InFrame, Item, PeerEnd, Tick, key_name, message_key
 from ._moments import Moment, moments_of
+from ._unrun import UNRUN, refuse_unrun
 
 if TYPE_CHECKING:
     from ._life import Life
@@ -90,14 +91,16 @@ class Loop:
                 taken, until = 0, time.perf_counter() + seconds
 
     async def _halt(self) -> None:
-        """Wait until an operator's suspension is over; or end, if a task has failed."""
+        """Answer, and wait until a suspension is over; or end, if a task has failed."""
         life, box, host = self._life, self._box, self._host
         if life.failed:  # in the very turn in which the handler ended
             await checkpoint()  # raises; what waits is for the next incarnation
+        await answer_all(life)
         until = host.suspended_until
         while until is not None and not box.control and until > trio.current_time():
             with trio.move_on_at(until):
                 await box.parker.park()
+            await answer_all(life)
             until = host.suspended_until
         if not box.control:
             life.halted = False
@@ -266,7 +269,7 @@ class Loop:
             self._reply(item, value)
 
     def _succeeded(self, item: Item, value: Any) -> None:
-        if value is not None and type(value) in _UNRUN:
+        if value is not None and type(value) in UNRUN:
             refuse_unrun(value, f"the handler of {item.summary()}")
         self._life.succeeded()
 
@@ -276,20 +279,3 @@ class Loop:
             deferred.last = None  # its reply is what its handler returns another time
         elif not item.reply.set(value):
             self._host.note("call.late", epoch=self._life.epoch, message=item.summary())
-
-
-_UNRUN: dict[type, str] = {
-    CoroutineType: "a coroutine that nobody awaits: declare it `async def`, or await what it calls",
-    GeneratorType: "a generator that nobody runs: iterate over it, or return a list",
-    AsyncGeneratorType: "an async generator that nobody runs: iterate over it with `async for`",
-}
-
-
-def refuse_unrun(value: Any, whose: str) -> None:
-    """Raise TypeError if *value*, returned by *whose*, is code whose body nobody would run."""
-    kind = cast("type[object]", type(value))
-    problem = _UNRUN.get(kind)
-    if problem is not None:
-        if not isinstance(value, AsyncGeneratorType):  # which has no close() but an async one
-            value.close()
-        raise TypeError(f"{whose} returned {problem}.")

@@ -13,6 +13,8 @@ from ._engine import EngineSink as EngineSink
 from ._engine import EngineStatistics as EngineStatistics
 from ._errors import AlreadyStarted as AlreadyStarted
 from ._errors import ChildNotFound as ChildNotFound
+from ._errors import DescribeFailed as DescribeFailed
+from ._errors import InvalidState as InvalidState
 from ._errors import SupervisorGaveUp as SupervisorGaveUp
 from ._errors import SupervisorStopping as SupervisorStopping
 from ._errors import TooManyChildren as TooManyChildren
@@ -52,6 +54,7 @@ __all__ = [
     "DeadLetter",
     "DeadLetterKey",
     "DeadLetters",
+    "DescribeFailed",
     "DynamicSpec",
     "DynamicSupervisor",
     "Engine",
@@ -60,6 +63,7 @@ __all__ = [
     "Event",
     "EventStream",
     "Groups",
+    "InvalidState",
     "NodeSnapshot",
     "OnExceeded",
     "Options",

@@ -22,10 +22,13 @@ from ._dead_letters import DeadLetters
 from ._dynamic import DynamicSupervisor
 from ._dynamic_spec import DynamicSpec
 from ._engine import Engine
+from ._errands import Errands
 from ._events import EventStream
 from ._groups import Groups
+from ._inquiries import Inquiries
 from ._log import log_events
 from ._monitors import Monitors
+from ._operations import Operations
 from ._options import Options
 from ._referee import Child, Referee
 from ._registry import Registry
@@ -41,7 +44,7 @@ _FOR_REPORTS = 1.0  # seconds
 _current: ContextVar["Root | None"] = ContextVar("greenroom_root", default=None)
 
 
-class Root:
+class Root(Operations):
     """
     The tree of this process: connections, residents, groups, names, events, dead letters.
 
@@ -103,6 +106,9 @@ class Root:
         )  # until the tree's nursery has ended
         self.suspensions = Suspensions(self)
         """Who is put to rest for a while, by an operator."""
+        self.inquiries = Inquiries()
+        """Who asks which actor for its state."""
+        self._errands = Errands(self)
         self._refs: dict[str, ActorRef] = {}
         self._supervisors: dict[str, Supervisor] = {"/residents": self.residents}
         self._state = "new"
@@ -162,6 +168,7 @@ class Root:
                     failure = group  # raised outside of this nursery, which would wrap it
                 finally:
                     self._tasks_left = ()
+                    self._errands.close()
                     if not self.connections.left():
                         overdue.cancel()
             if failure is not None:
@@ -316,6 +323,7 @@ class Root:
                 self._ending.set()
                 with trio.CancelScope(shield=True):
                     await self._wind_up()
+                self._errands.close()
                 engine_scope.cancel()
 
     async def _run_engine(

@@ -323,9 +323,16 @@ class Slot(Witness, Succession):
         """Have this incarnation end, and the next one begin at once. Loop thread only."""
         self._request_stop(Stop(reason, 1000, again=True, by_hand=True))
 
-    def reset_budget(self) -> None:
-        """Forget the restarts that count. Loop thread only."""
+    @property
+    def renewing(self) -> bool:
+        """Whether that was asked for, and the handler that runs holds it up."""
+        return any(stop.again for stop in self.mailbox.control)
+
+    def reset_budget(self) -> int:
+        """Forget the restarts that count; return how many. Loop thread only."""
+        forgiven = self._window.count(self._alive_now())
         self._window.reset()
+        return forgiven
 
     def abort(self, error: BaseException) -> None:
         """Take note that run() itself has failed, which is a fault of this library."""
@@ -346,8 +353,8 @@ class Slot(Witness, Succession):
             self._life.cancel_handler()
 
     def halt(self) -> None:
-        """Have the loop look whether it is suspended, before it takes anything more."""
-        if self._life is not None and self.state == "running":
+        """Have the loop look what an operator wants, before it takes anything more."""
+        if self._life is not None:
             self._life.halted = True
         self.mailbox.parker.wake()
 

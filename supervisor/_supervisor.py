@@ -125,10 +125,13 @@ class Supervisor(GroupRestart, Subordinate):
         self._paused += trio.current_time() - began
         return stop
 
-    def reset_budget(self) -> None:
-        """Forget the restarts that count: those of its children together, and its own."""
-        self._window.reset()
-        self._own_window.reset()
+    def reset_budget(self) -> int:
+        """Forget the restarts of its children together, and its own; return how many."""
+        windows, now = (self._window, self._own_window), self._clock()
+        forgiven = sum(window.count(now) for window in windows)
+        for window in windows:
+            window.reset()
+        return forgiven
 
     # -- starting ------------------------------------------------------------------------
 
