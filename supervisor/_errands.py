@@ -11,6 +11,7 @@
 import inspect
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -73,13 +74,16 @@ class Errands:
             )
         errand = _Errand(function, args)
         # In the caller's context: current_root() is there, and who calls whom is known.
-        context = copy_context()
-        self._on_loop(lambda: context.run(self._start, errand), SupervisorStopping("/"))
+        try:
+            self._root.loop.call_soon(copy_context().run, self._start, errand)
+        except trio.RunFinishedError:
+            raise SupervisorStopping("/") from None
         try:
             came = wait_in_thread(errand.done, min(timeout, threading.TIMEOUT_MAX))
         finally:
             if not errand.done.is_set():
-                self._on_loop(errand.scope.cancel)
+                with suppress(trio.RunFinishedError):  # which has ended it
+                    self._root.loop.call_soon(errand.scope.cancel)
         if not came:
             raise CallTimeout(_name_of(function), timeout)
         if errand.error is None:
@@ -109,13 +113,6 @@ class Errands:
             await errand.run()
         finally:
             self._running.discard(errand)
-
-    def _on_loop(self, act: Callable[[], object], problem: Exception | None = None) -> None:
-        try:
-            self._root.loop.call_soon(act)
-        except trio.RunFinishedError:
-            if problem is not None:
-                raise problem from None
 
 
 def _name_of(function: Callable[..., Any]) -> str:
