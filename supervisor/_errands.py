@@ -30,7 +30,9 @@ class _Errand:
     """One function that a thread has run on trio."""
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.done = threading.Event()
+        self.told = threading.Event()
+        """Wakes its thread: when it is over, and when that one is to stop."""
+        self.over = False
         self.scope = trio.CancelScope(shield=True)
         self.result: Any = None
         self.error: BaseException | None = None
@@ -49,7 +51,12 @@ class _Errand:
         except BaseException as error:  # noqa: BLE001, ASYNC103 - carried to the thread
             self.error = error
         finally:
-            self.done.set()
+            self.end()
+
+    def end(self) -> None:
+        """Tell its thread that it is over."""
+        self.over = True
+        self.told.set()
 
 
 class Errands:
@@ -79,9 +86,9 @@ class Errands:
         except trio.RunFinishedError:
             raise SupervisorStopping("/") from None
         try:
-            came = wait_in_thread(errand.done, min(timeout, threading.TIMEOUT_MAX))
+            came = wait_in_thread(errand.told, min(timeout, threading.TIMEOUT_MAX))
         finally:
-            if not errand.done.is_set():
+            if not errand.over:
                 with suppress(trio.RunFinishedError):  # which has ended it
                     self._root.loop.call_soon(errand.scope.cancel)
         if not came:
@@ -103,7 +110,7 @@ class Errands:
         tasks = self._root.tasks
         if self._closed or tasks is None:
             errand.error = SupervisorStopping("/")
-            errand.done.set()
+            errand.end()
             return
         self._running.add(errand)
         tasks.start_soon(self._run, errand, name="greenroom errand of a thread")
