@@ -43,6 +43,7 @@ class Exit:
     slot never came to serve. ``code`` and ``text`` are for the connection's close. ``own``
     says that it ended of its own accord, ``again`` that it was asked to make room for the
     next incarnation, ``by_hand`` that an operator asked, so that this one waits for nobody.
+    ``asked`` is when it was asked to, on trio's clock, if it was.
     """
 
     kind: ExitKind
@@ -55,6 +56,7 @@ class Exit:
     own: bool = False
     again: bool = False
     by_hand: bool = False
+    asked: float | None = None
 
     def with_error(self, error: BaseException, what: str, *, told: bool) -> Exit:
         """Return this end with what went wrong on the way; *told* work only obeyed."""
@@ -73,6 +75,7 @@ def stopped(stop: Stop) -> Exit:
         own=stop.own,
         again=stop.again,
         by_hand=stop.by_hand,
+        asked=stop.at,
     )
 
 

@@ -47,8 +47,8 @@ class Life:
 
     __slots__ = (
         "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
-        "_why", "actor", "begun", "deferred", "delivered", "epoch", "failed", "halted", "handled",
-        "hop", "host", "instance", "item", "over", "table", "tasks",
+        "_why", "actor", "begun", "calls", "deferred", "delivered", "epoch", "failed", "halted",
+        "handled", "hop", "host", "instance", "item", "over", "table", "tasks",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +77,8 @@ class Life:
         """What its handlers have put aside, once one has."""
         self.item: Item | Opening | Moment | None = None
         """What is being handled."""
+        self.calls = ""
+        """The path of whom its handler calls and waits for, if it does."""
         self.table = actor.handler_table()
         self.hop = Hop(host, epoch)
         self.tasks = Tasks(self)
@@ -179,6 +181,12 @@ class Life:
         if self.deferred is not None:
             self.deferred.drop(self.handled)
 
+    def disown(self) -> None:
+        """From now on everything it does is inert, but it has not ended: nobody waits for that."""
+        self.over = True
+        self.fail_call(None)
+        self.hop.tell()
+
     def finish(self) -> None:
         """From now on everything it does is inert."""
         self.over = True
@@ -237,7 +245,12 @@ class Life:
     def facts(self) -> dict[str, object]:
         """Details for the tree, by name: what it does now. Loop thread only."""
         deferred = len(self.deferred) if self.deferred is not None else 0
-        facts = {"handling": self.busy_with, "deferred": deferred, "tasks": [*self.tasks.names()]}
+        facts = {
+            "handling": self.busy_with,
+            "calls": self.calls,
+            "deferred": deferred,
+            "tasks": [*self.tasks.names()],
+        }
         return {name: fact for name, fact in facts.items() if fact}
 
     # -- its life ------------------------------------------------------------------------

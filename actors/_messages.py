@@ -176,10 +176,11 @@ class Stop:
     Control: end the slot, or with *again* this incarnation alone.
 
     *code* is the close code for a connection; *own* says that the actor itself asks, *by_hand*
-    that the next incarnation begins without being told to.
+    that the next incarnation begins without being told to; ``at`` is when, on trio's clock, if
+    it is not the actor that asks.
     """
 
-    __slots__ = ("again", "by_hand", "code", "own", "reason", "text")
+    __slots__ = ("again", "at", "by_hand", "code", "own", "reason", "text")
 
     def __init__(
         self,
@@ -197,6 +198,7 @@ class Stop:
         self.own = own
         self.again = again
         self.by_hand = by_hand
+        self.at: float | None = None
 
 
 Item = InFrame | PeerEnd | Cast | Call | Tick

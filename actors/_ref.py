@@ -225,11 +225,16 @@ class ActorRef:
     async def _call(self, message: object, timeout: float) -> object:
         answered = trio.Event()
         reply = Reply(answered.set)
+        life = None if in_background.get() else current_life.get()
+        if life is not None:
+            life.calls = self.path  # of several at once, the one that began last
         try:
             with trio.move_on_after(timeout):
                 await self._put(Call(message, reply, *_caller()))
                 await answered.wait()
         finally:
+            if life is not None:
+                life.calls = ""
             if not reply.done:
                 reply.abandon()
         if not reply.done:

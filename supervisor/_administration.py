@@ -11,7 +11,7 @@ from itertools import islice
 from ..actors import ActorRef
 from ._dynamic_spec import PartitionSpec, partition_of
 from ._entry import Entry
-from ._errors import AlreadyStarted, ChildNotFound
+from ._errors import AlreadyStarted, ChildNotFound, SupervisorStopping
 from ._spec import Restart
 from ._supervision import Supervision
 from ._supervisor_spec import Spec, refuse_insignificance, spec_of
@@ -151,8 +151,8 @@ class Administration(Supervision):
         entry = self._entries.enter(Entry(spec))
         problem = await self._start(entry)
         if problem is not None:
-            await self._stop(entry, "it failed to start")
-            self._entries.forget(entry)
+            if await self._stop(entry, "it failed to start"):
+                self._entries.forget(entry)
             raise problem
         return self._path_of(spec)
 
@@ -170,13 +170,13 @@ class Administration(Supervision):
     async def _stop_child(self, name: str) -> None:
         entry = self._entry(name)
         entry.off = True
-        await self._stop(entry, "stopped by hand")
+        await self._bring_down(entry, "stopped by hand")
         if entry.spec.restart is Restart.TEMPORARY:
             self._entries.forget(entry)
 
     async def _restart_child(self, name: str) -> str:
         entry = self._entry(name)
-        await self._stop(entry, "restarted by hand")
+        await self._bring_down(entry, "restarted by hand")
         return await self._start_child(name) if name in self._entries else await self._again(entry)
 
     async def _again(self, entry: Entry) -> str:
@@ -188,6 +188,11 @@ class Administration(Supervision):
         if entry.alive:
             raise AlreadyStarted(self._path_of(entry.spec))
         self._entries.forget(entry)
+
+    async def _bring_down(self, entry: Entry, reason: str) -> None:
+        """Stop *entry*; or leave it to the end of this supervisor, which has come meanwhile."""
+        if not await self._stop(entry, reason):
+            raise SupervisorStopping(self.path)
 
     def _entry(self, name: str) -> Entry:
         entry = self._entries.get(name)

@@ -76,18 +76,20 @@ class DynamicSupervisor(Supervisor):
         """
         Stop a child, in its own time, and forget it. A checkpoint.
 
+        After a cancellation it is stopped all the same.
+
         Raises:
             ChildNotFound: There is none of that *name*.
         """
         entry = self._entry(name)
-        await self._stop(entry, "stopped by hand")
+        await self._stop_beside(entry, "stopped by hand")
         self._entries.forget(entry)
 
     async def restart_child(self, name: str) -> str:
         """
         Stop a child and start it anew, under a new reference; return its path. A checkpoint.
 
-        Nothing is charged to a budget.
+        Nothing is charged to a budget. A cancellation may leave it stopped.
 
         Raises:
             ChildNotFound: There is none of that *name*.
@@ -116,10 +118,21 @@ class DynamicSupervisor(Supervisor):
             raise
         problem = self._problem(body, entry.patience)
         if problem is not None:
-            await self._stop(entry, "it failed to start")
+            await self._stop_beside(entry, "it failed to start")
             self._entries.forget(entry)
             raise problem
         return body.path
+
+    async def _stop_beside(self, entry: Entry, reason: str) -> None:
+        """Stop the body of *entry*, in the task of who asks for it; a cancellation leaves it so."""
+        body = entry.body
+        if body is None or body.ended.is_set():
+            return
+        self._ask_to_stop(entry, reason, self._until)
+        with trio.move_on_at(entry.late):  # not shielded: the child itself may be asking
+            await body.ended.wait()
+        if not body.ended.is_set() and entry.body is body:  # else it is given up already
+            self._abandon(entry)
 
     def _child_ended(self, entry: Entry, exit_: Exit | None) -> None:
         self._entries.forget(entry)
@@ -131,11 +144,8 @@ class DynamicSupervisor(Supervisor):
         return max((body.patience for body in bodies), default=0.0) + 1
 
     async def _stop_all(self, reason: str) -> None:
-        began = trio.current_time()
         entries = [entry for entry in self._entries.values() if entry.alive]
         for entry in entries:
             self._ask_to_stop(entry, reason, self._until)
         for entry in entries:
-            patience = entry.body.patience if entry.body is not None else 0.0
-            until = min(began + patience, self._until)
-            await self._stop(entry, reason, max(0.0, until - trio.current_time()))
+            await self._stop_for_good(entry, reason)

@@ -19,6 +19,8 @@ class Entry:
     """Whether its end was asked for: by an operator, a sibling's restart, a shutdown."""
     stopping: Child | None = None
     """The body that was asked to stop, which is asked once: it has no more time than it had."""
+    late: float = inf
+    """When that has taken too long, on trio's clock."""
     off: bool = False
     """Whether an operator has stopped it, so that no sibling's restart brings it back."""
 

@@ -73,7 +73,8 @@ EVENTS: dict[str, str] = {
     "slot.unsuspended": "A suspended actor goes on.",
     "slot.gave_up": "A slot has spent its restart budget.",
     "slot.parked": "A resident that gave up rests for `seconds` before a fresh budget.",
-    "slot.ended": "A slot is gone; `reason` says what ended it.",
+    "slot.ended": "A slot is gone; `reason` says what ended it, `seconds` how long it took if it"
+    " was asked to.",
     "storm.began": "More than `storm_restarts` consumers were to restart at once: restarts are"
     " spread over up to `seconds`, and new WebSockets refused.",
     "storm.ended": "The storm is over; `restarts` is how many it saw, `put_off` how many of them"

@@ -51,10 +51,13 @@ class GroupRestart(Supervision):
         if body is None or not entry.alive or entry.waiting:
             return
         if entry.spec.restart is Restart.TEMPORARY:
-            await self._stop(entry, reason)
-            self._entries.forget(entry)
+            if await self._stop(entry, reason):
+                self._entries.forget(entry)
             return
         entry.asked = True
+        called = self._entries.get(body.calls.removeprefix(f"{self.path}/"))
+        # Who waits for a sibling that waits for it would wait in vain.
+        at_once = at_once or (called is not None and called.waiting)
         body.request_rest(reason, at_once=at_once)
         if not await self._until_so(
             lambda: entry.waiting or not entry.alive or self._asked, body.patience
@@ -62,15 +65,38 @@ class GroupRestart(Supervision):
             self._abandon(entry)
 
     async def _back_off(self, seconds: float, group: list[Entry]) -> Entry | None:
-        """Wait before the restart; return who has crashed meanwhile, of those before the group."""
-        self._crashed = deque(each for each in self._crashed if each[0] not in group)
+        """Wait before the restart; return who has crashed meanwhile and takes it over."""
         began = trio.current_time()
-        await self._until_so(lambda: self._asked or self._over or self._crashed, seconds)
+        await self._serve_until(began + seconds, group)
         self._paused += trio.current_time() - began
-        while self._crashed:
-            crash = self._crashed.popleft()
-            if _is_crash_of(*crash):
-                return crash[0]
+        crash = self._overtaker(group)
+        self._crashed = deque(each for each in self._crashed if each[0] not in group)
+        if crash is None:
+            return None
+        self._crashed.remove(crash)
+        return crash[0]
+
+    async def _serve_until(self, until: float, group: list[Entry]) -> None:
+        """Do what is asked of it until then: nobody is half way anywhere, and it may be long."""
+        requests = self._requests
+        while not (self._is_over() or self._overtaker(group)):
+            await self._until_so(
+                lambda: requests.waiting or self._asked or self._over or self._overtaker(group),
+                max(0.0, until - trio.current_time()),
+            )
+            if self._is_over() or not requests.waiting:
+                return
+            await requests.serve_one()
+
+    def _overtaker(self, group: list[Entry]) -> "tuple[Entry, Child, int] | None":
+        """Return the crash of one before *group*, whose restart is this one's as well."""
+        names, strategy = list(self._entries), self.spec.strategy
+        members = {each.spec.name for each in group if self._entries.get(each.spec.name) is each}
+        for crash in self._crashed:
+            entry = crash[0]
+            if entry not in group and _is_crash_of(*crash):
+                if members <= set(concerned(strategy, names, entry.spec.name)):
+                    return crash
         return None
 
     async def _go(self, group: list[Entry]) -> Entry | None:

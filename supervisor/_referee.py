@@ -76,6 +76,11 @@ class Child(Protocol):
         ...
 
     @property
+    def calls(self) -> str:
+        """The path of the actor that it calls and waits for; empty if it does not."""
+        ...
+
+    @property
     def patience(self) -> float:
         """How long it may take to stop, in seconds."""
         ...
@@ -108,8 +113,8 @@ class Child(Protocol):
         """Ask this incarnation to end, *at_once* in the middle; the next waits to be told."""
         ...
 
-    def stuck(self) -> None:
-        """Report that it has not stopped in time, and where it waits."""
+    def disown(self) -> None:
+        """Report that it has not stopped in time, and where it waits; it is inert from now on."""
         ...
 
     def abort(self, error: BaseException) -> None:

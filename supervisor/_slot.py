@@ -245,7 +245,10 @@ class Slot(Witness, Succession):
         self.fault = fault_of(exit_)
         self.state = "declined" if exit_.kind is ExitKind.DECLINED else "ended"
         self._empty()
-        self.note("slot.ended", reason=self.end, how=exit_.kind.value, code=code)
+        facts: dict[str, object] = {"reason": self.end, "how": exit_.kind.value, "code": code}
+        if exit_.asked is not None:
+            facts["seconds"] = round(trio.current_time() - exit_.asked, 3)
+        self._root.events.emit("slot.ended", self.path, self.epoch, **facts)
         self.settled.set()
         self.ended.set()
         self._root.monitors.ended(self)
@@ -288,6 +291,7 @@ class Slot(Witness, Succession):
     def _request_stop(self, stop: Stop) -> None:
         if self.state in ("stopping", "ended", "declined"):
             return  # its last handler runs: it must not be told to stop as well
+        stop.at = trio.current_time()
         if self._life is None or self.state == "making room":  # likewise, but there is a next
             self.mailbox.put_control(stop)
         else:
@@ -304,12 +308,19 @@ class Slot(Witness, Succession):
         """How long it may take to stop: its handler, its tasks, its last handler; in seconds."""
         return 3 * self.shutdown_seconds + self._root.options.disconnect_seconds + 1
 
+    @property
+    def calls(self) -> str:
+        """The path of the actor that its handler calls and waits for; empty if it does not."""
+        return self._life.calls if self._life is not None else ""
+
     def cut_off(self, reason: str) -> None:
         """Ask it to end, and cancel what it does at once. Loop thread only."""
         if self._life is None:
             self._request_stop(Stop(reason, 1000))
         else:
-            self._life.request_stop(Stop(reason, 1000), 0)
+            stop = Stop(reason, 1000)
+            stop.at = trio.current_time()
+            self._life.request_stop(stop, 0)
 
     def request_rest(self, reason: str, *, at_once: bool = False) -> None:
         """Ask this incarnation to end, and the next one to wait to be told. Loop thread only."""
@@ -333,6 +344,15 @@ class Slot(Witness, Succession):
         forgiven = self._window.count(self._alive_now())
         self._window.reset()
         return forgiven
+
+    def disown(self) -> None:
+        """Report that it has not ended in time; from now on it is nobody, and inert."""
+        self.stuck()
+        self.end = "given up, as it did not stop in time"
+        if self._life is not None:
+            self._life.disown()
+        self._empty()
+        self._root.monitors.ended(self)
 
     def abort(self, error: BaseException) -> None:
         """Take note that run() itself has failed, which is a fault of this library."""

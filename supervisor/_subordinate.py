@@ -19,6 +19,9 @@ class Subordinate(Administration):
 
     # -- as a child of another (_referee.py, _succession.py) ------------------------------
 
+    calls = ""
+    """It calls nobody."""
+
     @property
     def _parker(self) -> Parker:
         return self._bell
@@ -49,7 +52,9 @@ class Subordinate(Administration):
 
     def hurry(self, until: float) -> None:
         """Have its stop be done by *until*, on trio's clock; each child has its share of that."""
-        self._until = min(self._until, until)
+        if until < self._until:
+            self._until = until
+            self._bell.wake()
 
     def request_rest(self, reason: str, *, at_once: bool = False) -> None:
         """Ask it to stop its children, in their own time, and to wait before it starts anew."""
@@ -61,8 +66,8 @@ class Subordinate(Administration):
             self._asked.append(stop)
             self._bell.wake()
 
-    def stuck(self) -> None:
-        """Report that it has not ended in time, and where it waits."""
+    def disown(self) -> None:
+        """Report that it has not ended in time, and where it waits; it stops its children yet."""
         self.note("slot.unkillable", stack=self._stack.format() if self._stack else "")
 
     def abort(self, error: BaseException) -> None:

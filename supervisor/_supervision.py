@@ -5,6 +5,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ class Supervision(Succession):
         self._requests = Requests(path, self._bell)
         self._over: Exit | None = None  # how this incarnation ends, once that is known
         self._nursery: trio.Nursery | None = None
+        self._context: Context | None = None
         self._stack: TaskStack | None = None
         self._abandoned: list[Child] = []  # unkillable ones, until they have ended
 
@@ -102,8 +104,8 @@ class Supervision(Succession):
         """Start a body for *entry* and wait until it serves; return what went wrong."""
         raise NotImplementedError
 
-    async def _stop(self, entry: Entry, reason: str, most: float = inf) -> None:
-        """Stop the body of *entry*, in its own time or *most* seconds; else it is unkillable."""
+    async def _stop(self, entry: Entry, reason: str, shares: int = 1) -> bool:
+        """Stop the body of *entry*; say whether it has gone, or this is to end before."""
         raise NotImplementedError
 
     def _abandon(self, entry: Entry) -> None:

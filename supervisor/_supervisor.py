@@ -13,6 +13,8 @@
 #                have been stopped.
 #   ASKED        a stop is obeyed between any two steps, also in the middle of a restart.
 
+from contextvars import copy_context
+from functools import partial
 from math import inf
 
 import trio
@@ -52,7 +54,7 @@ class Supervisor(GroupRestart, Subordinate):
 
         A checkpoint. Shielded: whoever is cancelled asks it to stop.
         """
-        self._nursery, self._stack = nursery, TaskStack()
+        self._nursery, self._context, self._stack = nursery, copy_context(), TaskStack()
         exit_: Exit | None = None
         with trio.CancelScope(shield=True):
             exit_ = await self._lives()
@@ -157,6 +159,7 @@ class Supervisor(GroupRestart, Subordinate):
     def _begin(self, entry: Entry) -> "Slot | Supervisor":
         """Make a body for *entry*, and have its task start."""
         assert self._nursery is not None
+        assert self._context is not None
         spec, path = entry.spec, self._path_of(entry.spec)
         entry.asked = entry.off = False
         body = entry.body = self._body(spec, path)
@@ -164,7 +167,10 @@ class Supervisor(GroupRestart, Subordinate):
             self._root.register(path, body.ref)
         else:
             self._root.register_supervisor(path, body)
-        self._nursery.start_soon(self._run, entry, body, name=f"greenroom {path}")
+        # In the tree's context, whoever asks: what is current where he is, an actor's life or a
+        # request, must not live on in the child, and the tree must be current in it.
+        start = partial(self._nursery.start_soon, self._run, entry, body, name=f"greenroom {path}")
+        self._context.run(start)
         return body
 
     def _problem(self, body: "Slot | Supervisor", patience: float) -> StartFailed | None:
@@ -268,14 +274,15 @@ class Supervisor(GroupRestart, Subordinate):
         spec = entry.spec
         self._entries.look_at(entry)
         declined = exit_ is not None and exit_.kind is ExitKind.DECLINED  # so it never was
-        may_go = declined or self.state == "running"
+        may_go = declined or self.state != "stopping"
         if spec.restart is Restart.TEMPORARY and not entry.off and may_go:
             self._entries.forget(entry)
-        if spec.significant and not entry.asked and self._over is None and not declined:
+        served = not declined and entry.body is not None and entry.body.first_error is None
+        if spec.significant and served and not entry.asked and self._over is None:
             self._shut_down_with(spec.name)
 
     def _shut_down_with(self, name: str) -> None:
-        left = [each for each in self._entries.values() if each.spec.significant and each.alive]
+        left = [entry for entry in self._entries.values() if _counts(entry)]
         if self.spec.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or not left:
             reason = f"its significant child {name} has ended"
             self._over = Exit(ExitKind.STOPPED, reason, own=True)
@@ -286,40 +293,65 @@ class Supervisor(GroupRestart, Subordinate):
     async def _stop_all(self, reason: str) -> None:
         entries = [entry for entry in self._entries.values() if entry.alive]
         for at, entry in reversed(list(enumerate(entries))):
-            share = max(0.0, self._until - trio.current_time()) / (at + 1)
-            try:
-                await self._stop(entry, reason, share)
-            except Exception as error:  # noqa: BLE001 - a fault of ours; the others must stop, too
-                self.note("supervisor.crashed", exception=error)
+            await self._stop_for_good(entry, reason, at + 1)
 
-    async def _stop(self, entry: Entry, reason: str, most: float = inf) -> None:
-        """Stop the body of *entry*, in its own time or *most* seconds; else it is unkillable."""
-        body = entry.body
+    async def _stop_for_good(self, entry: Entry, reason: str, shares: int = 1) -> None:
+        try:
+            while not await self._stop(entry, reason, shares):
+                pass  # it is in more of a hurry than it was
+        except Exception as error:  # noqa: BLE001 - a fault of ours; the others must stop, too
+            self.note("supervisor.crashed", exception=error)
+
+    async def _stop(self, entry: Entry, reason: str, shares: int = 1) -> bool:
+        """
+        Stop the body of *entry*, in its own time or its share of what is left of all time.
+
+        A checkpoint, if it runs. One that takes longer is unkillable, and given up. False, with
+        the body still on its way, when this supervisor is to end, or sooner than it was.
+        """
+        body, until = entry.body, self._until
         if body is None or body.ended.is_set():
-            return
-        self._ask_to_stop(entry, reason, trio.current_time() + most)
-        with trio.move_on_after(min(body.patience, most), shield=True):
-            await body.ended.wait()
-        if not body.ended.is_set() and entry.body is body:  # else it is given up already
-            self._abandon(entry)
+            return True
+        now = trio.current_time()
+        share = max(0.0, until - now) / shares
+        self._ask_to_stop(entry, reason, now + share)
+        await self._until_so(
+            lambda: body.ended.is_set() or self._is_hurried(until),
+            min(share, max(0.0, entry.late - now)),
+        )
+        if body.ended.is_set() or entry.body is not body:  # or it is given up already
+            return True
+        if self._is_hurried(until):
+            return False
+        self._abandon(entry)
+        return True
+
+    def _is_hurried(self, until: float) -> bool:
+        """Say whether to end is to be done now, or before *until*."""
+        return self._until < until or (self.state == "running" and self._is_over())
 
     def _ask_to_stop(self, entry: Entry, reason: str, until: float) -> None:
-        assert entry.body is not None
+        body = entry.body
+        assert body is not None
         entry.asked = True
-        if entry.stopping is entry.body:
-            return
-        entry.stopping = entry.body
-        if isinstance(entry.body, Supervisor):
-            entry.body.hurry(until)
-        entry.body.request_stop(reason)
+        if isinstance(body, Supervisor):
+            body.hurry(until)
+        if entry.stopping is not body:
+            entry.stopping, entry.late = body, trio.current_time() + body.patience
+            body.request_stop(reason)
 
     def _abandon(self, entry: Entry) -> None:
         """Go on without a body that does not end; what it does from now on is inert."""
         body = entry.body
         assert body is not None
-        body.stuck()
+        body.disown()
         self._abandoned = [each for each in self._abandoned if not each.ended.is_set()]
         self._abandoned.append(body)
         self._root.unregister(body.path)
         entry.body = None
         self._entries.look_at(entry)
+
+
+def _counts(entry: Entry) -> bool:
+    """Say whether *entry* is significant and lives, or is about to be started."""
+    return entry.spec.significant and (entry.alive or (entry.body is None and not entry.off))

@@ -6,7 +6,7 @@ from conformance.kit import Journal, member, tree
 from trio.testing import MockClock
 
 from greenroom.actors import ActorNotFound
-from greenroom.supervisor import AlreadyStarted, ChildNotFound, SupervisorSpec
+from greenroom.supervisor import AlreadyStarted, ChildNotFound, Options, SupervisorSpec
 
 
 async def test_58_not_found(clock: MockClock, journal: Journal) -> None:
@@ -179,3 +179,68 @@ async def test_escalation_of_one_child(clock: MockClock, journal: Journal) -> No
         assert event.facts["child"] == "/residents/s/a"
         assert t.states() == {"a": "running", "b": "running"}
         assert t.node().facts["epoch"] == 2
+
+
+async def test_44_a_child_that_cannot_restart_is_stopped(
+    clock: MockClock, journal: Journal
+) -> None:
+    """
+    While a group backs off its supervisor answers: who fails for ever is stopped, the rest go on.
+    """
+    children = [member(journal, "a"), member(journal, "b"), member(journal, "c")]
+    options = Options(backoff_jitter=0)
+    spec = {"strategy": "one_for_all", "max_restarts": 1000}
+    async with tree(journal, children, options=options, **spec) as t:
+        journal.fail("b", *[True] * 1000)
+        t.tell("b", "crash")
+        await t.calm(60)
+        assert t.states() == dict.fromkeys("abc", "waiting")
+        await t.s.stop_child("b")
+        await t.s.delete_child("b")
+        assert await t.s.add(member(journal, "d")) == "/residents/s/d"
+        await t.calm(31)
+        assert t.states() == dict.fromkeys("acd", "running")
+        assert journal.lines[-3:] == ["+d", "+a", "+c"]
+
+
+async def test_a_member_restarted_by_hand_while_its_group_backs_off(
+    clock: MockClock, journal: Journal
+) -> None:
+    """
+    It serves at once; the group goes on around it.
+    """
+    children = [member(journal, "a"), member(journal, "b")]
+    options = Options(backoff_jitter=0, backoff_min_seconds=10, backoff_max_seconds=10)
+    async with tree(journal, children, options=options, strategy="one_for_all") as t:
+        for _ in range(2):
+            t.tell("b", "crash")  # the second in the window: 10 s
+            await t.calm(1)
+        assert t.states() == {"a": "waiting", "b": "waiting"}
+        await t.s.restart_child("b")
+        assert t.states() == {"a": "waiting", "b": "running"}
+        await t.calm(10)
+        assert t.states() == {"a": "running", "b": "running"}
+        assert journal.lines.count("+b") == 3
+
+
+async def test_a_child_added_while_a_group_backs_off_crashes(
+    clock: MockClock, journal: Journal
+) -> None:
+    """
+    Its crash, or that of a member restarted by hand, leaves nobody of the group behind.
+    """
+    children = [member(journal, name) for name in "abc"]
+    options = Options(backoff_jitter=0, backoff_min_seconds=10, backoff_max_seconds=10)
+    spec = {"strategy": "rest_for_one", "max_restarts": 1000}
+    async with tree(journal, children, options=options, **spec) as t:
+        for _ in range(2):
+            t.tell("b", "crash")  # the second in the window: 10 s
+            await t.calm(1)
+        await t.s.add(member(journal, "d"))
+        await t.s.restart_child("c")
+        t.tell("d", "crash")
+        t.tell("c", "crash")
+        await t.calm(1)
+        assert t.states() == {"a": "running", "b": "waiting", "c": "waiting", "d": "waiting"}
+        await t.calm(30)
+        assert t.states() == dict.fromkeys("abcd", "running")

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -16,11 +17,13 @@ from greenroom.actors import Actor, ActorNotFound, StartFailed, handles
 from greenroom.supervisor import (
     AlreadyStarted,
     ChildNotFound,
+    ChildSpec,
     DynamicSpec,
     Options,
     PartitionSpec,
     SupervisorStopping,
     TooManyChildren,
+    current_root,
 )
 
 PATH = "/residents/d"
@@ -240,6 +243,25 @@ class Shard(Actor):
         return self.path
 
 
+_whose: ContextVar[str] = ContextVar("whose", default="the tree's")
+
+
+async def test_a_child_lives_in_the_context_of_its_tree() -> None:
+    """
+    A child has its tree for the current one, and nothing of the context of who added it.
+    """
+
+    class Curious(Actor):
+        @handles("look")
+        async def on_look(self, message: object) -> str:
+            return f"{_whose.get()}, {current_root().state}"
+
+    async with running(DynamicSpec(name="d")) as server:
+        _whose.set("a request's")
+        path = await server.root.supervisor(PATH).add(Curious)
+        assert await server.root.find(path).call({"type": "look"}) == "the tree's, running"
+
+
 async def test_66_partitions(clock: MockClock) -> None:
     """
     Each key has its partition, always the same one; numbers go round, other keys are spread.
@@ -349,3 +371,25 @@ async def test_a_start_that_nobody_waits_for(clock: MockClock, journal: Journal)
         await trio.sleep(1)
         assert d.counts().specs == 0
         assert "+a" not in journal.lines
+
+
+async def test_a_child_that_stops_itself_by_name(clock: MockClock, journal: Journal) -> None:
+    """
+    A handler that has its own child stopped is cut off at its deadline: it is not unkillable.
+    """
+
+    class Leaver(Member):
+        @handles("leave")
+        async def on_leave(self, message: object) -> None:
+            await current_root().supervisor(PATH).stop_child("a")
+
+    async with running(DynamicSpec(name="d")) as server:
+        d = server.root.supervisor(PATH)
+        kwargs = {"journal": journal, "name": "a"}
+        await d.add(ChildSpec(actor=Leaver, name="a", kwargs=kwargs, shutdown_seconds=1))
+        server.root.find(f"{PATH}/a").cast({"type": "leave"})
+        await trio.sleep(2)
+        assert journal.lines == ["+a", "-a"]
+        await trio.sleep(60)
+        assert d.counts().specs == 0
+        assert happened(server, "slot.unkillable") == []

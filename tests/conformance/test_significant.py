@@ -1,10 +1,15 @@
 # Significant children and auto_shutdown: reference scenarios 69 to 77.
 
+import dataclasses
+from typing import Any
+
 import pytest
-from conformance.kit import Journal, member, tree
+from conformance.kit import Journal, Member, member, tree
 from trio.testing import MockClock
 
-from greenroom.supervisor import SupervisorSpec
+from greenroom.actors import StartFailed
+from greenroom.bridges.testing import StartupFailed
+from greenroom.supervisor import ChildSpec, SupervisorSpec
 
 
 def test_69_never_and_significant(journal: Journal) -> None:
@@ -121,3 +126,74 @@ async def test_a_permanent_supervisor_that_shut_down_is_restarted(
         await t.calm()
         assert t.states() == {"a": "running"}
         assert journal.lines == ["+a", "-a", "+a"]
+
+
+class Brief(Member):
+    """A child that has done what there was to do when it has started."""
+
+    async def started(self) -> None:
+        await super().started()
+        self.stop("done")
+
+
+def brief(journal: Journal, name: str, **options: Any) -> ChildSpec:
+    """Return the spec of a :class:`Brief`."""
+    return dataclasses.replace(
+        member(journal, name, **options), actor=Brief, kwargs={"journal": journal, "name": name}
+    )
+
+
+async def test_a_significant_child_that_fails_to_start(clock: MockClock, journal: Journal) -> None:
+    """
+    One that never served has not ended: add() tells of it, and S stays.
+    """
+    spec = {"auto_shutdown": "any_significant", "restart": "transient"}
+    async with tree(journal, [member(journal, "a")], **spec) as t:
+        journal.fail("b", True)
+        with pytest.raises(StartFailed, match="b can't start"):
+            await t.s.add(member(journal, "b", restart="transient", significant=True))
+        await t.calm()
+        assert t.states() == {"a": "running"}
+
+
+async def test_a_significant_child_that_fails_the_first_start(
+    clock: MockClock, journal: Journal
+) -> None:
+    """
+    It fails the start of the whole tree, as any child does.
+    """
+    journal.fail("a", True)
+    children = [member(journal, "a", restart="transient", significant=True)]
+    with pytest.raises(StartupFailed, match="/residents/s/a failed to start: OSError"):
+        async with tree(journal, children, auto_shutdown="any_significant"):
+            pass
+
+
+async def test_73_all_significant_are_not_all_started(clock: MockClock, journal: Journal) -> None:
+    """
+    all_significant: one that is to be started yet counts; S ends with it.
+    """
+    children = [
+        brief(journal, "a", restart="transient", significant=True),
+        member(journal, "b", slow=1),
+        member(journal, "c", restart="transient", significant=True),
+    ]
+    spec = {"auto_shutdown": "all_significant", "restart": "transient"}
+    async with tree(journal, children, **spec) as t:
+        s = t.s
+        assert t.states() == {"a": "ended", "b": "running", "c": "running"}
+        t.tell("c", "stop")
+        await t.calm()
+        assert s.ended.is_set()
+
+
+async def test_a_temporary_child_that_ends_while_others_start(
+    clock: MockClock, journal: Journal
+) -> None:
+    """
+    It is forgotten, as it is at any other time.
+    """
+    children = [brief(journal, "a", restart="temporary"), member(journal, "b", slow=1)]
+    async with tree(journal, children) as t:
+        assert t.states() == {"b": "running"}
+        assert t.s.counts().specs == 1

@@ -1,13 +1,21 @@
 # What must hold of a supervisor whatever happens. What OTP's suites ask is in tests/conformance.
 
+from contextlib import suppress
+
 import pytest
 import trio
-from conformance.kit import Journal, member, tree
+from conformance.kit import Journal, Member, member, tree
 from trio.testing import MockClock
 
-from greenroom.actors import StartFailed
+from greenroom.actors import StartFailed, handles
 from greenroom.bridges.testing import virtual_clock
-from greenroom.supervisor import Supervisor, SupervisorSpec
+from greenroom.supervisor import (
+    ChildSpec,
+    Options,
+    Supervisor,
+    SupervisorSpec,
+    SupervisorStopping,
+)
 
 
 @pytest.fixture
@@ -150,3 +158,101 @@ async def test_a_start_that_a_stop_cuts_short(clock: MockClock, journal: Journal
         await t.calm()
     assert len(refused) == 1
     assert refused[0].endswith("failed to start: its supervisor was asked to stop meanwhile")
+
+
+class Client(Member):
+    """Calls its sibling *a*, for as long as that takes."""
+
+    @handles("ask")
+    async def on_ask(self, message: dict[str, object]) -> None:
+        await self.find("/residents/s/a").call({"type": "epoch"}, timeout=3600)
+        self.journal.write("answered")
+
+
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+async def test_who_waits_for_a_crashed_sibling(
+    strategy: str, clock: MockClock, journal: Journal
+) -> None:
+    """
+    A group's restart does not wait for a handler that waits for the sibling which has crashed.
+    """
+    client = ChildSpec(actor=Client, name="b", kwargs={"journal": journal, "name": "b"})
+    async with tree(journal, [member(journal, "a"), client], strategy=strategy) as t:
+        t.tell("a", "wait", seconds=1)
+        t.tell("a", "crash")
+        await t.calm()
+        t.tell("b", "ask")
+        await t.calm()
+        assert t.node("b").facts["calls"] == "/residents/s/a"
+        await t.calm(1)
+        assert journal.since(2) == ["-b", "+a", "+b"]
+        assert t.epochs() == {"a": 2, "b": 2}
+        assert [event.path for event in t.events("slot.crashed")] == ["/residents/s/a"]
+        assert [event.path for event in t.events("call.skipped")] == ["/residents/s/a"]
+        t.tell("b", "ask")
+        await t.calm()
+        assert journal.lines[-1] == "answered"
+        assert "calls" not in t.node("b").facts
+
+
+async def test_an_end_says_how_long_it_took(clock: MockClock, journal: Journal) -> None:
+    """
+    The event of an end says how long it took since it was asked for; of one by itself it does not.
+    """
+    children = [member(journal, "a", stubborn=2), member(journal, "b", restart="transient")]
+    async with tree(journal, children) as t:
+        t.tell("b", "stop")
+        await t.s.stop_child("a")
+        b, a = t.events("slot.ended")
+        assert (a.path, a.facts["seconds"]) == (f"{t.s.path}/a", 2)
+        assert "seconds" not in b.facts
+
+
+async def test_asked_while_an_operator_stops_a_stubborn_child(
+    clock: MockClock, journal: Journal
+) -> None:
+    """
+    ASKED: a stop by hand that takes its time does not take that of the others at the end.
+    """
+    children = [member(journal, "a"), member(journal, "b")]
+    options = Options(total_shutdown_seconds=8)
+    refused: list[str] = []
+
+    async def stop(s: Supervisor) -> None:
+        try:
+            await s.stop_child("b")
+        except SupervisorStopping as error:
+            refused.append(str(error))
+
+    async with tree(journal, children, options=options) as t:
+        t.tell("b", "busy", seconds=30)
+        await t.calm()
+        t.server.start_soon(stop, t.s)
+        await t.calm()
+        t.server.root.stop()
+        await trio.sleep(7)
+        assert journal.since(2) == ["-a"]
+        assert refused == ["/residents/s is stopping: it takes no requests"]
+
+
+async def test_a_hurry_reaches_every_level(clock: MockClock, journal: Journal) -> None:
+    """
+    The end of all time is kept by a supervisor, too, that was stopped by hand before it came.
+    """
+    inner = SupervisorSpec(name="in", children=[member(journal, "x"), member(journal, "y")])
+    options = Options(total_shutdown_seconds=8)
+    async with tree(journal, [member(journal, "a"), inner], options=options) as t:
+        t.tell("in/y", "busy", seconds=60)
+        await t.calm()
+        t.server.start_soon(_stop_inner, t.s)
+        await t.calm()
+        t.server.root.stop()
+        await trio.sleep(7)
+        assert journal.since(3) == ["-x", "-a"]
+        unkillable = [event.path for event in t.events("slot.unkillable")]
+        assert unkillable == ["/residents/s/in/y"]
+
+
+async def _stop_inner(s: Supervisor) -> None:
+    with suppress(SupervisorStopping):
+        await s.stop_child("in")
