@@ -94,9 +94,10 @@ class GroupRestart(Supervision):
         members = {each.spec.name for each in group if self._entries.get(each.spec.name) is each}
         for crash in self._crashed:
             entry = crash[0]
-            if entry not in group and _is_crash_of(*crash):
-                if members <= set(concerned(strategy, names, entry.spec.name)):
-                    return crash
+            if entry in group or not _is_crash_of(*crash):
+                continue
+            if members <= set(concerned(strategy, names, entry.spec.name)):
+                return crash
         return None
 
     async def _go(self, group: list[Entry]) -> Entry | None:

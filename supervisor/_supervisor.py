@@ -14,8 +14,6 @@
 #   ASKED        a stop is obeyed between any two steps, also in the middle of a restart.
 
 from contextvars import copy_context
-from functools import partial
-from math import inf
 
 import trio
 
@@ -169,8 +167,8 @@ class Supervisor(GroupRestart, Subordinate):
             self._root.register_supervisor(path, body)
         # In the tree's context, whoever asks: what is current where he is, an actor's life or a
         # request, must not live on in the child, and the tree must be current in it.
-        start = partial(self._nursery.start_soon, self._run, entry, body, name=f"greenroom {path}")
-        self._context.run(start)
+        start = self._nursery.start_soon
+        self._context.run(lambda: start(self._run, entry, body, name=f"greenroom {path}"))
         return body
 
     def _problem(self, body: "Slot | Supervisor", patience: float) -> StartFailed | None:

@@ -155,7 +155,7 @@ class Clients:
             answer = await self._server.http(
                 method, url, headers=self._headers.items(), body=body.encode()
             )
-            self.answer = f"= {answer.status} {answer.body.decode().rstrip()}"
+            self.answer = f"= {answer.status} {answer.body.decode()}".rstrip()
 
     async def send(self, who: str, said: str) -> None:
         """Send one frame; b'...' is a binary one."""

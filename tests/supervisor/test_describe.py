@@ -169,7 +169,7 @@ async def test_suspended(clock: MockClock, counter: type[Actor]) -> None:
             assert answer["count"] == 0
         node = server.root.snapshot().find(PATH)
         assert node is not None
-        assert (node.state, node.mailbox[0]) == ("suspended", 1)
+        assert (node.state, node.mailbox) == ("suspended", (1, 256))
         assert happened(server, "slot.unsuspended") == []
         await trio.sleep(60)
         answer = await server.root.describe(PATH)
