@@ -387,6 +387,26 @@ async def test_a_consumer_with_its_socket_open(clock: MockClock) -> None:
         assert len(cls.ends) == 1
 
 
+async def test_a_stop_in_the_same_moment(clock: MockClock) -> None:
+    """
+    A consumer that is to stop while it begins anew ends, and disconnect() runs all the same.
+    """
+    cls = type("Chat", (Chat,), {"ends": []})
+    async with running(chat=cls) as server:
+        async with server.websocket("/chat"), trio.open_nursery() as nursery:
+            ref = server.root.find("/connections/chat/1")
+
+            async def ask() -> None:
+                with pytest.raises(ActorStopped, match="enough"):
+                    await server.root.restart(ref.path)
+
+            nursery.start_soon(ask)
+            await settle(lambda: happened(server, "slot.restarting"))
+            ref.stop("enough")
+        await settle(lambda: not server.root.connections.open)
+        assert len(cls.ends) == 1
+
+
 async def test_joined(clock: MockClock) -> None:
     """
     JOINED: whoever asks while a handler holds it up, or it makes room, gets the same incarnation.
@@ -554,6 +574,50 @@ async def test_a_crash_meanwhile(clock: MockClock) -> None:
         assert trio.current_time() - began == pytest.approx(1)
         assert left(server, path) == ("running", 2)
         assert len(happened(server, "slot.crashed")) == 2
+
+
+class Lingers(Worker):
+    """Has a task that takes two seconds to end."""
+
+    lines = []
+
+    async def started(self):
+        self.start_soon(self.linger)
+
+    async def linger(self):
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 2):
+                await trio.sleep_forever()
+
+
+async def test_a_crash_just_before(clock: MockClock) -> None:
+    """
+    Asked for while a crash is being cleaned up, the next one begins without a pause.
+    """
+    path = "/residents/lingers"
+    async with running(Lingers, options=SLOW) as server:
+        await crash(server, 1, path)
+        await trio.sleep(5)
+        server.root.find(path).cast({"type": "crash"})
+        await trio.sleep(1)
+        began = trio.current_time()
+        assert await server.root.restart(path) == 3
+        assert trio.current_time() - began == pytest.approx(1)
+
+
+async def test_a_crash_just_before_is_its_groups(clock: MockClock) -> None:
+    """
+    Where siblings go with each other, a crash is theirs, also if somebody asks for a restart.
+    """
+    s = SupervisorSpec(name="s", children=[worker(), Lingers], strategy="one_for_all")
+    async with running(s) as server:
+        path = "/residents/s/lingers"
+        server.root.find(path).cast({"type": "crash"})
+        await trio.sleep(1)
+        assert await server.root.restart(path) == 2
+        assert await server.root.find("/residents/s/worker").call({"type": "epoch"}) == 2
 
 
 async def test_not_by_itself(clock: MockClock) -> None:
