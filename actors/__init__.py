@@ -17,6 +17,7 @@ from ._errors import DeferFull as DeferFull
 from ._errors import Disconnected as Disconnected
 from ._errors import GreenroomError as GreenroomError
 from ._errors import MailboxFull as MailboxFull
+from ._errors import NotAnswered as NotAnswered
 from ._errors import NotRegistered as NotRegistered
 from ._errors import Renewed as Renewed
 from ._errors import SelfCall as SelfCall
@@ -25,6 +26,7 @@ from ._errors import Stale as Stale
 from ._errors import StartFailed as StartFailed
 from ._errors import StillAlive as StillAlive
 from ._errors import TooManyKeys as TooManyKeys
+from ._errors import TooManyReplies as TooManyReplies
 from ._errors import UndeclaredMessage as UndeclaredMessage
 from ._errors import WrongSide as WrongSide
 from ._handlers import handles as handles
@@ -38,6 +40,7 @@ from ._monitors import Down as Down
 from ._monitors import Monitor as Monitor
 from ._monitors import Restarted as Restarted
 from ._ref import ActorRef as ActorRef
+from ._reply_later import DeferredReply as DeferredReply
 from ._threads import AbandonedJob as AbandonedJob
 from ._threads import PoolClosed as PoolClosed
 from ._threads import PoolStatistics as PoolStatistics
@@ -57,6 +60,7 @@ __all__ = [
     "CallTimeout",
     "Decline",
     "DeferFull",
+    "DeferredReply",
     "Directive",
     "Disconnected",
     "Down",
@@ -65,6 +69,7 @@ __all__ = [
     "JobState",
     "MailboxFull",
     "Monitor",
+    "NotAnswered",
     "NotRegistered",
     "Overflow",
     "PoolClosed",
@@ -81,6 +86,7 @@ __all__ = [
     "ThreadPool",
     "Timer",
     "TooManyKeys",
+    "TooManyReplies",
     "UndeclaredMessage",
     "WebsocketConsumer",
     "WrongSide",

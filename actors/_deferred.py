@@ -29,9 +29,11 @@ from typing import TYPE_CHECKING
 from ._context import in_background
 from ._errors import DeferFull, Stale
 from ._messages import Call, Cast, InFrame, Item, Tick
+from ._reply import Reply
 
 if TYPE_CHECKING:
     from ._life import Life
+    from ._reply_later import Outstanding
 
 _DEFERRABLE = (Cast, Call, Tick, InFrame)
 
@@ -39,11 +41,15 @@ _DEFERRABLE = (Cast, Call, Tick, InFrame)
 class Deferred:
     """The messages that one incarnation has put aside. Every method from any thread."""
 
-    __slots__ = ("_capacity", "_closed", "_entries", "_lock", "_released", "last")
+    __slots__ = (
+        "_capacity", "_closed", "_entries", "_lock", "_released", "last", "outstanding",
+    )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
         self.last: Item | None = None
         """The last one put aside, until its handler's value has been dropped."""
+        self.outstanding: Outstanding | None = None
+        """The replies that its handlers owe, once one does; another thing put off."""
         self._capacity = capacity
         self._entries: list[tuple[Item, int]] = []
         self._released: list[Item] = []
@@ -120,6 +126,11 @@ def defer(life: Life) -> None:
         raise RuntimeError(  # noqa: TRY004 - nobody gave a wrong type
             f"{life.host.path} handles no message here, so there is none to put aside: defer() is"
             " for `receive` and for handlers declared with @handles."
+        )
+    if type(item) is Call and type(item.reply) is not Reply:
+        raise RuntimeError(
+            f"{life.host.path} replies later to this {item.summary()}, so it can't be put aside:"
+            " call defer() or reply_later(), not both."
         )
     deferred = life.deferred
     if deferred is None:

@@ -145,6 +145,37 @@ class CallFailed(GreenroomError):
         return f"{self.actor} crashed while it handled this call: {self.problem}"
 
 
+class NotAnswered(CallFailed):
+    """
+    A call whose reply was to come later got none, though the called actor lives on.
+
+    The actor said so with ``fail(error)``, which is the ``__cause__`` then; or it has let go of
+    what ``reply_later()`` had returned.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.actor} did not answer this call: {self.problem}"
+
+
+class TooManyReplies(GreenroomError):
+    """
+    The actor owes *capacity* replies already, and was to owe one more.
+
+    The handler that wanted to learns of it. If it escapes, that is a crash, which fails all
+    that is owed.
+    """
+
+    def __init__(self, actor: str, capacity: int) -> None:
+        super().__init__(actor, capacity)
+        self.actor, self.capacity = actor, capacity
+
+    def __str__(self) -> str:
+        return (
+            f"{self.actor} owes {self.capacity} replies already, as many as its mailbox holds"
+            " messages. Answer this call now, or raise mailbox_capacity."
+        )
+
+
 class UndeclaredMessage(GreenroomError, TypeError):
     """The actor declares no handler for this type of message."""
 

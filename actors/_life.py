@@ -24,12 +24,13 @@ import trio
 
 from ._context import current_batch, current_life
 from ._deferred import Deferred, put_all_back
-from ._errors import ActorStopped, CallFailed, Disconnected, Stale, described
+from ._errors import Disconnected, Stale
 from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
 from ._hop import Hop
 from ._loop import Loop
 from ._messages import Call, Item, Opening, PeerEnd, Stop
 from ._moments import Moment
+from ._reply_later import fail_outstanding, failure_of
 from ._state import Handed, Keeper
 from ._tasks import Tasks
 from ._unrun import refuse_unrun
@@ -125,6 +126,7 @@ class Life:
             if left.error is not why.error:
                 self.host.report(why.error, why.what)
         put_all_back(self)
+        fail_outstanding(self, left.error)
         return left
 
     async def close(self, ending: str, item: PeerEnd, begins: Callable[[], object]) -> None:
@@ -164,6 +166,7 @@ class Life:
             self._why = Exit(ExitKind.FATAL, what, error, what, opening=opening, code=1011)
         self.failed = self.halted = True
         self.fail_call(error)  # now: a thread that handles it may take its time to end
+        fail_outstanding(self, error)
         self._scope.cancel()
 
     def cancel_handler(self) -> None:
@@ -185,6 +188,7 @@ class Life:
         """From now on everything it does is inert, but it has not ended: nobody waits for that."""
         self.over = True
         self.fail_call(None)
+        fail_outstanding(self, None)
         self.hop.tell()
 
     def finish(self) -> None:
@@ -244,13 +248,13 @@ class Life:
 
     def facts(self) -> dict[str, object]:
         """Details for the tree, by name: what it does now. Loop thread only."""
-        deferred = len(self.deferred) if self.deferred is not None else 0
         facts = {
             "handling": self.busy_with,
             "calls": self.calls,
-            "deferred": deferred,
             "tasks": [*self.tasks.names()],
         }
+        if self.deferred is not None:
+            facts |= {"deferred": len(self.deferred), "owed": len(self.deferred.outstanding or ())}
         return {name: fact for name, fact in facts.items() if fact}
 
     # -- its life ------------------------------------------------------------------------
@@ -381,13 +385,8 @@ class Life:
 
     def fail_call(self, error: BaseException | None) -> None:
         """Tell the caller of the call being handled, if there is one, that it was the last."""
-        if not isinstance(self.item, Call):
-            return
-        failure: Exception = ActorStopped(self.host.path, "stopped while it handled this call")
-        if error is not None:
-            failure = CallFailed(self.host.path, described(error))
-            failure.__cause__ = error
-        self.item.reply.fail(failure)
+        if isinstance(self.item, Call):
+            self.item.reply.fail(failure_of(self, error))
 
 
 class _Hook:

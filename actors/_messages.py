@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
-    from ._reply import Reply
+    from ._reply import Answer
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -105,13 +105,14 @@ class Call:
     A message with somebody who waits for its reply.
 
     ``caller`` is the path of the actor that does; empty for anybody else. ``chain`` are the
-    paths of those whose handlers stand still for it, outermost first.
+    paths of those whose handlers stand still for it, outermost first; ``reply`` is what its
+    caller waits for, or what stands in for that (see _reply_later.py).
     """
 
     __slots__ = ("caller", "chain", "message", "reply")
 
     def __init__(
-        self, message: object, reply: Reply, caller: str = "", chain: tuple[str, ...] = ()
+        self, message: object, reply: Answer, caller: str = "", chain: tuple[str, ...] = ()
     ) -> None:
         self.message = message
         self.reply = reply

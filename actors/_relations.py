@@ -1,4 +1,4 @@
-"""What an actor knows of others: monitors, names, and keys that it shares with others."""
+"""What an actor has to do with others: late replies, monitors, names, and keys they share."""
 
 # A part of Actor, in a file of its own. The names belong to the slot: they stand through
 # restarts; the monitors to the incarnation. Everything may be called from a handler on trio or
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ._errors import UndeclaredMessage
 from ._monitors import Down, Monitor, Restarted
 from ._ref import ActorRef
+from ._reply_later import DeferredReply, reply_later
 
 if TYPE_CHECKING:
     from ._life import Life
@@ -25,6 +26,24 @@ class Relations:
 
     max_keys: ClassVar[int] = 100
     """Keys that a slot may hold in the registry, unique and shared ones together."""
+
+    # -- replies ------------------------------------------------------------------------
+
+    def reply_later(self) -> DeferredReply:
+        """
+        Answer the call that is being handled later, by what this returns. Any thread.
+
+        The handler returns None, and the actor handles what comes next; the caller waits on,
+        as long as its timeout says. When this incarnation ends it is told so. A handler that
+        raises has failed its call all the same. After OTP's ``noreply`` and ``reply``.
+
+        Raises:
+            TooManyReplies: As many are owed as the mailbox holds messages.
+            RuntimeError: No call is being handled: another message is, or a hook or a background
+                task runs; it was called before; or the call was put aside by :meth:`defer`.
+            Stale: This incarnation is over.
+        """
+        return reply_later(self._bound())
 
     # -- monitors -----------------------------------------------------------------------
 

@@ -7,6 +7,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
+
+
+class Answer(Protocol):
+    """Where the reply to a call goes: a :class:`Reply`, or what stands in for one."""
+
+    @property
+    def done(self) -> bool:
+        """Whether a reply or an error is there."""
+        ...
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the caller waits no more."""
+        ...
+
+    def set(self, value: object) -> bool:
+        """Give the reply; False when nobody waits for it any more."""
+        ...
+
+    def fail(self, error: BaseException) -> bool:
+        """Say why there is no reply; False when nobody waits for it any more."""
+        ...
 
 
 class Reply:

@@ -45,12 +45,12 @@ class Tasks:
 
     def start(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run ``function(*args)`` as a task of the incarnation. Any thread."""
-        if not inspect.iscoroutinefunction(_plain(function)):
+        if not inspect.iscoroutinefunction(unwrapped(function)):
             raise TypeError(
                 "start_soon takes an async function and its arguments, as in"
                 f" self.start_soon(self.poll, 5). Got: {function!r}"
             )
-        self._on_loop(self._spawn, function, args, _name_of(function))
+        self._on_loop(self._spawn, function, args, name_of(function))
 
     def start_timer(self, seconds: float, message: object, key: Hashable, *, repeat: bool) -> Timer:
         """Set a timer. Any thread; it counts from the call."""
@@ -179,12 +179,14 @@ class Tasks:
                 await self._timer_set.park()
 
 
-def _name_of(function: Callable[..., object]) -> str:
+def name_of(function: Callable[..., object]) -> str:
+    """Return what *function* is called."""
     # Never its repr: that of a partial shows its arguments, and theirs may raise.
-    return getattr(_plain(function), "__qualname__", type(function).__qualname__)
+    return getattr(unwrapped(function), "__qualname__", type(function).__qualname__)
 
 
-def _plain(function: Any) -> Any:
+def unwrapped(function: Any) -> Any:
+    """Return the function itself that *function* is, behind partials and decorators."""
     while hasattr(function, "func"):  # functools.partial
         function = function.func
     return inspect.unwrap(function)

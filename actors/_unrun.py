@@ -13,11 +13,11 @@ UNRUN: dict[type, str] = {
 """What each of them is, and what to do about it."""
 
 
-def refuse_unrun(value: Any, whose: str) -> None:
+def refuse_unrun(value: Any, whose: str, did: str = "returned") -> None:
     """Raise TypeError if *value*, returned by *whose*, is code whose body nobody would run."""
     kind = cast("type[object]", type(value))
     problem = UNRUN.get(kind)
     if problem is not None:
         if not isinstance(value, AsyncGeneratorType):  # which has no close() but an async one
             value.close()
-        raise TypeError(f"{whose} returned {problem}.")
+        raise TypeError(f"{whose} {did} {problem}.")

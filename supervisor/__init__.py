@@ -2,6 +2,7 @@
 
 from ._administration import Counts as Counts
 from ._backoff import Backoff as Backoff
+from ._current import current_root as current_root
 from ._dead_letters import DeadLetter as DeadLetter
 from ._dead_letters import DeadLetterKey as DeadLetterKey
 from ._dead_letters import DeadLetters as DeadLetters
@@ -17,6 +18,8 @@ from ._errors import DescribeFailed as DescribeFailed
 from ._errors import InvalidState as InvalidState
 from ._errors import SupervisorGaveUp as SupervisorGaveUp
 from ._errors import SupervisorStopping as SupervisorStopping
+from ._errors import TaskStopped as TaskStopped
+from ._errors import TaskTimeout as TaskTimeout
 from ._errors import TooManyChildren as TooManyChildren
 from ._events import EVENTS as EVENTS
 from ._events import Event as Event
@@ -28,7 +31,6 @@ from ._registration import Registration as Registration
 from ._registration import RegistryChange as RegistryChange
 from ._registry import Registry as Registry
 from ._root import Root as Root
-from ._root import current_root as current_root
 from ._spec import ChildSpec as ChildSpec
 from ._spec import OnExceeded as OnExceeded
 from ._spec import Restart as Restart
@@ -38,6 +40,10 @@ from ._supervisor_spec import AutoShutdown as AutoShutdown
 from ._supervisor_spec import Budget as Budget
 from ._supervisor_spec import SupervisorSpec as SupervisorSpec
 from ._suspensions import Suspensions as Suspensions
+from ._task import TaskDone as TaskDone
+from ._task import TaskFailed as TaskFailed
+from ._task_pool import TaskPool as TaskPool
+from ._task_pool_spec import TaskPoolSpec as TaskPoolSpec
 from ._tree import CrashReport as CrashReport
 from ._tree import NodeSnapshot as NodeSnapshot
 
@@ -80,6 +86,12 @@ __all__ = [
     "SupervisorSpec",
     "SupervisorStopping",
     "Suspensions",
+    "TaskDone",
+    "TaskFailed",
+    "TaskPool",
+    "TaskPoolSpec",
+    "TaskStopped",
+    "TaskTimeout",
     "TooManyChildren",
     "current_root",
 ]

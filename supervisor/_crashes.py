@@ -58,7 +58,7 @@ def crash_report(
 def crash_facts(slot: "Place", exit_: Exit, directive: Directive | None) -> dict[str, object]:
     """Return what the event of a crash says: the error, in one line if it was expected."""
     facts: dict[str, object] = {"message": exit_.what}
-    if isinstance(exit_.error, slot.actor.expected_errors):
+    if exit_.error is not None and slot.expects(exit_.error):
         facts["error"] = described(exit_.error)  # one line, no traceback
     else:
         facts["exception"] = exit_.error

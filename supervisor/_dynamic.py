@@ -11,7 +11,7 @@
 #   FORGOTTEN  a child that has ended for good leaves nothing behind.
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import trio
 
@@ -34,6 +34,8 @@ class DynamicSupervisor(Supervisor):
     A class that is added without a name of its own gets one with a number, such as
     ``session-17``. What was stopped by hand is forgotten, so there is nothing to start again.
     """
+
+    most_option: ClassVar = "max_children"
 
     def __init__(self, root: "Root", path: str, spec: DynamicSpec, referee: Referee | None) -> None:
         super().__init__(root, path, spec, referee)
@@ -101,13 +103,7 @@ class DynamicSupervisor(Supervisor):
         return await self._start_beside(spec)
 
     async def _start_beside(self, spec: Spec) -> str:
-        if self.state != "running" or self._over is not None or self._control:
-            raise SupervisorStopping(self.path)
-        if spec.name in self._entries:
-            raise AlreadyStarted(self._path_of(spec))
-        if self._most is not None and len(self._entries) >= self._most:
-            raise TooManyChildren(self.path, self._most)
-        entry = self._entries.enter(Entry(spec))
+        entry = self._enter(spec)
         body = self._begin(entry)
         try:
             with trio.move_on_after(entry.patience):
@@ -133,6 +129,16 @@ class DynamicSupervisor(Supervisor):
             await body.ended.wait()
         if not body.ended.is_set() and entry.body is body:  # else it is given up already
             self._abandon(entry)
+
+    def _enter(self, spec: Spec) -> Entry:
+        """Take a place for a child of *spec*, if there is one."""
+        if self.state != "running" or self._over is not None or self._control:
+            raise SupervisorStopping(self.path)
+        if spec.name in self._entries:
+            raise AlreadyStarted(self._path_of(spec))
+        if self._most is not None and len(self._entries) >= self._most:
+            raise TooManyChildren(self.path, self._most, self.most_option)
+        return self._entries.enter(Entry(spec))
 
     def _child_ended(self, entry: Entry, exit_: Exit | None) -> None:
         self._entries.forget(entry)

@@ -67,14 +67,14 @@ class ChildNotFound(GreenroomError):
 
 
 class TooManyChildren(GreenroomError):
-    """A dynamic supervisor has as many children as it may."""
+    """A dynamic supervisor, or a pool of tasks, has as many children as it may."""
 
-    def __init__(self, path: str, most: int) -> None:
-        super().__init__(path, most)
-        self.path, self.most = path, most
+    def __init__(self, path: str, most: int, option: str = "max_children") -> None:
+        super().__init__(path, most, option)
+        self.path, self.most, self.option = path, most, option
 
     def __str__(self) -> str:
-        return f"{self.path} has {self.most} children, as many as it may (max_children)"
+        return f"{self.path} has {self.most} children, as many as it may ({self.option})"
 
 
 class AlreadyStarted(GreenroomError):
@@ -86,3 +86,25 @@ class AlreadyStarted(GreenroomError):
 
     def __str__(self) -> str:
         return f"{self.path} runs already"
+
+
+class TaskStopped(GreenroomError):
+    """A task of a pool was stopped before it was done, and so has no result."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path} was stopped before it was done: {self.reason}"
+
+
+class TaskTimeout(GreenroomError, TimeoutError):
+    """A task of a pool was not done within *seconds*, and is stopped for that."""
+
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__(path, seconds)
+        self.path, self.seconds = path, seconds
+
+    def __str__(self) -> str:
+        return f"{self.path} was not done within {self.seconds:g} s, and is stopped"

@@ -87,6 +87,7 @@ EVENTS: dict[str, str] = {
     "mailbox.overflow": "A mailbox was full and its overflow policy was applied.",
     "call.skipped": "A queued call was not run, because its caller had left.",
     "call.late": "A reply was dropped, because its caller had left.",
+    "call.forgotten": "An actor has let go of a reply that it owed; the caller was told.",
     "work.stale": "Something done by an incarnation that is past was dropped.",
     "thread.abandoned": "A worker thread did not return in time; its place stays taken"
     " until it does.",

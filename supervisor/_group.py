@@ -36,7 +36,7 @@ class GroupRestart(Supervision):
             self.note(
                 "supervisor.restarting",
                 child=self._path_of(failed.spec),
-                children=names,
+                children=[each.spec.name for each in group if not each.off],
                 seconds=round(seconds, 3),
             )
             for each in reversed(group):
@@ -117,7 +117,8 @@ class GroupRestart(Supervision):
                     await self._stop(entry, "it failed to start")
             if not serves:
                 return entry
-        self.note("supervisor.restarted", children=[entry.spec.name for entry in group])
+        names = [entry.spec.name for entry in group if entry.up]
+        self.note("supervisor.restarted", children=names)
         return None
 
     async def _resume(self, entry: Entry) -> bool:

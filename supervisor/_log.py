@@ -129,6 +129,7 @@ LEVELS: dict[str, int] = {
     "mailbox.overflow": logging.WARNING,
     "call.skipped": logging.INFO,
     "call.late": logging.INFO,
+    "call.forgotten": logging.WARNING,
     "work.stale": logging.INFO,
     "thread.abandoned": logging.ERROR,
     "group.gap": logging.WARNING,

@@ -181,6 +181,10 @@ class Place:
         self.dead_letter(item.message, f"the mailbox is full ({capacity} messages)")
         return False
 
+    def expects(self, error: BaseException) -> bool:
+        """Say whether *error* is part of its life, so that one line tells enough of it."""
+        return isinstance(error, self.actor.expected_errors)
+
     def past(self) -> tuple[Event, ...]:
         """Return its last events, as far as the stream remembers them. Any thread."""
         most = self._root.options.crash_events

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from ..actors import StartFailed
+from ..actors._exits import Exit, ExitKind
+from ._events import described
 from ._referee import Child
 from ._supervisor import Supervisor
 from ._supervisor_spec import Budget, Spec, SupervisorSpec
@@ -40,6 +42,19 @@ class Residents(Supervisor):
         if error is not None:
             await self.ended.wait()
             raise error if isinstance(error, StartFailed) else StartFailed(self.path, str(error))
+
+    async def run(self, nursery: trio.Nursery) -> Exit:
+        """
+        Live to the end, as any supervisor does; a fault in that brings the root down, in order.
+
+        A checkpoint. Shielded.
+        """
+        try:
+            return await super().run(nursery)
+        except Exception as error:  # noqa: BLE001 - a fault of ours; there is nobody above
+            self.abort(error)
+            self._escalated(self)
+            return Exit(ExitKind.CRASHED, described(error), error)
 
     async def stop(self, until: float = inf) -> None:
         """

@@ -9,7 +9,6 @@
 import random
 import threading
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any, cast
 
 import trio
@@ -18,6 +17,7 @@ from ..actors import ActorNotFound, ActorRef, PoolStatistics, ThreadHooks, Threa
 from ..actors._lowlevel import LoopThread, task_stacks
 from ._backoff import Backoff
 from ._connections import Connections
+from ._current import CURRENT
 from ._dead_letters import DeadLetters
 from ._dynamic import DynamicSupervisor
 from ._dynamic_spec import DynamicSpec
@@ -36,12 +36,13 @@ from ._residents import Residents
 from ._supervisor import Supervisor
 from ._supervisor_spec import Spec, SupervisorSpec
 from ._suspensions import Suspensions
+from ._task_pool import TaskPool
+from ._task_pool_spec import TaskPoolSpec
+from ._task_supervisor import TaskSupervisor
 from ._tree import NodeSnapshot, render
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
 _FOR_REPORTS = 1.0  # seconds
-
-_current: ContextVar["Root | None"] = ContextVar("greenroom_root", default=None)
 
 
 class Root(Operations):
@@ -156,7 +157,7 @@ class Root(Operations):
         """
         self._state = "starting"
         unlog = log_events(self.events)
-        token = _current.set(self)
+        token = CURRENT.set(self)
         try:
             failure: ExceptionGroup[Exception] | None = None
             async with trio.open_nursery() as watched:
@@ -174,7 +175,7 @@ class Root(Operations):
             if failure is not None:
                 raise failure
         finally:
-            _current.reset(token)
+            CURRENT.reset(token)
             self._state = "stopped"
             self.events.emit("root.stopped", "/")
             self.stopped.set()
@@ -220,6 +221,15 @@ class Root(Operations):
         if found is None:
             raise ActorNotFound(path)
         return found
+
+    def task_pool(self, path: str) -> TaskPool:
+        """
+        Return the pool of tasks at *path*, such as ``/residents/tasks``. Any thread.
+
+        Raises:
+            ActorNotFound: There is none.
+        """
+        return TaskPool(self, path)
 
     def snapshot(self) -> NodeSnapshot:
         """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
@@ -279,6 +289,7 @@ class Root(Operations):
     def make_supervisor(self, path: str, spec: SupervisorSpec, referee: Referee) -> Supervisor:
         """Make the supervisor that *spec* describes, below another one."""
         kind = DynamicSupervisor if isinstance(spec, DynamicSpec) else Supervisor
+        kind = TaskSupervisor if isinstance(spec, TaskPoolSpec) else kind
         return kind(self, path, cast("Any", spec), referee)
 
     def register_supervisor(self, path: str, supervisor: Supervisor) -> None:
@@ -368,25 +379,3 @@ def _threads(now: PoolStatistics) -> dict[str, object]:
         "queued": now.queued,
         "abandoned": [f"{job.label} for {job.seconds:.0f} s" for job in now.abandoned],
     }
-
-
-def current_root() -> Root:
-    """
-    Return the tree that the caller runs in: in a handler, a view, or a task of one.
-
-    Raises:
-        LookupError: The caller runs in no tree: a shell, a test without one, or an
-            application that no Greenroom root serves.
-    """
-    root = _current.get()
-    if root is None:
-        raise LookupError(
-            "no Greenroom tree runs here. current_root() works in handlers and views that"
-            " are served by a Greenroom application."
-        )
-    return root
-
-
-def set_current_root(root: Root) -> None:
-    """Make *root* the current one for this task and what it starts."""
-    _current.set(root)

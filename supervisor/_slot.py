@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..actors import Actor, Renewed
+from ..actors import Actor, Renewed, StartFailed
 from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, stopped
 from ..actors._life import Life
@@ -138,12 +138,13 @@ class Slot(Witness, Succession):
             said = exit_.kind is ExitKind.STOPPED and self.connection is None
             words = Words.SAID if said else Words.FOR_IT
             why = await self._part_with(life, exit_)
-            order, stop = await self._follow(exit_)
+            order = await self._ordered(exit_)
             if order.next in (Next.END, Next.ESCALATE):
                 if order.next is Next.ESCALATE and self._referee is None:
                     self._root.escalated(self)
                 break
             del exit_  # its traceback holds the incarnation
+            stop = await self._follow(order)
             if stop is not None:
                 exit_ = stopped(stop)
                 break
@@ -222,6 +223,8 @@ class Slot(Witness, Succession):
         self.state = "stopping"
         if exit_.opening:
             self.first_error = exit_.error
+        elif not self.settled.is_set() and exit_.kind is ExitKind.STOPPED:
+            self.first_error = StartFailed(self.path, f"it was to stop meanwhile: {exit_.reason}")
         life = self._life
         assert life is not None
         if words is Words.FOR_IT:

@@ -78,19 +78,15 @@ class Succession:
         self.tell(Order(Next.RESTART))
         return was
 
-    async def _follow(self, exit_: "Exit") -> "tuple[Order, Stop | None]":
-        """
-        Wait until the next incarnation may begin, if there is to be one.
-
-        Returns the order that was obeyed, and the stop that came in between.
-        """
-        order = await self._ordered(exit_)
-        while order.next in (Next.RESTART, Next.PARK):
+    async def _follow(self, order: Order) -> "Stop | None":
+        """Wait until the next incarnation may begin; return the stop that came in between."""
+        while True:
             stop = await self._pause(order)
             if stop is None or not stop.again:
-                return order, stop
+                return stop
             order = await self._ordered(stopped(stop))
-        return order, None
+            if order.next in (Next.END, Next.ESCALATE):
+                return stop
 
     async def _ordered(self, exit_: "Exit") -> Order:
         """Learn what comes next: from the supervisor, where it has a say."""

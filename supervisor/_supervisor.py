@@ -14,6 +14,7 @@
 #   ASKED        a stop is obeyed between any two steps, also in the middle of a restart.
 
 from contextvars import copy_context
+from typing import ClassVar
 
 import trio
 
@@ -44,6 +45,8 @@ class Supervisor(GroupRestart, Subordinate):
     Found by ``root.supervisor(path)``. All methods belong to the loop's thread.
     """
 
+    slot_kind: ClassVar[type[Slot]] = Slot
+
     # -- its life ------------------------------------------------------------------------
 
     async def run(self, nursery: trio.Nursery) -> Exit:
@@ -66,9 +69,11 @@ class Supervisor(GroupRestart, Subordinate):
             if not self._has_next(exit_):
                 return exit_
             self._window.reset()
-            order, stop = await self._follow(exit_)
+            order = await self._ordered(exit_)
             if order.next in (Next.END, Next.ESCALATE):
                 return exit_
+            del exit_  # its traceback may hold an incarnation, of a child that failed to start
+            stop = await self._follow(order)
             if stop is not None:
                 return stopped(stop)
             self.epoch, self.state = self.epoch + 1, "starting"
@@ -89,13 +94,23 @@ class Supervisor(GroupRestart, Subordinate):
             exit_ = self._over
             assert exit_ is not None
         except Exception as error:  # noqa: BLE001 - a fault of ours: children are not left alone
-            exit_ = Exit(ExitKind.CRASHED, described(error), error, "supervising")
-            self.note("supervisor.crashed", exception=error)
+            exit_ = self._fault(error)
         self.state = "stopping"
         self._requests.close()
-        await self._stop_all("shutdown")
+        try:
+            await self._stop_all("shutdown")
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._fault(error)
+        await self._leave_nobody()
         self._crashed.clear()
+        self._over = None
+        self._tell_referee()
         return exit_
+
+    def _fault(self, error: Exception) -> Exit:
+        """Take note that this supervisor's own code has raised; return the end that this is."""
+        self.note("supervisor.crashed", exception=error)
+        return Exit(ExitKind.CRASHED, described(error), error, "supervising")
 
     async def _serve(self) -> None:
         while not self._is_over():
@@ -156,7 +171,8 @@ class Supervisor(GroupRestart, Subordinate):
 
     def _begin(self, entry: Entry) -> "Slot | Supervisor":
         """Make a body for *entry*, and have its task start."""
-        assert self._nursery is not None
+        nursery = self._nursery
+        assert nursery is not None
         assert self._context is not None
         spec, path = entry.spec, self._path_of(entry.spec)
         entry.asked = entry.off = False
@@ -165,15 +181,18 @@ class Supervisor(GroupRestart, Subordinate):
             self._root.register(path, body.ref)
         else:
             self._root.register_supervisor(path, body)
+
+        def start() -> None:
+            nursery.start_soon(self._run, entry, body, name=f"greenroom {path}")
+
         # In the tree's context, whoever asks: what is current where he is, an actor's life or a
         # request, must not live on in the child, and the tree must be current in it.
-        start = self._nursery.start_soon
-        self._context.run(lambda: start(self._run, entry, body, name=f"greenroom {path}"))
+        self._context.run(start)
         return body
 
     def _problem(self, body: "Slot | Supervisor", patience: float) -> StartFailed | None:
         """Return what went wrong with the start of *body*, for which *patience* was given."""
-        error = body.first_error
+        error, body.first_error = body.first_error, None  # its traceback holds an incarnation
         if not body.settled.is_set():
             body.cut_off("it did not start in time")
             return StartFailed(body.path, f"started() did not return within {patience:g} s")
@@ -186,7 +205,7 @@ class Supervisor(GroupRestart, Subordinate):
     def _body(self, spec: Spec, path: str) -> "Slot | Supervisor":
         if isinstance(spec, SupervisorSpec):
             return self._root.make_supervisor(path, spec, self)
-        return Slot(
+        return self.slot_kind(
             self._root,
             path,
             spec.actor,
@@ -206,11 +225,13 @@ class Supervisor(GroupRestart, Subordinate):
         except BaseException as error:  # noqa: ASYNC103, BLE001 - a fault of ours; siblings go on
             body.abort(error)
             self._escalated(body)
-        finally:
-            if entry.body is body:
-                self._root.unregister(body.path)
+        if entry.body is body:
+            self._root.unregister(body.path)
+            try:
                 self._child_ended(entry, exit_)
-            self._bell.wake()
+            except Exception as error:  # noqa: BLE001 - a fault of ours: this one begins anew
+                self._over = self._over or self._fault(error)
+        self._bell.wake()
         if exit_ is not None and exit_.kind is ExitKind.FATAL:
             self._root.fatal(body.path)
 
@@ -298,7 +319,17 @@ class Supervisor(GroupRestart, Subordinate):
             while not await self._stop(entry, reason, shares):
                 pass  # it is in more of a hurry than it was
         except Exception as error:  # noqa: BLE001 - a fault of ours; the others must stop, too
-            self.note("supervisor.crashed", exception=error)
+            self._fault(error)
+
+    async def _leave_nobody(self) -> None:
+        """Stop whom a fault of ours has left running, in the plainest way. A checkpoint, if any."""
+        left = [entry.body for entry in self._entries.values() if entry.body and entry.alive]
+        for body in reversed(left):
+            body.request_stop("shutdown")
+            with trio.move_on_after(body.patience):
+                await body.ended.wait()
+            if not body.ended.is_set():
+                body.disown()
 
     async def _stop(self, entry: Entry, reason: str, shares: int = 1) -> bool:
         """

@@ -73,6 +73,8 @@ async def test_a_child_stopped_by_hand_stays_down(clock: MockClock, journal: Jou
         t.tell("a", "crash")
         await t.calm()
         assert t.states() == {"a": "running", "b": "ended"}
+        for kind in ("supervisor.restarting", "supervisor.restarted"):
+            assert [event.facts["children"] for event in t.events(kind)] == [["a"]]
         await t.s.start_child("b")
         assert t.states() == {"a": "running", "b": "running"}
 
@@ -193,6 +195,7 @@ async def test_parking(clock: MockClock, journal: Journal) -> None:
         await t.calm(1)
         assert t.node().state == "parked"
         assert t.server.root.readiness() == ["/residents/s is not up"]
+        assert t.server.root.residents.counts().active == 0
         await t.calm(30)
         assert t.states() == {"a": "running"}
         assert t.server.root.readiness() == []

@@ -27,6 +27,7 @@ from greenroom.supervisor import (
 )
 
 PATH = "/residents/d"
+MINE: ContextVar[str] = ContextVar("mine", default="nobody's")
 QUIET = Options(backoff_jitter=0)
 
 
@@ -193,6 +194,25 @@ async def test_classes_get_numbers() -> None:
             f"{PATH}/session-1",
             f"{PATH}/session-2",
         ]
+
+
+class Looker(Actor):
+    """Says what it sees of the context it runs in."""
+
+    @handles("look")
+    async def on_look(self, message: object) -> tuple[object, str]:
+        return current_root(), MINE.get()
+
+
+async def test_children_run_in_the_context_of_the_tree(clock: MockClock) -> None:
+    """
+    A child finds its tree, whoever has added it, and sees nothing of his context.
+    """
+    async with running(DynamicSpec(name="d")) as server:
+        MINE.set("a request's")
+        path = await server.root.supervisor(PATH).add(Looker)
+        seen = await server.root.find(path).call({"type": "look"})
+        assert seen == (server.root, "nobody's")
 
 
 async def test_one_that_stops_takes_no_child(clock: MockClock, journal: Journal) -> None:
@@ -393,3 +413,28 @@ async def test_a_child_that_stops_itself_by_name(clock: MockClock, journal: Jour
         await trio.sleep(60)
         assert d.counts().specs == 0
         assert happened(server, "slot.unkillable") == []
+
+
+async def test_a_start_that_somebody_stops(clock: MockClock, journal: Journal) -> None:
+    """
+    add() tells of a child that was stopped before it served, by name or with its supervisor.
+    """
+    refused: list[str] = []
+
+    async def add(d: Any, name: str) -> None:
+        try:
+            await d.add(member(journal, name, slow=30, init_seconds=60))
+        except StartFailed as error:
+            refused.append(str(error).partition(": ")[2])
+
+    async with running(DynamicSpec(name="d")) as server:
+        d = server.root.supervisor(PATH)
+        for name in "ab":
+            server.start_soon(add, d, name)
+        await trio.sleep(1)
+        await d.stop_child("a")
+        await server.root.supervisor("/residents").stop_child("d")
+    assert refused == [
+        "it was to stop meanwhile: stopped by hand",
+        "it was to stop meanwhile: shutdown",
+    ]

@@ -1,9 +1,13 @@
 # Starting: reference scenarios 7 to 18.
 
-from typing import Any
+import gc
+import weakref
+from contextlib import suppress
+from typing import Any, ClassVar
 
 import pytest
-from conformance.kit import Journal, Member, member, tree
+import trio
+from conformance.kit import Journal, Member, Tree, member, tree
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, StartFailed
@@ -203,3 +207,69 @@ async def test_1_a_supervisor_without_children(clock: MockClock) -> None:
         s = server.root.supervisor("/residents/s")
         assert s.state == "running"
     assert s.end == "shutdown"
+
+
+class Weak(Member):
+    """A member of which no object is kept by the tests, nor its tracebacks by the log."""
+
+    expected_errors = (OSError, ValueError)
+    made: ClassVar[list[Any]] = []
+
+    async def started(self) -> None:
+        self.made.append(weakref.ref(self))
+        await super().started()
+
+
+def weak(journal: Journal, name: str) -> ChildSpec:
+    """Return the spec of a :class:`Weak`."""
+    Weak.made.clear()
+    kwargs = {"journal": journal, "name": name}
+    return ChildSpec(actor=Weak, name=name, kwargs=kwargs, restart="permanent")
+
+
+def living() -> int:
+    """How many of them live."""
+    gc.collect()
+    return sum(ref() is not None for ref in Weak.made)
+
+
+async def test_what_failed_to_start_is_not_kept(clock: MockClock, journal: Journal) -> None:
+    """
+    A supervisor whose child failed to start, and which goes on, keeps nothing of that attempt.
+    """
+    inner = SupervisorSpec(name="in", children=[weak(journal, "x")], max_restarts=0)
+    async with tree(journal, [inner], max_restarts=100) as t:
+        journal.fail("x", True)
+        t.tell("in/x", "crash")
+        await t.calm(10)
+        assert (len(Weak.made), t.states()) == (3, {"in": "running"})
+        assert living() == 1
+
+
+async def test_what_failed_to_start_by_hand_is_not_kept(clock: MockClock, journal: Journal) -> None:
+    """
+    Nor does the place of a child that could not be started by hand.
+    """
+    async with tree(journal, [weak(journal, "a")]) as t:
+        await t.s.stop_child("a")
+        journal.fail("a", True)
+        with suppress(StartFailed):
+            await t.s.start_child("a")
+        assert t.states() == {"a": "ended"}
+        assert living() == 0
+
+
+async def test_a_child_stopped_before_it_serves(clock: MockClock, journal: Journal) -> None:
+    """
+    add() does not return as if a child served that somebody has stopped in the middle of its start.
+    """
+
+    async def stop(t: Tree) -> None:
+        await trio.sleep(1)
+        t.ref("a").stop()
+
+    async with tree(journal, []) as t:
+        t.server.start_soon(stop, t)
+        with pytest.raises(StartFailed, match="it was to stop meanwhile: asked by its reference"):
+            await t.s.add(member(journal, "a", slow=30, init_seconds=60))
+        assert t.s.counts().specs == 0

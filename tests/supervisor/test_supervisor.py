@@ -73,6 +73,54 @@ async def test_no_orphan(clock: MockClock, journal: Journal) -> None:
         assert len(t.events("supervisor.crashed")) == 1
 
 
+@pytest.mark.parametrize("whose", ["/residents/s", "/residents"])
+@pytest.mark.parametrize("fault", ["_stop", "_ask_to_stop", "_stop_all", "_child_ended"])
+async def test_no_orphan_of_two_faults(
+    clock: MockClock, journal: Journal, fault: str, whose: str
+) -> None:
+    """
+    NO ORPHAN: nor when what ends the children, or notes their end, fails as well.
+    """
+    async with tree(journal, [member(journal, "a"), member(journal, "b")]) as t:
+        faulty = t.server.root.supervisor(whose)
+
+        def fail(*_: object) -> None:
+            faulty.__dict__.pop("_is_over", None)
+            raise RuntimeError("a bug")
+
+        setattr(faulty, fault, fail)
+        faulty._is_over = fail
+        faulty._bell.wake()
+        await t.calm(1)
+        delattr(faulty, fault)
+        await t.calm(60)
+        assert journal.since(2)[:4] == ["-b", "-a", "+a", "+b"]
+        assert t.states() == {"a": "running", "b": "running"}
+    assert journal.lines[-2:] == ["-b", "-a"]
+    assert sum(line[0] == "+" for line in journal.lines) == len(journal.lines) / 2
+
+
+@pytest.mark.parametrize("fault", ["_has_next", "_order_of"])
+async def test_a_fault_of_the_topmost(clock: MockClock, journal: Journal, fault: str) -> None:
+    """
+    NO ORPHAN: the residents' own supervisor has nobody above; the root is down, and can be stopped.
+    """
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    async with tree(journal, [member(journal, "a"), member(journal, "b")]) as t:
+        residents = t.server.root.residents
+        residents._serve = residents._is_over = fail
+        setattr(residents, fault, fail)
+        residents._bell.wake()
+        await t.calm(1)
+        assert journal.since(2) == ["-b", "-a"]
+        assert t.server.root.state == "down"
+        began = trio.current_time()
+    assert trio.current_time() - began < 1
+
+
 async def test_asked(clock: MockClock, journal: Journal) -> None:
     """
     ASKED: a stop while a group backs off or starts is obeyed at once; nobody is left.

@@ -2,10 +2,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import assert_type
 
-from greenroom.actors import Actor, Decline, DeferFull, Down, Monitor, Restarted, handles
+import trio
+
+from greenroom.actors import Actor, ActorRef, Decline, DeferFull, Down, Monitor, Restarted, handles
 from greenroom.bridges.client import WebsocketClient
-from greenroom.supervisor import Counts, Registration, current_root
+from greenroom.supervisor import (
+    Counts,
+    Registration,
+    TaskDone,
+    TaskFailed,
+    TaskPoolSpec,
+    current_root,
+)
 
 
 class Ticker(Actor):
@@ -133,3 +143,37 @@ def operate(path: str) -> tuple[int, Mapping[str, object] | None]:
     counts: Counts = root.from_thread(root.residents.counts)
     state = root.from_thread(root.describe, path)
     return epoch + counts.active, state
+
+
+tasks = TaskPoolSpec(name="tasks", max_tasks=20)
+
+
+def shrink(photo: str, width: int) -> bytes:
+    return photo.encode()[:width]
+
+
+async def fetch(url: str) -> str:
+    await trio.sleep(1)
+    return url
+
+
+class Album(Actor):
+    """Has work done by a pool of tasks."""
+
+    @handles("photo")
+    async def photo(self, message: dict[str, str]) -> None:
+        pool = current_root().task_pool("/residents/tasks")
+        assert_type(await pool.run(shrink, "a.jpg", 100, timeout=5), bytes)
+        assert_type(await pool.run(fetch, "a.jpg"), str)
+        assert_type(pool.start(shrink, "a.jpg", 100, reply_to=self.ref), ActorRef)
+
+    @handles("photos")
+    def photos(self, message: dict[str, str]) -> None:
+        pool = current_root().task_pool("/residents/tasks")
+        assert_type(pool.run_blocking(shrink, "a.jpg", 100), bytes)
+        assert_type(pool.run_blocking(fetch, "a.jpg", name="fetch-a"), str)
+        assert_type(pool.start_blocking(fetch, "a.jpg"), ActorRef)
+
+    @handles(TaskDone, TaskFailed)
+    def ended(self, message: TaskDone | TaskFailed) -> None:
+        print(message.path, message.value if isinstance(message, TaskDone) else message.error)
