@@ -14,7 +14,7 @@ from ._entry import Entry
 from ._errors import AlreadyStarted, ChildNotFound, SupervisorStopping
 from ._spec import Restart
 from ._supervision import Supervision
-from ._supervisor_spec import Spec, refuse_insignificance, spec_of
+from ._supervisor_spec import Spec, SupervisorSpec, refuse_insignificance, spec_of
 from ._tree import NodeSnapshot
 
 
@@ -204,4 +204,5 @@ class Administration(Supervision):
         if entry.body is not None:
             return entry.body.snapshot()
         spec = entry.spec
-        return NodeSnapshot(self._path_of(spec), "slot", spec.name, state="not started")
+        kind = "supervisor" if isinstance(spec, SupervisorSpec) else "slot"
+        return NodeSnapshot(self._path_of(spec), kind, spec.name, state="not started")

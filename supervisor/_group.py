@@ -6,6 +6,9 @@
 #
 # What crashes while a group is being restarted: a member's crash is part of that restart; of
 # those before the group, the restart becomes theirs, which concerns this group as well.
+#
+# While it backs off, the supervisor answers what it is asked: a member that will never start
+# again can be stopped, and the group goes on without it.
 
 from collections import deque
 

@@ -64,7 +64,7 @@ class TaskSupervisor(DynamicSupervisor):
             ChildNotFound: There is none of that *name*.
         """
         entry = self._entry(name)
-        await self._stop(entry, "stopped by hand")
+        await self._stop_beside(entry, "stopped by hand")
         if entry not in self._held_up:
             self._entries.forget(entry)
 

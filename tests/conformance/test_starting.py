@@ -273,3 +273,22 @@ async def test_a_child_stopped_before_it_serves(clock: MockClock, journal: Journ
         with pytest.raises(StartFailed, match="it was to stop meanwhile: asked by its reference"):
             await t.s.add(member(journal, "a", slow=30, init_seconds=60))
         assert t.s.counts().specs == 0
+
+
+async def test_a_supervisor_that_was_not_started(clock: MockClock, journal: Journal) -> None:
+    """
+    It is shown as one, though there is nothing of it yet.
+    """
+
+    async def restart(t: Tree) -> None:
+        with suppress(StartFailed):  # the end comes before
+            await t.server.root.supervisor("/residents").restart_child("s")
+
+    children = [member(journal, "a"), SupervisorSpec(name="in", children=[member(journal, "x")])]
+    async with tree(journal, children) as t:
+        journal.hang("a", 1)
+        t.server.start_soon(restart, t)
+        await t.calm(1)
+        [a, inner] = t.node().children
+        assert (a.kind, a.state) == ("slot", "starting")
+        assert (inner.kind, inner.state) == ("supervisor", "not started")
