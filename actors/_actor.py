@@ -33,6 +33,7 @@ HOOKS: dict[str, dict[str, str]] = {
     "restored": {"state": "state"},
     "after_start": {},
     "idle": {},
+    "describe": {},
     "stopped": {"reason": "reason"},
 }
 
@@ -63,6 +64,9 @@ class Actor(Relations):
     ``snapshot()`` (``def`` only) and ``restored(state)``
         The state to carry over a crash: taken after each message handled without an
         error, given back before ``restarted``.
+    ``describe()``
+        What operators are shown of its state (``root.describe``): a mapping of the class's own
+        choice, without what is secret. It runs between two messages.
     ``stopped(reason)``
         Once, when the slot ends (a consumer has ``disconnect`` in its place).
     """

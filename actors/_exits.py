@@ -42,7 +42,8 @@ class Exit:
     ``what`` names the work at hand, without its content. ``opening`` says that the
     slot never came to serve. ``code`` and ``text`` are for the connection's close. ``own``
     says that it ended of its own accord, ``again`` that it was asked to make room for the
-    next incarnation. ``asked`` is when it was asked to, on trio's clock, if it was.
+    next incarnation, ``by_hand`` that an operator asked, so that this one waits for nobody.
+    ``asked`` is when it was asked to, on trio's clock, if it was.
     """
 
     kind: ExitKind
@@ -54,6 +55,7 @@ class Exit:
     text: str = ""
     own: bool = False
     again: bool = False
+    by_hand: bool = False
     asked: float | None = None
 
     def with_error(self, error: BaseException, what: str, *, told: bool) -> Exit:
@@ -72,6 +74,7 @@ def stopped(stop: Stop) -> Exit:
         text=stop.text,
         own=stop.own,
         again=stop.again,
+        by_hand=stop.by_hand,
         asked=stop.at,
     )
 

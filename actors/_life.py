@@ -27,12 +27,13 @@ from ._deferred import Deferred, put_all_back
 from ._errors import Disconnected, Stale
 from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
 from ._hop import Hop
-from ._loop import Loop, refuse_unrun
+from ._loop import Loop
 from ._messages import Call, Item, Opening, PeerEnd, Stop
 from ._moments import Moment
 from ._reply_later import fail_outstanding, failure_of
 from ._state import Handed, Keeper
 from ._tasks import Tasks
+from ._unrun import refuse_unrun
 
 if TYPE_CHECKING:
     from ._actor import Actor
@@ -66,8 +67,7 @@ class Life:
         self.over = False
         self.begun = False
         self.flagged = host.flagged
-        """Whether the loop is to look before it takes anything: a failed task, an operator who
-        suspends or traces, a mailbox that is high. One flag, for each message is handled so."""
+        """Whether the loop is to look at something before it takes a message."""
         self.failed = False
         """Whether a task has failed: nothing more is begun."""
         self.handled = 0

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from math import inf
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -18,10 +17,12 @@ from ._decider import Directive, directive_for
 from ._deferred import flush
 from ._errors import Disconnected, UndeclaredMessage
 from ._exits import Exit, ExitKind, Verdict, judge, stopped
+from ._inquiry import answer_all
 from ._lowlevel import checkpoint
 from ._messages import Call, InFrame, Item, PeerEnd, Tick, key_name, message_key
 from ._moments import Moment, moments_of
 from ._tracing import traced
+from ._unrun import UNRUN, refuse_unrun
 
 if TYPE_CHECKING:
     from ._life import Life
@@ -95,12 +96,13 @@ class Loop:
         """
         See to what the flag stands for; whether that took a while, and all is to be looked at anew.
 
-        Waits until an operator's suspension is over; ends, if a task has failed.
+        Answers operators, and waits until their suspension is over; ends, if a task has failed.
         """
         life, host = self._life, self._host
         if life.failed:  # in the very turn in which the handler ended
             await checkpoint()  # raises; what waits is for the next incarnation
-        if host.suspended_until is not None:
+        if host.inquiry() is not None or host.suspended_until is not None:
+            await answer_all(life)
             await self._wait_out_suspension()
             return True
         if self._box.ease():
@@ -110,11 +112,12 @@ class Loop:
         return False
 
     async def _wait_out_suspension(self) -> None:
-        box, host = self._box, self._host
+        life, box, host = self._life, self._box, self._host
         until = host.suspended_until
         while until is not None and not box.control and until > trio.current_time():
             with trio.move_on_at(until):
                 await box.parker.park()
+            await answer_all(life)
             until = host.suspended_until
         if not box.control:
             host.end_suspension()
@@ -287,7 +290,7 @@ class Loop:
             self._reply(item, value)
 
     def _succeeded(self, item: Item, value: Any) -> None:
-        if value is not None and type(value) in _UNRUN:
+        if value is not None and type(value) in UNRUN:
             refuse_unrun(value, f"the handler of {item.summary()}")
         self._life.succeeded()
 
@@ -297,20 +300,3 @@ class Loop:
             deferred.last = None  # its reply is what its handler returns another time
         elif not item.reply.set(value):
             self._host.note("call.late", epoch=self._life.epoch, message=item.summary())
-
-
-_UNRUN: dict[type, str] = {
-    CoroutineType: "a coroutine that nobody awaits: declare it `async def`, or await what it calls",
-    GeneratorType: "a generator that nobody runs: iterate over it, or return a list",
-    AsyncGeneratorType: "an async generator that nobody runs: iterate over it with `async for`",
-}
-
-
-def refuse_unrun(value: Any, whose: str, did: str = "returned") -> None:
-    """Raise TypeError if *value*, returned by *whose*, is code whose body nobody would run."""
-    kind = cast("type[object]", type(value))
-    problem = _UNRUN.get(kind)
-    if problem is not None:
-        if not isinstance(value, AsyncGeneratorType):  # which has no close() but an async one
-            value.close()
-        raise TypeError(f"{whose} {did} {problem}.")

@@ -176,20 +176,29 @@ class Stop:
     """
     Control: end the slot, or with *again* this incarnation alone.
 
-    *code* is the close code for a connection; *own* says that the actor itself asks; ``at`` is
-    when, on trio's clock, if somebody else does.
+    *code* is the close code for a connection; *own* says that the actor itself asks, *by_hand*
+    that the next incarnation begins without being told to; ``at`` is when, on trio's clock, if
+    it is not the actor that asks.
     """
 
-    __slots__ = ("again", "at", "code", "own", "reason", "text")
+    __slots__ = ("again", "at", "by_hand", "code", "own", "reason", "text")
 
     def __init__(
-        self, reason: str, code: int, text: str = "", *, own: bool = False, again: bool = False
+        self,
+        reason: str,
+        code: int,
+        text: str = "",
+        *,
+        own: bool = False,
+        again: bool = False,
+        by_hand: bool = False,
     ) -> None:
         self.reason = reason
         self.code = code
         self.text = text
         self.own = own
         self.again = again
+        self.by_hand = by_hand
         self.at: float | None = None
 
 

@@ -71,18 +71,21 @@ class Moments:
         while True:
             with trio.CancelScope(deadline=due) as scope:
                 await box.parker.park()
-            if box.queued or self._ends or self._suspended:
+            if box.queued or self._ends or self._halts:
                 return
             if not scope.cancelled_caught:
                 continue  # woken for what was taken already
             await self._loop.run_moment(_IDLE)
-            if box.queued or self._ends or self._suspended:
+            if box.queued or self._ends or self._halts:
                 return
             due = trio.current_time() + seconds if seconds else inf
 
     @property
-    def _suspended(self) -> bool:
-        return self._life.flagged and self._life.host.suspended_until is not None
+    def _halts(self) -> bool:
+        life = self._life
+        if not life.flagged:
+            return False
+        return life.host.suspended_until is not None or life.host.inquiry() is not None
 
     @property
     def _ends(self) -> bool:

@@ -13,7 +13,7 @@ _OPEN = {
     "restarted",
     "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
     "disconnected",
-    "after_start", "idle", "idle_seconds", "defer_capacity",
+    "after_start", "describe", "idle", "idle_seconds", "defer_capacity",
 }  # fmt: skip
 
 

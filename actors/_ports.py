@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from ._inquiry import Inquiry
     from ._life import Life
     from ._lowlevel import LoopThread
     from ._mailbox import Mailbox
@@ -196,6 +197,10 @@ class Host(Protocol):
 
     def end_suspension(self) -> None:
         """Take note that the suspension is over."""
+        ...
+
+    def inquiry(self) -> Inquiry | None:
+        """Return the question after the actor's state that is to be answered next."""
         ...
 
     @property

@@ -33,8 +33,8 @@ from ._errors import (
     TooManyReplies,
     described,
 )
-from ._loop import refuse_unrun
 from ._messages import Call, Cast
+from ._unrun import refuse_unrun
 
 if TYPE_CHECKING:
     from ._life import Life

@@ -2,6 +2,7 @@
 
 from ._administration import Counts as Counts
 from ._backoff import Backoff as Backoff
+from ._current import current_root as current_root
 from ._dead_letters import DeadLetter as DeadLetter
 from ._dead_letters import DeadLetterKey as DeadLetterKey
 from ._dead_letters import DeadLetters as DeadLetters
@@ -13,6 +14,8 @@ from ._engine import EngineSink as EngineSink
 from ._engine import EngineStatistics as EngineStatistics
 from ._errors import AlreadyStarted as AlreadyStarted
 from ._errors import ChildNotFound as ChildNotFound
+from ._errors import DescribeFailed as DescribeFailed
+from ._errors import InvalidState as InvalidState
 from ._errors import StartsStill as StartsStill
 from ._errors import SupervisorGaveUp as SupervisorGaveUp
 from ._errors import SupervisorStopping as SupervisorStopping
@@ -29,7 +32,6 @@ from ._registration import Registration as Registration
 from ._registration import RegistryChange as RegistryChange
 from ._registry import Registry as Registry
 from ._root import Root as Root
-from ._root import current_root as current_root
 from ._spec import ChildSpec as ChildSpec
 from ._spec import OnExceeded as OnExceeded
 from ._spec import Restart as Restart
@@ -60,6 +62,7 @@ __all__ = [
     "DeadLetter",
     "DeadLetterKey",
     "DeadLetters",
+    "DescribeFailed",
     "DynamicSpec",
     "DynamicSupervisor",
     "Engine",
@@ -68,6 +71,7 @@ __all__ = [
     "Event",
     "EventStream",
     "Groups",
+    "InvalidState",
     "NodeSnapshot",
     "OnExceeded",
     "Options",

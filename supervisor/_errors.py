@@ -29,6 +29,32 @@ class SupervisorStopping(GreenroomError):
         return f"{self.path} is stopping: it takes no requests"
 
 
+class InvalidState(GreenroomError, RuntimeError):
+    """What an operator asked for can't be done in the state that something is in."""
+
+    def __init__(self, path: str, state: str, problem: str) -> None:
+        super().__init__(path, state, problem)
+        self.path, self.state, self.problem = path, state, problem
+
+    def __str__(self) -> str:
+        return f"{self.path} is {self.state}: {self.problem}"
+
+
+class DescribeFailed(GreenroomError):
+    """
+    An actor's ``describe()`` raised, or returned no mapping; the actor lives on.
+
+    ``__cause__`` is what it raised.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+    def __str__(self) -> str:
+        return f"{self.path} could not describe itself: {self.problem}"
+
+
 class ChildNotFound(GreenroomError):
     """A supervisor has no child of that name."""
 

@@ -52,6 +52,9 @@ EVENTS: dict[str, str] = {
     " children, and its own supervisor decides.",
     "supervisor.backing_off": "A supervisor that gave up waits `seconds` before it begins anew.",
     "supervisor.parked": "A supervisor that gave up rests for `seconds`.",
+    "supervisor.woken": "An operator has ended a supervisor's pause (`was`): it begins at once.",
+    "supervisor.budget_reset": "An operator has made a supervisor's restart budgets fresh, that of"
+    " its children together and its own; `forgiven` is how many restarts counted until then.",
     "supervisor.crashed": "A fault in Greenroom itself ended a supervisor; its children were"
     " stopped.",
     "supervisor.ended": "A supervisor is gone; `reason` says what ended it.",
@@ -62,6 +65,11 @@ EVENTS: dict[str, str] = {
     " message it handled is consumed, and the same incarnation goes on.",
     "slot.backing_off": "A crashed slot waits `seconds` before its next incarnation.",
     "slot.restarted": "A new incarnation took over the slot's mailbox.",
+    "slot.restarting": "An operator has an actor begin anew in its place; its running handler"
+    " ends first.",
+    "slot.woken": "An operator has ended an actor's pause (`was`): it begins at once.",
+    "slot.budget_reset": "An operator has made an actor's restart budget fresh; `forgiven` is how"
+    " many restarts counted until then.",
     "slot.suspended": "An operator has put an actor to rest for `seconds`: it handles nothing.",
     "slot.unsuspended": "A suspended actor goes on.",
     "slot.gave_up": "A slot has spent its restart budget.",

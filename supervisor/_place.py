@@ -17,6 +17,7 @@ from ..actors import (
     MailboxFull,
     Overflow,
 )
+from ..actors._inquiry import Inquiry
 from ..actors._mailbox import Mailbox, Put
 from ..actors._messages import Call, Cast, InFrame, Stop, Tick
 from ..actors._ports import Connection, GroupsPort, MonitorsPort, RegistryPort
@@ -71,7 +72,7 @@ class Place:
         """Whether the loop is to look at something before it takes a message."""
         if self.suspended_until is not None or self.mailbox.high:
             return True
-        return self.trace is not None
+        return self.trace is not None or self.inquiry() is not None
 
     @property
     def trace(self) -> "Trace | None":
@@ -87,6 +88,10 @@ class Place:
         """Take note that the suspension is over."""
         if self._root.suspensions.forget(self.path):
             self.note("slot.unsuspended")
+
+    def inquiry(self) -> Inquiry | None:
+        """Return the question after the actor's state that is to be answered next."""
+        return self._root.inquiries.next(self)
 
     @property
     def groups(self) -> GroupsPort:
@@ -230,6 +235,7 @@ class Place:
         left = self.mailbox.close()
         self._root.groups.leave_all(self)  # behind the close: see Actor.join()
         self._root.registry.release(self)
+        self._root.inquiries.end(self)
         for item in left:
             self._leave_behind(item)
 

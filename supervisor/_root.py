@@ -9,7 +9,6 @@
 import random
 import threading
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any, cast
 
 import trio
@@ -18,14 +17,18 @@ from ..actors import ActorNotFound, ActorRef, PoolStatistics, ThreadHooks, Threa
 from ..actors._lowlevel import LoopThread, task_stacks
 from ._backoff import Backoff
 from ._connections import Connections
+from ._current import CURRENT
 from ._dead_letters import DeadLetters
 from ._dynamic import DynamicSupervisor
 from ._dynamic_spec import DynamicSpec
 from ._engine import Engine
+from ._errands import Errands
 from ._events import EventStream
 from ._groups import Groups
+from ._inquiries import Inquiries
 from ._log import log_events
 from ._monitors import Monitors
+from ._operations import Operations
 from ._options import Options
 from ._referee import Child, Referee
 from ._registry import Registry
@@ -43,10 +46,8 @@ from ._watch import Watch
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
 _FOR_REPORTS = 1.0  # seconds
 
-_current: ContextVar["Root | None"] = ContextVar("greenroom_root", default=None)
 
-
-class Root:
+class Root(Operations):
     """
     The tree of this process: connections, residents, groups, names, events, dead letters.
 
@@ -109,6 +110,9 @@ class Root:
         self.suspensions = Suspensions(self)
         """Who is put to rest for a while, by an operator."""
         self._watch = Watch(self)
+        self.inquiries = Inquiries()
+        """Who asks which actor for its state."""
+        self._errands = Errands(self)
         self._refs: dict[str, ActorRef] = {}
         self._supervisors: dict[str, Supervisor] = {"/residents": self.residents}
         self.traces = Traces(self, self._refs, self._supervisors)
@@ -158,7 +162,7 @@ class Root:
         """
         self._state = "starting"
         unlog = log_events(self.events)
-        token = _current.set(self)
+        token = CURRENT.set(self)
         self._watch.begin()
         try:
             failure: ExceptionGroup[Exception] | None = None
@@ -171,12 +175,13 @@ class Root:
                     failure = group  # raised outside of this nursery, which would wrap it
                 finally:
                     self._tasks_left = ()
+                    self._errands.close()
                     if not self.connections.left():
                         overdue.cancel()
             if failure is not None:
                 raise failure
         finally:
-            _current.reset(token)
+            CURRENT.reset(token)
             self._watch.end()
             self._state = "stopped"
             self.events.emit("root.stopped", "/")
@@ -339,6 +344,7 @@ class Root:
                 with trio.CancelScope(shield=True):
                     await self._wind_up()
                 self.traces.close()
+                self._errands.close()
                 engine_scope.cancel()
 
     async def _run_engine(
@@ -383,25 +389,3 @@ def _threads(now: PoolStatistics) -> dict[str, object]:
         "queued": now.queued,
         "abandoned": [f"{job.label} for {job.seconds:.0f} s" for job in now.abandoned],
     }
-
-
-def current_root() -> Root:
-    """
-    Return the tree that the caller runs in: in a handler, a view, or a task of one.
-
-    Raises:
-        LookupError: The caller runs in no tree: a shell, a test without one, or an
-            application that no Greenroom root serves.
-    """
-    root = _current.get()
-    if root is None:
-        raise LookupError(
-            "no Greenroom tree runs here. current_root() works in handlers and views that"
-            " are served by a Greenroom application."
-        )
-    return root
-
-
-def set_current_root(root: Root) -> None:
-    """Make *root* the current one for this task and what it starts."""
-    _current.set(root)

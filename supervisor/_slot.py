@@ -135,7 +135,8 @@ class Slot(Witness, Succession):
             if not self._has_next(exit_):
                 words = Words.OWN if self.epoch == 1 or life.begun else Words.FOR_IT
                 break
-            words = Words.SAID if exit_.kind is ExitKind.STOPPED else Words.FOR_IT
+            said = exit_.kind is ExitKind.STOPPED and self.connection is None
+            words = Words.SAID if said else Words.FOR_IT
             why = await self._part_with(life, exit_)
             order = await self._ordered(exit_)
             if order.next in (Next.END, Next.ESCALATE):
@@ -143,7 +144,7 @@ class Slot(Witness, Succession):
                     self._root.escalated(self)
                 break
             del exit_  # its traceback holds the incarnation
-            stop = await self._pause(order)
+            stop = await self._follow(order)
             if stop is not None:
                 exit_ = stopped(stop)
                 break
@@ -156,19 +157,19 @@ class Slot(Witness, Succession):
         """Say whether this is not the end of the slot yet, as far as can be said by itself."""
         if exit_.kind is ExitKind.CRASHED:
             return not exit_.opening
-        if self.connection is not None:
-            return False
-        return exit_.again or lives_again(exit_, self._policy.restart)
+        if exit_.again:
+            return True
+        return self.connection is None and lives_again(exit_, self._policy.restart)
 
     async def _part_with(self, life: Life, exit_: Exit) -> BaseException:
         """End *life*, which has a successor; return what the successor is told of it."""
         if exit_.kind is ExitKind.STOPPED:
             self.state = "making room"
+            self._tell_referee()
+        if exit_.kind is ExitKind.STOPPED and self.connection is None:
             with trio.CancelScope(shield=True):
                 await last_words(self, self._root, life, PeerEnd(exit_.code, exit_.reason))
         life.finish()
-        control = self.mailbox.control  # whoever was cancelled has not taken it from there
-        control[:] = [stop for stop in control if not stop.again]
         return exit_.error or Renewed(self.path, exit_.reason)
 
     def directive(self, exit_: Exit) -> Directive | None:
@@ -275,6 +276,9 @@ class Slot(Witness, Succession):
         else:
             self.note("slot.restarted")
             self._root.monitors.restarted(self, life.epoch)
+        self._tell_referee()
+
+    def _tell_referee(self) -> None:
         if self._referee is not None:
             self._referee.changed(self)
 
@@ -328,6 +332,21 @@ class Slot(Witness, Succession):
             self._life.request_stop(stop, 0)
         else:
             self._request_stop(stop)
+
+    def renew(self, reason: str) -> None:
+        """Have this incarnation end, and the next one begin at once. Loop thread only."""
+        self._request_stop(Stop(reason, 1000, again=True, by_hand=True))
+
+    @property
+    def renewing(self) -> bool:
+        """Whether that was asked for, and the handler that runs holds it up."""
+        return any(stop.again for stop in self.mailbox.control)
+
+    def reset_budget(self) -> int:
+        """Forget the restarts that count; return how many. Loop thread only."""
+        forgiven = self._window.count(self._alive_now())
+        self._window.reset()
+        return forgiven
 
     def disown(self) -> None:
         """Report that it has not ended in time; from now on it is nobody, and inert."""

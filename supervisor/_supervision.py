@@ -51,7 +51,7 @@ class Supervision(Succession):
         self._window = RestartWindow(spec.max_restarts, spec.max_seconds)
         options = root.options
         self._own_window = RestartWindow(options.max_restarts, options.max_seconds)
-        self._paused = 0.0  # seconds that do not count as alive
+        self._paused: float = 0.0  # seconds that do not count as alive
         self._bell = Parker()
         self._asked: list[Stop] = []
         self._until = inf  # when a stop must be done

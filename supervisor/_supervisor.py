@@ -22,6 +22,7 @@ from ..actors import StartFailed
 from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, stopped
 from ..actors._lowlevel import TaskStack
+from ..actors._messages import Stop
 from ._entries import Entries
 from ._entry import Entry
 from ._errors import SupervisorGaveUp
@@ -67,13 +68,12 @@ class Supervisor(GroupRestart, Subordinate):
             exit_ = await self._live()
             if not self._has_next(exit_):
                 return exit_
-            order = await self._order_of(exit_)
+            self._window.reset()
+            order = await self._ordered(exit_)
             if order.next in (Next.END, Next.ESCALATE):
                 return exit_
             del exit_  # its traceback may hold an incarnation, of a child that failed to start
-            began = trio.current_time()
-            stop = await self._pause(order)
-            self._paused += trio.current_time() - began
+            stop = await self._follow(order)
             if stop is not None:
                 return stopped(stop)
             self.epoch, self.state = self.epoch + 1, "starting"
@@ -129,11 +129,24 @@ class Supervisor(GroupRestart, Subordinate):
             return self.spec.on_exceeded is not OnExceeded.STOP
         return exit_.again or lives_again(exit_, self.spec.restart)
 
-    async def _order_of(self, exit_: Exit) -> Order:
-        self._window.reset()
+    async def _ordered(self, exit_: Exit) -> Order:
         if isinstance(exit_.error, SupervisorGaveUp) and self.spec.on_exceeded is OnExceeded.PARK:
             return Order(Next.PARK, self._root.options.park_seconds)
-        return await self._ordered(exit_)
+        return await super()._ordered(exit_)
+
+    async def _pause(self, order: Order) -> Stop | None:
+        began = trio.current_time()
+        stop = await super()._pause(order)
+        self._paused += trio.current_time() - began
+        return stop
+
+    def reset_budget(self) -> int:
+        """Forget the restarts of its children together, and its own; return how many."""
+        windows, now = (self._window, self._own_window), self._clock()
+        forgiven = sum(window.count(now) for window in windows)
+        for window in windows:
+            window.reset()
+        return forgiven
 
     # -- starting ------------------------------------------------------------------------
 

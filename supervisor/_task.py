@@ -15,9 +15,9 @@ from typing import Any, Literal, cast
 
 from ..actors import Actor, ActorRef
 from ..actors._life import Life
-from ..actors._loop import refuse_unrun
 from ..actors._reply import Reply
 from ..actors._tasks import name_of, unwrapped
+from ..actors._unrun import refuse_unrun
 from ._errors import TaskStopped
 from ._monitors import Fault
 from ._slot import Slot

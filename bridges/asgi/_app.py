@@ -17,7 +17,7 @@ from ...actors import Actor, StartFailed, ThreadHooks, WebsocketConsumer
 from ...actors._exits import Verdict, judge
 from ...actors._lowlevel import inside_trio
 from ...supervisor import Engine, Options, Root
-from ...supervisor._root import set_current_root
+from ...supervisor._current import set_current_root
 from ...supervisor._supervisor_spec import spec_of
 from ..engines import LocalEngine
 from ..hypercorn._limits import limits_from

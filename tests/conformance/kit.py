@@ -23,6 +23,7 @@ class Journal:
         self.lines: list[str] = []
         self.fails: dict[str, list[bool]] = {}
         self.hangs: dict[str, int] = {}
+        self.blind = False
 
     def write(self, line: str) -> None:
         """Add *line*."""
@@ -65,6 +66,11 @@ class Member(Actor):
         if self.stubborn:
             await trio.sleep(self.stubborn)
         self.journal.write(f"-{self.name}")
+
+    async def describe(self) -> dict[str, object]:
+        if self.journal.blind:
+            raise OSError("can't see")
+        return {"name": self.name, "epoch": self.epoch}
 
     @handles("crash")
     async def on_crash(self, message: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-# Administration: reference scenarios 58, 59, 61; and nested supervisors as children.
+# Administration: reference scenarios 58, 59, 61, 89; and nested supervisors as children.
 
 import pytest
 import trio
@@ -6,7 +6,13 @@ from conformance.kit import Journal, member, tree
 from trio.testing import MockClock
 
 from greenroom.actors import ActorNotFound
-from greenroom.supervisor import AlreadyStarted, ChildNotFound, Options, SupervisorSpec
+from greenroom.supervisor import (
+    AlreadyStarted,
+    ChildNotFound,
+    DescribeFailed,
+    Options,
+    SupervisorSpec,
+)
 
 
 async def test_58_not_found(clock: MockClock, journal: Journal) -> None:
@@ -30,6 +36,31 @@ async def test_59_a_stop_by_hand(clock: MockClock, journal: Journal, restart: st
         assert t.s.counts().specs == (0 if restart == "temporary" else 1)
         with pytest.raises(ActorNotFound):
             t.ref("a")
+
+
+async def test_89_inspecting_state(clock: MockClock, journal: Journal) -> None:
+    """
+    State is shown between messages and while suspended; an error of that is the operator's only.
+    """
+    async with tree(journal, [member(journal, "a")]) as t:
+        root, path = t.server.root, t.ref("a").path
+        t.tell("a", "wait", seconds=2)
+        await t.calm()
+        began = trio.current_time()
+        assert await root.describe(path) == {"name": "a", "epoch": 1}
+        assert trio.current_time() - began == pytest.approx(1.95)
+        root.suspensions.begin(path, 60)
+        t.tell("a", "crash")
+        assert await root.describe(path) == {"name": "a", "epoch": 1}
+        assert t.states() == {"a": "suspended"}
+        journal.blind = True
+        with pytest.raises(DescribeFailed, match="OSError: can't see"):
+            await root.describe(path)
+        assert (t.states(), t.epochs()) == ({"a": "suspended"}, {"a": 1})
+        journal.blind = False
+        root.suspensions.end(path)
+        await t.calm()
+        assert await root.describe(path) == {"name": "a", "epoch": 2}
 
 
 async def test_a_child_stopped_by_hand_stays_down(clock: MockClock, journal: Journal) -> None:

@@ -148,14 +148,14 @@ class Clients:
         """Make a request, ``POST /path body``; or log in; or come from a page elsewhere."""
         method, url, body = [*said.split(" ", 2), ""][:3]
         if method == "LOGIN":
-            self._log_in(url)
+            self._log_in(url, staff=body == "staff")
         elif method == "ORIGIN":
             self._headers["origin"] = url
         else:
             answer = await self._server.http(
                 method, url, headers=self._headers.items(), body=body.encode()
             )
-            self.answer = f"= {answer.status} {answer.body.decode().rstrip()}"
+            self.answer = f"= {answer.status} {answer.body.decode()}".rstrip()
 
     async def send(self, who: str, said: str) -> None:
         """Send one frame; b'...' is a binary one."""
@@ -187,12 +187,12 @@ class Clients:
             self._sockets[who] = await self._stack.enter_async_context(socket)
         return self._sockets[who]
 
-    def _log_in(self, name: str) -> None:
+    def _log_in(self, name: str, *, staff: bool) -> None:
         from django.contrib.auth import get_user_model
         from django.test import Client
 
         browser = Client()
-        browser.force_login(get_user_model().objects.create_user(name))
+        browser.force_login(get_user_model().objects.create_user(name, is_staff=staff))
         self._headers["cookie"] = browser.cookies.output(header="", sep=";")
 
 

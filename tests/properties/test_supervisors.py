@@ -71,6 +71,10 @@ class Model:
         child = self.children[name]
         child.up, child.off, child.epoch = True, False, 1
 
+    def renew(self, name: str) -> None:
+        """A child is restarted by hand: it alone, whatever its kind and the strategy."""
+        self.children[name].epoch += 1
+
     def _restart(self, failed: list[str]) -> None:
         if not failed:
             return
@@ -97,7 +101,7 @@ class Model:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["crash", "crash two", "end", "stop", "start", "add"]),
+        st.sampled_from(["crash", "crash two", "end", "stop", "start", "add", "renew"]),
         st.integers(0, 9),
         st.sampled_from(RESTARTS),
     ),
@@ -186,6 +190,9 @@ async def _step(t: Tree, model: Model, what: str, at: int, kind: str, new: str) 
     elif what == "end" and child.up:
         t.tell(name, "stop")
         model.end(name)
+    elif what == "renew" and child.up:
+        assert await t.server.root.restart(t.ref(name).path) == child.epoch + 1
+        model.renew(name)
     elif what == "stop":
         await t.s.stop_child(name)
         model.stop(name)

@@ -102,7 +102,7 @@ async def test_no_orphan_of_two_faults(
     assert sum(line[0] == "+" for line in journal.lines) == len(journal.lines) / 2
 
 
-@pytest.mark.parametrize("fault", ["_has_next", "_order_of"])
+@pytest.mark.parametrize("fault", ["_has_next", "_ordered"])
 async def test_a_fault_of_the_topmost(clock: MockClock, journal: Journal, fault: str) -> None:
     """
     NO ORPHAN: the residents' own supervisor has nobody above; the root is down, and can be stopped.

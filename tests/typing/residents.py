@@ -1,6 +1,7 @@
 # Resident actors: they live as long as the server.
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_type
 
 import trio
@@ -8,6 +9,7 @@ import trio
 from greenroom.actors import Actor, ActorRef, Decline, DeferFull, Down, Monitor, Restarted, handles
 from greenroom.bridges.client import WebsocketClient
 from greenroom.supervisor import (
+    Counts,
     Registration,
     TaskDone,
     TaskFailed,
@@ -128,6 +130,19 @@ async def look() -> str:
     stop()
     leader = registry.find("leader")
     return "nobody" if leader is None else (await leader.wait_ended(5)).reason
+
+
+def operate(path: str) -> tuple[int, Mapping[str, object] | None]:
+    """A view, in a thread: what it has done on trio keeps its type."""
+    root = current_root()
+    epoch: int = root.from_thread(root.restart, path)
+    epoch = root.from_thread(root.restart, path, "by a view", 20.0, timeout=30)
+    root.from_thread(root.residents.stop_child, "ticker")
+    root.from_thread(root.wake, path)
+    root.from_thread(root.suspensions.begin, path, 60.0)
+    counts: Counts = root.from_thread(root.residents.counts)
+    state = root.from_thread(root.describe, path)
+    return epoch + counts.active, state
 
 
 tasks = TaskPoolSpec(name="tasks", max_tasks=20)
