@@ -26,6 +26,7 @@ from ._events import Event, EventStream
 from ._inquiries import Inquiries
 from ._slot import Slot
 from ._supervisor_spec import Budget
+from ._task import TaskSlot
 
 if TYPE_CHECKING:
     from ._supervisor import Supervisor
@@ -51,7 +52,8 @@ class Operations:
 
         Raises:
             ActorNotFound: Nothing is there.
-            TypeError: What is there is never restarted: a request, or a foreign application.
+            TypeError: What is there is never restarted: a request, a task of a pool, or a foreign
+                application.
             ValueError: It has no budget of its own, but one with its siblings.
         """
         place = self._place(path)
@@ -70,7 +72,8 @@ class Operations:
         Raises:
             ActorNotFound: Nothing is there.
             InvalidState: It neither is parked nor backs off; nothing is changed.
-            TypeError: What is there is never restarted: a request, or a foreign application.
+            TypeError: What is there is never restarted: a request, a task of a pool, or a foreign
+                application.
         """
         place = self._place(path)
         kind = "slot" if isinstance(place, Slot) else "supervisor"
@@ -103,7 +106,8 @@ class Operations:
             InvalidState: It is stopping, or in its first start.
             SelfWait: The actor itself asks, in a handler: it may raise instead.
             StartFailed: The new incarnation has crashed, or does not serve yet.
-            TypeError: What is there is a supervisor, a request or a foreign application.
+            TypeError: What is there is a supervisor, a request, a task of a pool or a foreign
+                application.
         """
         refuse_unless_seconds("timeout", timeout)
         slot = self._slot(path, "Restart its children one by one, or with restart_child()")
@@ -138,7 +142,8 @@ class Operations:
             DescribeFailed: ``describe()`` has raised, or returned no mapping. The actor lives on.
             InvalidState: It is parked, or backs off: there is nobody to ask.
             SelfCall: The actor itself asks, in a handler.
-            TypeError: What is there is a supervisor, a request or a foreign application.
+            TypeError: What is there is a supervisor, a request, a task of a pool or a foreign
+                application.
         """
         refuse_unless_seconds("timeout", timeout)
         slot = self._slot(path, "root.snapshot() shows what it does")
@@ -193,6 +198,8 @@ class Operations:
         except ActorNotFound:
             return self.supervisor(path)
         target = target_of(ref)
+        if isinstance(target, TaskSlot):  # a second life of it would be a second run
+            raise TypeError(f"{path} is a task of a pool: it handles no messages, and is run once")
         if not isinstance(target, Slot):
             raise TypeError(f"{path} is no actor: it handles no messages, and has one life")
         return target

@@ -11,6 +11,7 @@ import trio
 from ..actors._ref import target_of
 from ._options import refuse_unless_seconds
 from ._slot import Slot
+from ._task import TaskSlot
 
 if TYPE_CHECKING:
     from ._root import Root
@@ -71,6 +72,6 @@ class Suspensions:
 
     def _slot(self, path: str) -> Slot:
         slot = target_of(self._root.find(path))
-        if not isinstance(slot, Slot):
+        if not isinstance(slot, Slot) or isinstance(slot, TaskSlot):
             raise TypeError(f"{path} handles no messages, so it can't be suspended")
         return slot

@@ -19,6 +19,7 @@ from ..actors._ref import target_of
 from ._events import EventStream
 from ._options import refuse_unless_seconds, refuse_unless_whole
 from ._slot import Slot
+from ._task import TaskSlot
 
 if TYPE_CHECKING:
     from ._root import Root
@@ -161,7 +162,7 @@ class Traces:
         """Return the slots at *path* and below; None if there is nothing at all."""
         if path in self._refs:
             slot = target_of(self._refs[path])
-            if not isinstance(slot, Slot):
+            if not isinstance(slot, Slot) or isinstance(slot, TaskSlot):
                 raise TypeError(f"{path} handles no messages, so it can't be traced")
             return [slot]
         below = "/" if path == "/" else f"{path}/"

@@ -643,3 +643,35 @@ def test_specs_that_are_refused(case: str) -> None:
     options, message = SPECS[case]
     with pytest.raises((TypeError, ValueError), match=message):
         TaskPoolSpec(**{"name": "tasks", **options})
+
+
+@pytest.mark.parametrize("act", ["restart", "describe", "wake", "reset_budget"])
+async def test_a_task_is_run_once_whatever_an_operator_asks(clock: MockClock, act: str) -> None:
+    """
+    What an operator may do to an actor by hand is refused for a task, which goes on.
+    """
+    diary = Diary()
+    async with running(POOL) as server:
+        pool, _ = pool_of(server)
+        pool.start(diary.sleep, 5, name="nap")
+        await trio.sleep(1)
+        with pytest.raises(TypeError, match=f"{PATH}/nap is a task of a pool"):
+            did = getattr(server.root, act)(f"{PATH}/nap")
+            await did
+        await trio.sleep(10)
+        assert diary.lines == ["begun"]
+        (end,) = happened(server, "slot.ended")
+        assert (end.epoch, end.facts["reason"]) == (1, "done")
+
+
+async def test_a_task_handles_no_messages_that_could_be_looked_at(clock: MockClock) -> None:
+    """
+    To suspend or to trace a task is refused, as its work is no message.
+    """
+    diary = Diary()
+    async with running(POOL) as server:
+        pool, _ = pool_of(server)
+        pool.start(diary.sleep, 5, name="nap")
+        for look in (server.root.suspensions, server.root.traces):
+            with pytest.raises(TypeError, match=f"{PATH}/nap handles no messages"):
+                look.begin(f"{PATH}/nap")
