@@ -8,7 +8,8 @@ from typing import Any, cast
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 
-from ...supervisor import ChildSpec, Options
+from ...supervisor import Options
+from ...supervisor._supervisor_spec import Spec, spec_of
 from ..asgi import Application
 from ..hypercorn._startup import refuse
 from ._database import database_hooks
@@ -28,7 +29,8 @@ class Greenroom(Application):
             answers 404 to all of them.
         websocket: Routes made with ``path()`` and ``re_path()``; a view is a consumer
             class, its dotted name, its ``as_asgi()``, or any ASGI application.
-        children: Residents: actor classes, their dotted names, or ``ChildSpec`` objects.
+        children: Residents: actor classes, :class:`ChildSpec` and :class:`SupervisorSpec`, or
+            the dotted names of any of these.
         options: Settings by their names in lower case, which win over those in
             ``settings.GREENROOM``.
 
@@ -78,7 +80,7 @@ def _refuse_no_http(http: object) -> None:
         refuse(f"http must be an ASGI application, or None. Got: {http!r}", TypeError)
 
 
-def _specs(children: object, options: Options) -> list[ChildSpec]:
+def _specs(children: object, options: Options) -> list[Spec]:
     if isinstance(children, str) or not isinstance(children, Iterable):
         refuse(
             f"children must be a list of actor classes, dotted names or specs. Got: {children!r}",
@@ -97,12 +99,12 @@ def _specs(children: object, options: Options) -> list[ChildSpec]:
     return specs
 
 
-def _spec(child: Any, wanted_by: str, options: Options) -> ChildSpec:
+def _spec(child: Any, wanted_by: str, options: Options) -> Spec:
     if isinstance(child, str):
         child = import_dotted(child, wanted_by)
     if is_actor(child):
         refuse_instance(child, wanted_by)
     try:
-        return ChildSpec.of(child, options)
+        return spec_of(child, options)
     except (TypeError, ValueError) as error:
         refuse(f"{wanted_by}: {error}", type(error))

@@ -12,7 +12,7 @@ from django.test import override_settings
 
 from greenroom.actors import Actor, WebsocketConsumer
 from greenroom.bridges.django import Greenroom, django_application, path
-from greenroom.supervisor import ChildSpec
+from greenroom.supervisor import ChildSpec, SupervisorSpec, TaskPoolSpec
 
 
 class Chat(WebsocketConsumer):
@@ -58,6 +58,16 @@ def test_everything_together() -> None:
 
     assert [child.name for child in application.children] == ["ticker", "clock", "slow"]
     assert (application.options.consumer_threads, application.options.view_threads) == (3, 2)
+
+
+def test_supervisors_among_the_residents() -> None:
+    """
+    A supervisor stands among the residents as an actor does, by its spec or its dotted name.
+    """
+    desks = SupervisorSpec(name="desks", children=[Clock], strategy="one_for_all")
+    jobs = TaskPoolSpec(name="jobs")
+    sys.modules["named_actors"].jobs = jobs  # type: ignore[attr-defined]
+    assert Greenroom(children=[desks, "named_actors.jobs"]).children == [desks, jobs]
 
 
 def test_nothing_at_all() -> None:
