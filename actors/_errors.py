@@ -93,13 +93,22 @@ class DeferFull(GreenroomError):
 
 
 class ActorStopped(GreenroomError):
-    """The actor has ended (or never was), so there will be no reply."""
+    """
+    The actor has ended (or never was), so there will be no reply.
 
-    def __init__(self, actor: str, reason: str) -> None:
+    With ``again`` only the incarnation has that handled the call: the actor begins anew.
+    """
+
+    def __init__(self, actor: str, reason: str, *, again: bool = False) -> None:
         super().__init__(actor, reason)
-        self.actor, self.reason = actor, reason
+        self.actor, self.reason, self.again = actor, reason, again
 
     def __str__(self) -> str:
+        if self.again:
+            return (
+                f"{self.actor} was stopped while it handled this call, to begin anew"
+                f" ({self.reason}); its reference stays good."
+            )
         return f"{self.actor} has ended ({self.reason}); its reference stays dead."
 
 

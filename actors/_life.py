@@ -119,14 +119,14 @@ class Life:
         why = self._why
         if left is None:  # the scope was cancelled, by whoever wrote down why
             left = why or Exit(ExitKind.STOPPED, "cancelled")
-            self.fail_call(left.error)
+            self.fail_call(left.error, left.reason if left.again else "")
         elif why is not None and why.error is not None:  # a task failed in that very moment
             fatal = why.kind is ExitKind.FATAL
             left = why if fatal else left.with_error(why.error, why.what, told=False)
             if left.error is not why.error:
                 self.host.report(why.error, why.what)
         put_all_back(self)
-        fail_outstanding(self, left.error)
+        fail_outstanding(self, left.error, left.reason if left.again else "")
         return left
 
     async def close(self, ending: str, item: PeerEnd, begins: Callable[[], object]) -> None:
@@ -384,10 +384,10 @@ class Life:
             return Exit(ExitKind.DECLINED, str(decline), opening=opening)
         return Exit(ExitKind.CRASHED, what, error, what, opening=opening)
 
-    def fail_call(self, error: BaseException | None) -> None:
+    def fail_call(self, error: BaseException | None, anew: str = "") -> None:
         """Tell the caller of the call being handled, if there is one, that it was the last."""
         if isinstance(self.item, Call):
-            self.item.reply.fail(failure_of(self, error))
+            self.item.reply.fail(failure_of(self, error, anew))
 
 
 class _Hook:

@@ -290,14 +290,23 @@ def reply_later(life: Life) -> DeferredReply:
     return DeferredReply(owed)
 
 
-def fail_outstanding(life: Life, error: BaseException | None) -> None:
+def fail_outstanding(life: Life, error: BaseException | None, anew: str = "") -> None:
     """Tell all to whom *life*, which ends, owes a reply. Loop thread only."""
     if life.deferred is not None and life.deferred.outstanding is not None:
-        life.deferred.outstanding.end(lambda: failure_of(life, error))
+        life.deferred.outstanding.end(lambda: failure_of(life, error, anew))
 
 
-def failure_of(life: Life, error: BaseException | None) -> Exception:
-    """Return what the caller of a call is told that was the last: *life* ends, or its handler."""
+def failure_of(life: Life, error: BaseException | None, anew: str = "") -> Exception:
+    """
+    Return what the caller of a call is told that was the last: *life* ends, or its handler.
+
+    Args:
+        life: Of whom was called.
+        error: What its handler, or a task of its, has raised.
+        anew: Why it was asked to make room for its next incarnation, if it was.
+    """
+    if error is None and anew:
+        return ActorStopped(life.host.path, anew, again=True)
     if error is None:
         return ActorStopped(life.host.path, "stopped while it handled this call")
     failure = CallFailed(life.host.path, described(error))

@@ -55,7 +55,7 @@ def begin_anew(server: ServerDriver) -> None:
         (crash, CallFailed, "crashed while it handled this call: ValueError: boom"),
         (fail_task, CallFailed, "crashed while it handled this call: ValueError: boom"),
         (stop, ActorStopped, "stopped while it handled this call"),
-        (begin_anew, ActorStopped, "stopped while it handled this call"),
+        (begin_anew, ActorStopped, "to begin anew (a sibling); its reference stays good"),
     ],
 )
 async def test_bound(

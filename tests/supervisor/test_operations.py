@@ -690,3 +690,22 @@ async def test_a_group_meanwhile(clock: MockClock, first: str) -> None:
         assert sibling.alive
         assert await server.root.find(path).call({"type": "epoch"}) == 2
         assert happened(server, "slot.unkillable") == []
+
+
+async def test_who_waits_for_a_reply_is_told_that_the_actor_lives_on(clock: MockClock) -> None:
+    """
+    A call that a restart by hand cuts off fails with the truth: the reference stays good.
+    """
+    async with running(worker(shutdown_seconds=1)) as server:
+        ref = server.root.find(PATH)
+
+        async def ask() -> None:
+            with pytest.raises(ActorStopped, match=r"to begin anew \(new key\)") as cut:
+                await ref.call({"type": "busy", "seconds": 100}, timeout=500)
+            assert cut.value.again
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await trio.sleep(1)
+            await server.root.restart(PATH, reason="new key")
+        assert await ref.call({"type": "epoch"}) == 2
