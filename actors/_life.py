@@ -127,15 +127,15 @@ class Life:
                 self.host.report(why.error, why.what)
         put_all_back(self)
         fail_outstanding(self, left.error, left.reason if left.again else "")
-        return left
+        whole, left, why = [left], None, None  # the error's traceback holds this frame: no cycle
+        return whole.pop()
 
     async def close(self, ending: str, item: PeerEnd, begins: Callable[[], object]) -> None:
         """
         Run the last handler, ``disconnect`` or ``stopped``, under the caller's scope.
 
-        On the living instance; where there is none, on one made and filled for it.
-        *begins* is called, on the loop's thread, when it begins. Raises what the handler
-        raises; what fails before it is reported under its own name.
+        On the living instance; where there is none, on one made and filled for it. *begins* is called
+        when it begins, on the loop. Raises what it raises; what fails before it is reported.
         """
         handler = self.table.special.get(ending)
         if handler is None:
@@ -194,7 +194,7 @@ class Life:
     def finish(self) -> None:
         """From now on everything it does is inert."""
         self.over = True
-        self.instance = self.item = None
+        self.instance = self.item = self._why = None
         self._step = ""
         self.hop.tell()
 

@@ -69,7 +69,11 @@ class Reply:
         return True
 
     def result(self) -> object:
-        """Return the value or raise the error."""
-        if self.error is not None:
-            raise self.error
-        return self.value
+        """Return the value or raise the error: once, for whoever has waited."""
+        error, self.error = self.error, None
+        if error is None:
+            return self.value
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame, and those of who called: no cycle

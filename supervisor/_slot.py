@@ -151,7 +151,10 @@ class Slot(Witness, Succession):
             self.epoch, self.state = self.epoch + 1, "starting"
         with trio.CancelScope(shield=True):
             await self._finish(exit_, words)
-        return exit_
+        try:
+            return exit_
+        finally:
+            del exit_, why  # the traceback holds this frame, too: no cycle
 
     def _has_next(self, exit_: Exit) -> bool:
         """Say whether this is not the end of the slot yet, as far as can be said by itself."""

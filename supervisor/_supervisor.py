@@ -234,6 +234,7 @@ class Supervisor(GroupRestart, Subordinate):
         self._bell.wake()
         if exit_ is not None and exit_.kind is ExitKind.FATAL:
             self._root.fatal(body.path)
+        del exit_  # its traceback may hold this frame: no cycle
 
     # -- what children say (_referee.py) -------------------------------------------------
 

@@ -40,6 +40,7 @@ class DirectConnection(Attached):
             except BaseException as error:  # noqa: ASYNC103, BLE001 - see _fault()
                 exit_ = self._fault(error)
             await self._finish(exit_)
+            del exit_  # its error's traceback may hold this frame: no cycle
         finally:
             self.detach()
 

@@ -131,6 +131,7 @@ class _Connection(Attached):
                 writing.cancel()  # without effect where the server shields its socket's writes
         if exit_.kind is ExitKind.FATAL:
             self._root.fatal(self.slot.path)
+        del exit_  # its error's traceback may hold this frame: no cycle
 
     async def _read_with(self, receive: Receive, scope: trio.CancelScope) -> None:
         """Tell the slot what *receive* says, until *scope* is cancelled."""
