@@ -9,7 +9,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -22,6 +22,9 @@ from ._errors import TaskStopped
 from ._monitors import Fault
 from ._slot import Slot
 from ._spec import refuse_bad_name
+from ._tree import NodeSnapshot
+
+_OF_MESSAGES = ("handled", "handling")  # which a task has none of
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,13 @@ class TaskSlot(Slot):
     def expects(self, error: BaseException) -> bool:
         """Say whether one line tells enough of *error*: somebody waits, to whom it is raised."""
         return self.work.awaited
+
+    def snapshot(self) -> NodeSnapshot:
+        """Return the task as it is now, with its function in the place of an actor's class."""
+        seen = super().snapshot()
+        facts = {name: fact for name, fact in seen.facts.items() if name not in _OF_MESSAGES}
+        name = self.work.name
+        return replace(seen, actor=name, restarts_left=0, mailbox=None, facts=facts)
 
     @property
     def missed(self) -> list[str]:

@@ -675,3 +675,15 @@ async def test_a_task_handles_no_messages_that_could_be_looked_at(clock: MockClo
         for look in (server.root.suspensions, server.root.traces):
             with pytest.raises(TypeError, match=f"{PATH}/nap handles no messages"):
                 look.begin(f"{PATH}/nap")
+
+
+async def test_a_task_is_shown_as_what_it_is(clock: MockClock) -> None:
+    """
+    The tree names a task's function, and promises neither restarts nor messages.
+    """
+    diary = Diary()
+    async with running(POOL) as server:
+        pool, _ = pool_of(server)
+        pool.start(diary.sleep, 5, name="nap")
+        await trio.sleep(1)
+        assert server.root.render().endswith("nap  Diary.sleep  running  epoch 1  restarts left 0")
