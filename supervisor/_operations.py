@@ -253,12 +253,13 @@ def _look_at(slot: Slot, began: int) -> None:
     """Raise what has come in between a restart, or see to it that it goes on."""
     if slot.end is not None:
         raise ActorStopped(slot.path, slot.end)
-    if slot.pausing and slot.epoch > began:
-        crash = slot.crashes[-1]
-        problem = f"its new incarnation has crashed: {crash.exception}: {crash.text}"
-        raise StartFailed(slot.path, problem)
-    if slot.pausing:  # the old one has crashed by itself, in that very moment
-        slot.wake()
+    if not slot.pausing:
+        return
+    for crash in slot.crashes[-1:]:
+        if crash.epoch == slot.epoch > began and crash.directive != "resume":
+            problem = f"its new incarnation has crashed: {crash.exception}: {crash.text}"
+            raise StartFailed(slot.path, problem)
+    slot.wake()  # the old one has crashed by itself, in that very moment, or it is restarted again
 
 
 def _refuse_self(slot: Slot, error: type[SelfCall | SelfWait]) -> None:

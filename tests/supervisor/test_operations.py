@@ -709,3 +709,36 @@ async def test_who_waits_for_a_reply_is_told_that_the_actor_lives_on(clock: Mock
             await trio.sleep(1)
             await server.root.restart(PATH, reason="new key")
         assert await ref.call({"type": "epoch"}) == 2
+
+
+@pytest.mark.parametrize("crashes", [0, 1])
+async def test_two_restarts_on_the_heels_of_each_other(clock: MockClock, crashes: int) -> None:
+    """
+    Who waits for a restart that another follows at once is told of the epoch, and of no old crash.
+    """
+
+    class Slow(Actor):
+        restart = "permanent"
+
+        async def started(self):
+            await trio.sleep(1)
+
+        @handles("fault")
+        async def on_fault(self, message):
+            raise ValueError("boom")
+
+    path, epochs = "/residents/slow", []
+    async with running(Slow) as server:
+        for _ in range(crashes):
+            server.root.find(path).cast({"type": "fault"})
+            await trio.sleep(5)
+
+        async def restart() -> None:
+            epochs.append(await server.root.restart(path))
+
+        for _ in range(10):  # in which order trio has them go on is left to chance
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(restart)
+                await trio.sleep(0.5)  # the next one is in its started()
+                nursery.start_soon(restart)
+        assert epochs == [crashes + 1 + 2 * (nth // 2 + 1) for nth in range(20)]
