@@ -363,9 +363,9 @@ class Life:
     # -- its end -------------------------------------------------------------------------
 
     def _ended_by(self, error: BaseException) -> Exit:
-        verdict, what = judge(error), self.busy_with
-        self.fail_call(error)
-        opening = self.starts
+        verdict, what, opening = judge(error), self.busy_with, self.starts
+        told = self._why if verdict is Verdict.STALE else None  # it has obeyed, and not crashed
+        self.fail_call(None if told else error, told.reason if told and told.again else "")
         if verdict in (Verdict.FATAL, Verdict.FOREIGN):
             return Exit(ExitKind.FATAL, what, error, what, opening=opening, code=1011)
         if self._why is not None:

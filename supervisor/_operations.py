@@ -193,9 +193,10 @@ class Operations:
         raise NotImplementedError
 
     def _place(self, path: str) -> "Slot | Supervisor":
-        try:
+        ref: ActorRef | None = None
+        with suppress(ActorNotFound):
             ref = self.find(path)
-        except ActorNotFound:
+        if ref is None:
             return self.supervisor(path)
         target = target_of(ref)
         if isinstance(target, TaskSlot):  # a second life of it would be a second run

@@ -742,3 +742,29 @@ async def test_two_restarts_on_the_heels_of_each_other(clock: MockClock, crashes
                 await trio.sleep(0.5)  # the next one is in its started()
                 nursery.start_soon(restart)
         assert epochs == [crashes + 1 + 2 * (nth // 2 + 1) for nth in range(20)]
+
+
+async def test_a_thread_that_obeys_a_restart_has_not_crashed() -> None:
+    """
+    The caller of a `def` handler that was told to stop, and did, is told of the restart.
+    """
+
+    class Threaded(Actor):
+        restart = "permanent"
+
+        @handles("wait")
+        def on_wait(self, message):
+            current_root().from_thread(trio.sleep_forever, timeout=100)
+
+    path = "/residents/threaded"
+    async with running(Threaded) as server:
+
+        async def ask() -> None:
+            with pytest.raises(ActorStopped, match=r"to begin anew \(new key\)"):
+                await server.root.find(path).call({"type": "wait"}, timeout=100)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await settle(lambda: server.root.find(path)._target._life.busy_with)
+            await settle(lambda: server.root._errands._running)
+            assert await server.root.restart(path, reason="new key") == 2
