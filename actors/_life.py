@@ -134,8 +134,8 @@ class Life:
         """
         Run the last handler, ``disconnect`` or ``stopped``, under the caller's scope.
 
-        On the living instance; where there is none, on one made and filled for it. *begins* is called
-        when it begins, on the loop. Raises what it raises; what fails before it is reported.
+        On the living instance; where there is none, on one made and filled for it. *begins* is
+        called when it begins, on the loop. Raises what it raises; what fails before is reported.
         """
         handler = self.table.special.get(ending)
         if handler is None:
