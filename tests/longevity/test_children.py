@@ -20,14 +20,9 @@ from greenroom.bridges.testing import ServerDriver, WebsocketDriver, virtual_clo
 from greenroom.supervisor import ChildSpec, DynamicSpec, Options, Supervisor, SupervisorSpec
 
 S = "/residents/s"
-SIZES = [
-    pytest.param((30, 300), id="small"),
-    pytest.param((1000, 10_000, 100_000), id="large", marks=pytest.mark.long),
-]
-CONNECTIONS = [
-    pytest.param((30, 300), id="small"),
-    pytest.param((1000, 10_000), id="large", marks=pytest.mark.long),
-]
+SMALL = pytest.param((30, 300), id="small")
+LARGE = pytest.param((1000, 10_000), id="large", marks=pytest.mark.long)
+HUGE = pytest.param((1000, 10_000, 100_000), id="huge", marks=pytest.mark.long)
 ORDERS = ["forward", "reverse", "random"]
 AT_REST = Options(total_shutdown_seconds=1e6, backoff_min_seconds=0, storm_restarts=None)
 
@@ -156,7 +151,7 @@ def supervisor(server: ServerDriver) -> Supervisor:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("sizes", [SMALL, LARGE, HUGE])
 async def test_dynamic_children(clock: MockClock, sizes: tuple[int, ...], order: str) -> None:
     """
     Dynamic children, added and stopped one by one and all at once, cost the same among many.
@@ -186,7 +181,7 @@ async def test_dynamic_children(clock: MockClock, sizes: tuple[int, ...], order:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("sizes", [SMALL, LARGE, HUGE])
 async def test_static_children(clock: MockClock, sizes: tuple[int, ...], order: str) -> None:
     """
     So do static ones: started with the tree, stopped, deleted, added, restarted, by operators.
@@ -227,7 +222,7 @@ async def test_static_children(clock: MockClock, sizes: tuple[int, ...], order: 
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("sizes", [SMALL, LARGE, HUGE])
 async def test_ends_by_themselves(clock: MockClock, sizes: tuple[int, ...], order: str) -> None:
     """
     So do ends by themselves of significant children, the last of which ends the supervisor.
@@ -250,9 +245,7 @@ async def test_ends_by_themselves(clock: MockClock, sizes: tuple[int, ...], orde
     assert bill.too_much() == []
 
 
-@pytest.mark.parametrize(
-    "sizes", [SIZES[0], pytest.param((100, 1000, 10_000), id="large", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("sizes", [SMALL, LARGE])
 @pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
 async def test_a_group_that_crashes(
     clock: MockClock, sizes: tuple[int, ...], strategy: str
@@ -281,7 +274,7 @@ async def test_a_group_that_crashes(
     assert bill.too_much() == []
 
 
-@pytest.mark.parametrize("sizes", CONNECTIONS)
+@pytest.mark.parametrize("sizes", [SMALL, LARGE])
 async def test_unkillable_children(clock: MockClock, sizes: tuple[int, ...]) -> None:
     """
     Children that are given up, all of them, cost no more among many; once they end, nothing.
@@ -305,7 +298,7 @@ async def test_unkillable_children(clock: MockClock, sizes: tuple[int, ...]) -> 
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("sizes", CONNECTIONS)
+@pytest.mark.parametrize("sizes", [SMALL, LARGE])
 async def test_connections(clock: MockClock, sizes: tuple[int, ...], order: str) -> None:
     """
     So do connections: opened, closed one by one in any order, and drained.

@@ -37,7 +37,7 @@ KINDS: dict[str, tuple[Callable[[], Any], int, int, int]] = {
     "one_for_all": (group("one_for_all"), 1000, 500, 300_000),
     "rest_for_one": (group("rest_for_one"), 1000, 500, 300_000),
     "a supervisor that gives up": (nested, 500, 500, 100_000),
-    "one that holds all there is": (burdened, 1000, 500, 300_000),
+    "one that holds all there is": (burdened, 1000, 500, 100_000),
     "in a thread": (lambda: one_child(Threaded), 1000, 500, 100_000),
     "all of that, by chance": (mixed, 500, 500, 300_000),
 }
