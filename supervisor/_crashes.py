@@ -48,7 +48,8 @@ class Crash:
         """The whole report. Any thread."""
         trace = self._trace
         if trace is not None:
-            self._report, self._trace = replace(self._report, traceback="".join(trace.format())), None
+            words = "".join(trace.format())
+            self._report, self._trace = replace(self._report, traceback=words), None
         return self._report
 
 

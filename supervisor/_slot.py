@@ -55,10 +55,10 @@ class Slot(Witness, Succession):
     """
 
     __slots__ = (
-        "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_life", "_nursery",
-        "_policy", "_referee", "_stack", "_told", "_window", "batch_messages",
-        "batch_seconds", "debug", "ended", "first_error", "handshake_seconds", "pool",
-        "settled", "shutdown_seconds", "state", "thread_batch_messages",
+        "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_life",
+        "_nursery", "_policy", "_referee", "_stack", "_told", "_window", "batch_messages",
+        "batch_seconds", "debug", "ended", "first_error", "handshake_seconds", "pool", "settled",
+        "shutdown_seconds", "state", "thread_batch_messages",
     )  # fmt: skip
 
     def __init__(

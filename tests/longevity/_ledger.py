@@ -117,11 +117,11 @@ def grown(before: Holdings, after: Holdings) -> list[str]:
 
 def told(before: Holdings, after: Holdings) -> str:
     """Say in one line how the process has changed, for the record."""
+    blocks, resident = after.blocks - before.blocks, (after.resident - before.resident) >> 10
     return (
         f"objects {before.of('objects').total()} to {after.of('objects').total()}, blocks"
-        f" {after.blocks - before.blocks:+d}, resident {(after.resident - before.resident) >> 10:+d}"
-        f" KiB, tasks {after.of('tasks').total()}, threads {after.threads},"
-        f" descriptors {after.descriptors}"
+        f" {blocks:+d}, resident {resident:+d} KiB, tasks {after.of('tasks').total()},"
+        f" threads {after.threads}, descriptors {after.descriptors}"
     )
 
 

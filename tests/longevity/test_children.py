@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -111,7 +112,7 @@ class Bill:
         return [
             f"{part}: {costs}"
             for part, costs in self.costs.items()
-            for (few, cheap), (many, dear) in zip(costs, costs[1:], strict=False)
+            for (few, cheap), (many, dear) in pairwise(costs)
             if dear > 1.2 * (cheap + 300) * many / few
         ]
 
@@ -345,9 +346,9 @@ def test_names_of_a_spec_are_not_compared_in_pairs() -> None:
     assert Name.compared < 3000
 
 
-async def test_askers_that_leave_are_not_searched_for(clock: MockClock) -> None:
+async def test_askers_that_leave(clock: MockClock) -> None:
     """
-    Those who wait for a busy supervisor and are cancelled leave its line, each by itself.
+    Those who wait for a busy supervisor and are cancelled leave its line, and change nothing.
     """
     async with running(SupervisorSpec(name="s", children=[child(0)]), options=AT_REST) as server:
         s = supervisor(server)

@@ -6,7 +6,7 @@ from traceback import TracebackException
 
 import pytest
 import trio
-from helpers import happened, running
+from helpers import happened, running, watch
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, CallFailed, WebsocketConsumer, handles
@@ -175,10 +175,10 @@ async def test_a_traceback_is_put_into_words_when_it_is_asked_for(
     )
     options = Options(backoff_min_seconds=0, max_restarts=10, storm_restarts=None)
     async with running(chat=Chat, options=options) as server, server.websocket("/chat") as ws:
-        for number in range(2, 12):
+        restarts = watch(server, "slot.restarted")
+        for number in range(1, 11):
             ws.send_text(SECRET)
-            while ws._slot.epoch < number or ws._slot.state != "running":
-                await trio.sleep(0)
+            await restarts.until(number)
         assert put == []
         for _ in range(2):
             crashes = server.root.snapshot().find(ws.slot.path).crashes
