@@ -24,6 +24,8 @@ from greenroom.supervisor import ChildSpec, DynamicSpec, Options, Supervisor, Su
 OPTIONS = Options(backoff_min_seconds=0, storm_restarts=None, park_seconds=1, seed=1)
 CRASH = {"type": "crash"}
 S = "/residents/s"
+ROCK = f"{S}/rock"
+"""Who never ends, and so forgets nobody by that."""
 
 Round = Callable[[], Awaitable[int]]
 """Makes some restarts and waits until all is as it was; returns how many."""
@@ -107,6 +109,7 @@ class Burdened(Restless):
         self.enlist("each")  # once more with each incarnation: it has to be struck by hand
         self.delist("each")
         self.monitor(self.find(self.neighbour), incarnations=True)
+        self.monitor(self.find(ROCK))
         self.send_after(3600, {"type": "never"})
         self.send_after(0, {"type": "tick"}, key="soon")
         self.send_every(60, {"type": "tick"}, key="often")
@@ -277,6 +280,7 @@ async def burdened() -> AsyncGenerator[Round]:
     """One with monitors, names, timers, messages put aside and tasks; others wait for it."""
     lives = Lives()
     children = [
+        restless("rock", lives),
         restless("neighbour", lives),
         restless("a", lives, Burdened, kwargs={"neighbour": f"{S}/neighbour"}),
         ChildSpec(actor=Watcher, name="watcher", kwargs={"path": f"{S}/a"}),
@@ -303,6 +307,7 @@ async def burdened() -> AsyncGenerator[Round]:
             a, neighbour = root.find(f"{S}/a"), root.find(f"{S}/neighbour")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(wait, a, StillAlive)
+                nursery.start_soon(wait, root.find(ROCK), StillAlive)
                 for _ in range(20):
                     a.cast({"type": "later"})
                     await lives.more(1, partial(nursery.start_soon, ask, a))
