@@ -110,7 +110,8 @@ def grown(before: Holdings, after: Holdings) -> list[str]:
         more.append(f"{after.descriptors - before.descriptors} descriptors more")
     if after.calls > before.calls:
         more.append(f"{after.calls - before.calls} calls wait more")
-    if after.blocks > before.blocks + BLOCKS + swing:
+    moments = (after.of("containers") - before.of("containers"))[WINDOW]  # a block each
+    if after.blocks > before.blocks + BLOCKS + moments:
         more.append(f"{after.blocks - before.blocks} blocks of memory more")
     if after.resident > before.resident + BYTES:
         more.append(f"{(after.resident - before.resident) >> 10} KiB more")
