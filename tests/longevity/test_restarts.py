@@ -40,6 +40,8 @@ KINDS: dict[str, tuple[Callable[[], Any], int, int, int]] = {
     "in a thread": (lambda: one_child(Threaded), 1000, 500, 100_000),
     "all of that, by chance": (mixed, 500, 500, 300_000),
 }
+TRIES = 3
+"""A leak grows each time; what the interpreter keeps for itself, once."""
 SIZES = [pytest.param(2, id="small"), pytest.param(3, id="large", marks=pytest.mark.long)]
 
 
@@ -67,12 +69,15 @@ async def test_restarts_leave_nothing(clock: MockClock, kind: str, size: int) ->
     tree, warm_up, *_ = KINDS[kind]
     async with tree() as turn:
         await _make(turn, warm_up)
-        before, began = holdings(), time.perf_counter()
-        made = await _make(turn, KINDS[kind][size])
-        seconds, after = time.perf_counter() - began, holdings()
-        print(f"{kind}: {made} restarts in {seconds:.1f} s; {told(before, after)}")
-
-        assert (more := grown(before, after)) == [], more
+        for _ in range(TRIES):
+            before, began = holdings(), time.perf_counter()
+            made = await _make(turn, KINDS[kind][size])
+            seconds, after = time.perf_counter() - began, holdings()
+            print(f"{kind}: {made} restarts in {seconds:.1f} s; {told(before, after)}")
+            more = grown(before, after)
+            if not more:
+                break
+        assert more == [], more
 
 
 async def _make(turn: Callable[[], Any], number: int) -> int:
