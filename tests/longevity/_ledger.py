@@ -62,13 +62,16 @@ def holdings() -> Holdings:
     """Look at the process; in a task of trio, at a moment of rest."""
     runner = trio._core._run.GLOBAL_RUN_CONTEXT.runner
     runner.deadlines._prune()  # trio keeps up to a thousand that are over
-    for _ in range(3):
-        gc.collect()
+    gc.collect()
+    gc.collect()  # what finalizers have let go
     blocks = sys.getallocatedblocks()
     objects, containers = Counter[str](), Counter[str]()
+    ours = dict[type, bool]()
     for each in gc.get_objects():
         kind = type(each)
-        if not str(kind.__module__).startswith(OURS) or isinstance(each, Holdings):
+        if kind not in ours:
+            ours[kind] = str(kind.__module__).startswith(OURS) and kind is not Holdings
+        if not ours[kind]:
             continue
         objects[kind.__qualname__] += 1
         for name, value in _attributes(each):
