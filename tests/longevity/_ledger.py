@@ -27,8 +27,8 @@ RINGS = {
     "DeadLetters._counts": (1001, 0),
     "DeadLetters._ring": (100, 0),
     "Event": (1000, 50),
-    "EventStream._ring": (1000, 0),
-    "EventStream._ring_of": (1000, 0),
+    "Ring._all": (2000, 0),
+    "Ring._by_path": (2000, 0),
     "CrashReport": (0, 5),
     "CrashReport.recent": (0, 50),
 }
