@@ -3,6 +3,7 @@
 # OTP's flags and its child spec in one: how it treats its children, and how its own
 # supervisor treats it. Checked when it is made, like a child's (_spec.py).
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -149,8 +150,8 @@ def refuse_twins(specs: Sequence[Spec]) -> None:
     Raises:
         ValueError: Two have.
     """
-    names = [spec.name for spec in specs]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    names = Counter(spec.name for spec in specs)
+    twice = sorted(name for name, times in names.items() if times > 1)
     if twice:
         raise ValueError(
             f"two children are named {', '.join(twice)}. Give one another name:"
