@@ -98,7 +98,18 @@ class SupervisorSpec:
         refuse_unless_seconds("max_seconds", self.max_seconds, zero=False)
         set_once(self, "children", specs_of(self.children))
         refuse_twins(self.children)
-        _refuse_contradictions(self)
+        self._refuse_contradictions()
+
+    def _refuse_contradictions(self) -> None:
+        if self.budget is Budget.CHILD and self.strategy is not Strategy.ONE_FOR_ONE:
+            raise ValueError(
+                "budget 'child' goes with strategy 'one_for_one': the restart of a group is"
+                f" no single child's. Got: strategy={str(self.strategy)!r}"
+            )
+        refuse_no_flag("significant", self.significant)
+        refuse_significance(self.significant, self.restart)
+        for child in self.children:
+            refuse_insignificance(child, self.auto_shutdown)
 
 
 _CHOICES: dict[str, type[StrEnum]] = {
@@ -173,15 +184,3 @@ def refuse_insignificance(spec: Spec, auto_shutdown: AutoShutdown) -> None:
             f"child {spec.name!r} is significant, which its supervisor's auto_shutdown does not"
             " look at. Expected 'any_significant' or 'all_significant'. Got: 'never'"
         )
-
-
-def _refuse_contradictions(spec: SupervisorSpec) -> None:
-    if spec.budget is Budget.CHILD and spec.strategy is not Strategy.ONE_FOR_ONE:
-        raise ValueError(
-            "budget 'child' goes with strategy 'one_for_one': the restart of a group is"
-            f" no single child's. Got: strategy={str(spec.strategy)!r}"
-        )
-    refuse_no_flag("significant", spec.significant)
-    refuse_significance(spec.significant, spec.restart)
-    for child in spec.children:
-        refuse_insignificance(child, spec.auto_shutdown)

@@ -25,7 +25,7 @@ FLAGS: dict[str, tuple[dict[str, Any], str]] = {
         "budget 'child' goes with strategy 'one_for_one'.* Got: strategy='one_for_all'",
     ),
     "children": ({"children": "ticker"}, "children must be a list .* Got: 'ticker'"),
-    "child": ({"children": [3]}, "a child must be an Actor subclass or a ChildSpec. Got: 3"),
+    "child": ({"children": [3]}, "a child must be an Actor subclass, a ChildSpec or a SupervisorSpec. Got: 3"),
     "unknown": ({"intensity": 3}, "unexpected keyword argument 'intensity'"),
 }
 
@@ -42,7 +42,7 @@ def test_wrong_flags(case: str) -> None:
 
 REFUSED: dict[str, tuple[type, dict[str, Any], str]] = {
     "children": (DynamicSpec, {"children": [Member]}, "starts without children.* Got: 1"),
-    "strategy": (DynamicSpec, {"strategy": "one_for_all"}, "strategy 'one_for_one'"),
+    "strategy": (DynamicSpec, {"strategy": "one_for_all"}, "Expected strategy 'one_for_one'. Got"),
     "auto_shutdown": (DynamicSpec, {"auto_shutdown": "any_significant"}, "auto_shutdown 'never'"),
     "no children": (DynamicSpec, {"max_children": 0}, "max_children must be at least 1. Got: 0"),
     "partitions": (PartitionSpec, {"child": Member, "partitions": 0}, "at least 1. Got: 0"),
