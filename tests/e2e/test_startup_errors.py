@@ -80,7 +80,11 @@ def test_settings_that_do_not_exist(start: Start) -> None:
     ("arguments", "message"),
     [
         ('children=["no.such.Thing"]', "children[0]: 'no.such.Thing' can't be imported"),
-        ("children=[42]", "children[0]: a child must be an Actor subclass, a ChildSpec or a SupervisorSpec. Got: 42"),
+        (
+            "children=[42]",
+            "children[0]: a child must be an Actor subclass, a ChildSpec or a SupervisorSpec."
+            " Got: 42",
+        ),
         ("children=[Counter()]", "children[0]: write Counter, not Counter()."),
         ('websocket=[path("ws/", Chat())]', "the route 'ws/': write Chat, not Chat()."),
         ('websocket=[path("ws/", "notes.consumers.Chat")]', "has no 'Chat'"),

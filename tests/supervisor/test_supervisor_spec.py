@@ -25,7 +25,10 @@ FLAGS: dict[str, tuple[dict[str, Any], str]] = {
         "budget 'child' goes with strategy 'one_for_one'.* Got: strategy='one_for_all'",
     ),
     "children": ({"children": "ticker"}, "children must be a list .* Got: 'ticker'"),
-    "child": ({"children": [3]}, "a child must be an Actor subclass, a ChildSpec or a SupervisorSpec. Got: 3"),
+    "child": (
+        {"children": [3]},
+        "a child must be an Actor subclass, a ChildSpec or a SupervisorSpec. Got: 3",
+    ),
     "unknown": ({"intensity": 3}, "unexpected keyword argument 'intensity'"),
 }
 
