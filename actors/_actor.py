@@ -14,6 +14,7 @@ from ._awaitables import DONE, TURN, Done, Room, Turn, Watched, room_of
 from ._deferred import defer, release
 from ._errors import GreenroomError
 from ._handlers import HandlerTable
+from ._job import current_job
 from ._mailbox import Overflow
 from ._overrides import refuse_overrides, reserve
 from ._ref import ActorRef
@@ -361,7 +362,7 @@ class Actor(Relations):
 
     def _answer(self, awaitable: Done | Turn | Room, depth: int = 3) -> Awaitable[None]:
         host = self._bound().host
-        if host.debug and host.loop.is_here():
+        if host.debug and host.loop.is_here() and current_job() is None:
             return Watched(
                 awaitable, lambda where: host.note("await.forgotten", where=where), depth
             )

@@ -308,6 +308,12 @@ class WrongSide(GreenroomError, RuntimeError):
         return f"{self.used}() can't be used {self.here}: use {self.instead} there."
 
 
+def inline_handler(used: str) -> WrongSide:
+    """Return the error about *used*, which waits, where a `def` handler runs on trio's thread."""
+    here = "in a `def` handler that runs inline, since nobody could answer while it waits"
+    return WrongSide(used, here, '`async def` and `await`, or serve(..., threads="pool")')
+
+
 class Disconnected(GreenroomError, ConnectionError):
     """
     The connection is over, so nothing can be sent.

@@ -181,9 +181,9 @@ class Job(Generic[T]):
         """
         if current_job() is not self:
             raise RuntimeError(f"{self!r} can be parked only by the thread that runs it")
-        self._parked += 1
-        if self._parked == 1:
+        if self._parked == 0:
             self._places.park(self)
+        self._parked += 1
         try:
             yield
         finally:

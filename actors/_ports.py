@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._lowlevel import LoopThread
     from ._mailbox import Mailbox
     from ._ref import ActorRef
-    from ._threads import ThreadPool
+    from ._workers import Workers
     from .consumers._frames import Frame
 
 
@@ -167,7 +167,7 @@ class Host(Protocol):
     ref: ActorRef
     mailbox: Mailbox
     loop: LoopThread
-    pool: ThreadPool
+    pool: Workers
     debug: bool
     batch_messages: int
     batch_seconds: float

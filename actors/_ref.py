@@ -19,8 +19,11 @@ from ._errors import (
     SelfCall,
     SelfWait,
     WrongSide,
+    inline_handler,
     refuse_unless_seconds,
 )
+from ._job import current_job
+from ._lowlevel import inside_trio
 from ._mailbox import Put
 from ._messages import Call, Cast, Request
 from ._reply import Reply
@@ -290,8 +293,12 @@ class ActorRef:
     def _need_loop(self, used: str, instead: str) -> None:
         if not self._target.loop.is_here():
             raise WrongSide(f"ref.{used}", "in a worker thread", f"ref.{instead}(...)")
+        if current_job() is not None:
+            raise WrongSide(f"ref.{used}", "in a `def` handler", f"ref.{instead}(...)")
 
     def _need_thread(self, used: str, instead: str) -> None:
+        if current_job() is not None and inside_trio():  # of whichever loop
+            raise inline_handler(f"ref.{used}")
         if self._target.loop.is_here():
             raise WrongSide(f"ref.{used}", "on trio", instead)
 

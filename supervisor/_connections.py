@@ -4,7 +4,7 @@
 # coroutine, which the server started. So this one asks for a stop and awaits the
 # exit; it never cancels, and one connection's end can't touch another's.
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -144,6 +144,11 @@ class Connections:
         for members in list(self._routes.values()):
             for attached in list(members.values()):
                 act(attached)
+
+    def newest_first(self) -> Iterator[Attached]:
+        """Go through all connections, of each route the newest first; they must not change."""
+        for members in self._routes.values():
+            yield from reversed(members.values())
 
     def left(self) -> list[str]:
         """The paths of what is still there."""

@@ -5,9 +5,13 @@
 # what the supervisor knew at that moment. A slot keeps no events of its own: they are looked
 # up in the one stream, when it crashes. So an idle slot pays nothing for them, and a report
 # goes back no further than the stream does.
+#
+# A traceback is put into words when somebody asks for it: to find what to underline in each
+# line takes longer than all else of a restart, and of many crashes hardly one is looked at.
 
 import time
-import traceback
+from dataclasses import replace
+from traceback import TracebackException
 from typing import TYPE_CHECKING
 
 from ..actors._decider import Directive
@@ -23,11 +27,37 @@ CRASHES_KEPT = 5
 _OWN = ("greenroom.actors.", "greenroom.supervisor.")
 
 
-def crash_report(
-    slot: "Place", exit_: Exit, item: object, left: int | None, directive: Directive | None
-) -> CrashReport:
+class Crash:
     """
-    Return the report of *exit_*, whose error is cut to the user's own frames. Any thread.
+    A crash as a slot keeps it: it holds no frame, so nothing of the incarnation lives on.
+    """
+
+    __slots__ = ("_report", "_trace")
+
+    def __init__(self, report: CrashReport, trace: TracebackException) -> None:
+        self._report = report
+        self._trace: TracebackException | None = trace
+
+    @property
+    def brief(self) -> CrashReport:
+        """The report, its traceback empty unless somebody has asked for it."""
+        return self._report
+
+    @property
+    def report(self) -> CrashReport:
+        """The whole report. Any thread."""
+        trace = self._trace
+        if trace is not None:
+            words = "".join(trace.format())
+            self._report, self._trace = replace(self._report, traceback=words), None
+        return self._report
+
+
+def crash_of(
+    slot: "Place", exit_: Exit, item: object, left: int | None, directive: Directive | None
+) -> Crash:
+    """
+    Return the record of *exit_*, whose error is cut to the user's own frames. Any thread.
 
     Args:
         slot: Whose it is; asked for what does not change, and for its past.
@@ -39,12 +69,12 @@ def crash_report(
     error = exit_.error
     assert error is not None
     _drop_own_frames(error)
-    return CrashReport(
+    report = CrashReport(
         epoch=slot.epoch,
         at=time.time(),
         exception=name_of(error),
         text=described(error).partition(": ")[2],
-        traceback="".join(traceback.format_exception(error)),
+        traceback="",
         message=exit_.what,
         path=slot.path,
         restarts=slot.epoch - 1,
@@ -53,6 +83,7 @@ def crash_report(
         directive="" if directive is None else str(directive),
         recent=slot.past(),
     )
+    return Crash(report, TracebackException.from_exception(error, compact=True))
 
 
 def crash_facts(slot: "Place", exit_: Exit, directive: Directive | None) -> dict[str, object]:

@@ -34,6 +34,10 @@ class DynamicSpec(SupervisorSpec):
     budget: Budget = Budget.CHILD
     max_children: int | None = None
 
+    def _refuse_contradictions(self) -> None:
+        _refuse_strategies(self)
+        super()._refuse_contradictions()
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.max_children is not None:
@@ -43,7 +47,6 @@ class DynamicSpec(SupervisorSpec):
                 f"{self.name}: a dynamic supervisor starts without children; add() starts them."
                 f" Got: {len(self.children)} children"
             )
-        _refuse_strategies(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +76,16 @@ class PartitionSpec(SupervisorSpec):
     budget: Budget = Budget.CHILD
     children: Sequence[Any] = field(default=(), init=False)
 
+    def _refuse_contradictions(self) -> None:
+        _refuse_strategies(self)
+        super()._refuse_contradictions()
+
     def __post_init__(self) -> None:
         refuse_unless_whole("partitions", self.partitions, 1)
         child = spec_of(self.child)
         copies = [renamed(child, str(number)) for number in range(self.partitions)]
         object.__setattr__(self, "children", tuple(copies))
         super().__post_init__()
-        _refuse_strategies(self)
 
 
 def partition_of(key: str | bytes | int, partitions: int) -> int:

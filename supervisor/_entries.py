@@ -3,6 +3,7 @@
 # Counted as they come and go, so that asking costs the same with ten thousand of them.
 
 from collections.abc import Iterable
+from itertools import count
 
 from ._entry import Entry
 from ._referee import Child
@@ -18,12 +19,17 @@ class Entries(dict[str, Entry]):
         """How many of them are supervisors."""
         self.up: set[str] = set()
         """The names of those that run."""
+        self._significant: set[str] = set()  # of those that count, and perhaps no more
+        self._numbers = count(1)
         for spec in specs:
             self.enter(Entry(spec))
 
     def enter(self, entry: Entry) -> Entry:
         """Add *entry*, behind the others; return it."""
         self[entry.spec.name] = entry
+        entry.number = next(self._numbers)
+        if entry.counts:
+            self._significant.add(entry.spec.name)
         self.supervisors += isinstance(entry.spec, SupervisorSpec)
         return entry
 
@@ -32,6 +38,7 @@ class Entries(dict[str, Entry]):
         if self.get(entry.spec.name) is entry:
             del self[entry.spec.name]
             self.up.discard(entry.spec.name)
+            self._significant.discard(entry.spec.name)
             self.supervisors -= isinstance(entry.spec, SupervisorSpec)
 
     def of(self, child: Child) -> Entry | None:
@@ -42,3 +49,14 @@ class Entries(dict[str, Entry]):
     def look_at(self, entry: Entry) -> None:
         """Take note of whether *entry* runs."""
         (self.up.add if entry.up else self.up.discard)(entry.spec.name)
+        if entry.counts:
+            self._significant.add(entry.spec.name)
+
+    def significant_left(self) -> bool:
+        """Say whether a significant one lives, or is about to be started."""
+        while self._significant:
+            name = self._significant.pop()
+            if self[name].counts:
+                self._significant.add(name)
+                return True
+        return False

@@ -21,6 +21,8 @@ class Entry:
     """The body that was asked to stop, which is asked once: it has no more time than it had."""
     late: float = inf
     """When that has taken too long, on trio's clock."""
+    number: int = 0
+    """Its place in the start order: who comes later has a higher one."""
     off: bool = False
     """Whether an operator has stopped it, so that no sibling's restart brings it back."""
 
@@ -33,6 +35,11 @@ class Entry:
     def alive(self) -> bool:
         """Whether its body has not ended: it runs, waits, or is on its way."""
         return self.body is not None and not self.body.ended.is_set()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is significant and lives, or is about to be started."""
+        return self.spec.significant and (self.alive or (self.body is None and not self.off))
 
     @property
     def up(self) -> bool:

@@ -17,7 +17,6 @@
 import logging
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -26,6 +25,7 @@ from types import MappingProxyType
 from typing import cast
 
 from ..actors._errors import described
+from ._ring import Ring
 
 EVENTS: dict[str, str] = {
     "root.started": "The root supervisor runs and takes connections.",
@@ -197,8 +197,8 @@ class EventStream:
     def __init__(self, capacity: int = 1000) -> None:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1. Got: {capacity!r}")
-        self._ring: deque[Event] = deque(maxlen=capacity)
-        self._traced: deque[Event] = deque(maxlen=capacity)
+        self._ring = Ring(capacity)
+        self._traced = Ring(capacity)
         self._counts = dict.fromkeys(EVENTS, 0)
         self._subscribers: tuple[list[Subscriber], ...] = ()
         self._lock = RLock()
@@ -272,14 +272,11 @@ class EventStream:
             kind: Only events of this kind; what a trace tells is only among its own kind.
             path: Only events of this path.
         """
+        most = max(n, 0)
         with self._lock:
-            newest_first = list(reversed(self._ring if kind != _TRACED else self._traced))
-        wanted = (
-            event
-            for event in newest_first
-            if (kind is None or event.kind == kind) and (path is None or event.path == path)
-        )
-        return list(islice(wanted, max(n, 0)))[::-1]
+            ring = self._ring if kind != _TRACED else self._traced
+            wanted = (each for each in ring.newest_first(path) if kind in (None, each.kind))
+            return list(islice(wanted, most))[::-1]
 
     def counts(self) -> dict[str, int]:
         """

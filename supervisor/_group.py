@@ -17,7 +17,7 @@ import trio
 from ._entry import Entry
 from ._referee import Child
 from ._spec import Restart
-from ._strategy import concerned
+from ._strategy import Strategy, concerned
 from ._supervision import Supervision
 from ._verdict import Next, Order
 
@@ -69,17 +69,19 @@ class GroupRestart(Supervision):
 
     async def _back_off(self, seconds: float, group: list[Entry]) -> Entry | None:
         """Wait before the restart; return who has crashed meanwhile and takes it over."""
+        members = set(group)
+        self._crashed = deque(each for each in self._crashed if each[0] not in members)
         began = trio.current_time()
-        await self._serve_until(began + seconds, group)
+        await self._serve_until(began + seconds, members)
         self._paused += trio.current_time() - began
-        crash = self._overtaker(group)
-        self._crashed = deque(each for each in self._crashed if each[0] not in group)
+        crash = self._overtaker(members)
+        self._crashed = deque(each for each in self._crashed if each[0] not in members)
         if crash is None:
             return None
         self._crashed.remove(crash)
         return crash[0]
 
-    async def _serve_until(self, until: float, group: list[Entry]) -> None:
+    async def _serve_until(self, until: float, group: set[Entry]) -> None:
         """Do what is asked of it until then: nobody is half way anywhere, and it may be long."""
         requests = self._requests
         while not (self._is_over() or self._overtaker(group)):
@@ -91,17 +93,20 @@ class GroupRestart(Supervision):
                 return
             await requests.serve_one()
 
-    def _overtaker(self, group: list[Entry]) -> "tuple[Entry, Child, int] | None":
+    def _overtaker(self, group: set[Entry]) -> "tuple[Entry, Child, int] | None":
         """Return the crash of one before *group*, whose restart is this one's as well."""
-        names, strategy = list(self._entries), self.spec.strategy
-        members = {each.spec.name for each in group if self._entries.get(each.spec.name) is each}
         for crash in self._crashed:
             entry = crash[0]
             if entry in group or not _is_crash_of(*crash):
                 continue
-            if members <= set(concerned(strategy, names, entry.spec.name)):
+            if self.spec.strategy is Strategy.ONE_FOR_ALL or self._is_before(entry, group):
                 return crash
         return None
+
+    def _is_before(self, entry: Entry, group: set[Entry]) -> bool:
+        """Say whether *entry* was started before all of *group* that are still there."""
+        there = (each for each in group if self._entries.get(each.spec.name) is each)
+        return all(entry.number < each.number for each in there)
 
     async def _go(self, group: list[Entry]) -> Entry | None:
         """Start each of *group*, in order; return the first that has failed to."""

@@ -15,7 +15,12 @@
 #
 # Invariants, each with a test of that name in tests/supervisor/test_intensity.py:
 #   EXACT    admit() is False exactly when more than max_restarts lie in the window.
-#   BOUNDED  at most max_restarts + 1 moments are kept, whatever happens.
+#   BOUNDED  at most 2 * max_restarts + 2 moments are kept, whatever happens.
+#   CHEAP    a restart costs about the same whatever the limit: the moments are in order, so
+#            those in the window are found by bisection, and the others dropped many at a time.
+
+from bisect import bisect_right
+from collections.abc import Sequence
 
 from ._options import refuse_unless_seconds, refuse_unless_whole
 
@@ -49,11 +54,12 @@ class RestartWindow:
         self.max_restarts = max_restarts
         self.max_seconds = max_seconds
         self._kept = _KEPT_WITHOUT_LIMIT if max_restarts is None else max_restarts + 1
-        self._moments: tuple[float, ...] = ()  # short; and an empty one takes nothing
+        self._moments: list[float] | tuple[()] = ()  # in order; and an empty one takes nothing
 
     def __repr__(self) -> str:
         limit = "any number" if self.max_restarts is None else self.max_restarts
-        return f"<RestartWindow {limit} in {self.max_seconds:g} s, {len(self._moments)} remembered>"
+        remembered = min(len(self._moments), self._kept)
+        return f"<RestartWindow {limit} in {self.max_seconds:g} s, {remembered} remembered>"
 
     def admit(self, now: float) -> bool:
         """
@@ -64,8 +70,10 @@ class RestartWindow:
         Args:
             now: Seconds on the slot's clock, never less than in the call before.
         """
-        self._moments = (*self._moments, now)[-self._kept :]
-        return self.max_restarts is None or self.count(now) <= self.max_restarts
+        self._moments = self._moments or []
+        self._moments.append(now)
+        lately = self.count(now)
+        return self.max_restarts is None or lately <= self.max_restarts
 
     def count(self, now: float) -> int:
         """
@@ -73,8 +81,11 @@ class RestartWindow:
 
         Stops counting at *max_restarts* + 1, or at 100 where there is no limit.
         """
-        self._moments = self._lately(now)
-        return len(self._moments)
+        moments = self._moments
+        old = self._old(moments, now)
+        if 2 * old > len(moments):  # not each time, which would copy all that stay
+            self._moments = moments[old:] or ()
+        return len(moments) - old
 
     def left(self, now: float) -> int | None:
         """
@@ -82,7 +93,8 @@ class RestartWindow:
         """
         if self.max_restarts is None:
             return None
-        return max(0, self.max_restarts - len(self._lately(now)))
+        moments = self._moments  # a list that only grows: other ones take its place
+        return max(0, self.max_restarts - (len(moments) - self._old(moments, now)))
 
     def reset(self) -> None:
         """
@@ -90,5 +102,6 @@ class RestartWindow:
         """
         self._moments = ()
 
-    def _lately(self, now: float) -> tuple[float, ...]:
-        return tuple(moment for moment in self._moments if moment > now - self.max_seconds)
+    def _old(self, moments: Sequence[float], now: float) -> int:
+        """Return how many of *moments*, the first ones, do not count any more."""
+        return max(bisect_right(moments, now - self.max_seconds), len(moments) - self._kept)

@@ -48,7 +48,10 @@ class Watched(Protocol):
 class Restartable(Watched, Protocol):
     """A slot, which has incarnations."""
 
-    crashes: tuple[CrashReport, ...]
+    @property
+    def last_crash(self) -> CrashReport | None:
+        """Its last crash."""
+        ...
 
 
 class Watcher(Protocol):
@@ -133,7 +136,7 @@ def fault_of(exit_: Exit) -> Fault | None:
 
 
 def _crash_before(target: Restartable, epoch: int) -> str:
-    crash = target.crashes[-1] if target.crashes else None
+    crash = target.last_crash
     if crash is None or crash.epoch != epoch - 1:
         return ""  # it was restarted for another reason
     return f"{crash.exception}: {crash.text}" if crash.text else crash.exception

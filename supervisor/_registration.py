@@ -40,9 +40,9 @@ class Held:
     """The keys of one owner: an index, so that its end costs what it holds and no more."""
 
     unique: dict[str, None] = field(default_factory=dict[str, None])
-    shared: dict[str, int] = field(default_factory=dict[str, int])  # key to number of entries
+    shared: dict[str, list[int]] = field(default_factory=dict[str, list[int]])  # their numbers
 
     @property
     def number(self) -> int:
         """How many keys that is, against `max_keys`."""
-        return len(self.unique) + sum(self.shared.values())
+        return len(self.unique) + sum(map(len, self.shared.values()))

@@ -22,6 +22,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from itertools import count
 from threading import RLock
 from typing import Literal, TypeVar
 
@@ -53,7 +54,9 @@ class Registry:
     def __init__(self, events: EventStream) -> None:
         self._events = events
         self._unique: dict[str, tuple[Owner, Registration]] = {}
-        self._shared: dict[str, list[tuple[Owner, Registration]]] = {}
+        # By a number of its own, which its owner keeps: an end must not search through all others.
+        self._shared: dict[str, dict[int, tuple[Owner, Registration]]] = {}
+        self._numbers = count()
         self._held: dict[Owner, Held] = {}
         self._listeners: list[list[Listener]] = []
         self._subscribers: dict[str, list[list[Subscriber]]] = {}
@@ -174,9 +177,10 @@ class Registry:
         refuse_bad_group(key, "a key of the registry")
         with self._change():
             self._refuse_too_many(key, owner, limit)
-            self._shared.setdefault(key, []).append((owner, Registration(key, owner.ref, value)))
-            shared = self._held.setdefault(owner, Held()).shared
-            shared[key] = shared.get(key, 0) + 1
+            number = next(self._numbers)
+            entries = self._shared.setdefault(key, {})
+            entries[number] = (owner, Registration(key, owner.ref, value))
+            self._held.setdefault(owner, Held()).shared.setdefault(key, []).append(number)
             self._tell_listing(key)
 
     def delist(self, key: str, owner: Owner) -> None:
@@ -190,8 +194,8 @@ class Registry:
     def members(self, key: str) -> tuple[Registration, ...]:
         """Return the living entries under *key*, oldest first."""
         with self._lock:
-            entries = self._shared.get(key, ())
-            return tuple(each for _, each in entries if each.ref.alive)
+            entries = self._shared.get(key, {})
+            return tuple(each for _, each in entries.values() if each.ref.alive)
 
     def dispatch(self, key: str, function: Callable[[tuple[Registration, ...]], object]) -> int:
         """
@@ -281,12 +285,11 @@ class Registry:
         self._tell_change("unregistered", owner, registration)
 
     def _strike(self, key: str, owner: Owner) -> None:
-        left = [each for each in self._shared[key] if each[0] is not owner]
-        if left:
-            self._shared[key] = left
-        else:
+        entries = self._shared[key]
+        for number in self._held[owner].shared.pop(key):
+            del entries[number]
+        if not entries:
             del self._shared[key]
-        del self._held[owner].shared[key]
         self._drop_index(owner)
         self._tell_listing(key)
 

@@ -3,7 +3,7 @@
 # So what an operator asks never runs in the middle of a restart. The line is as long as there
 # are tasks that wait in it: each has one place, and takes it along when it is cancelled.
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -19,7 +19,6 @@ class _Request:
     def __init__(self, act: Callable[[], Awaitable[Any]]) -> None:
         self.act = act
         self.done = trio.Event()
-        self.begun = False
         self.result: Any = None
         self.error: Exception | None = None
 
@@ -30,7 +29,7 @@ class Requests:
     def __init__(self, path: str, bell: Parker) -> None:
         self._path = path
         self._bell = bell
-        self._line: deque[_Request] = deque()
+        self._line: OrderedDict[_Request, None] = OrderedDict()  # who leaves it costs no search
         self._closed = False
 
     @property
@@ -52,13 +51,12 @@ class Requests:
         if self._closed:
             raise SupervisorStopping(self._path)
         request = _Request(act)
-        self._line.append(request)
+        self._line[request] = None
         self._bell.wake()
         try:
             await request.done.wait()
         except trio.Cancelled:
-            if not request.begun and request in self._line:
-                self._line.remove(request)
+            self._line.pop(request, None)
             raise
         if request.error is not None:
             raise request.error
@@ -67,8 +65,7 @@ class Requests:
 
     async def serve_one(self) -> None:
         """Do what was asked first. A checkpoint as that is."""
-        request = self._line.popleft()
-        request.begun = True
+        request, _ = self._line.popitem(last=False)
         try:
             request.result = await request.act()
         except Exception as error:  # noqa: BLE001 - it is the asker's
@@ -80,7 +77,7 @@ class Requests:
         """Refuse who waits, and whoever comes."""
         self._closed = True
         while self._line:
-            request = self._line.popleft()
+            request, _ = self._line.popitem(last=False)
             request.error = SupervisorStopping(self._path)
             request.done.set()
 

@@ -15,6 +15,7 @@ import trio
 
 from ..actors import ActorNotFound, ActorRef, PoolStatistics, ThreadHooks, ThreadPool
 from ..actors._lowlevel import LoopThread, task_stacks
+from ..actors._workers import Workers
 from ._backoff import Backoff
 from ._connections import Connections
 from ._current import CURRENT
@@ -59,6 +60,7 @@ class Root(Operations):
         leave: Called when the process should drain and leave (``on_fatal="shutdown"``).
         abandon: Called when the tree has not stopped within ``total_shutdown_seconds``,
             with one sentence: the process must leave by force, for nothing else helps.
+        workers: Makes, as :class:`ThreadPool` does, what carries out `def` handlers.
 
     Raises:
         RuntimeError: Not made inside trio.
@@ -74,6 +76,7 @@ class Root(Operations):
         hooks: ThreadHooks | None = None,
         leave: Callable[[str], object] | None = None,
         abandon: Callable[[str], object] | None = None,
+        workers: Callable[..., Workers] = ThreadPool,
     ) -> None:
         self.options = options or Options()
         self.loop = LoopThread.current()
@@ -83,10 +86,10 @@ class Root(Operations):
         self.registry = Registry(self.events)
         """Who has which name, and who offers what."""
         self.monitors = Monitors()
-        self.pool = ThreadPool(
+        self.pool = workers(
             "consumers", self.options.consumer_threads, hooks=hooks or ThreadHooks()
         )
-        self.pools: list[ThreadPool] = [self.pool]
+        self.pools: list[Workers] = [self.pool]
         """All pools whose threads belong to the tree, for its snapshot."""
         self.random = random.Random(self.options.seed)  # noqa: S311 - for jitter
         """Where all jitter of the tree comes from. Loop thread only."""

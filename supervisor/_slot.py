@@ -30,7 +30,7 @@ from ..actors._messages import PeerEnd, Stop
 from ..actors._ports import Connection
 from ..actors._state import Handed
 from ._backoff import backoff_of
-from ._crashes import name_of
+from ._crashes import Crash, name_of
 from ._dead_letters import CRASHED
 from ._events import described
 from ._intensity import RestartWindow
@@ -39,7 +39,6 @@ from ._monitors import fault_of
 from ._referee import Referee
 from ._spec import Restart
 from ._succession import Succession
-from ._tree import CrashReport
 from ._verdict import Next, Order, Policy, decide, directive_of, lives_again
 from ._witness import Witness
 
@@ -56,10 +55,10 @@ class Slot(Witness, Succession):
     """
 
     __slots__ = (
-        "_alive", "_born", "_context", "_handed", "_handled", "_kwargs", "_life", "_nursery",
-        "_policy", "_referee", "_stack", "_told", "_window", "batch_messages",
-        "batch_seconds", "crashes", "debug", "ended", "first_error", "handshake_seconds", "pool",
-        "settled", "shutdown_seconds", "state", "thread_batch_messages",
+        "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_life",
+        "_nursery", "_policy", "_referee", "_stack", "_told", "_window", "batch_messages",
+        "batch_seconds", "debug", "ended", "first_error", "handshake_seconds", "pool", "settled",
+        "shutdown_seconds", "state", "thread_batch_messages",
     )  # fmt: skip
 
     def __init__(
@@ -85,7 +84,7 @@ class Slot(Witness, Succession):
         self.handshake_seconds = options.handshake_seconds
         self.shutdown_seconds = shutdown_seconds
         self.state = "starting"
-        self.crashes: tuple[CrashReport, ...] = ()
+        self._crashes: tuple[Crash, ...] = ()
         self.settled = Occasion()
         """Set when the first incarnation serves, or the slot has ended without one."""
         self.ended = Occasion()

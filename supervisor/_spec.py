@@ -69,7 +69,10 @@ def _refuse_no_actor_class(thing: object) -> None:
         remedy = f"Let {kind_name(thing)} inherit from greenroom.actors.Actor."
     else:
         remedy = "Write the class, or a ChildSpec."
-    raise TypeError(f"a child must be an Actor subclass or a ChildSpec. Got: {thing!r}. {remedy}")
+    raise TypeError(
+        "a child must be an Actor subclass, a ChildSpec or a SupervisorSpec."
+        f" Got: {thing!r}. {remedy}"
+    )
 
 
 def _refuse_consumer(actor: type[Actor]) -> None:

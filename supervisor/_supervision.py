@@ -61,8 +61,7 @@ class Supervision(Succession):
         self._nursery: trio.Nursery | None = None
         self._context: Context | None = None
         self._stack: TaskStack | None = None
-        self._context: Context | None = None
-        self._abandoned: list[Child] = []  # unkillable ones, until they have ended
+        self._abandoned: dict[Child, None] = {}  # unkillable ones, until they have ended
 
     def note(self, kind: str, **facts: object) -> None:
         """Put one event on the stream."""

@@ -176,11 +176,13 @@ class Supervisor(GroupRestart, Subordinate):
         assert self._context is not None
         spec, path = entry.spec, self._path_of(entry.spec)
         entry.asked = entry.off = False
+        entry.stopping = None  # the body before, which would live on in it
         body = entry.body = self._body(spec, path)
         if isinstance(body, Slot):
             self._root.register(path, body.ref)
         else:
             self._root.register_supervisor(path, body)
+        self._entries.look_at(entry)
 
         def start() -> None:
             nursery.start_soon(self._run, entry, body, name=f"greenroom {path}")
@@ -231,6 +233,7 @@ class Supervisor(GroupRestart, Subordinate):
                 self._child_ended(entry, exit_)
             except Exception as error:  # noqa: BLE001 - a fault of ours: this one begins anew
                 self._over = self._over or self._fault(error)
+        self._abandoned.pop(body, None)
         self._bell.wake()
         if exit_ is not None and exit_.kind is ExitKind.FATAL:
             self._root.fatal(body.path)
@@ -302,7 +305,7 @@ class Supervisor(GroupRestart, Subordinate):
             self._shut_down_with(spec.name)
 
     def _shut_down_with(self, name: str) -> None:
-        left = [entry for entry in self._entries.values() if _counts(entry)]
+        left = self._entries.significant_left()
         if self.spec.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or not left:
             reason = f"its significant child {name} has ended"
             self._over = Exit(ExitKind.STOPPED, reason, own=True)
@@ -375,13 +378,7 @@ class Supervisor(GroupRestart, Subordinate):
         body = entry.body
         assert body is not None
         body.disown()
-        self._abandoned = [each for each in self._abandoned if not each.ended.is_set()]
-        self._abandoned.append(body)
+        self._abandoned[body] = None
         self._root.unregister(body.path)
-        entry.body = None
+        entry.body = entry.stopping = None
         self._entries.look_at(entry)
-
-
-def _counts(entry: Entry) -> bool:
-    """Say whether *entry* is significant and lives, or is about to be started."""
-    return entry.spec.significant and (entry.alive or (entry.body is None and not entry.off))

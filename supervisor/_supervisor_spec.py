@@ -3,6 +3,7 @@
 # OTP's flags and its child spec in one: how it treats its children, and how its own
 # supervisor treats it. Checked when it is made, like a child's (_spec.py).
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -97,7 +98,18 @@ class SupervisorSpec:
         refuse_unless_seconds("max_seconds", self.max_seconds, zero=False)
         set_once(self, "children", specs_of(self.children))
         refuse_twins(self.children)
-        _refuse_contradictions(self)
+        self._refuse_contradictions()
+
+    def _refuse_contradictions(self) -> None:
+        if self.budget is Budget.CHILD and self.strategy is not Strategy.ONE_FOR_ONE:
+            raise ValueError(
+                "budget 'child' goes with strategy 'one_for_one': the restart of a group is"
+                f" no single child's. Got: strategy={str(self.strategy)!r}"
+            )
+        refuse_no_flag("significant", self.significant)
+        refuse_significance(self.significant, self.restart)
+        for child in self.children:
+            refuse_insignificance(child, self.auto_shutdown)
 
 
 _CHOICES: dict[str, type[StrEnum]] = {
@@ -149,8 +161,8 @@ def refuse_twins(specs: Sequence[Spec]) -> None:
     Raises:
         ValueError: Two have.
     """
-    names = [spec.name for spec in specs]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    names = Counter(spec.name for spec in specs)
+    twice = sorted(name for name, times in names.items() if times > 1)
     if twice:
         raise ValueError(
             f"two children are named {', '.join(twice)}. Give one another name:"
@@ -172,15 +184,3 @@ def refuse_insignificance(spec: Spec, auto_shutdown: AutoShutdown) -> None:
             f"child {spec.name!r} is significant, which its supervisor's auto_shutdown does not"
             " look at. Expected 'any_significant' or 'all_significant'. Got: 'never'"
         )
-
-
-def _refuse_contradictions(spec: SupervisorSpec) -> None:
-    if spec.budget is Budget.CHILD and spec.strategy is not Strategy.ONE_FOR_ONE:
-        raise ValueError(
-            "budget 'child' goes with strategy 'one_for_one': the restart of a group is"
-            f" no single child's. Got: strategy={str(spec.strategy)!r}"
-        )
-    refuse_no_flag("significant", spec.significant)
-    refuse_significance(spec.significant, spec.restart)
-    for child in spec.children:
-        refuse_insignificance(child, spec.auto_shutdown)

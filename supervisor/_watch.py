@@ -34,7 +34,7 @@ from ._log import Throttle, Verdict, family, line
 from ._saturation import Saturation
 
 if TYPE_CHECKING:
-    from ..actors import ThreadPool
+    from ..actors._workers import Workers
     from ._root import Root
 
 _SHORTEST, _LONGEST = 0.05, 1.0  # seconds between two looks
@@ -65,7 +65,7 @@ class Watch:
         self._every = max(_SHORTEST, min([_LONGEST, *limits]))
         self._wanted = bool(limits)
         self._lag = Lag()
-        self._alarms: dict[ThreadPool, Saturation] = {}
+        self._alarms: dict[Workers, Saturation] = {}
         self._reports = Throttle(limit=5, seconds=60)
         self._logger = logging.getLogger("greenroom")
         self._bell = threading.Condition()  # guards all of a question, and what is next

@@ -6,7 +6,7 @@ from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, Verdict, judge
 from ..actors._life import Life
 from ..actors._lowlevel import TaskStack
-from ._crashes import CRASHES_KEPT, crash_facts, crash_report
+from ._crashes import CRASHES_KEPT, Crash, crash_facts, crash_of
 from ._intensity import RestartWindow
 from ._place import Place
 from ._referee import Referee
@@ -19,14 +19,24 @@ class Witness(Place):
     __slots__ = ()
 
     state: str
-    crashes: tuple[CrashReport, ...]
     _alive: float
     _born: float
+    _crashes: tuple[Crash, ...]
     _handled: int
     _life: Life | None
     _referee: Referee | None
     _stack: TaskStack | None
     _window: RestartWindow
+
+    @property
+    def crashes(self) -> tuple[CrashReport, ...]:
+        """The last crashes, oldest first. Any thread."""
+        return tuple(each.report for each in self._crashes)
+
+    @property
+    def last_crash(self) -> CrashReport | None:
+        """The last crash, as a rule without its traceback. Any thread."""
+        return self._crashes[-1].brief if self._crashes else None
 
     def resumed(self, error: Exception, what: str) -> None:
         """Record an error of a handler after which the incarnation goes on. Loop thread only."""
@@ -91,8 +101,8 @@ class Witness(Place):
     ) -> None:
         item = self._life.item if self._life is not None else None
         alive = self._alive_now() if self.loop.is_here() else self._alive
-        report = crash_report(self, exit_, item, self._restarts_left(alive), directive)
-        self.crashes = (*self.crashes, report)[-CRASHES_KEPT:]
+        crash = crash_of(self, exit_, item, self._restarts_left(alive), directive)
+        self._crashes = (*self._crashes, crash)[-CRASHES_KEPT:]
         if exit_.kind is ExitKind.FATAL:
             kind = "slot.fatal"
         facts = crash_facts(self, exit_, directive)

@@ -1,8 +1,9 @@
 # What tests of the core share: routes without Django, a look at events and at trio's tasks.
 
 import os
+import sys
 from collections.abc import AsyncGenerator, Callable, Iterator, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import trio
@@ -99,3 +100,43 @@ def _below(task: Task) -> Iterator[Task]:
     for nursery in task.child_nurseries:
         for child in nursery.child_tasks:
             yield from _below(child)
+
+
+class Work:
+    """How much Python was executed: the same on every machine, whatever its mood."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def step(self, *_: object) -> None:
+        """Take note of one."""
+        self.steps += 1
+
+
+@contextmanager
+def counted() -> Iterator[Work]:
+    """
+    Count what is executed within, in all threads: lines and jumps, so each turn of a loop too.
+
+    Python 3.11 can count calls only. What C does within one call, neither can see.
+    """
+    work = Work()
+    if sys.version_info < (3, 12):
+        sys.setprofile(work.step)
+        try:
+            yield work
+        finally:
+            sys.setprofile(None)
+        return
+    monitoring, tool = sys.monitoring, 4
+    monitoring.use_tool_id(tool, "greenroom's tests")
+    try:
+        for event in (monitoring.events.LINE, monitoring.events.JUMP):
+            monitoring.register_callback(tool, event, work.step)
+        monitoring.set_events(tool, monitoring.events.LINE | monitoring.events.JUMP)
+        yield work
+    finally:
+        monitoring.set_events(tool, 0)
+        for event in (monitoring.events.LINE, monitoring.events.JUMP):
+            monitoring.register_callback(tool, event, None)
+        monitoring.free_tool_id(tool)

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import trio
 
-from ...actors import Actor, StartFailed, ThreadHooks, WebsocketConsumer
+from ...actors import Actor, StartFailed, ThreadHooks, ThreadPool, WebsocketConsumer
 from ...actors._exits import Verdict, judge
 from ...actors._lowlevel import inside_trio
 from ...supervisor import Engine, Options, Root
@@ -43,6 +43,9 @@ NO_LIFESPAN = (
     "no Greenroom tree runs: the server did not start the application's lifespan, or an"
     " outer application did not pass it on"
 )
+
+WORKERS = "greenroom.workers"
+"""The lifespan scope's extension by which a driver (bridges/testing) runs `def` handlers."""
 
 logger = logging.getLogger("greenroom")
 
@@ -187,6 +190,7 @@ class Application:
             await _startup_failed(send, f"the tree did not start: {error}")
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        extensions = cast("dict[str, Any]", scope.get("extensions") or {})
         root = Root(
             self._engine(),
             children=self.children,
@@ -194,6 +198,7 @@ class Application:
             hooks=self._hooks,
             leave=leave_by_signal,
             abandon=abandon if owns_process() else None,
+            workers=extensions.get(WORKERS, ThreadPool),
         )
         set_current_root(root)
         async with AsyncExitStack() as stack:

@@ -36,6 +36,7 @@ from django.urls import set_script_prefix
 
 from ...actors import Job, JobState, PoolClosed, ThreadPool
 from ...actors._lowlevel import inside_trio
+from ...actors._workers import Workers
 from ...supervisor import Options
 from ..hypercorn._startup import in_hypercorn_worker, leave
 from ._async import cancellable, exchange_here, write_stream
@@ -59,7 +60,7 @@ class HasOptions(Protocol):
     @property
     def options(self) -> Options: ...
     @property
-    def pools(self) -> list[ThreadPool]: ...
+    def pools(self) -> list[Workers]: ...
 
 
 class DjangoApplication(ASGIHandler):
@@ -106,7 +107,7 @@ class DjangoApplication(ASGIHandler):
         return self._open(root.options, root.pools)
 
     @asynccontextmanager
-    async def _open(self, options: Options, listed: list[ThreadPool]) -> AsyncGenerator[None, None]:
+    async def _open(self, options: Options, listed: list[Workers]) -> AsyncGenerator[None, None]:
         self._pool = self._make_pool(options)
         listed.append(self._pool)
         try:

@@ -9,15 +9,16 @@
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import unquote
 
 import trio
 
 from ...actors._lowlevel import checkpoint
 from ...supervisor import Root
-from ..asgi._app import STATE
+from ..asgi._app import STATE, WORKERS
 from ._errors import StartupFailed
+from ._inline import InlinePool
 from ._websocket import MARK, WebsocketDriver
 
 Headers = Iterable[tuple[str, str]]
@@ -146,7 +147,10 @@ class HttpAnswer:
 
 @asynccontextmanager
 async def serve(
-    application: Callable[..., Any], *, timeout: float = math.inf
+    application: Callable[..., Any],
+    *,
+    timeout: float = math.inf,
+    threads: Literal["pool", "inline"] = "pool",
 ) -> AsyncGenerator[ServerDriver]:
     """
     Run *application*'s lifespan and yield a driver for it; shut it down at the end.
@@ -157,11 +161,18 @@ async def serve(
     Args:
         application: Any ASGI application that answers lifespan.
         timeout: Seconds that its shutdown may take; then it is cancelled.
+        threads: Where `def` handlers run: in the consumers' ``"pool"``, or ``"inline"``, in
+            this thread, one at a time and in no time, so that any clock may jump. What
+            would wait there raises :class:`~greenroom.actors.WrongSide`. Views have threads
+            all the same.
 
     Raises:
         StartupFailed: The application answered ``lifespan.startup.failed``.
+        ValueError: *threads* is neither.
     """
-    lifespan = _Lifespan(application)
+    if threads not in ("pool", "inline"):
+        raise ValueError(f"threads must be 'pool' or 'inline'. Got: {threads!r}")
+    lifespan = _Lifespan(application, {WORKERS: InlinePool} if threads == "inline" else {})
     try:
         async with trio.open_nursery() as nursery:
             driver = ServerDriver(application, nursery)
@@ -187,7 +198,8 @@ async def serve(
 class _Lifespan:
     """The server's side of lifespan."""
 
-    def __init__(self, application: Callable[..., Any]) -> None:
+    def __init__(self, application: Callable[..., Any], extensions: dict[str, Any]) -> None:
+        self._scope = {"type": "lifespan", "extensions": extensions}
         self.started, self.stop, self.finished = trio.Event(), trio.Event(), trio.Event()
         self.failure: str | None = None
         self._application = application
@@ -195,7 +207,7 @@ class _Lifespan:
 
     async def run(self, state: dict[str, Any]) -> None:
         try:
-            await self._application({"type": "lifespan", "state": state}, self._receive, self._send)
+            await self._application(self._scope | {"state": state}, self._receive, self._send)
         finally:
             self.started.set()
             self.finished.set()

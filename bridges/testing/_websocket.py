@@ -164,8 +164,9 @@ class WebsocketDriver:
         if not wanted:  # it crashed by itself, or will
             running = self._slot.state == "running"
             wanted = max(2, self._slot.epoch + running)
-            if self._slot.crashes and running:
-                wanted = self._slot.crashes[-1].epoch + 1
+            crash = self._slot.last_crash
+            if crash is not None and running:
+                wanted = crash.epoch + 1
         self._awaited = 0
         news, path = trio.Event(), self._slot.path
 
@@ -199,12 +200,13 @@ class WebsocketDriver:
         return self._found
 
     def _look_for_slot(self) -> None:
-        for slot in _slots(self._server.root):
-            if slot.connection is None:
+        for slot in self._server.root.connections.newest_first():  # as a rule it is that
+            if not isinstance(slot, Slot) or slot.connection is None:
                 continue
             extensions = cast("dict[str, object]", slot.connection.scope.get("extensions") or {})
             if extensions.get(MARK) is self.mark:
                 self._found = slot
+                return
 
     # -- the server's part -----------------------------------------------------------------
 
@@ -263,9 +265,3 @@ class WebsocketDriver:
         if event["type"] == "websocket.close":
             self.disconnect(event.get("code", 1000), event.get("reason") or "")
         return event
-
-
-def _slots(root: Root) -> list[Slot]:
-    found: list[object] = []
-    root.connections.each(found.append)
-    return [slot for slot in found if isinstance(slot, Slot)]

@@ -2,20 +2,18 @@ import pytest
 from conformance.kit import Journal
 from trio.testing import MockClock
 
-from greenroom.bridges.testing import virtual_clock
-
 
 @pytest.fixture
 def clock() -> MockClock:
     """
     Time that jumps ahead whenever nothing else is left to do; a test has to ask for it.
     """
-    return virtual_clock()
+    return MockClock(autojump_threshold=0)
 
 
-@pytest.fixture
-def journal() -> Journal:
+@pytest.fixture(params=["async", "def"])
+def journal(request: pytest.FixtureRequest) -> Journal:
     """
-    An empty journal.
+    An empty journal: one for members with `async def` handlers, one for those with `def` ones.
     """
-    return Journal()
+    return Journal(request.param)

@@ -1,18 +1,18 @@
-# Administration: reference scenarios 58, 59, 61, 89; and nested supervisors as children.
+# Administration: reference scenarios 44, 58, 59, 89; and nested supervisors as children.
 
 import pytest
 import trio
-from conformance.kit import Journal, member, tree
-from trio.testing import MockClock
-
-from greenroom.actors import ActorNotFound
-from greenroom.supervisor import (
+from conformance.kit import (
+    ActorNotFound,
     AlreadyStarted,
     ChildNotFound,
     DescribeFailed,
-    Options,
-    SupervisorSpec,
+    Journal,
+    member,
+    supervisor,
+    tree,
 )
+from trio.testing import MockClock
 
 
 async def test_58_not_found(clock: MockClock, journal: Journal) -> None:
@@ -21,7 +21,7 @@ async def test_58_not_found(clock: MockClock, journal: Journal) -> None:
     """
     async with tree(journal, [member(journal, "a")]) as t:
         for act in (t.s.stop_child, t.s.start_child, t.s.restart_child, t.s.delete_child):
-            with pytest.raises(ChildNotFound, match="/residents/s has no child named 'x'"):
+            with pytest.raises(ChildNotFound, match="'x'"):
                 await act("x")
         assert t.states() == {"a": "running"}
 
@@ -33,7 +33,7 @@ async def test_59_a_stop_by_hand(clock: MockClock, journal: Journal, restart: st
     """
     async with tree(journal, [member(journal, "a", restart=restart)]) as t:
         await t.s.stop_child("a")
-        assert t.s.counts().specs == (0 if restart == "temporary" else 1)
+        assert t.counts() == (0 if restart == "temporary" else 1, 0)
         with pytest.raises(ActorNotFound):
             t.ref("a")
 
@@ -43,24 +43,23 @@ async def test_89_inspecting_state(clock: MockClock, journal: Journal) -> None:
     State is shown between messages and while suspended; an error of that is the operator's only.
     """
     async with tree(journal, [member(journal, "a")]) as t:
-        root, path = t.server.root, t.ref("a").path
         t.tell("a", "wait", seconds=2)
         await t.calm()
         began = trio.current_time()
-        assert await root.describe(path) == {"name": "a", "epoch": 1}
+        assert await t.describe("a") == {"name": "a", "epoch": 1}
         assert trio.current_time() - began == pytest.approx(1.95)
-        root.suspensions.begin(path, 60)
+        t.suspend("a", 60)
         t.tell("a", "crash")
-        assert await root.describe(path) == {"name": "a", "epoch": 1}
+        assert await t.describe("a") == {"name": "a", "epoch": 1}
         assert t.states() == {"a": "suspended"}
         journal.blind = True
         with pytest.raises(DescribeFailed, match="OSError: can't see"):
-            await root.describe(path)
+            await t.describe("a")
         assert (t.states(), t.epochs()) == ({"a": "suspended"}, {"a": 1})
         journal.blind = False
-        root.suspensions.end(path)
+        t.resume("a")
         await t.calm()
-        assert await root.describe(path) == {"name": "a", "epoch": 2}
+        assert await t.describe("a") == {"name": "a", "epoch": 2}
 
 
 async def test_a_child_stopped_by_hand_stays_down(clock: MockClock, journal: Journal) -> None:
@@ -73,8 +72,6 @@ async def test_a_child_stopped_by_hand_stays_down(clock: MockClock, journal: Jou
         t.tell("a", "crash")
         await t.calm()
         assert t.states() == {"a": "running", "b": "ended"}
-        for kind in ("supervisor.restarting", "supervisor.restarted"):
-            assert [event.facts["children"] for event in t.events(kind)] == [["a"]]
         await t.s.start_child("b")
         assert t.states() == {"a": "running", "b": "running"}
 
@@ -116,7 +113,7 @@ async def test_delete(clock: MockClock, journal: Journal) -> None:
             await t.s.delete_child("a")
         await t.s.stop_child("a")
         await t.s.delete_child("a")
-        assert t.s.counts().specs == 0
+        assert t.counts() == (0, 0)
 
 
 async def test_added_children_are_last(clock: MockClock, journal: Journal) -> None:
@@ -138,7 +135,7 @@ async def test_pages(clock: MockClock, journal: Journal) -> None:
         pages = [[child.name for child in t.s.children(at, 10)] for at in (0, 10, 20, 30)]
         assert [len(page) for page in pages] == [10, 10, 5, 0]
         assert [*pages[0], *pages[1], *pages[2]] == [f"n{n}" for n in range(25)]
-        with pytest.raises(ValueError, match="must not be negative. Got: -1"):
+        with pytest.raises(ValueError, match="-1"):
             t.s.children(-1)
 
 
@@ -160,9 +157,7 @@ async def test_a_crash_below_a_nested_supervisor(clock: MockClock, journal: Jour
     """
     A nested supervisor that gives up is restarted by the one above, whole; its sibling stays.
     """
-    inner = SupervisorSpec(
-        name="in", children=[member(journal, "x"), member(journal, "y")], max_restarts=0
-    )
+    inner = supervisor("in", children=[member(journal, "x"), member(journal, "y")], max_restarts=0)
     async with tree(journal, [member(journal, "a"), inner]) as t:
         t.tell("in/x", "crash")
         await t.calm(1)
@@ -175,14 +170,13 @@ async def test_giving_up_climbs(clock: MockClock, journal: Journal) -> None:
     """
     A supervisor whose child supervisor gives up too often gives up itself; the root stands.
     """
-    inner = SupervisorSpec(name="in", children=[member(journal, "x")], max_restarts=0)
+    inner = supervisor("in", children=[member(journal, "x")], max_restarts=0)
     async with tree(journal, [inner], max_restarts=1) as t:
         for _ in range(2):
             t.tell("in/x", "crash")
             await t.calm(1)
-        gave_up = [event.path for event in t.events("supervisor.gave_up")]
-        assert gave_up == ["/residents/s/in", "/residents/s/in", "/residents/s"]
-        assert t.server.root.up
+        assert t.told("supervisor.gave_up") == ["in", "in", ""]
+        assert t.up
         assert t.states() == {"in": "running"}
 
 
@@ -193,12 +187,12 @@ async def test_parking(clock: MockClock, journal: Journal) -> None:
     async with tree(journal, [member(journal, "a")], max_restarts=0, on_exceeded="park") as t:
         t.tell("a", "crash")
         await t.calm(1)
-        assert t.node().state == "parked"
-        assert t.server.root.readiness() == ["/residents/s is not up"]
-        assert t.server.root.residents.counts().active == 0
+        assert t.s.state == "parked"
+        assert t.problems() == ["s"]
+        assert t.above() == 0
         await t.calm(30)
         assert t.states() == {"a": "running"}
-        assert t.server.root.readiness() == []
+        assert t.problems() == []
 
 
 async def test_escalation_of_one_child(clock: MockClock, journal: Journal) -> None:
@@ -209,10 +203,9 @@ async def test_escalation_of_one_child(clock: MockClock, journal: Journal) -> No
     async with tree(journal, [child, member(journal, "b")], budget="child") as t:
         t.tell("a", "crash")
         await t.calm(1)
-        [event] = t.events("supervisor.gave_up")
-        assert event.facts["child"] == "/residents/s/a"
+        assert t.told("supervisor.gave_up") == [""]
         assert t.states() == {"a": "running", "b": "running"}
-        assert t.node().facts["epoch"] == 2
+        assert t.epoch() == 2
 
 
 async def test_44_a_child_that_cannot_restart_is_stopped(
@@ -222,16 +215,15 @@ async def test_44_a_child_that_cannot_restart_is_stopped(
     While a group backs off its supervisor answers: who fails for ever is stopped, the rest go on.
     """
     children = [member(journal, "a"), member(journal, "b"), member(journal, "c")]
-    options = Options(backoff_jitter=0)
     spec = {"strategy": "one_for_all", "max_restarts": 1000}
-    async with tree(journal, children, options=options, **spec) as t:
+    async with tree(journal, children, **spec) as t:
         journal.fail("b", *[True] * 1000)
         t.tell("b", "crash")
         await t.calm(60)
         assert t.states() == dict.fromkeys("abc", "waiting")
         await t.s.stop_child("b")
         await t.s.delete_child("b")
-        assert await t.s.add(member(journal, "d")) == "/residents/s/d"
+        await t.s.add(member(journal, "d"))
         await t.calm(31)
         assert t.states() == dict.fromkeys("acd", "running")
         assert journal.lines[-3:] == ["+d", "+a", "+c"]
@@ -244,7 +236,7 @@ async def test_a_member_restarted_by_hand_while_its_group_backs_off(
     It serves at once; the group goes on around it.
     """
     children = [member(journal, "a"), member(journal, "b")]
-    options = Options(backoff_jitter=0, backoff_min_seconds=10, backoff_max_seconds=10)
+    options = {"backoff_min_seconds": 10, "backoff_max_seconds": 10}
     async with tree(journal, children, options=options, strategy="one_for_all") as t:
         for _ in range(2):
             t.tell("b", "crash")  # the second in the window: 10 s
@@ -264,7 +256,7 @@ async def test_a_child_added_while_a_group_backs_off_crashes(
     Its crash, or that of a member restarted by hand, leaves nobody of the group behind.
     """
     children = [member(journal, name) for name in "abc"]
-    options = Options(backoff_jitter=0, backoff_min_seconds=10, backoff_max_seconds=10)
+    options = {"backoff_min_seconds": 10, "backoff_max_seconds": 10}
     spec = {"strategy": "rest_for_one", "max_restarts": 1000}
     async with tree(journal, children, options=options, **spec) as t:
         for _ in range(2):

@@ -3,125 +3,72 @@
 from typing import Any
 
 import pytest
-from conformance.kit import Journal, Tree, member, tree
-from helpers import settle
+from conformance.kit import Journal, member, tree
 from trio.testing import MockClock
 
-from greenroom.actors import Actor, Down, Restarted, handles
-from greenroom.supervisor import ChildSpec
+
+def watcher_and(journal: Journal, **options: Any) -> list[object]:
+    """Return a watcher W, and A, which it is to watch."""
+    return [member(journal, "w", hears=True), member(journal, "a", **options)]
 
 
-class Watcher(Actor):
-    """Does with its monitors as it is told, and writes down what it hears."""
-
-    def __init__(self, heard: list[Any]) -> None:
-        self.heard = heard
-
-    @handles("do")
-    async def on_do(self, message):
-        return message["what"](self)
-
-    @handles(Down, Restarted)
-    async def on_news(self, message):
-        self.heard.append(message)
-
-
-async def do(s: Tree, what: Any) -> Any:
-    return await s.server.root.find("/residents/watcher").call({"type": "do", "what": what})
-
-
-@pytest.fixture
-def heard() -> list[Any]:
-    return []
-
-
-def watcher(heard: list[Any]) -> ChildSpec:
-    return ChildSpec(actor=Watcher, kwargs={"heard": heard})
-
-
-def mortal(journal: Journal) -> ChildSpec:
-    return member(journal, "a", restart="temporary")
-
-
-async def test_90_a_monitor_of_the_dead_brings_one_down(
-    clock: MockClock, journal: Journal, heard: list[Any]
-) -> None:
+async def test_90_a_monitor_of_the_dead_brings_one_down(clock: MockClock, journal: Journal) -> None:
     """
-    90: who has ended before is told once, though monitored twice.
+    Who has ended before is told once, though monitored twice.
     """
-    async with tree(journal, [mortal(journal)], beside=[watcher(heard)]) as s:
-        ref = s.ref("a")
-        s.tell("a", "stop", reason="enough")
-        await ref.wait_ended()
-        await do(s, lambda self: (self.monitor(ref), self.monitor(ref)))
-        await s.calm()
+    async with tree(journal, watcher_and(journal, restart="temporary")) as t:
+        ref = t.ref("a")
+        t.tell("a", "stop", reason="enough")
+        await t.calm()
+        mark = len(journal.lines)
+        for _ in range(2):
+            t.tell("w", "watch", whom=ref)
+        await t.calm()
+        assert journal.since(mark) == ["w heard: a stopped, enough"]
 
-    assert [(down.ref, down.reason) for down in heard] == [(ref, "enough")]
 
-
-async def test_90_monitoring_twice_brings_one_down(
-    clock: MockClock, journal: Journal, heard: list[Any]
-) -> None:
+async def test_90_monitoring_twice_brings_one_down(clock: MockClock, journal: Journal) -> None:
     """
-    90: two monitors of who lives are one.
+    Two monitors of who lives are one.
     """
-    async with tree(journal, [mortal(journal)], beside=[watcher(heard)]) as s:
-        ref = s.ref("a")
-        await do(s, lambda self: self.monitor(ref))
-        await do(s, lambda self: self.monitor(ref))
-        s.tell("a", "stop")
-        await s.calm()
-
-    assert [type(news) for news in heard] == [Down]
+    async with tree(journal, watcher_and(journal, restart="temporary")) as t:
+        for _ in range(2):
+            assert await t.ask("w", "watch", whom=t.ref("a")) == "ok"
+        t.tell("a", "stop")
+        await t.calm()
+        assert journal.since(2) == ["-a", "w heard: a stopped, done"]
 
 
-async def test_90_withdrawn_and_begun_otherwise(
-    clock: MockClock, journal: Journal, heard: list[Any]
-) -> None:
+async def test_90_withdrawn_and_begun_otherwise(clock: MockClock, journal: Journal) -> None:
     """
-    90: a monitor that is withdrawn, and begun anew with restarts: what is told is the latter's.
+    A monitor that is withdrawn, and begun anew with restarts: what is told is the latter's.
     """
-    async with tree(journal, [member(journal, "a")], beside=[watcher(heard)]) as s:
-        ref = s.ref("a")
-
-        def anew(self: Watcher) -> None:
-            self.demonitor(self.monitor(ref))
-            self.monitor(ref, incarnations=True)
-
-        await do(s, anew)
-        s.tell("a", "crash")
-        await settle(lambda: heard)
-        await s.calm()
-        restarts = list(heard)
-
-    assert [(type(news), news.ref, news.epoch) for news in restarts] == [(Restarted, ref, 2)]
+    async with tree(journal, watcher_and(journal)) as t:
+        await t.ask("w", "unwatch", whom=t.ref("a"))
+        await t.ask("w", "watch", whom=t.ref("a"), restarts=True)
+        t.tell("a", "crash")
+        await t.calm()
+        assert journal.since(2) == ["+a", "w heard: a is in epoch 2"]
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
+    ("what", "told"),
     [
-        ({"type": "stop", "reason": "done"}, ("stopped", "done", "")),
-        ({"type": "crash"}, ("crashed", "crashed: 'crash'", "ValueError: boom")),
-        ({"type": "kill"}, ("fatal", "crashed: 'kill'", "SystemExit: 1")),
+        ("stop", "stopped, done"),
+        ("crash", "crashed, crashed: 'crash', ValueError: boom"),
+        ("kill", "fatal, crashed: 'kill', SystemExit: 1"),
     ],
 )
 async def test_92_down_tells_failure_from_a_graceful_end(
-    clock: MockClock,
-    journal: Journal,
-    heard: list[Any],
-    message: dict[str, Any],
-    told: tuple[str, str, str],
+    clock: MockClock, journal: Journal, what: str, told: str
 ) -> None:
     """
-    92: the cause goes with failures only, and is the one that the supervisor was told.
+    The cause goes with failures only, and the reason is the one that the supervisor was told.
     """
-    async with tree(journal, [mortal(journal)], beside=[watcher(heard)]) as s:
-        ref = s.ref("a")
-        await do(s, lambda self: self.monitor(ref))
-        ref.cast(message)
-        await s.calm()
-        [down] = heard
-        [ended] = s.events("slot.ended", "/residents/s/a")
-
-    assert (down.kind, down.reason, down.error) == told
-    assert ended.facts["reason"] == down.reason
+    async with tree(journal, watcher_and(journal, restart="temporary")) as t:
+        await t.ask("w", "watch", whom=t.ref("a"))
+        t.tell("a", what)
+        await t.calm()
+        assert journal.lines[-1] == f"w heard: a {told}"
+        [ended] = t.events("slot.ended")
+        assert str(ended.facts["reason"]) in told

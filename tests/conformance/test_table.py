@@ -1,9 +1,14 @@
-# The page that lists the scenarios, against the tests that play them.
+# The page that lists the scenarios, against the tests that play them; and what those may know.
 
+import ast
 import re
+import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+STANDARD = sys.stdlib_module_names
 PAGE = ROOT / "docs" / "reference" / "scenarios.md"
 
 
@@ -39,3 +44,23 @@ def test_every_scenario_is_on_the_page() -> None:
     Each numbered test stands on the page.
     """
     assert played() - listed() == set()
+
+
+SCENARIOS = sorted(set(Path(__file__).parent.glob("test_*.py")) - {Path(__file__)})
+KNOWN = {"conformance.kit", "pytest", "trio", "trio.testing"}
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.name)
+def test_scenarios_know_the_kit_alone(path: Path) -> None:
+    """
+    A scenario imports no library under test, nor a helper that does, so that it can run on any.
+    """
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+    strange = {name for name in imported - KNOWN if name.partition(".")[0] not in STANDARD}
+
+    assert strange == set()

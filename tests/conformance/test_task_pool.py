@@ -2,37 +2,24 @@
 
 import pytest
 import trio
-from helpers import happened, running
+from conformance.kit import ChildNotFound, Journal, TooManyChildren, member, pool, tree
 from trio.testing import MockClock
-
-from greenroom.actors import Actor, handles
-from greenroom.supervisor import (
-    ChildNotFound,
-    TaskDone,
-    TaskFailed,
-    TaskPoolSpec,
-    TaskTimeout,
-    TooManyChildren,
-)
-
-PATH = "/residents/t"
 
 
 async def test_68_one_more_than_there_may_be(clock: MockClock) -> None:
     """
     In a pool of one the second task is refused at once; when the first is done there is room.
     """
-    async with running(TaskPoolSpec(name="t", max_tasks=1)) as server:
-        pool = server.root.task_pool(PATH)
-        pool.start(trio.sleep, 5)
+    async with tree(Journal(), s=pool("s", max_tasks=1)) as t:
+        t.pool.start(trio.sleep, 5)
         began = trio.current_time()
         with pytest.raises(TooManyChildren):
-            pool.start(trio.sleep, 5)
+            t.pool.start(trio.sleep, 5)
         with pytest.raises(TooManyChildren):
-            await pool.run(trio.sleep, 5)
+            await t.pool.run(trio.sleep, 5)
         assert trio.current_time() == began
         await trio.sleep(6)
-        await pool.run(trio.sleep, 5)
+        await t.pool.run(trio.sleep, 5)
 
 
 async def test_68_tasks_without_time_to_stop(clock: MockClock) -> None:
@@ -47,51 +34,27 @@ async def test_68_tasks_without_time_to_stop(clock: MockClock) -> None:
         finally:
             cancelled.append(name)
 
-    async with running(TaskPoolSpec(name="t", shutdown_seconds=0)) as server:
-        pool = server.root.task_pool(PATH)
+    async with tree(Journal(), s=pool("s", shutdown_seconds=0)) as t:
         for name in "abc":
-            pool.start(work, name)
+            t.pool.start(work, name)
         await trio.sleep(1)
         began = trio.current_time()
-        await server.root.supervisor("/residents").stop_child("t")
+        await t.stop_s()
         assert trio.current_time() == began
         assert sorted(cancelled) == ["a", "b", "c"]
-        assert happened(server, "slot.unkillable") == happened(server, "slot.crashed") == []
+        assert t.told("slot.unkillable") == t.told("slot.crashed") == []
 
 
 async def test_68_a_task_is_stopped_once(clock: MockClock) -> None:
     """
     Stopping a task by its name works once; then there is no such child.
     """
-    async with running(TaskPoolSpec(name="t")) as server:
-        supervisor = server.root.supervisor(PATH)
-        server.root.task_pool(PATH).start(trio.sleep_forever, name="nap")
+    async with tree(Journal(), s=pool("s")) as t:
+        t.pool.start(trio.sleep_forever, name="nap")
         await trio.sleep(1)
-        await supervisor.stop_child("nap")
+        await t.s.stop_child("nap")
         with pytest.raises(ChildNotFound):
-            await supervisor.stop_child("nap")
-
-
-class Asker(Actor):
-    """Waits for a task, but not for long."""
-
-    def __init__(self) -> None:
-        self.heard: list[object] = []
-
-    @handles("ask")
-    async def on_ask(self, message):
-        try:
-            await message["pool"].run(slow, timeout=1)
-        except TaskTimeout as error:
-            self.heard.append(type(error))
-
-    @handles("heard")
-    async def on_heard(self, message):
-        return self.heard
-
-    @handles(TaskDone, TaskFailed)
-    async def on_end(self, message):
-        self.heard.append(message)
+            await t.s.stop_child("nap")
 
 
 async def slow() -> str:
@@ -100,16 +63,15 @@ async def slow() -> str:
     return "late"
 
 
-async def test_80_a_late_result_reaches_nobody(clock: MockClock) -> None:
+async def test_80_a_late_result_reaches_nobody(clock: MockClock, journal: Journal) -> None:
     """
     What a task returns behind its caller's timeout comes to nobody, not as a message either.
     """
-    async with running(TaskPoolSpec(name="t"), Asker) as server:
-        asker = server.root.find("/residents/asker")
-        asker.cast({"type": "ask", "pool": server.root.task_pool(PATH)})
+    async with tree(journal, s=pool("s"), beside=[member(journal, "asker")]) as t:
+        t.tell("../asker", "run", pool=t.pool, function=slow, within=1)
         await trio.sleep(2)
-        assert server.root.supervisor(PATH).counts().active == 1
+        assert t.counts() == (1, 1)
         await trio.sleep(2)
-        assert server.root.supervisor(PATH).counts().specs == 0
-        assert await asker.call({"type": "heard"}) == [TaskTimeout]
-        assert happened(server, "message.dead_letter") == []
+        assert t.counts() == (0, 0)
+        assert journal.lines == ["+asker", "asker heard no answer"]
+        assert t.letters() == []

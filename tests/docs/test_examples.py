@@ -20,7 +20,7 @@ def test_example_of_tests_passes(tmp_path: Path) -> None:
     The tests shown in how-to/test-a-consumer.md pass under pytest with pytest-trio alone.
     """
     shutil.copytree(EXAMPLES / "introduction", tmp_path, dirs_exist_ok=True)
-    for name in ("keep_state.py", "test_keep_state.py"):
+    for name in ("keep_state.py", "test_keep_state.py", "test_inline.py"):
         shutil.copy(EXAMPLES / name, tmp_path)
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\ntrio_mode = true\npythonpath = .\nfilterwarnings = error\n"
@@ -36,7 +36,7 @@ def test_example_of_tests_passes(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout
-    assert "4 passed" in done.stdout
+    assert "5 passed" in done.stdout
 
 
 @pytest.fixture

@@ -80,7 +80,11 @@ def test_settings_that_do_not_exist(start: Start) -> None:
     ("arguments", "message"),
     [
         ('children=["no.such.Thing"]', "children[0]: 'no.such.Thing' can't be imported"),
-        ("children=[42]", "children[0]: a child must be an Actor subclass or a ChildSpec. Got: 42"),
+        (
+            "children=[42]",
+            "children[0]: a child must be an Actor subclass, a ChildSpec or a SupervisorSpec."
+            " Got: 42",
+        ),
         ("children=[Counter()]", "children[0]: write Counter, not Counter()."),
         ('websocket=[path("ws/", Chat())]', "the route 'ws/': write Chat, not Chat()."),
         ('websocket=[path("ws/", "notes.consumers.Chat")]', "has no 'Chat'"),
@@ -152,7 +156,7 @@ def test_any_number_of_workers(start: Start, workers: str) -> None:
 
     assert status == 1 or workers == "2"
     assert {line.partition(". Got")[0] for line in lines} == {
-        "greenroom: children[0]: a child must be an Actor subclass or a ChildSpec"
+        "greenroom: children[0]: a child must be an Actor subclass, a ChildSpec or a SupervisorSpec"
     }
 
 

@@ -1,10 +1,12 @@
 # What is told of a crash: the report.
 
 import json
+import logging
+from traceback import TracebackException
 
 import pytest
 import trio
-from helpers import happened, running
+from helpers import happened, running, watch
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, CallFailed, WebsocketConsumer, handles
@@ -158,3 +160,30 @@ def test_looking_at_a_budget_does_not_change_it() -> None:
         window.admit(now)
 
     assert (window.left(5.5), window.left(2.0)) == (1, 0)
+
+
+async def test_a_traceback_is_put_into_words_when_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Of ten crashes none costs more than to be noted; who looks reads the last five, put once.
+    """
+    caplog.set_level(logging.CRITICAL, "greenroom")
+    put, put_before = [], TracebackException.format
+    monkeypatch.setattr(
+        TracebackException, "format", lambda it, **how: put.append(it) or put_before(it, **how)
+    )
+    options = Options(backoff_min_seconds=0, max_restarts=10, storm_restarts=None)
+    async with running(chat=Chat, options=options) as server, server.websocket("/chat") as ws:
+        restarts = watch(server, "slot.restarted")
+        for number in range(1, 11):
+            ws.send_text(SECRET)
+            await restarts.until(number)
+        assert put == []
+        for _ in range(2):
+            crashes = server.root.snapshot().find(ws.slot.path).crashes
+        assert len(put) == len(crashes) == 5
+        for crash in crashes:
+            assert crash.traceback.startswith("Traceback (most recent call last):\n")
+            assert 'raise ValueError("no room")' in crash.traceback
+            assert crash.traceback.endswith("ValueError: no room\n")

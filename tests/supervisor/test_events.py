@@ -9,6 +9,7 @@ import weakref
 from typing import Any
 
 import pytest
+from helpers import counted
 
 from greenroom.supervisor._events import EVENTS, Event, EventStream, described, plain
 
@@ -248,3 +249,29 @@ def test_repr_counts() -> None:
     stream.emit("root.stopped", "/")
 
     assert repr(stream) == "<EventStream 2 emitted, 1 remembered, 1 subscribers>"
+
+
+def test_of_one_among_many() -> None:
+    """
+    The events of one path are found without a look at those of the others, and as long as theirs.
+    """
+    stream = EventStream(capacity=100)
+
+    def work() -> int:
+        with counted() as counting:
+            found = stream.recent(5, path="/a")
+        assert [event.epoch for event in found] == [1, 2]
+        return counting.steps
+
+    stream.emit("slot.started", "/a", 1)
+    stream.emit("slot.restarted", "/a", 2)
+    alone = work()
+    for number in range(98):
+        stream.emit("slot.started", f"/{number}", number)
+    assert work() == alone
+    stream.emit("slot.started", "/b", 1)
+    assert [event.epoch for event in stream.recent(5, path="/a")] == [2]
+    stream.emit("slot.started", "/b", 2)
+    assert stream.recent(5, path="/a") == []
+    assert len(stream._ring._by_path) == 99
+    assert len(stream.recent(1000)) == 100

@@ -16,14 +16,39 @@ def test_exact() -> None:
 
 def test_bounded() -> None:
     """
-    However many restarts are recorded, one more than the limit is remembered.
+    However many restarts are recorded, one more than the limit counts, and twice that is kept.
     """
     window = RestartWindow(3, 1e9)
     for now in range(1000):
         window.admit(float(now))
+        assert len(window._moments) <= 8
 
     assert window.count(1000.0) == 4
     assert repr(window) == "<RestartWindow 3 in 1e+09 s, 4 remembered>"
+
+
+class Moment(float):
+    """One that counts how often moments are compared."""
+
+    compared = 0
+
+    def __gt__(self, other: float) -> bool:
+        Moment.compared += 1
+        return float(self) > other
+
+
+def test_cheap() -> None:
+    """
+    A restart looks at a few of the others, though the limit be a million; the sums are exact.
+    """
+    window = RestartWindow(1_000_000, 1000.0)
+    Moment.compared = 0
+    for now in range(5000):
+        assert window.admit(Moment(now))
+        assert window.count(float(now)) == min(now + 1, 1000)
+        assert window.left(float(now)) == 1_000_000 - min(now + 1, 1000)
+
+    assert Moment.compared < 5000 * 3 * 14
 
 
 def test_slides() -> None:

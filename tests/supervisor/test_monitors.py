@@ -22,7 +22,7 @@ class Ending:
         self.end: str | None = None
         self.fault: Fault | None = None
         self.ended = Flag()
-        self.crashes = ()
+        self.last_crash = None
         self.ref = ActorRef(self)  # pyright: ignore[reportArgumentType] - as much as is asked of it
 
     def over(self, monitors: Monitors, fault: Fault | None = None) -> None:

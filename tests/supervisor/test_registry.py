@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from helpers import counted
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -357,3 +358,26 @@ def test_released(actions: list[tuple[str, int, str]]) -> None:
         registry.release(owner)
         assert registry.keys_of(owner) == ()
     assert repr(registry) == "<Registry 0 names, 0 shared keys, 0 owners>"
+
+
+@pytest.mark.parametrize("end", ["release", "delist"])
+def test_an_end_costs_the_same_among_many(end: str) -> None:
+    """
+    Who shares a key with a thousand others leaves it at the price of sharing it with ten.
+    """
+
+    def work(n: int) -> int:
+        registry = Registry(EventStream())
+        owners = [Owner(f"/residents/{number}") for number in range(n)]
+        for owner in (*owners, owners[0]):
+            registry.enlist("key", owner)
+        with counted() as counting:
+            if end == "release":
+                registry.release(owners[0])
+            else:
+                registry.delist("key", owners[0])
+        assert [each.ref for each in registry.members("key")] == [each.ref for each in owners[1:]]
+        return counting.steps
+
+    work(10)
+    assert work(1000) == work(10)

@@ -18,9 +18,11 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 
-from greenroom.actors import ThreadPool
+from greenroom.actors import Actor, ThreadPool, handles
+from greenroom.bridges.asgi import Application
 from greenroom.bridges.django import django_application
 from greenroom.bridges.django._database import database_hooks
+from greenroom.bridges.testing import serve
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -266,3 +268,26 @@ async def test_persistent_connections_of_views_end_with_the_pool(
         for _ in range(10):
             await request_to(app, "/users/").run()
         assert 1 <= opened.now <= 2
+
+
+async def test_an_inline_handler_sees_the_transaction_of_its_test(opened: Opened) -> None:
+    """
+    Handlers that run inline share their test's connection and its open transaction.
+    """
+
+    class Signup(Actor):
+        @handles("save")
+        def on_save(self, message: dict[str, str]) -> int:
+            User.objects.create(username=message["name"])
+            return User.objects.count()
+
+    before = User.objects.count()
+    application = Application(children=[Signup], thread_hooks=database_hooks())
+    with transaction.atomic():
+        User.objects.create(username="by the test")
+        async with serve(application, threads="inline") as server:
+            ref = server.root.find("/residents/signup")
+            assert await ref.call({"type": "save", "name": "by the handler"}) == before + 2
+        transaction.set_rollback(True)
+    assert User.objects.count() == before
+    connection.close()
