@@ -105,7 +105,8 @@ def test_everything_else_is_refused(thing: object, remedy: str) -> None:
     """
     Whatever is no class and no spec is a TypeError that says what to write.
     """
-    with pytest.raises(TypeError, match=f"an Actor subclass or a ChildSpec. Got: .*{remedy}"):
+    wanted = "an Actor subclass, a ChildSpec or a SupervisorSpec. Got: "
+    with pytest.raises(TypeError, match=f"{wanted}.*{remedy}"):
         ChildSpec.of(thing)
     with pytest.raises(TypeError, match=remedy):
         spec_of(actor=thing)
