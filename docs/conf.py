@@ -51,4 +51,5 @@ nitpick_ignore_regex = [
     # Private types in a signature: shown, not linked. Public ones are found, see resolve_private().
     (r"py:.*", r"greenroom\..*\._.*"),
     (r"py:class", r"Target"),
+    (r"py:class", r"Ts"),  # the types of a function's arguments, whatever they are
 ]

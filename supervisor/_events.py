@@ -98,8 +98,9 @@ EVENTS: dict[str, str] = {
     "threads.busy": "Work has waited for `seconds`, because all threads of a `pool` are taken;"
     " `jobs` says by whom. Told once, until nothing waits.",
     "threads.free": "Nothing waits for a thread of the `pool` any more.",
-    "loop.blocked": "The event loop stood still for `seconds`, and nothing else was done; the path"
-    " is that of the actor whose code held it up, `stack` where. While it lasts the log says so.",
+    "loop.blocked": "The event loop stood still for `seconds` at least, and nothing else was done;"
+    " the path is that of the actor whose code held it up, `stack` where. While it lasts the log"
+    " says so.",
     "trace.began": "An operator looks at what is handled at, or below, a path for `seconds`.",
     "trace.ended": "A trace is over: `handled` events were told of, and `left_out` were not,"
     " because they were too many in a second.",
