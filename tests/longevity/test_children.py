@@ -2,7 +2,6 @@
 # of Python that were executed, so that no machine's mood is in it. The same in small in the
 # usual suite, and with a hundred thousand by `make test-long`, which prints the seconds as well.
 
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,7 +16,7 @@ from longevity._lives import CRASH, OPTIONS
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, ActorRef, Down, WebsocketConsumer, handles
-from greenroom.bridges.testing import ServerDriver, WebsocketDriver, virtual_clock
+from greenroom.bridges.testing import ServerDriver, WebsocketDriver
 from greenroom.supervisor import ChildSpec, DynamicSpec, Options, Supervisor, SupervisorSpec
 
 S = "/residents/s"
@@ -33,20 +32,6 @@ FORWARD = [  # with as many as there may be; of connections the driver takes mos
     pytest.param((1000, 10_000, 100_000), "forward", id="huge-forward", marks=pytest.mark.long),
 ]
 AT_REST = Options(total_shutdown_seconds=1e6, backoff_min_seconds=0, storm_restarts=None)
-
-
-@pytest.fixture
-def clock() -> MockClock:
-    return virtual_clock()
-
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    logger = logging.getLogger("greenroom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    yield
-    logger.setLevel(level)
 
 
 class Idle(Actor):

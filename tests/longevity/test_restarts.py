@@ -1,10 +1,9 @@
 # Restarts without end leave nothing. The same in small in the usual suite, and up to a million
 # by `make test-long`, which prints what came of it (`ARGS="-rP"`).
 
-import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,7 +24,6 @@ from trio.testing import MockClock
 
 from greenroom.actors import Actor
 from greenroom.actors._lowlevel import Parker, start_system_task
-from greenroom.bridges.testing import virtual_clock
 from greenroom.supervisor import DynamicSpec, SupervisorSpec
 
 KINDS: dict[str, tuple[Callable[[], Any], int, int, int]] = {
@@ -43,21 +41,6 @@ KINDS: dict[str, tuple[Callable[[], Any], int, int, int]] = {
 TRIES = 3
 """A leak grows each time; what the interpreter keeps for itself, once."""
 SIZES = [pytest.param(2, id="small"), pytest.param(3, id="large", marks=pytest.mark.long)]
-
-
-@pytest.fixture
-def clock() -> MockClock:
-    return virtual_clock()
-
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    # pytest keeps every record of a test; what the log says is not the matter here.
-    logger = logging.getLogger("greenroom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    yield
-    logger.setLevel(level)
 
 
 @pytest.mark.parametrize("size", SIZES)
