@@ -25,6 +25,7 @@ from ._errors import TooManyChildren as TooManyChildren
 from ._events import EVENTS as EVENTS
 from ._events import Event as Event
 from ._events import EventStream as EventStream
+from ._groups import GroupChange as GroupChange
 from ._groups import Groups as Groups
 from ._intensity import RestartWindow as RestartWindow
 from ._options import Options as Options
@@ -70,6 +71,7 @@ __all__ = [
     "EngineStatistics",
     "Event",
     "EventStream",
+    "GroupChange",
     "Groups",
     "InvalidState",
     "NodeSnapshot",

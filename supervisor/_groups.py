@@ -14,16 +14,21 @@
 #   LOUD GAP      what may have been missed from other processes is an event for
 #                 each group.
 #   SUBSCRIBED    the engine is subscribed to a group exactly while it has members.
+#   IN ORDER      who monitors a group hears of each change of its members behind those that he
+#                 was handed, once, in their order, and before the change returns.
 #
 # Membership belongs to the slot and to this process: a restart does not touch it,
 # and nothing expires.
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from threading import RLock
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 from ..actors.consumers._frames import Frame
 from ._engine import Engine
 from ._events import EventStream
+from ._telling import Telling, call, drop
 
 _TOPIC = "group:"
 _LONGEST = 200
@@ -46,6 +51,21 @@ class Member(Protocol):
     def deliver_message(self, message: object) -> None:
         """Put *message* into the mailbox."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """What who monitors a group is told: a member has come, or has gone."""
+
+    kind: Literal["joined", "left"]
+    """Which of the two."""
+    group: str
+    """The group's name."""
+    path: str
+    """Where in the tree the member is, or was."""
+
+
+GroupListener = Callable[[GroupChange], object]
 
 
 class _Group:
@@ -71,6 +91,8 @@ class Groups:
         self._engine, self._events = engine, events
         self._groups: dict[str, _Group] = {}
         self._groups_of: dict[Member, dict[str, None]] = {}
+        self._listeners: dict[str, list[list[GroupListener]]] = {}
+        self._telling = Telling()
         self._lock = RLock()
 
     def __repr__(self) -> str:
@@ -90,9 +112,12 @@ class Groups:
             if entry is None:
                 entry = self._groups[group] = _Group()
                 self._engine.subscribe(_TOPIC + group)
+            if member in entry.joined:
+                return
             entry.joined[member] = None
             entry.snapshot = None
             self._groups_of.setdefault(member, {})[group] = None
+            self._tell("joined", group, member)
 
     def leave(self, group: str, member: Member) -> None:
         """
@@ -128,6 +153,7 @@ class Groups:
         if not entry.joined:
             del self._groups[group]
             self._engine.unsubscribe(_TOPIC + group)
+        self._tell("left", group, member)
 
     def send(
         self,
@@ -183,6 +209,55 @@ class Groups:
             with self._lock:
                 members = entry.snapshot = tuple(entry.joined)
         return members
+
+    def monitor(
+        self, group: str, listener: GroupListener
+    ) -> tuple[tuple[str, ...], Callable[[], None]]:
+        """
+        Return who is in *group*, and call *listener* with each :class:`GroupChange` from now on.
+
+        Nothing can come between the two. For the members of this process; a restart is no change.
+        The listener is called in the thread that makes the change, before it returns, and under
+        the groups' lock: it must be quick and wait for nothing, least of all another thread. What
+        it raises is logged and goes no further. After OTP's ``pg:monitor``. An actor has the
+        changes sent to itself, as in ``groups.monitor("room", self.ref.cast)``.
+
+        Returns:
+            The paths of the members, in the order they joined; and a function that ends the
+            monitor, and does nothing when it is called again.
+
+        Raises:
+            TypeError: *group* is no string.
+            ValueError: it cannot be a group's name.
+        """
+        refuse_bad_group(group)
+        entry = [listener]
+        with self._lock:
+            self._listeners.setdefault(group, []).append(entry)
+            members = tuple(member.path for member in self._members(group))
+
+        def stop() -> None:
+            with self._lock:
+                entries = self._listeners.get(group, [])
+                drop(entries, entry)
+                if not entries:
+                    self._listeners.pop(group, None)
+
+        return members, stop
+
+    def _tell(self, kind: Literal["joined", "left"], group: str, member: Member) -> None:
+        listeners = self._listeners.get(group)
+        if listeners is None:  # as nearly always
+            return
+        entries, change = tuple(listeners), GroupChange(kind, group, member.path)
+
+        def tell() -> None:
+            for entry in entries:
+                if entry:
+                    call(entry[0], change, f"the group {group!r}")
+
+        self._telling.add(tell)
+        self._telling.all()
 
     def names(self) -> dict[str, int]:
         """

@@ -16,25 +16,19 @@
 #
 # One lock, and listeners are called under it: order is worth nothing otherwise. So they have to
 # be quick. A change that a listener makes is told behind the one it was told of. Turned down:
-# telling outside of the lock, as groups do; a listing overtaken by an older one would stand.
+# telling outside of the lock; a listing overtaken by an older one would stand.
 
-import logging
-from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from itertools import count
 from threading import RLock
-from typing import Literal, TypeVar
+from typing import Literal
 
 from ..actors import ActorRef, AlreadyRegistered, NotRegistered, TooManyKeys
 from ._events import EventStream
 from ._groups import refuse_bad_group
 from ._registration import Held, Owner, Registration, RegistryChange
-
-T = TypeVar("T")
-
-_logger = logging.getLogger("greenroom")
-
+from ._telling import Telling, call, drop
 
 Listener = Callable[[RegistryChange], object]
 Subscriber = Callable[[tuple[Registration, ...]], object]
@@ -60,8 +54,7 @@ class Registry:
         self._held: dict[Owner, Held] = {}
         self._listeners: list[list[Listener]] = []
         self._subscribers: dict[str, list[list[Subscriber]]] = {}
-        self._news: deque[Callable[[], None]] = deque()
-        self._telling = False
+        self._telling = Telling()
         self._lock = RLock()
 
     def __repr__(self) -> str:
@@ -157,7 +150,7 @@ class Registry:
 
         def stop() -> None:
             with self._lock:
-                _drop(self._listeners, entry)
+                drop(self._listeners, entry)
 
         return stop
 
@@ -232,7 +225,7 @@ class Registry:
         def stop() -> None:
             with self._lock:
                 entries = self._subscribers.get(key, [])
-                _drop(entries, entry)
+                drop(entries, entry)
                 if not entries:
                     self._subscribers.pop(key, None)
 
@@ -307,17 +300,7 @@ class Registry:
             try:
                 yield
             finally:
-                self._tell_all()
-
-    def _tell_all(self) -> None:
-        if self._telling:  # a listener has made this change: it is told behind the first
-            return
-        self._telling = True
-        try:
-            while self._news:
-                self._news.popleft()()
-        finally:
-            self._telling = False
+                self._telling.all()
 
     def _tell_change(
         self,
@@ -331,9 +314,9 @@ class Registry:
             self._events.emit(f"registry.{kind}", owner.path, key=registration.key)
             for entry in listeners:
                 if entry:
-                    _call(entry[0], change)
+                    call(entry[0], change, "the registry")
 
-        self._news.append(tell)
+        self._telling.add(tell)
 
     def _tell_listing(self, key: str) -> None:
         subscribers = self._subscribers.get(key)
@@ -346,19 +329,6 @@ class Registry:
         def tell() -> None:
             for entry in subscribers:
                 if entry:
-                    _call(entry[0], members)
+                    call(entry[0], members, "the registry")
 
-        self._news.append(tell)
-
-
-def _drop(entries: list[list[T]], entry: list[T]) -> None:
-    """Take *entry* out, by identity, and empty it: what is on its way to it is not told."""
-    entries[:] = [each for each in entries if each is not entry]
-    entry.clear()
-
-
-def _call(listener: Callable[[T], object], news: T) -> None:
-    try:
-        listener(news)
-    except Exception:
-        _logger.exception("a listener of the registry failed")
+        self._telling.add(tell)

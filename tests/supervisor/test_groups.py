@@ -13,7 +13,7 @@ import trio
 from greenroom.actors.consumers._frames import Frame
 from greenroom.supervisor._engine import Engine, EngineSink, EngineStatistics
 from greenroom.supervisor._events import EventStream
-from greenroom.supervisor._groups import Groups
+from greenroom.supervisor._groups import GroupChange, Groups
 
 
 class FakeMember:
@@ -453,6 +453,82 @@ def test_any_other_text_is_a_name(groups: Groups, name: str) -> None:
     groups.join(name, FakeMember())
 
     assert groups.names() == {name: 1}
+
+
+def test_in_order(groups: Groups) -> None:
+    """
+    IN ORDER: who monitors a group has its members first, then each change once, in order.
+    """
+    heard: list[GroupChange] = []
+    first, second = FakeMember("/a"), FakeMember("/b")
+    groups.join("room", first)
+    members, stop = groups.monitor("room", heard.append)
+
+    groups.join("room", second)
+    groups.join("room", second)
+    groups.join("other", second)
+    groups.leave("room", first)
+    groups.leave("room", first)
+    groups.leave_all(second)
+
+    assert members == ("/a",)
+    assert heard == [
+        GroupChange("joined", "room", "/b"),
+        GroupChange("left", "room", "/a"),
+        GroupChange("left", "room", "/b"),
+    ]
+    stop()
+    stop()
+    groups.join("room", first)
+    assert len(heard) == 3
+
+
+def test_in_order_whatever_a_listener_does(groups: Groups, caplog: Any) -> None:
+    """
+    IN ORDER: a change that a listener makes is told behind; what one raises, the log is told.
+    """
+    heard: list[tuple[str, str]] = []
+    guest = FakeMember("/guest")
+
+    def host(change: GroupChange) -> None:
+        if change.path == "/a":
+            groups.join("room", guest)
+        heard.append(("host", change.path))
+        raise ValueError("boom")
+
+    groups.monitor("room", host)
+    groups.monitor("room", lambda change: heard.append(("other", change.path)))
+    groups.join("room", FakeMember("/a"))
+
+    assert heard == [
+        *(("host", "/a"), ("other", "/a")),
+        *(("host", "/guest"), ("other", "/guest")),
+    ]
+    assert caplog.messages == ["a listener of the group 'room' failed"] * 2
+
+
+def test_in_order_for_threads(groups: Groups) -> None:
+    """
+    IN ORDER: members that threads add while a monitor begins are in its list or heard, not both.
+    """
+    joined = [FakeMember(f"/{number}") for number in range(200)]
+    heard: list[str] = []
+    ready = threading.Barrier(3)
+
+    def join(members: list[FakeMember]) -> None:
+        ready.wait()
+        for member in members:
+            groups.join("room", member)
+
+    threads = [threading.Thread(target=join, args=(joined[half::2],)) for half in (0, 1)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    members, _ = groups.monitor("room", lambda change: heard.append(change.path))
+    for thread in threads:
+        thread.join()
+
+    assert sorted([*members, *heard]) == sorted(member.path for member in joined)
 
 
 def test_a_large_broadcast_is_one_loop(groups: Groups) -> None:
