@@ -219,8 +219,9 @@ class Groups:
         Nothing can come between the two. For the members of this process; a restart is no change.
         The listener is called in the thread that makes the change, before it returns, and under
         the groups' lock: it must be quick and wait for nothing, least of all another thread. What
-        it raises is logged and goes no further. After OTP's ``pg:monitor``. An actor has the
-        changes sent to itself, as in ``groups.monitor("room", self.ref.cast)``.
+        it raises is logged and goes no further. It is called until the monitor is ended, whatever
+        becomes of who began it: an actor's next incarnation would begin a second one. After OTP's
+        ``pg:monitor``.
 
         Returns:
             The paths of the members, in the order they joined; and a function that ends the
