@@ -25,10 +25,10 @@ demo:  ## start the demo chat under `hypercorn -k trio` and print its address
 	@$(BIN)/python scripts/demo.py
 
 # One process a core; a file stays together, so that its tests can share a server.
-test:  ## run the whole test suite; ARGS="-k chat" narrows it
+test:  ## run the whole test suite; ARGS="-k chat" narrows it, ARGS=--cov measures it
 	$(ENVIRONMENT) test
 	@rm -f .coverage .coverage.*  # a killed server leaves half a file behind
-	@$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-long:  ## run only the tests that are left out of the others for their size
 	$(ENVIRONMENT) test
