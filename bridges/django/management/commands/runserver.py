@@ -13,12 +13,14 @@ import os
 import sys
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.management.commands.runserver import Command as Runserver
 from django.core.management.base import CommandError, OutputWrapper
 
 from ....hypercorn._development import DevelopmentServer
 from ....hypercorn._serve import ServeError
+from ..._development import Development, StaticFiles
 from ..._handler import django_application
 from .serve import load_application
 
@@ -31,8 +33,13 @@ class Command(Runserver):
     help = "Serves the project for development on trio, with WebSockets and reload."
     _server: DevelopmentServer | None = None
 
-    def get_handler(self, *_args: Any, **_options: Any) -> Any:
-        """Return the project's ASGI_APPLICATION; without one the views alone."""
+    def get_handler(self, *_args: Any, **options: Any) -> Any:
+        """Return the application behind static files, if they are to be served."""
+        wanted = options["use_static_handler"] and (settings.DEBUG or options["insecure_serving"])
+        files = wanted and apps.is_installed("django.contrib.staticfiles")
+        return Development(self._project(), StaticFiles() if files else None)
+
+    def _project(self) -> Any:
         if not getattr(settings, "ASGI_APPLICATION", None):
             self.stderr.write("ASGI_APPLICATION is not set: only views are served, no WebSockets.")
             return django_application()
