@@ -11,8 +11,8 @@
 #
 # Words. A *place* is the right to run; there are `size` of them. A job holds one from the
 # moment a thread is given it until that thread is done with it, except while it is
-# parked, of whom there are `spare` at most. Threads beyond one for each place and each parked job are *surplus*: one of them
-# leaves as soon as it has nothing to do.
+# parked, of whom there are `spare` at most. Threads beyond one for each place and each parked
+# job are *surplus*: one of them leaves as soon as it has nothing to do.
 #
 # Invariants, each with a test of that name in tests/actors/test_threads*.py:
 #   FIFO       jobs begin in the order they were submitted.
@@ -162,7 +162,7 @@ class Crew:
     def _may_park(self) -> bool:
         try:
             return self.hooks.may_park()
-        except Exception:
+        except Exception:  # noqa: BLE001 - the safe answer is that it keeps its place
             logger.exception("hook may_park raised in pool %s", self.name)
             return False
 

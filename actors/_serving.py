@@ -165,7 +165,7 @@ class AsyncCall(Serving):
         del self._function
         try:
             self._value = await in_context(self._context, function)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - goes to the thread, or is raised
             others = _without_cancelled(error)
             if others is error:
                 self._error = error

@@ -13,10 +13,10 @@ from ._hops import current_hops as current_hops
 from ._hops import hop as hop
 from ._hops import hop_scope as hop_scope
 from ._hops import open_hops as open_hops
-from ._install import install as install
-from ._install import installed as installed
-from ._install import problem as problem
-from ._install import uninstall as uninstall
+from ._install import is_patched as is_patched
+from ._install import patch_asgiref as patch_asgiref
+from ._install import patch_problem as patch_problem
+from ._install import unpatch_asgiref as unpatch_asgiref
 from ._side_loop import SideLoop as SideLoop
 
 __all__ = [
@@ -27,11 +27,11 @@ __all__ = [
     "flavour_of",
     "hop",
     "hop_scope",
-    "install",
-    "installed",
+    "is_patched",
     "on_asyncio",
     "on_trio",
     "open_hops",
-    "problem",
-    "uninstall",
+    "patch_asgiref",
+    "patch_problem",
+    "unpatch_asgiref",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
@@ -73,10 +74,8 @@ async def _on_executor(executor: Any, call: Callable[[], Any]) -> Any:
     future = executor.submit(call)
 
     def done(_: object) -> None:
-        try:
+        with suppress(trio.RunFinishedError):  # else nobody waits
             loop.call_soon(parker.wake)
-        except trio.RunFinishedError:
-            pass  # nobody waits
 
     future.add_done_callback(done)
     try:

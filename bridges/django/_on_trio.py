@@ -40,7 +40,7 @@ def teach_asgiref() -> None:
     settings.spare = staticmethod(lambda: load_options().parked_threads)
     settings.hooks = staticmethod(database_hooks)
     settings.in_transaction = staticmethod(in_transaction)
-    if not load_options().patch_asgiref or not asgiref.install():
+    if not load_options().patch_asgiref or not asgiref.patch_asgiref():
         return
     if _original_run_parallel is not None:
         dispatcher._run_parallel = _run_parallel  # type: ignore[attr-defined]  # noqa: SLF001
@@ -51,7 +51,7 @@ def teach_asgiref() -> None:
 
 def unteach_asgiref() -> None:
     """Put back what was there."""
-    asgiref.uninstall()
+    asgiref.unpatch_asgiref()
     if _original_run_parallel is not None:
         dispatcher._run_parallel = _original_run_parallel  # type: ignore[attr-defined]  # noqa: SLF001
     if _original_asyncio is not None:

@@ -31,11 +31,11 @@ def patched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(
         _hops.Settings, "in_transaction", staticmethod(lambda: getattr(state, "inside", False))
     )
-    was = asgiref.installed()
-    assert asgiref.install()
+    was = asgiref.is_patched()
+    assert asgiref.patch_asgiref()
     yield
     if not was:
-        asgiref.uninstall()
+        asgiref.unpatch_asgiref()
 
 
 def thread() -> str:

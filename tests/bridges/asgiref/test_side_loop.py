@@ -21,11 +21,11 @@ def patched() -> Iterator[None]:
     """
     asgiref with our methods.
     """
-    was = asgiref.installed()
-    assert asgiref.install()
+    was = asgiref.is_patched()
+    assert asgiref.patch_asgiref()
     yield
     if not was:
-        asgiref.uninstall()
+        asgiref.unpatch_asgiref()
 
 
 async def test_outcome() -> None:
