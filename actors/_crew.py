@@ -197,7 +197,8 @@ class Crew:
         with self._lock:
             del self._running[job]
             job.state = JobState.DONE
-            self.done.append(job)  # in here, so that it is never neither running nor done
+            if job.on_end is None:
+                self.done.append(job)  # in here, so that it is never neither running nor done
             order = self._next(worker)
         # Only now, so that a task that hears of it finds the thread at rest, not busy.
         self._ended(job)

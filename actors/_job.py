@@ -124,6 +124,9 @@ class Job(Generic[T]):
     It sees to it that the call's `carry_out` is awaited, or calls its `refuse`.
     """
 
+    on_end: Callable[[], object] | None = None
+    """Called when it has ended or let go, for who can't `wait`; in any thread, maybe twice."""
+
     _waiters: tuple[Parker, ...] = ()
     _parked = 0
     _free = False  # whether its place was given away
@@ -286,6 +289,8 @@ class Job(Generic[T]):
         """Wake the tasks that wait for the job. In the loop's thread."""
         for parker in self._waiters:
             parker.wake()
+        if self.on_end is not None:
+            self.on_end()
 
     def seconds_running(self) -> float:
         """Say for how many seconds a thread has had the job. From any thread."""

@@ -8,7 +8,10 @@ from ._flavour import Flavour as Flavour
 from ._flavour import flavour_of as flavour_of
 from ._flavour import on_asyncio as on_asyncio
 from ._flavour import on_trio as on_trio
+from ._flavour import set_default_flavour as set_default_flavour
 from ._hops import Hops as Hops
+from ._hops import HopSettings as HopSettings
+from ._hops import configure_hops as configure_hops
 from ._hops import current_hops as current_hops
 from ._hops import hop as hop
 from ._hops import hop_scope as hop_scope
@@ -21,8 +24,10 @@ from ._side_loop import SideLoop as SideLoop
 
 __all__ = [
     "Flavour",
+    "HopSettings",
     "Hops",
     "SideLoop",
+    "configure_hops",
     "current_hops",
     "flavour_of",
     "hop",
@@ -33,5 +38,6 @@ __all__ = [
     "open_hops",
     "patch_asgiref",
     "patch_problem",
+    "set_default_flavour",
     "unpatch_asgiref",
 ]

@@ -50,17 +50,20 @@ def patch_asgiref() -> bool:
     if trouble := patch_problem():
         logger.warning("Django's async functions will not work on trio: %s", trouble)
         return False
-    SyncToAsync.__call__ = _patch.sync_to_async
-    AsyncToSync.__call__ = _patch.async_to_sync
+    _set(_patch.sync_to_async, _patch.async_to_sync)
     return True
 
 
 def unpatch_asgiref() -> None:
     """Put asgiref's own methods back."""
-    SyncToAsync.__call__ = _patch.original_sync_to_async
-    AsyncToSync.__call__ = _patch.original_async_to_sync
+    _set(_patch.original_sync_to_async, _patch.original_async_to_sync)
 
 
 def is_patched() -> bool:
     """Whether ours are in place."""
-    return SyncToAsync.__call__ is _patch.sync_to_async
+    return vars(SyncToAsync)["__call__"] is _patch.sync_to_async
+
+
+def _set(sync_to_async: object, async_to_sync: object) -> None:
+    for owner, method in ((SyncToAsync, sync_to_async), (AsyncToSync, async_to_sync)):
+        setattr(owner, "__call__", method)  # noqa: B010 - its type is asgiref's own

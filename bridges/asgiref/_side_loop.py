@@ -26,6 +26,7 @@ import trio
 
 from ...actors._lowlevel import LoopThread, Parker, start_system_task
 from ...actors._serving import in_context
+from ...actors._workers import Workers
 from ._context import restore_context
 
 logger = logging.getLogger("greenroom.asyncio")
@@ -50,7 +51,10 @@ class SideLoop:
 
     def __init__(self, grace_seconds: float = 5.0) -> None:
         self.grace_seconds = grace_seconds
-        self._trio = LoopThread.current()
+        self.trio = self._trio = LoopThread.current()
+        """The loop beside which it runs."""
+        self.pool: Workers | None = None
+        """Does the sync work of its tasks."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._calls: dict[_Call, None] = {}

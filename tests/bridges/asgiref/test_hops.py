@@ -16,7 +16,15 @@ from trio.testing import wait_all_tasks_blocked
 
 from greenroom.actors import NobodyWaits, ThreadPool
 from greenroom.bridges import asgiref
-from greenroom.bridges.asgiref import _hops, current_hops, hop_scope, on_asyncio, on_trio, open_hops
+from greenroom.bridges.asgiref import (
+    HopSettings,
+    configure_hops,
+    current_hops,
+    hop_scope,
+    on_asyncio,
+    on_trio,
+    open_hops,
+)
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
 local = Local()
@@ -24,16 +32,15 @@ state = threading.local()
 
 
 @pytest.fixture(autouse=True)
-def patched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def patched() -> Iterator[None]:
     """
     asgiref with our methods, and threads that say when they are inside a transaction.
     """
-    monkeypatch.setattr(
-        _hops.Settings, "in_transaction", staticmethod(lambda: getattr(state, "inside", False))
-    )
+    before = configure_hops(HopSettings(in_transaction=lambda: getattr(state, "inside", False)))
     was = asgiref.is_patched()
     assert asgiref.patch_asgiref()
     yield
+    configure_hops(before)
     if not was:
         asgiref.unpatch_asgiref()
 
