@@ -45,7 +45,9 @@ class Development:
 
     def __init__(self, application: Any, static: StaticFiles | None) -> None:
         self._application = application
+        self._serve = getattr(application, "serve_scope", application)  # a coroutine less
         self._static = static
+        self._urls: dict[str, object] = {}  # of the open WebSockets, by their place in the tree
         self.connection_limits = getattr(application, "connection_limits", None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,11 +59,20 @@ class Development:
         else:
             await self._application(scope, receive, send)
 
+    def serve_scope(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """
+        Serve a request or a WebSocket: await what is returned.
+
+        For our own connections: a WebSocket waits in no coroutine of this class.
+        """
+        serve = self._http if scope["type"] == "http" else self._serve
+        return serve(scope, receive, send)
+
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def told(event: Any) -> None:
             root = scope.get("state", {}).get(STATE)
             if event["type"] == "lifespan.startup.complete" and root is not None:
-                root.events.subscribe(_say_websocket)
+                root.events.subscribe(self._say_websocket)
             await send(event)
 
         if self._static is None:
@@ -87,18 +98,19 @@ class Development:
         finally:
             query = scope["query_string"].decode("latin-1")
             path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
-            line = f"{scope['method']} {path}{'?' if query else ''}{query} HTTP/{scope['http_version']}"
-            _say(f'"{line}" %s %s', status or 500, status or 500, size)
+            target = f"{path}{'?' if query else ''}{query}"
+            line = f"{scope['method']} {target} HTTP/{scope['http_version']}"
+            _say('"%s" %s %s', status or 500, line, status or 500, size)
 
-
-def _say_websocket(event: Event) -> None:
-    facts = event.facts
-    if event.kind == "connection.opened":
-        _say("WebSocket CONNECT %s [%s]", 101, facts.get("url"), event.path)
-    elif event.kind == "connection.closed":
-        _say("WebSocket DISCONNECT %s [%s]", 101, facts.get("code"), event.path)
-    elif event.kind == "connection.refused":
-        _say("WebSocket REJECT %s [%s]", 400, facts.get("url"), facts.get("reason"))
+    def _say_websocket(self, event: Event) -> None:
+        facts, path = event.facts, event.path
+        if event.kind == "connection.opened":
+            self._urls[path] = facts["url"]
+            _say("WebSocket CONNECT %s [%s]", 101, facts["url"], path)
+        elif event.kind == "connection.closed":
+            _say("WebSocket DISCONNECT %s %s [%s]", 101, self._urls.pop(path), facts["code"], path)
+        elif event.kind == "connection.refused" and "url" in facts:  # else a request: it has a line
+            _say("WebSocket REJECT %s [%s]", 400, facts["url"], facts["reason"])
 
 
 def _say(text: str, status: int, *args: object) -> None:

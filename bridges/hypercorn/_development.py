@@ -1,6 +1,7 @@
 # What Django's `runserver` takes for its server (`server_cls`): the socket is bound when it is
-# made, so that a port in use is Django's own line, and `serve_forever` runs trio in the thread
-# that calls it, which is the autoreloader's.
+# made, so that a port in use is Django's own line, and listens, so that a browser that comes while
+# the application starts waits and is not turned away. `serve_forever` runs trio in the thread that
+# calls it, which is the autoreloader's.
 
 import signal
 import socket
@@ -10,12 +11,21 @@ from typing import Any, cast
 
 import hypercorn.trio
 import trio
-from hypercorn.config import Config
+from hypercorn.config import Config, Sockets
 
 from ...actors._lowlevel import LoopThread
 from ._serve import LifespanFailureError, ServeError, first_of
 
 GRACE_SECONDS = 1.5  # for open requests; less than the reloader's patience
+
+
+class _Config(Config):
+    def __init__(self, listening: socket.socket) -> None:
+        super().__init__()
+        self._listening = listening
+
+    def create_sockets(self) -> Sockets:
+        return Sockets([], [self._listening], [])
 
 
 class DevelopmentServer:
@@ -30,6 +40,7 @@ class DevelopmentServer:
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._socket.bind(address)
+            self._socket.listen()
         except BaseException:
             self._socket.close()
             raise
@@ -52,8 +63,7 @@ class DevelopmentServer:
             KeyboardInterrupt: it was SIGINT, and everything has ended.
             ServeError: the application did not start.
         """
-        config = Config()
-        config.bind = [f"fd://{self._socket.detach()}"]
+        config = _Config(self._socket)
         config.loglevel = "WARNING"  # no second "Running on": Django has said it
         config.graceful_timeout = GRACE_SECONDS
         try:
@@ -61,6 +71,7 @@ class DevelopmentServer:
         except* LifespanFailureError as group:
             raise ServeError(f"the application did not start: {first_of(group)}") from None
         finally:
+            self._socket.close()  # hypercorn has, unless the application did not start
             self.ended.set()
         if number == signal.SIGINT:
             raise KeyboardInterrupt

@@ -11,17 +11,18 @@
 import io
 import os
 import sys
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.management.commands.runserver import Command as Runserver
-from django.core.management.base import CommandError, OutputWrapper
+from django.core.management.base import CommandError, OutputWrapper, SystemCheckError
 
 from ....hypercorn._development import DevelopmentServer
 from ....hypercorn._serve import ServeError
 from ..._development import Development, StaticFiles
 from ..._handler import django_application
+from ..._reloading import FailedFiles, import_application
 from .serve import load_application
 
 PATIENCE_SECONDS = 2.0
@@ -45,8 +46,7 @@ class Command(Runserver):
             return django_application()
         return load_application()
 
-    def server_cls(self, *args: Any, **options: Any) -> DevelopmentServer:
-        """Make the server; Django calls this where it would make its own."""
+    def _make_server(self, *args: Any, **options: Any) -> DevelopmentServer:
         self._server = DevelopmentServer(*args, **options)
         return self._server
 
@@ -62,6 +62,7 @@ class Command(Runserver):
                 "--nothreading can't be had: views run in worker threads. For one at a time set"
                 ' GREENROOM = {"VIEW_THREADS": 1}.'
             )
+        self.server_cls = cast("Any", self._make_server)  # called where Django would make its own
         super().handle(*args, **{**options, "use_threading": False})  # no mix-in of Django's
 
     def run(self, **options: Any) -> None:
@@ -87,11 +88,17 @@ class Command(Runserver):
     def inner_run(self, *args: Any, **options: Any) -> None:
         """Check and serve; a failed start is one line, and a reload may mend it."""
         try:
+            if options["use_reloader"]:  # else the checks have a line for what fails
+                import_application(FailedFiles())
             super().inner_run(*args, **options)
         except (ServeError, CommandError) as error:
-            if not options["use_reloader"]:
+            if options["use_reloader"]:
+                coloured = isinstance(error, SystemCheckError)
+                self.stderr.write(str(error), str if coloured else None)
+            elif isinstance(error, CommandError):
+                raise
+            else:
                 raise CommandError(str(error)) from error
-            self.stderr.write(str(error))
 
     def on_bind(self, server_port: int) -> None:
         """Say what Django says, with our name in it."""
