@@ -53,11 +53,16 @@ def flavour_of(code: object, default: Flavour | None = None) -> Flavour:
             that is called.
         default: What to say if neither it nor what it wraps is marked; else the setting.
     """
+    return mark_of(code) or default or _Default.ask()
+
+
+def mark_of(code: object) -> Flavour | None:
+    """Return how *code*, or what it wraps, is marked; None if it is not. Any thread."""
     for each in _wrapped(code):
         mark = getattr(each, _MARK, None)
         if mark in ("trio", "asyncio"):
             return cast("Flavour", mark)
-    return default or _Default.ask()
+    return None
 
 
 def _wrapped(code: Any) -> Iterator[object]:

@@ -9,7 +9,6 @@
 # Between two hops no thread is held. Context variables go along: the first hop leaves its
 # context behind (`context`), the task runs the async code in it, and so does each later hop.
 
-import asyncio
 import io
 from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
@@ -205,10 +204,8 @@ class _Hop:
                 answer.context = copy_context()
         except BaseException as worse:  # noqa: BLE001, ASYNC103 - the request's task raises it
             error = worse
-        if isinstance(error, ClientGone):
+        if isinstance(error, (ClientGone, NobodyWaits)):
             error = None
-        elif exchange.closed and isinstance(error, (asyncio.CancelledError, NobodyWaits)):
-            error = None  # an async view that was cancelled because of it
         answer.in_thread = False
         exchange.finish(error)
         try:

@@ -31,16 +31,20 @@
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
+from django.utils.module_loading import import_string
 
 from ...actors import PoolClosed, ThreadPool
 from ...actors._lowlevel import inside_trio
 from ...actors._workers import Workers
 from ...supervisor import Options
 from .. import asgiref
+from ..asgiref._flavour import mark_of
 from ..hypercorn._startup import in_hypercorn_worker, leave
 from ._answer import Answer
 from ._body import Receive, Scope, Send, read_body
@@ -97,6 +101,21 @@ class DjangoApplication(ASGIHandler):
         """Load the middleware of settings.MIDDLEWARE, always as a synchronous chain."""
         super().load_middleware(is_async=False)
         self.layers = take_apart(self)
+
+    def adapt_method_mode(
+        self,
+        is_async: bool,
+        method: Any,
+        method_is_async: bool | None = None,
+        debug: bool = False,
+        name: str | None = None,
+    ) -> Any:
+        """Adapt a method as Django does; async middleware has one loop for all of the chain."""
+        if method_is_async and not is_async:
+            mark = _mark_of_middleware(method)
+            if mark is not None:
+                (asgiref.on_trio if mark == "trio" else asgiref.on_asyncio)(method)
+        return super().adapt_method_mode(is_async, method, method_is_async, debug, name)
 
     # Life.
 
@@ -177,6 +196,23 @@ class DjangoApplication(ASGIHandler):
         if body is not None:
             request = RequestTask(self, Answer(self, scope, body), label, receive, send)
             await request.run()
+
+
+def _mark_of_middleware(chain: Any) -> asgiref.Flavour | None:
+    """Return what the middleware of *chain*, the outermost first, is marked with; else None."""
+    named = [import_string(name) for name in settings.MIDDLEWARE]
+    marks = {mark_of(each) for each in named}
+    while chain is not None:
+        inner = getattr(chain, "__wrapped__", chain)
+        marks.add(mark_of(inner))
+        chain = getattr(inner, "get_response", None)
+    marks.discard(None)
+    if len(marks) > 1:
+        raise ImproperlyConfigured(
+            "MIDDLEWARE has async middleware that is marked @on_trio and some that is marked"
+            " @on_asyncio: all of it runs on one loop. Write one of them as sync middleware."
+        )
+    return marks.pop() if marks else None
 
 
 def _hops(options: Options) -> AbstractAsyncContextManager[asgiref.Hops]:

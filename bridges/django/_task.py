@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -139,7 +140,7 @@ class RequestTask:
         except Exception:
             raise
         except BaseException as error:
-            if self._application.rooted:
+            if self._application.rooted and not isinstance(error, asyncio.CancelledError):
                 raise  # the root knows what a SystemExit in a handler means
             # By itself under hypercorn it would end the server with all its connections.
             raise RuntimeError(  # noqa: ASYNC104 - no Cancelled: that was raised above
