@@ -178,7 +178,8 @@ class DjangoApplication(ASGIHandler):
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})  # before accept: 403
         else:
-            raise ValueError(f"django_application() can't serve a {scope['type']!r} scope.")
+            # Django's own words.
+            raise ValueError(f"Django can only handle ASGI/HTTP connections, not {scope['type']}.")
 
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
