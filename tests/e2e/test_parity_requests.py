@@ -199,7 +199,8 @@ def test_a_chunked_body_is_measured(pair: Pair) -> None:
 
     assert json.loads(upload(theirs).body)["FILES"] == []
     assert [file[2:4] for file in json.loads(upload(ours).body)["FILES"]] == [["name", 7]]
-    assert (large(theirs).status, large(ours).status) == (200, 400)
+    assert large(ours).status == 400  # Django's newer ones say so, too
+    assert large(theirs).status in (200, 400)
 
 
 def test_expect_100_continue(pair: Pair) -> None:

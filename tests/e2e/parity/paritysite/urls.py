@@ -22,6 +22,7 @@ urlpatterns = [
     path("local/", views.local),
     path("marks/", views.marks),
     path("message/", views.message),
+    path("pending/", views.pending),
     path("permitted/", views.permitted),
     path("private/", views.private),
     path("raise/<kind>/", views.raises),

@@ -54,11 +54,27 @@ def got_exception(**_: Any) -> None:
     SIGNALS.append("exception")
 
 
+def pending(request: HttpRequest) -> JsonResponse:
+    """How many requests are not finished, this one included, which is not counted later."""
+    SIGNALS[len(SIGNALS) - 1 - SIGNALS[::-1].index("started")] = "asked"
+    begun = len(SIGNALS) - SIGNALS.count("exception") - SIGNALS.count("finished")
+    return JsonResponse(begun - SIGNALS.count("finished"), safe=False)
+
+
 def signals_so_far(request: HttpRequest) -> JsonResponse:
-    """What was signalled before this request, and what was closed; both start anew."""
-    said, closed = SIGNALS[:-1], CLOSED[:]
+    """What was signalled since these were cleared, up to this request, and what was closed."""
+    said, asked = [], 0
+    for name in SIGNALS:
+        if name == "asked":
+            asked += 1
+        elif name == "finished" and asked:
+            asked -= 1
+        else:
+            said.append(name)
+    closed = CLOSED[:]
     if "clear" in request.GET:
-        del SIGNALS[:-1], CLOSED[:]
+        SIGNALS[:] = ["started"]
+        CLOSED.clear()
     return JsonResponse({"signals": said, "closed": closed})
 
 
@@ -198,7 +214,7 @@ def stream(request: HttpRequest, kind: str) -> StreamingHttpResponse:
         raise Http404(kind)
     response = StreamingHttpResponse(found, content_type="text/plain; charset=utf-8")
     if kind == "with-length":
-        response["Content-Length"] = "33"
+        response["Content-Length"] = "30"
     response._resource_closers.append(lambda: CLOSED.append(f"{kind} response"))
     return response
 
@@ -275,7 +291,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def marks(request: HttpRequest) -> TemplateResponse:
     response = TemplateResponse(request, "marks.html", {"said": "marks"})
-    response.add_post_render_callback(lambda rendered: rendered.headers.update({"X-Post": "1"}))
+    response.add_post_render_callback(lambda rendered: rendered.headers.__setitem__("X-Post", "1"))
     return response
 
 
