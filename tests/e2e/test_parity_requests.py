@@ -243,7 +243,7 @@ def test_pipelined_requests(pair: Pair) -> None:
 
 def test_many_headers_of_one_name(pair: Pair) -> None:
     """
-    Headers of one name are joined with a comma, cookies with a semicolon.
+    Headers of one name are joined with a comma; so are cookies until Django 6.
     """
 
     def story(client: Client) -> Any:
@@ -254,7 +254,7 @@ def test_many_headers_of_one_name(pair: Pair) -> None:
     seen = json.loads(pair.both(story).body)
 
     assert seen["META"]["HTTP_X_MANY"] == "one,two,three"
-    assert seen["COOKIES"] == {"a": "1", "b": "2"}
+    assert seen["COOKIES"] in ({"a": "1", "b": "2"}, {"a": "1,b=2"})
 
 
 def test_http_1_0(pair: Pair) -> None:

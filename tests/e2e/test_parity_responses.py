@@ -80,7 +80,6 @@ RESPONSES: dict[str, tuple[int, tuple[Any, ...]]] = {
             "files": 400,
             "multipart": 400,
             "unreadable": 500,
-            "stop": 500,
             "none": 500,
             "coroutine": 500,
             "unencodable": 500,
@@ -184,6 +183,15 @@ def test_a_stream_that_raises_at_once(pair: Pair) -> None:
 
     for answer in answers:
         assert (answer.status, answer.whole) in ((500, True), (200, False))
+
+
+def test_a_view_that_raises_stop_iteration(pair: Pair) -> None:
+    """
+    Better than Django's handler before 6, which never answers: it is a 500 as any other error.
+    """
+    answer = Client(pair.ours).ask("/raise/stop/")
+
+    assert (answer.status, answer.body) == (500, b"the project's own 500")
 
 
 @pytest.mark.parametrize("kind", ["raises-later", "async-raises-later"])

@@ -99,6 +99,7 @@ def echo(request: HttpRequest, rest: str) -> JsonResponse:
         "paths": [request.path, request.path_info, get_script_prefix(), reverse("slash")],
         "full path": request.get_full_path(),
         "host": [request.get_host(), request.scheme, request.is_secure()],
+        "port": request.get_port() if "X-Forwarded-Port" in request.headers else None,
         "url": request.build_absolute_uri("?a=1"),
         "GET": {name: request.GET.getlist(name) for name in request.GET},
         "POST": post,
