@@ -7,11 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from e2e._memory import Memory
+from e2e._postgres import postgres
 from e2e.conftest import Served, serve_project
 
 FOLDER = Path(__file__).resolve().parent / "studio"
@@ -89,3 +90,11 @@ def studio(folder: Path, database: dict[str, Any] | None = None, **env: str) -> 
         output = served.output
     assert "leaked" not in output
     assert output.count("Traceback") == output.count("\nRuntimeError: crashed as told")
+
+
+@contextmanager
+def studio_on(kind: str, folder: Path) -> Iterator[Studio]:
+    """The same on ``sqlite``, or on a new server of ``postgresql``."""
+    with ExitStack() as stack:
+        database = stack.enter_context(postgres()) if kind == "postgresql" else None
+        yield stack.enter_context(studio(folder, database))

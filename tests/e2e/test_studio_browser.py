@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from e2e._browser import MARKS, Visit, launched, visits
-from e2e._studio import Studio, studio
+from e2e._studio import Studio, studio_on
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = MARKS
@@ -21,14 +21,14 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="module", params=["sqlite"])
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Studio]:
     """
-    The project on one of the databases.
+    The project on each of the databases.
     """
-    with studio(tmp_path_factory.mktemp("studio")) as served:
+    with studio_on(request.param, tmp_path_factory.mktemp("studio")) as served:
         yield served
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from e2e._browser import MARKS, Visit, launched, visits
-from e2e._studio import Studio, studio
+from e2e._studio import Studio, studio_on
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = MARKS
@@ -32,12 +32,14 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Studio]:
     """
-    The project on SQLite.
+    The project on each of the databases.
     """
-    with studio(tmp_path_factory.mktemp("studio")) as served:
+    with studio_on(request.param, tmp_path_factory.mktemp("studio")) as served:
         yield served
 
 
