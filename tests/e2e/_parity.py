@@ -35,7 +35,7 @@ TOKEN = re.compile(rb'(name="csrfmiddlewaretoken" value=")\w+')
 
 @dataclass
 class Answer:
-    """A response, without what may differ; `random` has what was taken out of it."""
+    """A response, without what may differ."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -126,8 +126,8 @@ class Client:
                     self.cookies[key] = content
                 else:
                     self.cookies.pop(key, None)
-                value = RANDOM_COOKIE.sub(r"\1=random", value)
-            answer.headers[at] = (name, MOMENT.sub("moment", value))
+            masked = RANDOM_COOKIE.sub(r"\1=random", value)
+            answer.headers[at] = (name, MOMENT.sub("moment", masked))
         if found := re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', answer.body):
             self.token = found[1].decode()
             answer.headers = [each for each in answer.headers if each[0] != "ETag"]
@@ -179,8 +179,8 @@ def parse(data: bytes, method: str) -> Answer:
 
 def difference(ours: Any, theirs: Any) -> str:
     """Say line by line where Greenroom's answers (+) are not Django's (-)."""
-    shown = [pprint.pformat(each, width=120).splitlines() for each in (theirs, ours)]
-    return "\n".join(difflib.unified_diff(*shown, "Django", "Greenroom", lineterm="", n=1))
+    left, right = (pprint.pformat(each, width=120).splitlines() for each in (theirs, ours))
+    return "\n".join(difflib.unified_diff(left, right, "Django", "Greenroom", lineterm="", n=1))
 
 
 @dataclass

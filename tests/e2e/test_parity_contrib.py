@@ -1,5 +1,5 @@
-# What takes more than one request, and what django.contrib has, is the same under Greenroom as under
-# Django's own handler: sessions, languages, messages, caches, users, forms.
+# What takes more than one request, and what django.contrib has, is the same under Greenroom as
+# under Django's own handler: sessions, languages, messages, caches, users, forms.
 
 import json
 from typing import Any
@@ -204,13 +204,17 @@ def test_csrf(pair: Pair) -> None:
         without = client.post("/form/", {"text": "x"})
         page = client.ask("/form/")
         wrong = client.ask(
-            "/form/", "POST", "text=x&csrfmiddlewaretoken=" + "w" * 64,
+            "/form/",
+            "POST",
+            "text=x&csrfmiddlewaretoken=" + "w" * 64,
             {"Content-Type": "application/x-www-form-urlencoded"},
         )
         right = client.post("/form/", {"text": "x"})
         elsewhere = client.post("/form/", {"text": "x"}, Origin="https://elsewhere.example")
         header = client.ask(
-            "/form/", "POST", "text=y",
+            "/form/",
+            "POST",
+            "text=y",
             {
                 "Content-Type": "application/x-www-form-urlencoded",
                 "X-CSRFToken": client.cookies["csrftoken"],

@@ -81,7 +81,12 @@ REQUESTS: dict[str, tuple[int, tuple[Any, ...]]] = {
     "a form": (200, ("/echo/", "POST", "a=1&a=2&b=caf%C3%A9&c=+", FORM)),
     "a form in Latin-1": (
         400,
-        ("/echo/", "POST", b"a=caf%E9", {"Content-Type": FORM["Content-Type"] + "; charset=latin-1"}),
+        (
+            "/echo/",
+            "POST",
+            b"a=caf%E9",
+            {"Content-Type": FORM["Content-Type"] + "; charset=latin-1"},
+        ),
     ),
     "an empty form": (200, ("/echo/", "POST", "", FORM)),
     "a form as PUT": (200, ("/echo/", "PUT", "a=1", FORM)),
@@ -102,7 +107,12 @@ REQUESTS: dict[str, tuple[int, tuple[Any, ...]]] = {
     "multipart": (200, ("/echo/", "POST", parts(part("a", b"1"), part("a", b"\xc3\xa9")), CUT)),
     "an upload that stays in memory": (
         200,
-        ("/echo/", "POST", parts(part("f", b"x" * 4000, "é.txt", "text/plain; charset=utf-8")), CUT),
+        (
+            "/echo/",
+            "POST",
+            parts(part("f", b"x" * 4000, "é.txt", "text/plain; charset=utf-8")),
+            CUT,
+        ),
     ),
     "an upload that goes to disk": (
         200,

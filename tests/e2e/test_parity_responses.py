@@ -127,7 +127,11 @@ RESPONSES: dict[str, tuple[int, tuple[Any, ...]]] = {
             ("/raise/lookup/", "GET", "", {"X-Do": f"{name} process_exception {what}"}),
         )
         for name in ("outer", "inner")
-        for what, status in {"answers": 200, "raises Http404": 404, "raises LookupError": 500}.items()
+        for what, status in {
+            "answers": 200,
+            "raises Http404": 404,
+            "raises LookupError": 500,
+        }.items()
     },
     **{
         f"{name} process_exception {what} for an async view": (

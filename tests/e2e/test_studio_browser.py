@@ -108,7 +108,7 @@ def test_adding_changing_and_deleting(visit: Visit) -> None:
     page.go_back()
     page.locator("a.deletelink").click()
     expect(page.locator("#content")).to_contain_text("Second, again")
-    page.get_by_role("button", name="Yes, I’m sure").click()
+    page.get_by_role("button", name="Yes, I").click()
     expect(page.locator(".success")).to_contain_text("deleted successfully")
 
 

@@ -1,4 +1,4 @@
-# django-debug-toolbar under Greenroom, in a real Chromium; static files by django.contrib.staticfiles.
+# django-debug-toolbar under Greenroom, in a real Chromium; files by django.contrib.staticfiles.
 
 import re
 from collections.abc import Iterator

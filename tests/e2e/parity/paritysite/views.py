@@ -3,7 +3,6 @@ import asyncio
 import datetime
 import hashlib
 import io
-import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -87,9 +86,16 @@ NOT_COMPARED = {"SERVER_PORT", "REMOTE_PORT", "HOOKS"}
 def echo(request: HttpRequest, rest: str) -> JsonResponse:
     post = {name: request.POST.getlist(name) for name in request.POST}
     files = [
-        [name, type(file).__name__, file.name, file.size, file.content_type, repr(file.charset)]
-        + [sorted(map(repr, file.content_type_extra.items()))]
-        + [hashlib.sha256(b"".join(file.chunks())).hexdigest()]
+        [
+            name,
+            type(file).__name__,
+            file.name,
+            file.size,
+            file.content_type,
+            repr(file.charset),
+            sorted(map(repr, file.content_type_extra.items())),
+            hashlib.sha256(b"".join(file.chunks())).hexdigest(),
+        ]
         for name in request.FILES
         for file in request.FILES.getlist(name)
     ]
@@ -276,8 +282,6 @@ def raises(request: HttpRequest, kind: str) -> HttpResponse:
         "multipart": MultiPartParserError("multipart"),
         "unreadable": UnreadablePostError("unreadable"),
         "stop": StopIteration(1),
-        "generator-exit": RuntimeError("as good"),
-        "cancelled": asyncio.CancelledError() if False else ValueError("x"),
     }[kind]
 
 
@@ -377,11 +381,7 @@ def cached(request: HttpRequest) -> HttpResponse:
 def activate(request: HttpRequest, language: str, zone: str) -> HttpResponse:
     translation.activate(language)
     timezone.activate(zone)
-    here.value = language
     return local(request)
-
-
-here = threading.local()
 
 
 def local(request: HttpRequest) -> HttpResponse:
