@@ -184,8 +184,8 @@ def test_permissions(pair: Pair) -> None:
 
 def test_the_user_of_a_proxy(pair: Pair) -> None:
     """
-    RemoteUserMiddleware logs in whom a header names, and out who comes without it; under Django's
-    handler it does so from Django 6 on.
+    RemoteUserMiddleware logs in whom a header names, and out who comes without it; the header is
+    named as under WSGI, which Django's handler does from Django 6 on.
     """
     client, named = Client(pair.ours), {"X-User": "proxied"}
 
