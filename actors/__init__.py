@@ -32,6 +32,7 @@ from ._errors import WrongSide as WrongSide
 from ._handlers import handles as handles
 from ._job import Job as Job
 from ._job import JobState as JobState
+from ._job import NobodyWaits as NobodyWaits
 from ._job import ThreadHooks as ThreadHooks
 from ._job import current_job as current_job
 from ._mailbox import Overflow as Overflow
@@ -69,6 +70,7 @@ __all__ = [
     "JobState",
     "MailboxFull",
     "Monitor",
+    "NobodyWaits",
     "NotAnswered",
     "NotRegistered",
     "Overflow",

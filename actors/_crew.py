@@ -11,12 +11,13 @@
 #
 # Words. A *place* is the right to run; there are `size` of them. A job holds one from the
 # moment a thread is given it until that thread is done with it, except while it is
-# parked. Threads beyond one for each place and each parked job are *surplus*: one of them
+# parked, of whom there are `spare` at most. Threads beyond one for each place and each parked job are *surplus*: one of them
 # leaves as soon as it has nothing to do.
 #
 # Invariants, each with a test of that name in tests/actors/test_threads*.py:
 #   FIFO       jobs begin in the order they were submitted.
 #   PLACES     no more than `size` jobs run, but for those that came back from parked().
+#   SPARE      there are never more than `size + spare` threads.
 #   NO LOSS    whatever jobs, hooks and loop do, each job ends DONE or WITHDRAWN and its
 #              thread goes on to the next.
 #   ONCE       a job withdrawn never begins; a job begun can no longer be withdrawn.
@@ -60,6 +61,7 @@ class Crew:
     Args:
         name: First part of the threads' names.
         size: Number of places: how many jobs run at once.
+        spare: How many jobs may be parked at once.
         hooks: Called in the threads.
         idle_seconds: How long a thread rests before its `on_idle` hook runs.
         ended: Told of each job in `done`, in the thread that has put it there; must not raise.
@@ -73,10 +75,12 @@ class Crew:
         hooks: ThreadHooks,
         idle_seconds: float,
         *,
+        spare: int,
         ended: Callable[[Job[Any]], None],
         left: Callable[[], None],
     ) -> None:
         self.name, self.size, self.hooks, self.idle_seconds = name, size, hooks, idle_seconds
+        self.spare = spare
         self.closing = False
         self.done: deque[Job[Any]] = deque()
         """Jobs that are DONE and for the pool to tell of."""
@@ -134,14 +138,19 @@ class Crew:
             if job.state is JobState.RUNNING:
                 job.abandoned = True
 
-    def park(self, job: Job[Any]) -> None:
-        """Free the place of *job*, in its thread."""
+    def park(self, job: Job[Any]) -> bool:
+        """Free the place of *job*, in its thread; False if it has to keep it."""
+        if not self._may_park():
+            return False
         with self._lock:
+            if self._parked >= self.spare:
+                return False
             self._parked += 1
             try:
                 self._hand_out()
             except RuntimeError:
                 logger.exception("pool %s cannot stand in for a parked job", self.name)
+            return True
 
     def unpark(self, job: Job[Any]) -> None:
         """Take a place for *job*, in its thread, whether or not one is free."""
@@ -149,6 +158,13 @@ class Crew:
             self._parked -= 1
             if self._idle and self._surplus():
                 self._dismiss(self._idle.pop(0))  # the one that has rested longest
+
+    def _may_park(self) -> bool:
+        try:
+            return self.hooks.may_park()
+        except Exception:
+            logger.exception("hook may_park raised in pool %s", self.name)
+            return False
 
     def close(self) -> None:
         """Let each thread leave as soon as the queue holds nothing for it."""

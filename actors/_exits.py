@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 import trio
 
 from ._errors import Decline, Disconnected, Stale
+from ._job import NobodyWaits
 
 if TYPE_CHECKING:
     from ._messages import Stop
@@ -101,9 +102,9 @@ def judge(error: BaseException) -> Verdict:
     others = [leaf for leaf in found if not isinstance(leaf, trio.Cancelled)]
     if not others:
         return Verdict.FOREIGN
-    if all(isinstance(leaf, Stale) for leaf in others):
+    if all(isinstance(leaf, (Stale, NobodyWaits)) for leaf in others):
         return Verdict.STALE
-    if all(isinstance(leaf, (Disconnected, Stale)) for leaf in others):
+    if all(isinstance(leaf, (Disconnected, Stale, NobodyWaits)) for leaf in others):
         return Verdict.DISCONNECTED
     return Verdict.CRASH
 

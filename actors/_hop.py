@@ -76,6 +76,7 @@ class Hop:
             self.never_begun = job.withdraw()
             if not self.never_begun:
                 self.tell()
+                job.refuse_calls(f"{host.path} was told to stop")
                 with trio.CancelScope(deadline=self._until, shield=True):
                     await job.wait()
                 if job.state is not JobState.DONE:

@@ -10,13 +10,18 @@ import enum
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from ._lowlevel import Parker, checkpoint
+import trio
+
+from ._lowlevel import LoopThread, Parker, checkpoint
+
+if TYPE_CHECKING:
+    from ._serving import AsyncCall
 
 T = TypeVar("T")
 
@@ -38,8 +43,21 @@ class JobState(enum.Enum):
     """It was taken back before a thread had it; it never runs."""
 
 
+class NobodyWaits(BaseException):
+    """
+    The task that was to await async code for a worker thread was cancelled, or is gone.
+
+    Raised in the thread, out of `Job.run_async`. Like Cancelled it is no Exception: let it
+    escape, nobody waits for what the thread does.
+    """
+
+
 def _nothing(*_: object) -> None:
     """Do nothing."""
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,8 @@ class ThreadHooks:
     """Runs once when its thread has had nothing to do for `idle_seconds`."""
     on_exit: Callable[[], object] = _nothing
     """Runs as the last act of its thread."""
+    may_park: Callable[[], bool] = _always
+    """Asked before a job gives its place away: whether another thread may run meanwhile."""
 
 
 class Places(Protocol):
@@ -65,7 +85,7 @@ class Places(Protocol):
 
     def withdraw(self, job: Job[Any]) -> bool: ...
     def abandon(self, job: Job[Any]) -> None: ...
-    def park(self, job: Job[Any]) -> None: ...
+    def park(self, job: Job[Any]) -> bool: ...
     def unpark(self, job: Job[Any]) -> None: ...
 
 
@@ -78,8 +98,8 @@ class Job(Generic[T]):
     """
     A piece of work given to a `ThreadPool`, as `ThreadPool.submit` returns it.
 
-    All methods belong to the loop's thread, except `parked`, which belongs to the thread
-    that runs the job.
+    All methods belong to the loop's thread, except `parked`, `run_async` and `let_go`, which
+    belong to the thread that runs the job.
     """
 
     # Defaults of the class, not set in __init__: a job is made for every hop.
@@ -94,8 +114,21 @@ class Job(Generic[T]):
     """When it was queued, then when that thread was given it, on the clock of `time.monotonic`."""
 
     _value: T
+    loop: LoopThread
+    """Where its tasks wait."""
+    on_call: Callable[[AsyncCall], object] | None = None
+    """
+    Who takes a call of `run_async`, on the loop's thread, if not a task in `wait`.
+
+    It sees to it that the call's `carry_out` is awaited, or calls its `refuse`.
+    """
+
     _waiters: tuple[Parker, ...] = ()
     _parked = 0
+    _free = False  # whether its place was given away
+    _let_go = False
+    _call: AsyncCall | None = None  # not taken yet
+    _refusing = False
 
     def __init__(self, places: Places, work: Callable[[], T], label: str) -> None:
         self.label = label
@@ -123,20 +156,32 @@ class Job(Generic[T]):
 
     async def wait(self) -> None:
         """
-        Wait until the job is DONE, or WITHDRAWN. Always a checkpoint.
+        Wait until the job is DONE, WITHDRAWN, or has let go. Always a checkpoint.
 
-        Cancellation leaves the job as it was. Several tasks may wait for one job.
+        Meanwhile what its thread calls by `run_async` is awaited here. Cancellation leaves the
+        job as it was, but for such a call. Several tasks may wait for one job.
         """
-        if self._ended():
+        if self._ended() or self._let_go:
             await checkpoint()
             return
         parker = Parker()
         self._waiters += (parker,)
         try:
-            while not self._ended():
-                await parker.park()
+            while not (self._ended() or self._let_go):
+                if self._call is not None:
+                    call, self._call = self._call, None
+                    await call.carry_out()
+                else:
+                    await parker.park()
         finally:
             self._waiters = tuple(other for other in self._waiters if other is not parker)
+
+    def refuse_calls(self, why: str) -> None:
+        """Have `run_async` raise NobodyWaits from now on. Not a checkpoint."""
+        self._refusing = True
+        if self._call is not None:
+            call, self._call = self._call, None
+            call.refuse(why)
 
     def result(self) -> T:
         """
@@ -165,6 +210,7 @@ class Job(Generic[T]):
         """
         if not self.withdraw():
             self._places.abandon(self)
+            self.refuse_calls(f"nobody waits for {self.label} any more")
 
     @contextmanager
     def parked(self) -> Generator[None, None, None]:
@@ -172,7 +218,8 @@ class Job(Generic[T]):
         Give the job's place away while its thread waits for something else.
 
         To be entered in the job's own thread; may be nested. Meanwhile another thread may
-        run in its stead. On leaving, the job goes on at once, even if that makes one more
+        run in its stead, unless `ThreadHooks.may_park` is against it, or as many are parked as
+        the pool has threads to spare: then the job keeps its place. On leaving, the job goes on at once, even if that makes one more
         than `size`: to wait for a place here could mean waiting for a job that waits for
         this one.
 
@@ -182,14 +229,51 @@ class Job(Generic[T]):
         if current_job() is not self:
             raise RuntimeError(f"{self!r} can be parked only by the thread that runs it")
         if self._parked == 0:
-            self._places.park(self)
+            self._free = self._places.park(self)
         self._parked += 1
         try:
             yield
         finally:
             self._parked -= 1
-            if self._parked == 0:
+            if self._parked == 0 and self._free:
                 self._places.unpark(self)
+
+    def run_async(
+        self, function: Callable[[], Awaitable[T]], *, context: Context | None = None
+    ) -> T:
+        """
+        Have *function* called and awaited by the task that waits for this job, and wait for it.
+
+        The thread serves meanwhile (`serving_here`), and gives its place away if it may.
+
+        Args:
+            function: Called without arguments on the loop's thread.
+            context: Where it runs; a copy of this thread's if there is none.
+
+        Raises:
+            NobodyWaits: No task waits any more, or it was cancelled meanwhile.
+            RuntimeError: The calling thread does not run this job.
+            BaseException: Whatever *function* raises.
+        """
+        from ._serving import AsyncCall
+
+        if current_job() is not self:
+            raise RuntimeError(f"{self!r} can call async code only in the thread that runs it")
+        call = AsyncCall(self.loop, function, context, threading.current_thread().name)
+        with self.parked():
+            try:
+                self.loop.call_soon(self._called, call)
+            except trio.RunFinishedError:
+                call.refuse("the run of trio is over")
+            return call.wait_in_thread()
+
+    def let_go(self) -> None:
+        """Have those who `wait` go on, though the job goes on, too. In its own thread."""
+        self._let_go = True
+        try:
+            self.loop.call_soon(self.notify)
+        except trio.RunFinishedError:
+            pass  # nobody is left who could wait
 
     # For the pool.
 
@@ -208,10 +292,20 @@ class Job(Generic[T]):
         """Say for how many seconds a thread has had the job. From any thread."""
         return time.monotonic() - self.since
 
+    def _called(self, call: AsyncCall) -> None:
+        if self._refusing:
+            call.refuse(f"nobody waits for {self.label} any more")
+        elif self.on_call is not None:
+            self.on_call(call)
+        else:
+            self._call = call
+            self.notify()
+
     def _ended(self) -> bool:
         return self.state is JobState.DONE or self.state is JobState.WITHDRAWN
 
     def _carry_out(self, hooks: ThreadHooks) -> None:
+        outer = current_job()
         _here.job = self
         if hooks.before_job is not _nothing:
             guarded("before_job", hooks.before_job)
@@ -224,10 +318,10 @@ class Job(Generic[T]):
             error = BaseException.with_traceback(raised, trace.tb_next if trace else None)
         if hooks.after_job is not _nothing:
             guarded("after_job", hooks.after_job, error)
-        _here.job = None
+        _here.job = outer
         self.error = error
         del self._work
-        del self, error, trace  # the error's traceback reaches this frame: no cycle
+        del self, outer, error, trace  # the error's traceback reaches this frame: no cycle
 
 
 def guarded(name: str, hook: Callable[..., object], *args: object) -> None:

@@ -249,6 +249,33 @@ def start_system_task(function: Callable[[], Awaitable[object]], name: str) -> N
     trio.lowlevel.spawn_system_task(function, name=name)
 
 
+class _TaskEnds(trio.abc.Instrument):
+    """Calls functions when their task ends. Trio asks it of each task while one waits."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[trio.lowlevel.Task, list[Callable[[], object]]] = {}
+
+    def add(self, task: trio.lowlevel.Task, function: Callable[[], object]) -> None:
+        if not self._waiting:
+            trio.lowlevel.add_instrument(self)
+        self._waiting.setdefault(task, []).append(function)
+
+    def task_exited(self, task: trio.lowlevel.Task) -> None:
+        """Call what waits for *task*; trio's hook."""
+        for function in self._waiting.pop(task, ()):
+            try:
+                function()
+            except Exception:  # trio would never call this hook again
+                logger.exception("a fault in Greenroom itself, at the end of a task")
+        if not self._waiting:
+            trio.lowlevel.remove_instrument(self)
+
+
+def call_when_task_ends(function: Callable[[], object]) -> None:
+    """Have *function*, which must not raise, called when the running task has ended."""
+    one_of_this_run(_TaskEnds).add(trio.lowlevel.current_task(), function)
+
+
 def nursery_of_this_task() -> trio.Nursery:
     """
     Return the nursery that the running task was started in.

@@ -23,7 +23,7 @@ import trio
 
 from ._crew import Crew
 from ._errors import GreenroomError
-from ._job import Job, ThreadHooks
+from ._job import Job, NobodyWaits, ThreadHooks
 from ._lowlevel import LoopThread, Parker, checkpoint
 
 T = TypeVar("T")
@@ -88,6 +88,8 @@ class ThreadPool:
         size: How many jobs run at once; at least 1.
         hooks: What the threads do around their jobs.
         idle_seconds: How long a thread has nothing to do before its `on_idle` hook runs.
+        spare: How many jobs may give their place away at once; there are at most so many
+            threads more than *size*.
     """
 
     def __init__(
@@ -97,13 +99,18 @@ class ThreadPool:
         *,
         hooks: ThreadHooks = ThreadHooks(),  # noqa: B008  # frozen
         idle_seconds: float = 1.0,
+        spare: int = 32,
     ) -> None:
         if size < 1:
             raise ValueError(f"a pool needs at least one thread. Got: size={size!r}")
         if not 0 < idle_seconds < math.inf:
             raise ValueError(f"idle_seconds must be above 0. Got: {idle_seconds!r}")
+        if spare < 0:
+            raise ValueError(f"a pool can't have fewer than 0 threads to spare. Got: {spare!r}")
         self.name, self.size = name, size
-        self._crew = Crew(name, size, hooks, idle_seconds, ended=self._ended, left=self._ring)
+        self._crew = Crew(
+            name, size, hooks, idle_seconds, spare=spare, ended=self._ended, left=self._ring
+        )
         self._loop: LoopThread | None = None
         self._rung = False
         self._closers: list[Parker] = []
@@ -146,8 +153,9 @@ class ThreadPool:
         if self._loop is not None and not self._loop.is_here() and not self._crew.idle:
             raise RuntimeError(f"{label!r} was submitted to pool {self.name!r} outside its loop")
         # Asked each time: a pool may outlive its loop and serve the next one.
-        self._loop = LoopThread.current()
+        self._loop = loop = LoopThread.current()
         job = Job(self._crew, work, label)
+        job.loop = loop
         self._crew.submit(job)
         return job
 
@@ -170,20 +178,11 @@ class ThreadPool:
             try:
                 await job.wait()
             except trio.Cancelled:
-                await self._part_with(job, grace_seconds)  # noqa: ASYNC102 - has both inside
+                await part_with(job, grace_seconds)  # noqa: ASYNC102 - has both inside
                 raise
             return job.result()
         finally:
             del job  # an error's traceback holds this frame, and the job holds the error
-
-    async def _part_with(self, job: Job[Any], grace_seconds: float) -> None:
-        if job.withdraw():
-            return
-        with trio.move_on_after(grace_seconds, shield=True):
-            await job.wait()
-        job.abandon()
-        if job.error is not None and not job.abandoned:
-            logger.warning("%r raised after its caller was cancelled", job, exc_info=job.error)
 
     @property
     def busy(self) -> bool:
@@ -236,6 +235,8 @@ class ThreadPool:
         for job in self._crew.waiting():
             job.error = PoolClosed(self.name, job.label)
             job.withdraw()
+        for job in self._crew.census().jobs:
+            job.refuse_calls(f"the pool {self.name} is closed")
         if stuck := self._crew.census().jobs:
             logger.warning(
                 "pool %s closed after %g s with work still running: %s",
@@ -279,6 +280,22 @@ class ThreadPool:
         if self._crew.empty:
             for parker in self._closers:
                 parker.wake()
+
+
+async def part_with(job: Job[Any], grace_seconds: float) -> None:
+    """
+    Leave *job*, whose caller was cancelled: withdrawn, else waited for, else abandoned.
+
+    Shielded, and over after *grace_seconds*. What its thread has awaited meanwhile is refused.
+    """
+    if job.withdraw():
+        return
+    job.refuse_calls(f"the caller of {job.label} was cancelled")
+    with trio.move_on_after(grace_seconds, shield=True):
+        await job.wait()
+    job.abandon()
+    if job.error is not None and not (job.abandoned or isinstance(job.error, NobodyWaits)):
+        logger.warning("%r raised after its caller was cancelled", job, exc_info=job.error)
 
 
 def threads_busy() -> bool:

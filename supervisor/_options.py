@@ -92,6 +92,11 @@ def _check_on_fatal(name: str, value: object) -> None:
         raise ValueError(f"{name} must be 'end' or 'shutdown'. Got: {value!r}")
 
 
+def _check_async_views(name: str, value: object) -> None:
+    if value not in ("asyncio", "trio"):
+        raise ValueError(f"{name} must be 'asyncio' or 'trio'. Got: {value!r}")
+
+
 def _check_bool(name: str, value: object) -> None:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False. Got: {value!r}")
@@ -131,6 +136,32 @@ class Options:
         "Worker threads that run Django's views; apart from the consumers', so that"
         " slow views cannot starve sockets.",
         unit="threads",
+    )
+    orm_threads: int = _whole(
+        8,
+        "Worker threads that do the sync work of async code: its ORM calls, its `sync_to_async`.",
+        unit="threads",
+    )
+    parked_threads: int = _whole(
+        32,
+        "Jobs of one pool that may give their thread's place away while they wait, for async"
+        " code or for a slow client; a pool has at most so many threads more than its own number.",
+        unit="threads",
+        minimum=0,
+    )
+    async_views: Literal["asyncio", "trio"] = _checked(
+        "asyncio",
+        "What async views, and other async code that Django calls, are written for if they have"
+        " no mark @on_trio or @on_asyncio. Handlers of consumers always run on trio.",
+        "choice",
+        _check_async_views,
+    )
+    patch_asgiref: bool = _checked(
+        True,
+        "Let asgiref's `sync_to_async` and `async_to_sync`, and with them Django's async"
+        " functions, work on trio; False leaves asgiref as it is.",
+        "choice",
+        _check_bool,
     )
     mailbox_capacity: int = _whole(
         256,

@@ -86,8 +86,13 @@ class Root(Operations):
         self.registry = Registry(self.events)
         """Who has which name, and who offers what."""
         self.monitors = Monitors()
+        self.workers = workers
+        """Makes pools of threads, or what stands in for them."""
         self.pool = workers(
-            "consumers", self.options.consumer_threads, hooks=hooks or ThreadHooks()
+            "consumers",
+            self.options.consumer_threads,
+            hooks=hooks or ThreadHooks(),
+            spare=self.options.parked_threads,
         )
         self.pools: list[Workers] = [self.pool]
         """All pools whose threads belong to the tree, for its snapshot."""

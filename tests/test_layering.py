@@ -21,12 +21,13 @@ MAY_IMPORT = {
 # Inside bridges a sibling is the exception. `testing` may import all and nobody imports it.
 MAY_IMPORT_SIBLING = {
     "asgi": {"engines", "hypercorn", "websocket"},
+    "asgiref": set[str](),
     "client": set[str](),
-    "django": {"asgi", "engines", "hypercorn"},
+    "django": {"asgi", "asgiref", "engines", "hypercorn"},
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
-    "testing": {"asgi", "client", "django", "engines", "hypercorn"},
+    "testing": {"asgi", "asgiref", "client", "django", "engines", "hypercorn"},
     "websocket": set[str](),
 }
 
@@ -35,7 +36,7 @@ MAY_IMPORT_LIBRARY = {
     "trio": ("actors", "supervisor", "bridges"),
     "trio.lowlevel": ("actors/_lowlevel.py",),
     "django": ("bridges/django",),
-    "asgiref": ("bridges/django",),
+    "asgiref": ("bridges/asgiref", "bridges/django"),
     "hypercorn": ("bridges/hypercorn",),
     "aioquic": ("bridges/hypercorn/_h3.py",),
     "httptools": ("bridges/http",),

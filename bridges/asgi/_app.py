@@ -34,6 +34,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
+Lifespan = Callable[[Root], AbstractAsyncContextManager[object]]
 
 NOT_TRIO = (
     "Greenroom runs on trio, but this server runs another event loop."
@@ -63,6 +64,7 @@ class Application:
         options: Limits, deadlines and budgets.
         engine: Makes what carries group messages to other processes.
         thread_hooks: Run around the work of the consumers' threads.
+        facilities: Async context managers like ``http.lifespan``, entered before it.
 
     Raises:
         TypeError, ValueError: A child or an option is not right; the message says how.
@@ -80,6 +82,7 @@ class Application:
         options: Options | None = None,
         engine: Callable[[], Engine] = LocalEngine,
         thread_hooks: ThreadHooks | None = None,
+        facilities: Sequence[Lifespan] = (),
     ) -> None:
         self.options = options or Options()
         self.children = [spec_of(child, self.options) for child in children]
@@ -89,6 +92,7 @@ class Application:
         self._router = router
         self._engine = engine
         self._hooks = thread_hooks
+        self._facilities = facilities
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope: the lifespan, a request, or a WebSocket. A checkpoint."""
@@ -202,10 +206,9 @@ class Application:
         )
         set_current_root(root)
         async with AsyncExitStack() as stack:
-            lifespan = cast(
-                "Callable[[Root], AbstractAsyncContextManager[object]] | None",
-                getattr(self._http, "lifespan", None),
-            )
+            for facility in self._facilities:
+                await stack.enter_async_context(facility(root))
+            lifespan = cast("Lifespan | None", getattr(self._http, "lifespan", None))
             if lifespan is not None:
                 await stack.enter_async_context(lifespan(root))
             nursery = await stack.enter_async_context(trio.open_nursery())

@@ -1,5 +1,7 @@
 """Django on trio: the application of asgi.py. Importing this package sets Django up."""
 
+from ..asgiref import on_asyncio as on_asyncio
+from ..asgiref import on_trio as on_trio
 from ._application import Greenroom as Greenroom
 from ._handler import DjangoApplication as DjangoApplication
 from ._handler import django_application as django_application
@@ -8,7 +10,15 @@ from ._paths import re_path as re_path
 from ._paths import teach_django as _teach_django
 from ._setup import set_up_on_import as _set_up_on_import
 
-__all__ = ["DjangoApplication", "Greenroom", "django_application", "path", "re_path"]
+__all__ = [
+    "DjangoApplication",
+    "Greenroom",
+    "django_application",
+    "on_asyncio",
+    "on_trio",
+    "path",
+    "re_path",
+]
 
 _teach_django()
 _set_up_on_import()

@@ -14,6 +14,7 @@ from ..asgi import Application
 from ..hypercorn._startup import refuse
 from ._database import database_hooks
 from ._handler import DjangoApplication, django_application
+from ._on_trio import hops_of, teach_asgiref
 from ._paths import Route, import_dotted, is_actor, refuse_instance
 from ._routes import DjangoRouter
 from ._settings import load_options
@@ -54,6 +55,7 @@ class Greenroom(Application):
         _refuse_no_http(http)
         try:
             loaded = load_options(**options)
+            teach_asgiref()
         except (ImproperlyConfigured, TypeError, ValueError) as error:
             refuse(str(error), type(error))
         super().__init__(
@@ -62,6 +64,7 @@ class Greenroom(Application):
             children=_specs(children, loaded),
             options=loaded,
             thread_hooks=database_hooks(),
+            facilities=(hops_of,),
         )
 
 

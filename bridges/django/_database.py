@@ -35,7 +35,19 @@ def database_hooks() -> ThreadHooks:
         after_job=_after_job,
         on_idle=_close_what_is_old,
         on_exit=connections.close_all,
+        may_park=_outside_transactions,
     )
+
+
+def in_transaction() -> bool:
+    """Whether this thread's job has begun a transaction that is open."""
+    inside: set[str] = getattr(_at_start, "inside", set())
+    return any(each.in_atomic_block and each.alias not in inside for each in _opened())
+
+
+def _outside_transactions() -> bool:
+    # What holds locks in the database must not wait for a place.
+    return not any(each.in_atomic_block for each in _opened())
 
 
 def _opened() -> Iterator[BaseDatabaseWrapper]:

@@ -35,7 +35,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from ...actors import Job, JobState, PoolClosed, ThreadPool
-from ...actors._lowlevel import inside_trio
+from ...actors._lowlevel import inside_trio, start_system_task
 from ...actors._workers import Workers
 from ...supervisor import Options
 from ..hypercorn._startup import in_hypercorn_worker, leave
@@ -174,6 +174,7 @@ class DjangoApplication(ASGIHandler):
         except BaseException:
             body.close()
             raise
+        job.on_call = lambda call: start_system_task(call.carry_out, f"async code of {label}")
         self._exchanges.add(exchange)
         try:
             if job.state is not JobState.QUEUED or await _began(job, exchange, receive):

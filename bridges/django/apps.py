@@ -15,8 +15,10 @@ class GreenroomConfig(AppConfig):
     verbose_name = "Greenroom"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks; teach asgiref trio."""
         from . import checks as ours
+        from ._on_trio import teach_asgiref
+        from ._settings import problems
 
         for check in (
             ours.check_setting,
@@ -24,5 +26,8 @@ class GreenroomConfig(AppConfig):
             ours.check_routes,
             ours.check_databases,
             ours.check_hypercorn,
+            ours.check_asgiref,
         ):
             checks.register(check)
+        if not problems():  # else the checks say so
+            teach_asgiref()

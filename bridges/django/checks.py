@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from .. import asgiref
 from ..hypercorn import _internals
 from . import _settings
 from ._paths import DottedConsumer, is_actor_class
@@ -25,6 +26,7 @@ CHECKS: dict[str, str] = {
     "greenroom.W001": "A database's connection pool is smaller than the number of threads.",
     "greenroom.W002": "Channels' or Daphne's app is installed, too.",
     "greenroom.W003": "The installed hypercorn is unknown, or lacks what Greenroom needs of it.",
+    "greenroom.W004": "The installed asgiref is unknown, so async functions fail on trio.",
 }
 """Every check and what it means."""
 
@@ -46,6 +48,13 @@ def check_hypercorn(**_: object) -> list[CheckMessage]:
     problem = _internals.problem()
     hint = "Install a hypercorn that it knows, or a newer Greenroom."
     return [Warning(f"{problem}.", hint=hint, id="greenroom.W003")] if problem else []
+
+
+def check_asgiref(**_: object) -> list[CheckMessage]:
+    """Check that the installed asgiref is one that can be taught trio: W004."""
+    problem = asgiref.problem()
+    hint = "Install an asgiref that it knows, or a newer Greenroom."
+    return [Warning(f"{problem}.", hint=hint, id="greenroom.W004")] if problem else []
 
 
 def check_routes(**_: object) -> list[CheckMessage]:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ...actors import Job, JobState, PoolClosed, PoolStatistics, ThreadHooks
 from ...actors._errors import inline_handler
-from ...actors._lowlevel import checkpoint
+from ...actors._lowlevel import LoopThread, checkpoint
 
 T = TypeVar("T")
 
@@ -44,9 +44,10 @@ class InlinePool:
         name: What to call it in the tree.
         size: Without a meaning here: one job runs at a time.
         hooks: What to do around each job. Those for threads that rest or leave don't run.
+        spare: Without a meaning here.
     """
 
-    def __init__(self, name: str, size: int, *, hooks: ThreadHooks) -> None:
+    def __init__(self, name: str, size: int, *, hooks: ThreadHooks, spare: int = 0) -> None:
         self.name, self.size = name, size
         self._hooks = hooks
         self._queued = 0
@@ -63,7 +64,9 @@ class InlinePool:
         if self._closed:
             raise PoolClosed(self.name, label)
         self._queued += 1
-        return InlineJob(self, work, label)
+        job = InlineJob(self, work, label)
+        job.loop = LoopThread.current()
+        return job
 
     def who_is_busy(self) -> str:
         """Say why a job has not begun."""
@@ -114,7 +117,7 @@ class InlinePool:
     def abandon(self, job: Job[Any]) -> None:
         """Do nothing: a job that has begun has ended before anybody could abandon it."""
 
-    def park(self, job: Job[Any]) -> None:
+    def park(self, job: Job[Any]) -> bool:
         """
         Refuse to wait.
 

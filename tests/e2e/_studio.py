@@ -7,12 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from e2e._memory import Memory
-from e2e._postgres import postgres
 from e2e.conftest import Served, serve_project
 
 FOLDER = Path(__file__).resolve().parent / "studio"
@@ -93,8 +93,11 @@ def studio(folder: Path, database: dict[str, Any] | None = None, **env: str) -> 
 
 
 @contextmanager
-def studio_on(kind: str, folder: Path) -> Iterator[Studio]:
-    """The same on ``sqlite``, or on a new server of ``postgresql``."""
-    with ExitStack() as stack:
-        database = stack.enter_context(postgres()) if kind == "postgresql" else None
-        yield stack.enter_context(studio(folder, database))
+def studio_on(request: pytest.FixtureRequest, folder: Path) -> Iterator[Studio]:
+    """The same on the database that a fixture's parameter names: ``sqlite`` or ``postgresql``."""
+    database = None
+    if request.param == "postgresql":
+        postgres = request.getfixturevalue("postgres")
+        database = postgres.settings(postgres.create())
+    with studio(folder, database) as served:
+        yield served

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e._postgres import Postgres, running_postgres
 from e2e._proxy import Proxy
 from e2e._server import Server
 
@@ -169,6 +170,15 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
             capture_output=True,
         )
     return file
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """
+    A throw-away PostgreSQL, shared by all tests of this process; each makes its own database.
+    """
+    with running_postgres() as cluster:
+        yield cluster
 
 
 Serve = Callable[..., AbstractContextManager[Served]]

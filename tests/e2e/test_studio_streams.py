@@ -40,7 +40,7 @@ def served(
     """
     The project on each of the databases.
     """
-    with studio_on(request.param, tmp_path_factory.mktemp("studio")) as served:
+    with studio_on(request, tmp_path_factory.mktemp("studio")) as served:
         yield served
 
 

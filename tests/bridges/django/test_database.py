@@ -270,10 +270,13 @@ async def test_persistent_connections_of_views_end_with_the_pool(
         assert 1 <= opened.now <= 2
 
 
-async def test_an_inline_handler_sees_the_transaction_of_its_test(opened: Opened) -> None:
+async def test_an_inline_handler_sees_the_transaction_of_its_test(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     Handlers that run inline share their test's connection and its open transaction.
     """
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the test's own queries
 
     class Signup(Actor):
         @handles("save")

@@ -1,0 +1,238 @@
+# Async code that a worker thread wants awaited, and what the thread does meanwhile.
+#
+#   thread   job.run_async(function): an AsyncCall goes to the task that waits for the job,
+#            and the thread serves until that is over
+#   task     Job.wait() awaits the call: so the task's cancel scopes and deadlines hold
+#   inside   serving_here() is that thread; what is submitted to it runs there, in order
+#
+# So sync code that is called by async code that is called by sync code runs in the thread of the
+# outer sync code, and finds its transaction and its thread-locals. Any depth: a job that runs in a
+# serving thread is a Job like another, and may call async code, too.
+#
+# Invariants, each with a test of that name in tests/actors/test_serving.py:
+#   SAME THREAD    whatever is submitted to a serving thread runs in that thread.
+#   NO LOSS        what was submitted before the end is done before the end.
+#   NO DEADLOCK    a thread waits only for a task that waits for it; if none does, it is told.
+
+from __future__ import annotations
+
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from contextvars import Context, ContextVar, copy_context
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any, TypeVar, cast
+
+import trio
+
+from ._job import Job, JobState, NobodyWaits, ThreadHooks
+from ._lowlevel import LoopThread
+
+T = TypeVar("T")
+
+_NO_HOOKS = ThreadHooks()
+_serving: ContextVar[Serving | None] = ContextVar("greenroom_serving", default=None)
+
+
+def serving_here() -> Serving | None:
+    """Return the thread that serves the calling async code, or None. Not a checkpoint."""
+    serving = _serving.get()
+    return None if serving is None or serving.ended else serving
+
+
+class Serving:
+    """
+    A worker thread that carries out what it is given, in order, until it is told to end.
+
+    Args:
+        loop: Where those wait who give it something.
+        name: What to call it in listings.
+    """
+
+    def __init__(self, loop: LoopThread, name: str) -> None:
+        self.name = name
+        self.ended = False
+        """Whether nothing is taken any more."""
+        self._loop = loop
+        self._orders: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._lock = Lock()  # guards `ended` and the states of jobs
+
+    def submit(self, work: Callable[[], T], *, label: str) -> Job[T]:
+        """
+        Have *work* done in the thread, behind what it has to do already. Loop thread only.
+
+        Raises:
+            NobodyWaits: The thread serves no more.
+        """
+        job = Job(self, work, label)
+        job.loop = self._loop
+        with self._lock:
+            if self.ended:
+                raise NobodyWaits(f"the thread {self.name} serves no more: {label} was not run")
+            self._orders.put(job)
+        return job
+
+    def serve(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Do what is given until the end, or until *until* says so behind a job. The thread's."""
+        while (job := self._orders.get()) is not None:
+            self._carry_out(job)
+            if until() and self._end_if_nothing_waits():
+                return
+
+    def end(self) -> None:
+        """Take nothing more; the thread ends behind what it was given. May be called again."""
+        with self._lock:
+            if not self.ended:
+                self.ended = True
+                self._orders.put(None)
+
+    def _end_if_nothing_waits(self) -> bool:
+        with self._lock:
+            if self._orders.empty():
+                self.ended = True
+            return self.ended and self._orders.empty()
+
+    def _carry_out(self, job: Job[Any]) -> None:
+        with self._lock:
+            if job.state is not JobState.QUEUED:
+                return
+            job.state = JobState.RUNNING
+        job.carry_out(_NO_HOOKS)
+        with self._lock:
+            job.state = JobState.DONE
+        try:
+            self._loop.call_soon(job.notify)
+        except trio.RunFinishedError:
+            self.end()  # nobody is left who could wait
+
+    # What a job asks of those who carry it out.
+
+    def withdraw(self, job: Job[Any]) -> bool:
+        """Mark *job* as withdrawn if the thread has not begun it."""
+        with self._lock:
+            if job.state is not JobState.QUEUED:
+                return False
+            job.state = JobState.WITHDRAWN
+            return True
+
+    def abandon(self, job: Job[Any]) -> None:
+        """Mark *job* as abandoned."""
+        job.abandoned = True
+
+    def park(self, job: Job[Any]) -> bool:
+        """Do nothing: the thread has given its place away when it began to serve, or keeps it."""
+        return False
+
+    def unpark(self, job: Job[Any]) -> None:
+        """Do nothing."""
+
+
+class AsyncCall(Serving):
+    """
+    One call of async code by a thread, which serves until the call has ended.
+
+    Whoever has it awaits :meth:`carry_out`, once, or calls :meth:`refuse`.
+
+    Args:
+        loop: The loop of the task that is to await it.
+        function: What to call and await.
+        context: Where it runs; a copy of the caller's if there is none.
+        name: What to call it in listings.
+    """
+
+    def __init__(
+        self,
+        loop: LoopThread,
+        function: Callable[[], Awaitable[Any]],
+        context: Context | None,
+        name: str,
+    ) -> None:
+        super().__init__(loop, name)
+        self._function = function
+        self._context = copy_context() if context is None else context
+        self._context.run(_serving.set, self)
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    async def carry_out(self) -> None:
+        """
+        Await the async code; its outcome goes to the thread. A checkpoint if the code is one.
+
+        Raises:
+            trio.Cancelled: The calling task was cancelled. The thread gets NobodyWaits.
+        """
+        function = self._function
+        del self._function
+        try:
+            self._value = await in_context(self._context, function)
+        except BaseException as error:
+            others = _without_cancelled(error)
+            if others is error:
+                self._error = error
+                return  # noqa: ASYNC104 - no Cancelled: the thread raises it
+            self._error = others or NobodyWaits("the task that ran async code was cancelled")
+            raise next(each for each in _leaves(error) if isinstance(each, _OURS)) from None
+        finally:
+            self.end()
+
+    def refuse(self, why: str) -> None:
+        """End the call without having run it: the thread gets NobodyWaits. Any thread."""
+        self._error = NobodyWaits(why)
+        self.end()
+
+    def wait_in_thread(self) -> Any:
+        """Serve until the call has ended; return or raise its outcome. The calling thread's."""
+        self.serve()
+        if self._error is None:
+            return self._value
+        try:
+            raise self._error
+        finally:
+            self._error = None  # its traceback holds this frame
+
+
+_OURS = (trio.Cancelled, GeneratorExit)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _without_cancelled(error: BaseException) -> BaseException | None:
+    if isinstance(error, BaseExceptionGroup):
+        return cast("BaseExceptionGroup[BaseException]", error).split(_OURS)[1]
+    return None if isinstance(error, _OURS) else error
+
+
+async def in_context(context: Context, function: Callable[[], Awaitable[T]]) -> T:
+    """Call *function* in *context* and await there what it returns. A checkpoint if that is one."""
+
+    async def call() -> T:
+        return await function()
+
+    return await _driven(context, call())
+
+
+@types.coroutine
+def _driven(context: Context, code: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    step: Callable[..., Any] = code.send
+    argument: Any = None
+    try:
+        while True:
+            yielded = context.run(step, argument)
+            try:
+                argument = yield yielded
+                step = code.send
+            except GeneratorExit:
+                raise
+            except BaseException as error:  # noqa: BLE001, ASYNC103 - goes on inside
+                step, argument = code.throw, error
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        context.run(code.close)
+        del step, argument

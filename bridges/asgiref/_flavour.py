@@ -1,0 +1,75 @@
+# Which event loop async code is written for: trio, or asyncio.
+#
+# Nothing about a function tells, so a mark does, and a setting where there is none. The mark is
+# an attribute: functools.wraps copies it, a class hands it down, and `View.as_view()` keeps the
+# class that has it.
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Literal, TypeVar, cast
+
+Flavour = Literal["trio", "asyncio"]
+
+T = TypeVar("T")
+
+_MARK = "greenroom_flavour"
+_LOOKED_AT = 16  # wrappers, at most
+
+
+def on_trio(code: T) -> T:
+    """Mark *code*, an async function or a class of views or middleware, as written for trio."""
+    return _marked(code, "trio")
+
+
+def on_asyncio(code: T) -> T:
+    """Mark *code*, an async function or a class, as written for asyncio: it runs there."""
+    return _marked(code, "asyncio")
+
+
+def _marked(code: T, flavour: Flavour) -> T:
+    if not callable(code):
+        raise TypeError(f"@on_{flavour} marks a function or a class. Got: {code!r}")
+    setattr(code, _MARK, flavour)
+    return code
+
+
+class _Default:
+    """Asked for the flavour of what has no mark."""
+
+    ask: Callable[[], Flavour] = staticmethod(lambda: cast("Flavour", "asyncio"))
+
+
+def set_default_flavour(ask: Callable[[], Flavour]) -> None:
+    """Have *ask* called, in any thread, for the flavour of what has no mark."""
+    _Default.ask = staticmethod(ask)
+
+
+def flavour_of(code: object, default: Flavour | None = None) -> Flavour:
+    """
+    Return which loop *code* is written for: "trio" or "asyncio". Any thread.
+
+    Args:
+        code: A function, a method, a `partial`, what `as_view()` returns, a class, or an object
+            that is called.
+        default: What to say if neither it nor what it wraps is marked; else the setting.
+    """
+    for each in _wrapped(code):
+        mark = getattr(each, _MARK, None)
+        if mark in ("trio", "asyncio"):
+            return cast("Flavour", mark)
+    return default or _Default.ask()
+
+
+def _wrapped(code: Any) -> Iterator[object]:
+    """Yield *code* and, inwards, what stands behind it."""
+    for _ in range(_LOOKED_AT):
+        yield code
+        for name in ("view_class", "cls", "__self__"):  # of as_view(), and of methods
+            owner = getattr(code, name, None)
+            if owner is not None:
+                yield owner
+        inner = code.func if isinstance(code, partial) else None
+        inner = inner or getattr(code, "__wrapped__", None) or getattr(code, "__func__", None)
+        if inner is None:
+            return
+        code = inner

@@ -1,0 +1,129 @@
+# The two methods of asgiref that know asyncio, for those who call them from trio.
+#
+# Who calls decides, each time: a trio task, a task of the side loop, a worker thread of a pool of
+# ours. Everybody else gets asgiref's own method, so an asyncio program in the same process does
+# not notice.
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
+from functools import partial
+from typing import Any
+
+import trio
+from asgiref.sync import AsyncToSync, SyncToAsync
+
+from ...actors import current_job
+from ...actors._lowlevel import LoopThread, Parker, inside_trio
+from ._context import restore_context
+from ._flavour import flavour_of
+from ._hops import current_hops, hop
+from ._side_loop import side_loop_here
+
+original_sync_to_async = SyncToAsync.__call__
+original_async_to_sync = AsyncToSync.__call__
+
+ON_TRIO_THREAD = (
+    "async_to_sync() can't wait on trio's thread, which would stand still: await {name}() there,"
+    " or call this code in a worker thread."
+)
+
+
+async def sync_to_async(self: SyncToAsync[Any, Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call the function in a thread; what stands for ``SyncToAsync.__call__``."""
+    __traceback_hide__ = True
+    side_loop = None
+    if not inside_trio() and (side_loop := side_loop_here()) is None:
+        return await original_sync_to_async(self, *args, **kwargs)
+    given: Context | None = getattr(self, "context", None)
+    context = copy_context() if given is None else given
+    child = partial(self.func, *args, **kwargs)
+    call = partial(context.run, _in_thread, context, child)
+    executor: Any = getattr(self, "_executor", None)
+    run: Callable[[], Awaitable[Any]]
+    if executor is not None:
+        run = partial(_on_executor, executor, call)
+    else:
+        run = partial(hop, call, label=_label(self.func))
+    try:
+        if side_loop is None:
+            return await run()
+        return await side_loop.on_trio(run)
+    finally:
+        if given is None:
+            restore_context(context)
+
+
+def _in_thread(context: Context, child: Callable[[], Any]) -> Any:
+    restore_context(context)
+    return child()
+
+
+def _label(function: object) -> str:
+    inner = function.func if isinstance(function, partial) else function
+    return getattr(inner, "__qualname__", None) or type(inner).__qualname__
+
+
+async def _on_executor(executor: Any, call: Callable[[], Any]) -> Any:
+    """Run *call* on the user's own executor. Cancelled, it is waited for if it has begun."""
+    loop, parker = LoopThread.current(), Parker()
+    future = executor.submit(call)
+
+    def done(_: object) -> None:
+        try:
+            loop.call_soon(parker.wake)
+        except trio.RunFinishedError:
+            pass  # nobody waits
+
+    future.add_done_callback(done)
+    try:
+        while not future.done():
+            await parker.park()
+    except trio.Cancelled:
+        if not future.cancel():
+            with trio.move_on_after(5.0, shield=True):
+                while not future.done():
+                    await parker.park()
+        raise
+    return future.result()
+
+
+def async_to_sync(self: AsyncToSync[Any, Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Await the function for a thread; what stands for ``AsyncToSync.__call__``."""
+    __traceback_hide__ = True
+    if inside_trio():
+        raise RuntimeError(ON_TRIO_THREAD.format(name=_label(self.awaitable)))
+    job = current_job()
+    if job is None or self.force_new_loop or asyncio._get_running_loop() is not None:  # noqa: SLF001
+        return original_async_to_sync(self, *args, **kwargs)
+    context = copy_context()
+    handled = sys.exc_info()[1]
+    code = partial(_awaited, partial(self.awaitable, *args, **kwargs), context, handled)
+    if flavour_of(self.awaitable) == "asyncio":
+        code = partial(_on_side_loop, code, _label(self.awaitable))
+    try:
+        return job.run_async(code, context=context)
+    finally:
+        restore_context(context)
+        del handled, code
+
+
+async def _awaited(
+    call: Callable[[], Awaitable[Any]], context: Context, handled: BaseException | None
+) -> Any:
+    restore_context(copy_context())
+    if handled is None:
+        return await call()
+    try:
+        raise handled
+    except BaseException:  # noqa: BLE001, ASYNC103
+        return await call()
+    finally:
+        del handled
+
+
+async def _on_side_loop(code: Callable[[], Awaitable[Any]], label: str) -> Any:
+    return await current_hops().side_loop.run(code, label=label)

@@ -1,0 +1,302 @@
+# One asyncio loop beside trio's, in a thread of its own, for async code written for asyncio.
+#
+# One, because libraries keep what they open for a loop: a pool of connections that is made in one
+# request serves the next. It starts with the first call and ends with the application.
+#
+#   trio task       await side_loop.run(function)     a task of asyncio, awaited from here
+#   asyncio task    await side_loop.on_trio(function) a system task of trio, awaited from there
+#
+# Invariants, each with a test of that name in tests/bridges/asgiref/test_side_loop.py:
+#   CANCELLED     a cancelled call cancels the other side, and is over when that has ended.
+#   OUTCOME       what one side raises the other gets, SystemExit included; no loop ends of it.
+#   CONTEXT       variables set on one side are seen on the other, there and back.
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
+from functools import partial
+from typing import Any, TypeVar
+
+import trio
+
+from ...actors._lowlevel import LoopThread, Parker, start_system_task
+from ...actors._serving import in_context
+from ._context import restore_context
+
+logger = logging.getLogger("greenroom.asyncio")
+
+T = TypeVar("T")
+
+_here = threading.local()
+
+
+def side_loop_here() -> SideLoop | None:
+    """Return the side loop whose thread this is, or None."""
+    return getattr(_here, "side_loop", None)
+
+
+class SideLoop:
+    """
+    An asyncio loop in its own thread, for one run of trio. Made inside trio.
+
+    Args:
+        grace_seconds: How long a cancelled call waits for its task to end.
+    """
+
+    def __init__(self, grace_seconds: float = 5.0) -> None:
+        self.grace_seconds = grace_seconds
+        self._trio = LoopThread.current()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._calls: dict[_Call, None] = {}
+        self._closing = False
+        self._ended = trio.Event()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closing else "running" if self._loop else "not started"
+        return f"<SideLoop {state}, {len(self._calls)} calls>"
+
+    def labels(self) -> list[str]:
+        """Say what runs there, the oldest first. Loop thread only."""
+        return [call.label for call in self._calls]
+
+    async def run(self, function: Callable[[], Awaitable[T]], *, label: str = "") -> T:
+        """
+        Await *function* in a task of the side loop. Always a checkpoint.
+
+        Cancelled, the task is cancelled, too, and waited for up to ``grace_seconds``.
+
+        Raises:
+            RuntimeError: The side loop is closed.
+            BaseException: What *function* raises; asyncio.CancelledError if it was cancelled
+                by somebody else than the caller.
+        """
+        loop = self._started()
+        call = _Call(self, loop, function, copy_context(), label or _name(function))
+        self._calls[call] = None
+        try:
+            loop.call_soon_threadsafe(call.start)
+            try:
+                await call.wait()
+            except trio.Cancelled:
+                loop.call_soon_threadsafe(call.cancel)
+                with trio.move_on_after(self.grace_seconds, shield=True):
+                    await call.wait()
+                if not call.ended:
+                    logger.warning("%s goes on, though it was cancelled", call.label)
+                raise
+        finally:
+            del self._calls[call]
+        restore_context(call.context)
+        return call.result()
+
+    async def on_trio(self, function: Callable[[], Awaitable[T]]) -> T:
+        """
+        Await *function* in a system task of trio, from a task of the side loop.
+
+        Cancelled, that is cancelled, too, and waited for.
+
+        Raises:
+            BaseException: What *function* raises.
+        """
+        back = _Back(self._trio, asyncio.get_running_loop(), function, copy_context())
+        try:
+            self._trio.call_soon(back.start)
+        except trio.RunFinishedError:
+            raise RuntimeError("the run of trio beside this loop is over") from None
+        cancelled: BaseException | None = None
+        while not back.done.done():
+            try:
+                await asyncio.shield(back.done)
+            except asyncio.CancelledError as error:
+                if back.done.done():
+                    break
+                cancelled = error
+                self._trio.call_soon(back.cancel)
+        restore_context(back.context)
+        if cancelled is not None:
+            raise cancelled
+        return back.result()
+
+    async def aclose(self, timeout: float) -> None:
+        """Cancel all tasks of the loop, and wait *timeout* seconds for its end. A checkpoint."""
+        self._closing = True
+        loop = self._loop
+        if loop is None or self._ended.is_set():
+            await trio.sleep(0)
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        with trio.move_on_after(timeout):
+            await self._ended.wait()
+        if not self._ended.is_set():
+            logger.warning("the asyncio loop has not ended within %g s", timeout)
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        if self._closing:
+            raise RuntimeError("the asyncio loop beside trio is closed")
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            # Daemon: a task that never ends must not keep the process from ending.
+            self._thread = threading.Thread(
+                target=self._main, args=(self._loop,), name="greenroom-asyncio", daemon=True
+            )
+            self._thread.start()
+        return self._loop
+
+    # In the side loop's thread.
+
+    def _main(self, loop: asyncio.AbstractEventLoop) -> None:
+        _here.side_loop = self
+        asyncio.set_event_loop(loop)
+        try:
+            while not self._closing:
+                try:
+                    loop.run_forever()
+                except (SystemExit, KeyboardInterrupt):
+                    logger.exception("a task of the asyncio loop raised; the loop goes on")
+            self._wind_up(loop)
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+            try:
+                self._trio.call_soon(self._ended.set)
+            except trio.RunFinishedError:
+                pass  # nobody waits
+
+    def _wind_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+
+
+class _Call:
+    """A task of trio that waits for one of asyncio."""
+
+    def __init__(
+        self,
+        side_loop: SideLoop,
+        loop: asyncio.AbstractEventLoop,
+        function: Callable[[], Awaitable[Any]],
+        context: Context,
+        label: str,
+    ) -> None:
+        self.label, self.context = label, context
+        self.ended = False
+        self._trio, self._loop, self._function = side_loop._trio, loop, function
+        self._parker = Parker()
+        self._task: asyncio.Task[None] | None = None
+        self._cancelled = False
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    async def wait(self) -> None:
+        while not self.ended:
+            await self._parker.park()
+
+    def result(self) -> Any:
+        if self._error is None:
+            return self._value
+        try:
+            raise self._error
+        finally:
+            self._error = None
+
+    # In the side loop's thread.
+
+    def start(self) -> None:
+        self._task = self._loop.create_task(self._run(), name=self.label, context=self.context)
+        self._task.add_done_callback(self._done)
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            restore_context(copy_context())
+            self._value = await self._function()
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - the task of trio raises it
+            self._error = error
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():  # before its first step
+            self._error = asyncio.CancelledError()
+        try:
+            self._trio.call_soon(self._end)
+        except trio.RunFinishedError:
+            pass  # nobody waits
+
+    def _end(self) -> None:
+        self.ended = True
+        self._parker.wake()
+
+
+class _Back:
+    """A task of asyncio that waits for one of trio."""
+
+    def __init__(
+        self,
+        trio_thread: LoopThread,
+        loop: asyncio.AbstractEventLoop,
+        function: Callable[[], Awaitable[Any]],
+        context: Context,
+    ) -> None:
+        self.context = context
+        self.done: asyncio.Future[None] = loop.create_future()
+        self._loop, self._function = loop, function
+        self._scope: trio.CancelScope | None = None
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def result(self) -> Any:
+        if self._error is None:
+            return self._value
+        try:
+            raise self._error
+        finally:
+            self._error = None
+
+    # In trio's thread.
+
+    def start(self) -> None:
+        self._scope = trio.CancelScope()
+        start_system_task(self._run, "greenroom, for asyncio")
+
+    def cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+
+    async def _run(self) -> None:
+        assert self._scope is not None
+        try:
+            with self._scope:
+                self._value = await in_context(self.context, self._function)
+            if self._scope.cancelled_caught:
+                self._error = asyncio.CancelledError()
+        except trio.Cancelled:
+            self._error = RuntimeError("the run of trio ended")
+            raise
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - the task of asyncio raises it
+            self._error = error
+        finally:
+            try:
+                self._loop.call_soon_threadsafe(self._settle)
+            except RuntimeError:
+                pass  # the loop is closed; nobody waits
+
+    def _settle(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+def _name(function: Callable[..., object]) -> str:
+    inner = function.func if isinstance(function, partial) else function
+    return getattr(inner, "__qualname__", None) or repr(inner)

@@ -1,0 +1,118 @@
+# Django's own uses of asyncio, and asgiref's, made to work in trio tasks.
+#
+# What is replaced, each looked up by Django when it is called:
+#   asgiref              see bridges/asgiref
+#   django.dispatch      receivers that run at the same time: asyncio.TaskGroup in 6.1, in
+#                        _run_parallel(); asyncio.gather before, by the module's name `asyncio`
+#   django.utils.asyncio the guard of the ORM asks for asyncio's loop only, so that a query in a
+#                        trio task would stop the whole loop without a word
+#
+# In anybody else's hands all three do what they did.
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import Any
+
+import trio
+from django.dispatch import dispatcher
+from django.utils import asyncio as guard
+
+from ...actors import current_job
+from ...actors._lowlevel import inside_trio
+from ...supervisor import Root
+from .. import asgiref
+from ..asgiref import _flavour, _hops
+from ._database import database_hooks, in_transaction
+from ._settings import load_options
+
+_original_run_parallel: Any = getattr(dispatcher, "_run_parallel", None)
+_original_asyncio: Any = getattr(dispatcher, "asyncio", None)
+_original_guard: Any = guard.get_running_loop
+
+
+def teach_asgiref() -> None:
+    """Install all of it, unless ``GREENROOM["PATCH_ASGIREF"]`` is False. May be called again."""
+    _flavour.set_default_flavour(lambda: load_options().async_views)
+    settings = _hops.Settings
+    settings.threads = staticmethod(lambda: load_options().orm_threads)
+    settings.spare = staticmethod(lambda: load_options().parked_threads)
+    settings.hooks = staticmethod(database_hooks)
+    settings.in_transaction = staticmethod(in_transaction)
+    if not load_options().patch_asgiref or not asgiref.install():
+        return
+    if _original_run_parallel is not None:
+        dispatcher._run_parallel = _run_parallel  # type: ignore[attr-defined]  # noqa: SLF001
+    elif _original_asyncio is not None:
+        dispatcher.asyncio = _AsyncioForDispatcher("asyncio")  # type: ignore[attr-defined]
+    guard.get_running_loop = _get_running_loop  # type: ignore[attr-defined]
+
+
+def unteach_asgiref() -> None:
+    """Put back what was there."""
+    asgiref.uninstall()
+    if _original_run_parallel is not None:
+        dispatcher._run_parallel = _original_run_parallel  # type: ignore[attr-defined]  # noqa: SLF001
+    if _original_asyncio is not None:
+        dispatcher.asyncio = _original_asyncio  # type: ignore[attr-defined]
+    guard.get_running_loop = _original_guard  # type: ignore[attr-defined]
+
+
+@asynccontextmanager
+async def hops_of(root: Root) -> AsyncGenerator[None, None]:
+    """Have the pool "orm" and the asyncio loop while *root* runs, and in its tree."""
+    options = root.options
+    async with asgiref.open_hops(
+        root.workers,
+        threads=options.orm_threads,
+        spare=options.parked_threads,
+        listed=root.pools,
+        timeout=options.shutdown_seconds,
+    ):
+        yield
+
+
+def _get_running_loop() -> object:
+    if inside_trio() and current_job() is None:  # else a test runs `def` handlers inline
+        return "trio"
+    return _original_guard()
+
+
+async def _run_parallel(*coroutines: Awaitable[Any]) -> list[Any]:
+    if not inside_trio():
+        return await _original_run_parallel(*coroutines)
+    return await _all(coroutines)
+
+
+async def _all(coroutines: tuple[Awaitable[Any], ...]) -> list[Any]:
+    """Await all at the same time. The first that raises cancels the others and is raised."""
+    results: list[Any] = [None] * len(coroutines)
+    failed: list[Exception] = []
+
+    async def one(at: int, coroutine: Awaitable[Any]) -> None:
+        try:
+            results[at] = await coroutine
+        except Exception as error:  # noqa: BLE001 - raised below, outside of the nursery
+            failed.append(error)
+            nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for at, coroutine in enumerate(coroutines):
+            nursery.start_soon(one, at, coroutine)
+    if failed:
+        raise failed[0]
+    return results
+
+
+class _AsyncioForDispatcher(ModuleType):
+    """The module asyncio for django.dispatch before 6.1, whose gather() knows trio."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    @staticmethod
+    def gather(*coroutines: Awaitable[Any], **options: Any) -> Awaitable[Any]:
+        if inside_trio() and not options:
+            return _all(coroutines)
+        return asyncio.gather(*coroutines, **options)
