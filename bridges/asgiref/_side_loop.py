@@ -113,10 +113,9 @@ class SideLoop:
             try:
                 await asyncio.shield(back.done)
             except asyncio.CancelledError as error:
-                if back.done.done():
-                    break
-                cancelled = error
-                self._trio.call_soon(back.cancel)
+                cancelled = error  # raised below, also if it comes with the very end
+                if not back.done.done():
+                    self._trio.call_soon(back.cancel)
         restore_context(back.context)
         if cancelled is not None:
             raise cancelled
