@@ -66,10 +66,20 @@ class Serving:
         """
         job = Job(self, work, label)
         job.loop = self._loop
+        self.take(job)
+        return job
+
+    def take(self, job: Job[Any]) -> None:
+        """Have *job* done; raises as `submit` does. Any thread, if it has an `on_end`."""
         with self._lock:
             if self.ended:
-                raise NobodyWaits(f"the thread {self.name} serves no more: {label} was not run")
+                raise NobodyWaits(f"the thread {self.name} serves no more: {job!r} was not run")
             self._orders.put(job)
+
+    def new_job(self, work: Callable[[], T], loop: LoopThread, *, label: str) -> Job[T]:
+        """Return a job for `take`. Any thread."""
+        job = Job(self, work, label)
+        job.loop = loop
         return job
 
     def serve(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -100,6 +110,9 @@ class Serving:
         job.carry_out(_NO_HOOKS)
         with self._lock:
             job.state = JobState.DONE
+        if job.on_end is not None:
+            job.notify()
+            return
         try:
             self._loop.call_soon(job.notify)
         except trio.RunFinishedError:
@@ -165,7 +178,7 @@ class AsyncCall(Serving):
         del self._function
         try:
             self._value = await in_context(self._context, function)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - goes to the thread, or is raised
             others = _without_cancelled(error)
             if others is error:
                 self._error = error

@@ -23,40 +23,46 @@ from ...actors import current_job
 from ...actors._lowlevel import inside_trio
 from ...supervisor import Root
 from .. import asgiref
-from ..asgiref import _flavour, _hops
 from ._database import database_hooks, in_transaction
 from ._settings import load_options
 
 _original_run_parallel: Any = getattr(dispatcher, "_run_parallel", None)
 _original_asyncio: Any = getattr(dispatcher, "asyncio", None)
-_original_guard: Any = guard.get_running_loop
+_original_guard: Any = getattr(guard, "get_running_loop")  # noqa: B009 - stubs lack it
 
 
 def teach_asgiref() -> None:
     """Install all of it, unless ``GREENROOM["PATCH_ASGIREF"]`` is False. May be called again."""
-    _flavour.set_default_flavour(lambda: load_options().async_views)
-    settings = _hops.Settings
-    settings.threads = staticmethod(lambda: load_options().orm_threads)
-    settings.spare = staticmethod(lambda: load_options().parked_threads)
-    settings.hooks = staticmethod(database_hooks)
-    settings.in_transaction = staticmethod(in_transaction)
-    if not load_options().patch_asgiref or not asgiref.install():
+    asgiref.set_default_flavour(lambda: load_options().async_views)
+    asgiref.configure_hops(
+        asgiref.HopSettings(
+            threads=lambda: load_options().orm_threads,
+            spare=lambda: load_options().parked_threads,
+            hooks=database_hooks,
+            in_transaction=in_transaction,
+        )
+    )
+    if not load_options().patch_asgiref or not asgiref.patch_asgiref():
         return
     if _original_run_parallel is not None:
-        dispatcher._run_parallel = _run_parallel  # type: ignore[attr-defined]  # noqa: SLF001
+        _replace(dispatcher, "_run_parallel", _run_parallel)
     elif _original_asyncio is not None:
-        dispatcher.asyncio = _AsyncioForDispatcher("asyncio")  # type: ignore[attr-defined]
-    guard.get_running_loop = _get_running_loop  # type: ignore[attr-defined]
+        _replace(dispatcher, "asyncio", _AsyncioForDispatcher("asyncio"))
+    _replace(guard, "get_running_loop", _get_running_loop)
 
 
 def unteach_asgiref() -> None:
     """Put back what was there."""
-    asgiref.uninstall()
+    asgiref.unpatch_asgiref()
     if _original_run_parallel is not None:
-        dispatcher._run_parallel = _original_run_parallel  # type: ignore[attr-defined]  # noqa: SLF001
+        _replace(dispatcher, "_run_parallel", _original_run_parallel)
     if _original_asyncio is not None:
-        dispatcher.asyncio = _original_asyncio  # type: ignore[attr-defined]
-    guard.get_running_loop = _original_guard  # type: ignore[attr-defined]
+        _replace(dispatcher, "asyncio", _original_asyncio)
+    _replace(guard, "get_running_loop", _original_guard)
+
+
+def _replace(module: object, name: str, value: object) -> None:
+    setattr(module, name, value)
 
 
 @asynccontextmanager
