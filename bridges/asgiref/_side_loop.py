@@ -117,9 +117,9 @@ class SideLoop:
         while not back.done.done():
             try:
                 await asyncio.shield(back.done)
-            except asyncio.CancelledError as error:
+            except asyncio.CancelledError as error:  # noqa: ASYNC103 - raised below
                 if back.done.done():
-                    break
+                    break  # noqa: ASYNC104
                 cancelled = error
                 self._trio.call_soon(back.cancel)
         restore_context(back.context)
