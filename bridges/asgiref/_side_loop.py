@@ -117,7 +117,7 @@ class SideLoop:
         while not back.done.done():
             try:
                 await asyncio.shield(back.done)
-            except asyncio.CancelledError as error:
+            except asyncio.CancelledError as error:  # noqa: ASYNC103
                 cancelled = error  # raised below, also if it comes with the very end
                 if not back.done.done():
                     self._trio.call_soon(back.cancel)

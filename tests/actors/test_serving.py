@@ -114,7 +114,7 @@ async def test_errors_reach_the_thread(error: BaseException) -> None:
     def work() -> None:
         try:
             ask(bad)
-        except BaseException as raised:  # noqa: BLE001
+        except BaseException as raised:
             caught.append(raised)
 
     async with pool_of(1) as pool:
@@ -135,7 +135,7 @@ async def test_a_cancelled_task_tells_its_thread() -> None:
         for _ in range(2):  # the second is refused at once
             try:
                 ask(trio.sleep_forever)
-            except BaseException as raised:  # noqa: BLE001
+            except BaseException as raised:
                 caught.append(raised)
 
     async with pool_of(1) as pool:
@@ -158,7 +158,7 @@ async def test_an_abandoned_job_is_refused() -> None:
         go.wait(LONG)
         try:
             ask(trio.sleep_forever)
-        except BaseException as raised:  # noqa: BLE001
+        except BaseException as raised:
             caught.append(raised)
 
     async with pool_of(1) as pool:
@@ -192,7 +192,7 @@ async def test_a_nursery_with_a_cancelled_and_a_failed_child() -> None:
     def work() -> None:
         try:
             ask(both)
-        except BaseException as raised:  # noqa: BLE001
+        except BaseException as raised:
             caught.append(raised)
 
     async with pool_of(1) as pool:
