@@ -60,9 +60,9 @@ def flavour_of(code: object, default: Flavour | None = None) -> Flavour:
 def mark_of(code: object) -> Flavour | None:
     """Return how *code*, or what it wraps, is marked; None if it is not. Any thread."""
     for each in _wrapped(code):
-        mark: object = getattr(each, _MARK, None)
-        if mark == "trio" or mark == "asyncio":
-            return mark
+        mark = getattr(each, _MARK, None)
+        if mark in ("trio", "asyncio"):
+            return cast("Flavour", mark)
     return None
 
 

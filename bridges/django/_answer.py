@@ -12,6 +12,7 @@
 import io
 from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
+from functools import partial
 from typing import IO, Any, NamedTuple, cast
 
 from django.core import signals
@@ -98,12 +99,13 @@ class Answer:
         with _Hop(self, exchange):
             restore_context(copy_context())
             self.pending = None
-            steps = self._passage
+            steps, error = self._passage, outcome.error
             assert steps is not None
-            if outcome.error is None:
-                self._advance(lambda: steps.send(outcome.value), exchange)
+            if error is None:
+                self._advance(partial(steps.send, outcome.value), exchange)
             else:
-                self._advance(lambda: steps.throw(outcome.error), exchange)
+                self._advance(partial(steps.throw, error), exchange)
+            del error
 
     def read(self) -> bytes:
         """Read on in a file; behind its last byte, close. Empty at the end."""

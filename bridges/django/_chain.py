@@ -24,6 +24,7 @@ from django.utils import deprecation
 from django.utils.log import log_response
 
 Mixin: Any = deprecation.MiddlewareMixin
+_is_async: Callable[[Any], bool] = vars(base)["iscoroutinefunction"]  # Django's own choice
 Layers = tuple[Any, ...]
 """The instances of MiddlewareMixin, the outermost first."""
 
@@ -46,7 +47,7 @@ def take_apart(handler: Any) -> Layers | None:
     None if a part of it is more than a MiddlewareMixin, or is not Django's own any more: then
     nobody but Django can call it.
     """
-    kind = type(handler)
+    kind: Any = type(handler)
     if not (_is_of(base, kind.get_response) and _is_of(base, kind._get_response)):  # noqa: SLF001
         return None
     if not _is_of(deprecation, Mixin.__call__):
@@ -154,7 +155,7 @@ def _view(handler: Any, request: HttpRequest) -> Passage:
     if response is None:
         view = handler.make_view_atomic(callback)
         try:
-            if base.iscoroutinefunction(view):
+            if _is_async(view):
                 response = yield Call(view, (request, *args), kwargs)
             else:
                 response = view(request, *args, **kwargs)
@@ -174,7 +175,7 @@ def _rendered(handler: Any, request: HttpRequest, response: Any) -> Passage:
         name = f"{type(_owner(process)).__name__}.process_template_response"
         handler.check_response(response, process, name=name)
     try:
-        if base.iscoroutinefunction(response.render):
+        if _is_async(response.render):
             return (yield Call(response.render, (), {}))
         return response.render()
     except Exception as error:

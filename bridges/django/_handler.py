@@ -202,7 +202,7 @@ class DjangoApplication(ASGIHandler):
 def _mark_of_middleware(chain: Any) -> asgiref.Flavour | None:
     """Return what the middleware of *chain*, the outermost first, is marked with; else None."""
     named = [import_string(name) for name in settings.MIDDLEWARE]
-    marks = {mark_of(each) for each in named}
+    marks: set[asgiref.Flavour | None] = {mark_of(each) for each in named}
     while chain is not None:
         inner = getattr(chain, "__wrapped__", chain)
         marks.add(mark_of(inner))

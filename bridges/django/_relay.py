@@ -15,7 +15,7 @@ from ._exchange import Exchange, Head
 T = TypeVar("T")
 
 
-class Left(Exception):  # noqa: N818  # nobody's error
+class Left(Exception):  # nobody's error
     """The client has left; what was going on for it was cancelled, and has ended."""
 
 

@@ -69,8 +69,10 @@ class RequestTask:
                 call = partial(outcome_of, answer, pending, self._label)
                 outcome = await watched(self._receive, call)
                 del call, pending
-                await self._hop(partial(answer.context.run, answer.go_on, outcome))
+                go_on = partial(answer.go_on, outcome)
                 del outcome
+                await self._hop(partial(answer.context.run, go_on))
+                del go_on
             elif isinstance(pending, StreamToRead):
                 await self._stream(pending)
             else:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import trio
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction
 from django.core import signals
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -35,13 +35,18 @@ ENTERED = threading.Event()
 
 
 async def nap(flavour: str) -> None:
-    await (trio.sleep(0) if flavour == "trio" else asyncio.sleep(0))
+    if flavour == "trio":
+        await trio.sleep(0)
+    else:
+        await asyncio.sleep(0)
 
 
 async def forever(flavour: str) -> None:
     ENTERED.set()
     try:
-        await (trio.sleep_forever() if flavour == "trio" else asyncio.Event().wait())
+        if flavour == "trio":
+            await trio.sleep_forever()
+        await asyncio.Event().wait()
     finally:
         LOG.append(f"{flavour} cancelled")
 
@@ -200,9 +205,6 @@ def hybrid(get_response: Any) -> Any:
 
 
 hybrid.sync_capable = hybrid.async_capable = True  # type: ignore[attr-defined]
-markcoroutinefunction  # noqa: B018
-
-HERE = __name__
 sys.modules.setdefault("django_async_middleware", sys.modules[__name__])
 
 pytestmark = pytest.mark.usefixtures("clean")
@@ -395,7 +397,7 @@ async def test_a_stream_is_closed_with_its_client(
         assert app.pool.statistics().running == 0
         request.gone.set()
 
-    assert LOG == [f"{flavour} cancelled", "generator closed"]
+    assert [f"{flavour} cancelled", "generator closed"] == LOG
     assert not request.got.ended
     assert signalled == ["started", "finished"]
 
@@ -419,7 +421,9 @@ async def test_a_stream_that_raises_is_cut_off(
 
 
 @both
-@pytest.mark.parametrize("middleware", ["function", "hybrid", "only_async_on_trio", "only_async_on_asyncio"])
+@pytest.mark.parametrize(
+    "middleware", ["function", "hybrid", "only_async_on_trio", "only_async_on_asyncio"]
+)
 async def test_any_middleware(
     flavour: str, middleware: str, running: Any, request_to: Any, signalled: list[str]
 ) -> None:
@@ -457,7 +461,7 @@ async def test_below_any_middleware_a_view_is_cancelled(
         assert app.pool.statistics().parked == 1
         request.gone.set()
 
-    assert LOG == [f"{flavour} cancelled"]
+    assert [f"{flavour} cancelled"] == LOG
     assert signalled == ["started", "finished"]
 
 

@@ -134,7 +134,7 @@ def run_by(chain: Callable[[Any, HttpRequest], Any], handler: Any) -> list[Any]:
     try:
         response = chain(handler, request)
         outcome: Any = (response.status_code, response.content, len(response._resource_closers))
-    except Exception as error:  # noqa: BLE001 - it is the outcome
+    except Exception as error:
         outcome = (type(error), str(error))
     finally:
         signals.got_request_exception.disconnect(got_exception)
@@ -163,7 +163,7 @@ def outcome_sent(steps: Any, call: Call) -> Callable[[], Call]:
     except StopIteration as end:
         value = end.value
         return lambda: steps.send(value)
-    except Exception as error:  # noqa: BLE001 - thrown in
+    except Exception as error:
         thrown = error
         return lambda: steps.throw(thrown)
     raise AssertionError("the view waits")
@@ -182,7 +182,10 @@ def handler_of(stack: list[dict[str, str]]) -> BaseHandler:
 
 
 def urls_of(view: Any) -> None:
-    for name, found in (("chain_urls", view), ("chain_other_urls", view_of("answer", is_async=False))):
+    for name, found in (
+        ("chain_urls", view),
+        ("chain_other_urls", view_of("answer", is_async=False)),
+    ):
         module = ModuleType(name)
         module.urlpatterns = [path("", found)]  # type: ignore[attr-defined]
         sys.modules[name] = module
