@@ -91,10 +91,10 @@ async def _until(
     while not done.done():
         try:
             await asyncio.shield(done)
-        except asyncio.CancelledError as error:
+        except asyncio.CancelledError as error:  # noqa: ASYNC103 - raised below
             cancelled = error
             if withdraw():
-                break
+                break  # noqa: ASYNC104
             with suppress(trio.RunFinishedError):  # then nothing is awaited there
                 side_loop.trio.call_soon(calls.cancel)
     if cancelled is not None:

@@ -225,8 +225,8 @@ class Work:
             return self.call()
         try:
             raise handled  # so that sys.exc_info() tells there what it tells here
-        except BaseException:  # noqa: BLE001, ASYNC103
-            return self.call()
+        except BaseException:  # noqa: BLE001, ASYNC103 - in a thread, and handled already
+            return self.call()  # noqa: ASYNC104
         finally:
             del handled
 
@@ -242,7 +242,7 @@ class Pinning(Work):
         value: Any = None
         try:
             value = self._called()
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: ASYNC103 - the task raises it
             if not in_transaction():
                 raise
             error = raised

@@ -94,7 +94,8 @@ async def _run_parallel(*coroutines: Awaitable[Any]) -> list[Any]:
         return await _original_run_parallel(*coroutines)
     context = copy_context()  # one for all of them, as there
     try:
-        return await _all([partial(in_context, context, partial(_whole, each)) for each in coroutines])
+        shared = [partial(in_context, context, partial(_whole, each)) for each in coroutines]
+        return await _all(shared)
     finally:
         restore_context(context)
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 import pytest
@@ -114,7 +114,7 @@ async def test_errors_reach_the_thread(error: BaseException) -> None:
     def work() -> None:
         try:
             ask(bad)
-        except BaseException as raised:  # noqa: BLE001
+        except BaseException as raised:
             caught.append(raised)
 
     async with pool_of(1) as pool:
@@ -135,7 +135,7 @@ async def test_a_cancelled_task_tells_its_thread() -> None:
         for _ in range(2):  # the second is refused at once
             try:
                 ask(trio.sleep_forever)
-            except BaseException as raised:  # noqa: BLE001
+            except BaseException as raised:
                 caught.append(raised)
 
     async with pool_of(1) as pool:
@@ -158,7 +158,7 @@ async def test_an_abandoned_job_is_refused() -> None:
         go.wait(LONG)
         try:
             ask(trio.sleep_forever)
-        except BaseException as raised:  # noqa: BLE001
+        except BaseException as raised:
             caught.append(raised)
 
     async with pool_of(1) as pool:
@@ -192,7 +192,7 @@ async def test_a_nursery_with_a_cancelled_and_a_failed_child() -> None:
     def work() -> None:
         try:
             ask(both)
-        except BaseException as raised:  # noqa: BLE001
+        except BaseException as raised:
             caught.append(raised)
 
     async with pool_of(1) as pool:
@@ -314,3 +314,30 @@ async def test_a_job_that_lets_go() -> None:
         await job.wait()
         assert pool.statistics().running == 1
         go.set()
+
+
+async def test_the_outer_thread_serves_again_behind_an_inner_call() -> None:
+    """
+    Async code still has its thread when an inner call has left its context variables behind.
+    """
+    async with pool_of(2) as pool:
+
+        async def inner() -> None:
+            await here(threading.get_ident)
+
+        def middle() -> Context:
+            job, context = current_job(), copy_context()
+            assert job is not None
+            job.run_async(inner, context=context)
+            return context
+
+        async def outer() -> tuple[int, int]:
+            first = await here(threading.get_ident)
+            left_behind = await here(middle)
+            serving = left_behind.run(serving_here)
+            assert serving is serving_here()
+            return first, await here(threading.get_ident)
+
+        first, last = await pool.run(lambda: ask(outer), label="asks")
+
+    assert first == last

@@ -4,16 +4,52 @@
 # so in the modules named in child.py the name `asyncio` stands for this.
 
 import asyncio
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import trio
-from greenroom.actors._lowlevel import inside_trio
+from greenroom.actors._lowlevel import LoopThread, inside_trio
+
+
+class Event:
+    """asyncio.Event, for tasks of trio."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def is_set(self) -> bool:
+        """Whether it has been set and not cleared since."""
+        return self._event.is_set()
+
+    def set(self) -> None:
+        """Wake all that wait."""
+        self._event.set()
+
+    def clear(self) -> None:
+        """Have the next waits wait for the next set()."""
+        self._event = trio.Event()
+
+    async def wait(self) -> None:
+        """Wait for set()."""
+        await self._event.wait()
+
+
+class Loop:
+    """Of an asyncio loop what the tests call from other threads."""
+
+    def __init__(self) -> None:
+        self._loop = LoopThread.current()
+
+    def call_soon_threadsafe(self, function: Callable[..., object], *args: Any) -> None:
+        """Have *function* called on the loop's thread."""
+        self._loop.call_soon(function, *args)
 
 
 class AsyncioOnTrio(ModuleType):
     """The module asyncio; a few names stand for trio's in a trio task."""
 
+    Event = Event
     TimeoutError = TimeoutError
     CancelledError = (asyncio.CancelledError, trio.Cancelled)
 
@@ -21,11 +57,11 @@ class AsyncioOnTrio(ModuleType):
         return getattr(asyncio, name)
 
     @staticmethod
-    def Event() -> Any:  # noqa: N802 - asyncio's name
-        """Make an event of the loop that runs the caller."""
-        return trio.Event() if inside_trio() else asyncio.Event()
-
-    @staticmethod
     def sleep(seconds: float, result: Any = None) -> Any:
         """Sleep on the loop that runs the caller."""
         return trio.sleep(seconds) if inside_trio() else asyncio.sleep(seconds, result)
+
+    @staticmethod
+    def get_event_loop() -> Any:
+        """Return the loop that runs the caller."""
+        return Loop() if inside_trio() else asyncio.get_event_loop()

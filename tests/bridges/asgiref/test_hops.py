@@ -228,7 +228,10 @@ async def test_a_deadline_ends_async_code_of_a_thread(mark: Callable[[Any], Any]
     async def forever() -> None:
         began.set()
         try:
-            await (trio.sleep_forever() if mark is on_trio else asyncio.sleep(1e6))
+            if mark is on_trio:
+                await trio.sleep_forever()
+            else:
+                await asyncio.sleep(1e6)
         finally:
             ended.append("async")
 
