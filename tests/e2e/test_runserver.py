@@ -165,6 +165,20 @@ def test_a_wrong_asgi_py_is_survived(folder: Path) -> None:
             assert server.wait_serving(mark).get("/") == (200, b"the first page")
 
 
+def test_settings_that_fail_are_survived(folder: Path) -> None:
+    """
+    Settings that fail at a reload are told of, and what mends them is served, more than once.
+    """
+    with Runserver(folder) as server:
+        server.wait_serving()
+        for right, wrong in (("USE_TZ = True", "USE_TZ = ("), ("import os", "import oss")):
+            mark = server.edit("settings.py", right, wrong)
+            server.wait_for_line("^The settings failed", mark)
+
+            mark = server.edit("settings.py", wrong, right)
+            assert server.wait_serving(mark).get("/") == (200, b"the first page")
+
+
 @pytest.mark.parametrize("options", [[], ["--noreload"]])
 def test_a_port_in_use(folder: Path, options: list[str]) -> None:
     """

@@ -17,15 +17,17 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.management.commands.runserver import Command as Runserver
 from django.core.management.base import CommandError, OutputWrapper, SystemCheckError
+from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
 from ....hypercorn._development import DevelopmentServer
 from ....hypercorn._serve import ServeError
 from ..._development import Development, StaticFiles
 from ..._handler import django_application
-from ..._reloading import FailedFiles, import_application
+from ..._reloading import Child, Children, FailedFiles, import_application
 from .serve import load_application
 
 PATIENCE_SECONDS = 2.0
+RELOADS = 3  # the status by which Django's reloader asks for the next process
 
 
 class Command(Runserver):
@@ -67,13 +69,35 @@ class Command(Runserver):
 
     def run(self, **options: Any) -> None:
         """Run with or without the reloader, and stop the server before this process ends."""
+        if options["use_reloader"] and os.environ.get(DJANGO_AUTORELOAD_ENV) != "true":
+            self._run_children(**options)
+            return
+        child = Child()
         try:
             super().run(**options)
         except SystemExit as end:
+            if end.code == RELOADS:
+                child.makes_room()
             self._stop(end.code if isinstance(end.code, int) else 1)
             raise
         else:
             self._stop(0)
+
+    def _run_children(self, **options: Any) -> None:
+        children = Children()
+        try:
+            while True:
+                try:
+                    super().run(**options)
+                except SystemExit as end:
+                    if not children.settings_failed(end.code):
+                        raise
+                else:
+                    return
+                self.stderr.write("The settings failed. The next edit starts the server again.")
+                children.wait_for_edit()
+        except KeyboardInterrupt:
+            pass  # as in Django's own loop
 
     def _stop(self, status: int) -> None:
         server = self._server
