@@ -184,7 +184,7 @@ class AsyncCall(Serving):
         del self._function
         try:
             self._value = await in_context(self._context, function)
-        except BaseException as error:  # noqa: BLE001 - goes to the thread, or is raised
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - to the thread, or raised
             others = _without_cancelled(error)
             if others is error:
                 self._error = error

@@ -54,7 +54,9 @@ def test_connections_are_bounded_and_none_is_left(
             until(lambda: data.opened(pid) == 0)
         at_rest = data.opened(pid)
         assert at_rest <= BOUND
-        pooled = [name for name in first["threads"] if name.split("-")[0] in ("views", "consumers", "orm")]
+        pooled = [
+            name for name in first["threads"] if name.split("-")[0] in ("views", "consumers", "orm")
+        ]
         assert len(pooled) <= BOUND, first["threads"]
 
         began = time.monotonic()

@@ -1,5 +1,4 @@
 # All ways to the database: views, async views, `def` handlers, async handlers, residents.
-import json
 import threading
 
 from django.db import transaction
