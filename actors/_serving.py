@@ -184,7 +184,7 @@ class AsyncCall(Serving):
                 self._error = error
                 return  # noqa: ASYNC104 - no Cancelled: the thread raises it
             self._error = others or NobodyWaits("the task that ran async code was cancelled")
-            raise next(each for each in _leaves(error) if isinstance(each, _OURS)) from None
+            raise next(each for each in _leaves(error) if isinstance(each, _OURS)) from None  # noqa: ASYNC104 - a Cancelled it is
         finally:
             self.end()
 

@@ -55,9 +55,9 @@ def flavour_of(code: object, default: Flavour | None = None) -> Flavour:
         default: What to say if neither it nor what it wraps is marked; else the setting.
     """
     for each in _wrapped(code):
-        mark: object = getattr(each, _MARK, None)
+        mark: Any = getattr(each, _MARK, None)
         if mark == "trio" or mark == "asyncio":
-            return mark
+            return cast("Flavour", mark)
     return default or _default[0]()
 
 
@@ -69,7 +69,7 @@ def _wrapped(code: Any) -> Iterator[object]:
             owner = getattr(code, name, None)
             if owner is not None:
                 yield owner
-        inner: Any = cast("partial[Any]", code).func if isinstance(code, partial) else None
+        inner: Any = getattr(code, "func", None) if type(code) is partial else None
         inner = inner or getattr(code, "__wrapped__", None) or getattr(code, "__func__", None)
         if inner is None:
             return
