@@ -69,8 +69,12 @@ def _wrapped(code: Any) -> Iterator[object]:
             owner = getattr(code, name, None)
             if owner is not None:
                 yield owner
-        inner: Any = getattr(code, "func", None) if type(code) is partial else None
+        inner: Any = getattr(code, "func", None) if _is_partial(code) else None
         inner = inner or getattr(code, "__wrapped__", None) or getattr(code, "__func__", None)
         if inner is None:
             return
         code = inner
+
+
+def _is_partial(code: object) -> bool:
+    return isinstance(code, partial)
