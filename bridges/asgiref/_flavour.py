@@ -6,7 +6,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 Flavour = Literal["trio", "asyncio"]
 
@@ -57,7 +57,7 @@ def flavour_of(code: object, default: Flavour | None = None) -> Flavour:
     for each in _wrapped(code):
         mark: Any = getattr(each, _MARK, None)
         if mark == "trio" or mark == "asyncio":
-            return cast("Flavour", mark)
+            return mark
     return default or _default[0]()
 
 
