@@ -37,7 +37,10 @@ _serving: ContextVar[Serving | None] = ContextVar("greenroom_serving", default=N
 def serving_here() -> Serving | None:
     """Return the thread that serves the calling async code, or None. Not a checkpoint."""
     serving = _serving.get()
-    return None if serving is None or serving.ended else serving
+    # An inner call's variables are carried back to the outer code, this one among them.
+    while serving is not None and serving.ended:
+        serving = serving.outer
+    return serving
 
 
 class Serving:
@@ -53,6 +56,8 @@ class Serving:
         self.name = name
         self.ended = False
         """Whether nothing is taken any more."""
+        self.outer: Serving | None = None
+        """What serves the code that this one was called by, to be asked once this one has ended."""
         self._loop = loop
         self._orders: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._lock = Lock()  # guards `ended` and the states of jobs
@@ -163,6 +168,7 @@ class AsyncCall(Serving):
         super().__init__(loop, name)
         self._function = function
         self._context = copy_context() if context is None else context
+        self.outer = self._context.get(_serving)
         self._context.run(_serving.set, self)
         self._value: Any = None
         self._error: BaseException | None = None

@@ -54,11 +54,16 @@ def flavour_of(code: object, default: Flavour | None = None) -> Flavour:
             that is called.
         default: What to say if neither it nor what it wraps is marked; else the setting.
     """
+    return mark_of(code) or default or _default[0]()
+
+
+def mark_of(code: object) -> Flavour | None:
+    """Return how *code*, or what it wraps, is marked; None if it is not. Any thread."""
     for each in _wrapped(code):
         mark: Any = getattr(each, _MARK, None)
         if mark == "trio" or mark == "asyncio":
             return mark
-    return default or _default[0]()
+    return None
 
 
 def _wrapped(code: Any) -> Iterator[object]:

@@ -117,11 +117,10 @@ class SideLoop:
         while not back.done.done():
             try:
                 await asyncio.shield(back.done)
-            except asyncio.CancelledError as error:  # noqa: ASYNC103 - raised below
-                if back.done.done():
-                    break  # noqa: ASYNC104
-                cancelled = error
-                self._trio.call_soon(back.cancel)
+            except asyncio.CancelledError as error:  # noqa: ASYNC103
+                cancelled = error  # raised below, also if it comes with the very end
+                if not back.done.done():
+                    self._trio.call_soon(back.cancel)
         restore_context(back.context)
         if cancelled is not None:
             raise cancelled

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 import pytest
@@ -314,3 +314,30 @@ async def test_a_job_that_lets_go() -> None:
         await job.wait()
         assert pool.statistics().running == 1
         go.set()
+
+
+async def test_the_outer_thread_serves_again_behind_an_inner_call() -> None:
+    """
+    Async code still has its thread when an inner call has left its context variables behind.
+    """
+    async with pool_of(2) as pool:
+
+        async def inner() -> None:
+            await here(threading.get_ident)
+
+        def middle() -> Context:
+            job, context = current_job(), copy_context()
+            assert job is not None
+            job.run_async(inner, context=context)
+            return context
+
+        async def outer() -> tuple[int, int]:
+            first = await here(threading.get_ident)
+            left_behind = await here(middle)
+            serving = left_behind.run(serving_here)
+            assert serving is serving_here()
+            return first, await here(threading.get_ident)
+
+        first, last = await pool.run(lambda: ask(outer), label="asks")
+
+    assert first == last

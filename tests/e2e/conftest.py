@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e._postgres import Postgres, running_postgres
 from e2e._proxy import Proxy
 from e2e._server import Server
 
@@ -171,6 +172,15 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """
+    A throw-away PostgreSQL, shared by all tests of this process; each makes its own database.
+    """
+    with running_postgres() as cluster:
+        yield cluster
+
+
 Serve = Callable[..., AbstractContextManager[Served]]
 
 
@@ -234,6 +244,29 @@ def door(
         yield proxy
     finally:
         proxy.stop()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    The data of the project in `parity`.
+    """
+    from e2e._parity import prepare
+
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pair(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """
+    The project in `parity`, served by Greenroom and by Django's own handler.
+    """
+    from e2e._parity import served_pair
+
+    with served_pair(prepared, tmp_path_factory.mktemp("pair")) as pair:
+        yield pair
 
 
 @pytest.fixture

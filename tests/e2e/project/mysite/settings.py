@@ -52,6 +52,8 @@ DATABASES = {
         "NAME": os.environ.get("GREENROOM_TEST_DATABASE", BASE_DIR / "db.sqlite3"),
     }
 }
+if "GREENROOM_TEST_DATABASES" in os.environ:
+    DATABASES = json.loads(os.environ["GREENROOM_TEST_DATABASES"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 STATIC_URL = "static/"

@@ -8,6 +8,7 @@ urlpatterns = [
     path("greenroom/", include("greenroom.bridges.django.urls")),
     path("async/", views.async_hello),
     path("count/", views.count),
+    path("db/", include("notes.databases")),
     path("digest/", views.digest),
     path("download/", views.download),
     path("echo/", views.echo),
