@@ -190,7 +190,8 @@ class AsyncCall(Serving):
                 self._error = error
                 return  # noqa: ASYNC104 - no Cancelled: the thread raises it
             self._error = others or NobodyWaits("the task that ran async code was cancelled")
-            raise next(each for each in _leaves(error) if isinstance(each, _OURS)) from None
+            cancelled = next(each for each in _leaves(error) if isinstance(each, _OURS))
+            raise cancelled from None  # noqa: ASYNC104 - the one that was caught
         finally:
             self.end()
 
