@@ -11,8 +11,8 @@
 #
 # Words. A *place* is the right to run; there are `size` of them. A job holds one from the
 # moment a thread is given it until that thread is done with it, except while it is
-# parked, of whom there are `spare` at most. Threads beyond one for each place and each parked job are *surplus*: one of them
-# leaves as soon as it has nothing to do.
+# parked, of whom there are `spare` at most. Threads beyond one for each place and each parked
+# job are *surplus*: one of them leaves as soon as it has nothing to do.
 #
 # Invariants, each with a test of that name in tests/actors/test_threads*.py:
 #   FIFO       jobs begin in the order they were submitted.
@@ -162,7 +162,7 @@ class Crew:
     def _may_park(self) -> bool:
         try:
             return self.hooks.may_park()
-        except Exception:
+        except Exception:  # noqa: BLE001 - the safe answer is that it keeps its place
             logger.exception("hook may_park raised in pool %s", self.name)
             return False
 
@@ -197,7 +197,8 @@ class Crew:
         with self._lock:
             del self._running[job]
             job.state = JobState.DONE
-            self.done.append(job)  # in here, so that it is never neither running nor done
+            if job.on_end is None:
+                self.done.append(job)  # in here, so that it is never neither running nor done
             order = self._next(worker)
         # Only now, so that a task that hears of it finds the thread at rest, not busy.
         self._ended(job)

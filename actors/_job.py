@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -57,6 +57,7 @@ def _nothing(*_: object) -> None:
 
 
 def _always() -> bool:
+    """Say yes."""
     return True
 
 
@@ -122,6 +123,9 @@ class Job(Generic[T]):
 
     It sees to it that the call's `carry_out` is awaited, or calls its `refuse`.
     """
+
+    on_end: Callable[[], object] | None = None
+    """Called when it has ended or let go, for who can't `wait`; in any thread, maybe twice."""
 
     _waiters: tuple[Parker, ...] = ()
     _parked = 0
@@ -219,9 +223,9 @@ class Job(Generic[T]):
 
         To be entered in the job's own thread; may be nested. Meanwhile another thread may
         run in its stead, unless `ThreadHooks.may_park` is against it, or as many are parked as
-        the pool has threads to spare: then the job keeps its place. On leaving, the job goes on at once, even if that makes one more
-        than `size`: to wait for a place here could mean waiting for a job that waits for
-        this one.
+        the pool has threads to spare: then the job keeps its place. On leaving, the job goes on
+        at once, even if that makes one more than `size`: to wait for a place here could mean
+        waiting for a job that waits for this one.
 
         Raises:
             RuntimeError: the calling thread does not run this job.
@@ -270,10 +274,8 @@ class Job(Generic[T]):
     def let_go(self) -> None:
         """Have those who `wait` go on, though the job goes on, too. In its own thread."""
         self._let_go = True
-        try:
+        with suppress(trio.RunFinishedError):  # else nobody is left who could wait
             self.loop.call_soon(self.notify)
-        except trio.RunFinishedError:
-            pass  # nobody is left who could wait
 
     # For the pool.
 
@@ -287,6 +289,8 @@ class Job(Generic[T]):
         """Wake the tasks that wait for the job. In the loop's thread."""
         for parker in self._waiters:
             parker.wake()
+        if self.on_end is not None:
+            self.on_end()
 
     def seconds_running(self) -> float:
         """Say for how many seconds a thread has had the job. From any thread."""

@@ -37,7 +37,10 @@ _serving: ContextVar[Serving | None] = ContextVar("greenroom_serving", default=N
 def serving_here() -> Serving | None:
     """Return the thread that serves the calling async code, or None. Not a checkpoint."""
     serving = _serving.get()
-    return None if serving is None or serving.ended else serving
+    # An inner call's variables are carried back to the outer code, this one among them.
+    while serving is not None and serving.ended:
+        serving = serving.outer
+    return serving
 
 
 class Serving:
@@ -53,6 +56,8 @@ class Serving:
         self.name = name
         self.ended = False
         """Whether nothing is taken any more."""
+        self.outer: Serving | None = None
+        """What serves the code that this one was called by, to be asked once this one has ended."""
         self._loop = loop
         self._orders: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._lock = Lock()  # guards `ended` and the states of jobs
@@ -66,10 +71,20 @@ class Serving:
         """
         job = Job(self, work, label)
         job.loop = self._loop
+        self.take(job)
+        return job
+
+    def take(self, job: Job[Any]) -> None:
+        """Have *job* done; raises as `submit` does. Any thread, if it has an `on_end`."""
         with self._lock:
             if self.ended:
-                raise NobodyWaits(f"the thread {self.name} serves no more: {label} was not run")
+                raise NobodyWaits(f"the thread {self.name} serves no more: {job!r} was not run")
             self._orders.put(job)
+
+    def new_job(self, work: Callable[[], T], loop: LoopThread, *, label: str) -> Job[T]:
+        """Return a job for `take`. Any thread."""
+        job = Job(self, work, label)
+        job.loop = loop
         return job
 
     def serve(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -100,6 +115,9 @@ class Serving:
         job.carry_out(_NO_HOOKS)
         with self._lock:
             job.state = JobState.DONE
+        if job.on_end is not None:
+            job.notify()
+            return
         try:
             self._loop.call_soon(job.notify)
         except trio.RunFinishedError:
@@ -150,6 +168,7 @@ class AsyncCall(Serving):
         super().__init__(loop, name)
         self._function = function
         self._context = copy_context() if context is None else context
+        self.outer = self._context.get(_serving)
         self._context.run(_serving.set, self)
         self._value: Any = None
         self._error: BaseException | None = None
@@ -165,13 +184,14 @@ class AsyncCall(Serving):
         del self._function
         try:
             self._value = await in_context(self._context, function)
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - to the thread, or raised
             others = _without_cancelled(error)
             if others is error:
                 self._error = error
                 return  # noqa: ASYNC104 - no Cancelled: the thread raises it
             self._error = others or NobodyWaits("the task that ran async code was cancelled")
-            raise next(each for each in _leaves(error) if isinstance(each, _OURS)) from None
+            cancelled = next(each for each in _leaves(error) if isinstance(each, _OURS))
+            raise cancelled from None  # noqa: ASYNC104 - the one that was caught
         finally:
             self.end()
 

@@ -159,6 +159,24 @@ class ThreadPool:
         self._crew.submit(job)
         return job
 
+    def submit_from_thread(self, job: Job[Any]) -> None:
+        """
+        Queue a job, made by `new_job` in any thread, whose `on_end` says when it is over.
+
+        Raises:
+            PoolClosed: The pool is closing.
+            RuntimeError: The system has no thread to give.
+        """
+        if self._crew.closing:
+            raise PoolClosed(self.name, job.label)
+        self._crew.submit(job)
+
+    def new_job(self, work: Callable[[], T], loop: LoopThread, *, label: str) -> Job[T]:
+        """Return a job for `submit_from_thread`, whose calls the tasks of *loop* await."""
+        job = Job(self._crew, work, label)
+        job.loop = loop
+        return job
+
     async def run(self, work: Callable[[], T], *, label: str, grace_seconds: float = 5.0) -> T:
         """
         Run *work* in a worker thread and return its result. Always a checkpoint.
@@ -255,7 +273,10 @@ class ThreadPool:
                 job.seconds_running(),
                 exc_info=job.error,
             )
-        self._ring()
+        if job.on_end is not None:
+            job.notify()
+        else:
+            self._ring()
 
     def _ring(self) -> None:
         # Read after the job was put down: whoever cleared it in between takes the job along.

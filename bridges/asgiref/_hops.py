@@ -19,6 +19,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from math import inf
 from typing import Any, TypeVar
 
@@ -26,7 +27,6 @@ import trio
 
 from ...actors import ThreadHooks, ThreadPool, current_job
 from ...actors._lowlevel import (
-    LoopThread,
     call_when_task_ends,
     one_of_this_run,
     start_system_task,
@@ -41,13 +41,43 @@ T = TypeVar("T")
 _GRACE = 5.0  # seconds
 
 
-class Settings:
-    """What to make a pool of, where no application has made one. Replaced by who knows."""
+def _threads() -> int:
+    """Say 8."""
+    return 8
 
-    threads: Callable[[], int] = staticmethod(lambda: 8)
-    spare: Callable[[], int] = staticmethod(lambda: 32)
+
+def _spare() -> int:
+    """Say 32."""
+    return 32
+
+
+def _never() -> bool:
+    """Say no."""
+    return False
+
+
+@dataclass(frozen=True)
+class HopSettings:
+    """What to make a pool of, where no application has made one, and how to tell what it holds."""
+
+    threads: Callable[[], int] = _threads
+    """How many jobs run at once."""
+    spare: Callable[[], int] = _spare
+    """How many more threads there may be while jobs are parked."""
     hooks: Callable[[], ThreadHooks] = ThreadHooks
-    in_transaction: Callable[[], bool] = staticmethod(lambda: False)
+    """What the threads do around their jobs."""
+    in_transaction: Callable[[], bool] = _never
+    """Whether the calling thread holds something that only it can end."""
+
+
+class _Configured:
+    settings = HopSettings()
+
+
+def configure_hops(settings: HopSettings) -> HopSettings:
+    """Have hops use *settings* from now on; return what they used before."""
+    before, _Configured.settings = _Configured.settings, settings
+    return before
 
 
 class Hops:
@@ -61,6 +91,7 @@ class Hops:
     def __init__(self, pool: Workers) -> None:
         self.pool = pool
         self.side_loop = SideLoop()
+        self.side_loop.pool = pool
 
     async def aclose(self, timeout: float) -> None:
         """End both, within *timeout* seconds each. A checkpoint."""
@@ -81,7 +112,7 @@ def current_hops() -> Hops:
     """
     run = one_of_this_run(_OfThisRun)
     if run.hops is None:
-        settings = Settings
+        settings = _Configured.settings
         run.hops = open_pool(ThreadPool, settings.threads(), settings.spare())
         start_system_task(_close_at_the_end, "greenroom, threads for sync code")
     return run.hops
@@ -89,7 +120,7 @@ def current_hops() -> Hops:
 
 def open_pool(workers: Callable[..., Workers], threads: int, spare: int) -> Hops:
     """Return a new pool "orm", made by *workers*, and a side loop."""
-    return Hops(workers("orm", threads, hooks=Settings.hooks(), spare=spare))
+    return Hops(workers("orm", threads, hooks=_Configured.settings.hooks(), spare=spare))
 
 
 @asynccontextmanager
@@ -165,29 +196,43 @@ def hop_scope() -> Generator[None, None, None]:
         _scope.reset(token)
 
 
-def _open_scope() -> _Scope:
+def pin(thread: Serving, when_task_ends: Callable[[Callable[[], object]], object]) -> None:
+    """Keep *thread* for this scope; made now, for the running task, if there is none."""
     scope = _scope.get()
     if scope is None or scope.closed:
         scope = _Scope()
         _scope.set(scope)
-        call_when_task_ends(scope.close)
-    return scope
+        when_task_ends(scope.close)
+    scope.pinned = thread
 
 
-class _Work:
+def thread_of_scope() -> Serving | None:
+    """Return the thread that must do what is next, or None: any of the pool. See the header."""
+    thread = serving_here()
+    if thread is None and (scope := _scope.get()) is not None:
+        thread = scope.thread()
+    return thread
+
+
+class Work:
     """Sync work on its way: what to call, and how it ended if its thread goes on with others."""
 
-    __slots__ = ("call", "early", "error", "exc_info", "loop", "pinned", "pins", "value")
+    __slots__ = ("call", "error", "exc_info", "pinned", "value")
 
     def __init__(self, call: Callable[[], Any], error: BaseException | None) -> None:
         self.call, self.exc_info = call, error
+        self.value: Any = None
+        self.error: BaseException | None = None
         self.pinned: Serving | None = None
 
     def __call__(self) -> Any:
         return self._called()
 
-    def may_pin(self, loop: LoopThread) -> None:
-        self.loop = loop
+    def early_result(self) -> Any:
+        """Return or raise what came of it, of a thread that goes on."""
+        if self.error is None:
+            return self.value
+        raise self.error
 
     def _called(self) -> Any:
         handled = self.exc_info
@@ -195,24 +240,24 @@ class _Work:
             return self.call()
         try:
             raise handled  # so that sys.exc_info() tells there what it tells here
-        except BaseException:  # noqa: BLE001, ASYNC103
-            return self.call()
+        except BaseException:  # noqa: BLE001, ASYNC103 - in a thread, and handled already
+            return self.call()  # noqa: ASYNC104
         finally:
             del handled
 
 
-class _Pinning(_Work):
+class Pinning(Work):
     """The same, in a thread that is kept if the work leaves it inside a transaction."""
 
     __slots__ = ()
 
     def __call__(self) -> Any:
-        in_transaction = Settings.in_transaction
+        in_transaction = _Configured.settings.in_transaction
         error: BaseException | None = None
         value: Any = None
         try:
             value = self._called()
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: ASYNC103 - the task raises it
             if not in_transaction():
                 raise
             error = raised
@@ -241,14 +286,12 @@ async def hop(call: Callable[[], T], *, label: str) -> T:
     if trio.current_effective_deadline() == -inf:
         await trio.sleep(0)  # raises Cancelled
     handled = sys.exc_info()[1]
-    thread = serving_here()
-    if thread is None and (scope := _scope.get()) is not None:
-        thread = scope.thread()
+    thread = thread_of_scope()
     if thread is not None:
-        work = _Work(call, handled)
+        work = Work(call, handled)
         job = thread.submit(work, label=label)
     else:
-        work = _Pinning(call, handled)
+        work = Pinning(call, handled)
         job = current_hops().pool.submit(work, label=label)
     try:
         try:
@@ -260,9 +303,7 @@ async def hop(call: Callable[[], T], *, label: str) -> T:
             raise
         if work.pinned is None:
             return job.result()
-        _open_scope().pinned = work.pinned
-        if work.error is None:
-            return work.value
-        raise work.error
+        pin(work.pinned, call_when_task_ends)
+        return work.early_result()
     finally:
         del job, work, handled

@@ -18,7 +18,7 @@ _WANTED = {
 }
 
 
-def problem() -> str:
+def patch_problem() -> str:
     """Say why the installed asgiref can't be taught trio; empty if it can."""
     if not callable(getattr(_sync, "_restore_context", None)):
         return "asgiref.sync has no _restore_context()"
@@ -26,7 +26,7 @@ def problem() -> str:
         return "asgiref's SyncToAsync.__call__ is no coroutine function"
     if inspect.iscoroutinefunction(_patch.original_async_to_sync):
         return "asgiref's AsyncToSync.__call__ is a coroutine function"
-    samples = (SyncToAsync(problem), AsyncToSync(_sample))
+    samples = (SyncToAsync(patch_problem), AsyncToSync(_sample))
     for sample in samples:
         for name in _WANTED[type(sample)]:
             if not hasattr(sample, name):
@@ -38,29 +38,32 @@ async def _sample() -> None:
     """Do nothing."""
 
 
-def install() -> bool:
+def patch_asgiref() -> bool:
     """
     Let `sync_to_async` and `async_to_sync` work on trio, too. May be called again.
 
     Returns:
         Whether they do: not with an asgiref that is not known, which is logged.
     """
-    if installed():
+    if is_patched():
         return True
-    if trouble := problem():
+    if trouble := patch_problem():
         logger.warning("Django's async functions will not work on trio: %s", trouble)
         return False
-    SyncToAsync.__call__ = _patch.sync_to_async
-    AsyncToSync.__call__ = _patch.async_to_sync
+    _set(_patch.sync_to_async, _patch.async_to_sync)
     return True
 
 
-def uninstall() -> None:
+def unpatch_asgiref() -> None:
     """Put asgiref's own methods back."""
-    SyncToAsync.__call__ = _patch.original_sync_to_async
-    AsyncToSync.__call__ = _patch.original_async_to_sync
+    _set(_patch.original_sync_to_async, _patch.original_async_to_sync)
 
 
-def installed() -> bool:
+def is_patched() -> bool:
     """Whether ours are in place."""
-    return SyncToAsync.__call__ is _patch.sync_to_async
+    return vars(SyncToAsync)["__call__"] is _patch.sync_to_async
+
+
+def _set(sync_to_async: object, async_to_sync: object) -> None:
+    for owner, method in ((SyncToAsync, sync_to_async), (AsyncToSync, async_to_sync)):
+        setattr(owner, "__call__", method)  # noqa: B010 - its type is asgiref's own

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
@@ -16,15 +17,16 @@ from typing import Any
 import trio
 from asgiref.sync import AsyncToSync, SyncToAsync
 
-from ...actors import current_job
+from ...actors import ThreadPool, current_job
 from ...actors._lowlevel import LoopThread, Parker, inside_trio
+from ._asyncio_hops import hop_of_asyncio
 from ._context import restore_context
 from ._flavour import flavour_of
 from ._hops import current_hops, hop
 from ._side_loop import side_loop_here
 
-original_sync_to_async = SyncToAsync.__call__
-original_async_to_sync = AsyncToSync.__call__
+original_sync_to_async: Any = getattr(SyncToAsync, "__call__")  # noqa: B004, B009
+original_async_to_sync: Any = getattr(AsyncToSync, "__call__")  # noqa: B004, B009
 
 ON_TRIO_THREAD = (
     "async_to_sync() can't wait on trio's thread, which would stand still: await {name}() there,"
@@ -41,13 +43,19 @@ async def sync_to_async(self: SyncToAsync[Any, Any], /, *args: Any, **kwargs: An
     given: Context | None = getattr(self, "context", None)
     context = copy_context() if given is None else given
     child = partial(self.func, *args, **kwargs)
-    call = partial(context.run, _in_thread, context, child)
+
+    def call() -> Any:
+        return context.run(_in_thread, context, child)
+
     executor: Any = getattr(self, "_executor", None)
     run: Callable[[], Awaitable[Any]]
     if executor is not None:
         run = partial(_on_executor, executor, call)
     else:
         run = partial(hop, call, label=_label(self.func))
+        if side_loop is not None and isinstance(side_loop.pool, ThreadPool):
+            run = partial(hop_of_asyncio, side_loop, side_loop.pool, call, label=_label(self.func))
+            side_loop = None
     try:
         if side_loop is None:
             return await run()
@@ -73,10 +81,8 @@ async def _on_executor(executor: Any, call: Callable[[], Any]) -> Any:
     future = executor.submit(call)
 
     def done(_: object) -> None:
-        try:
+        with suppress(trio.RunFinishedError):  # else nobody waits
             loop.call_soon(parker.wake)
-        except trio.RunFinishedError:
-            pass  # nobody waits
 
     future.add_done_callback(done)
     try:
@@ -119,8 +125,8 @@ async def _awaited(
         return await call()
     try:
         raise handled
-    except BaseException:  # noqa: BLE001, ASYNC103
-        return await call()
+    except BaseException:  # noqa: BLE001, ASYNC103 - it is handled already
+        return await call()  # noqa: ASYNC102, ASYNC104 - so that it is seen in there
     finally:
         del handled
 

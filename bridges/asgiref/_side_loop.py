@@ -17,6 +17,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ import trio
 
 from ...actors._lowlevel import LoopThread, Parker, start_system_task
 from ...actors._serving import in_context
+from ...actors._workers import Workers
 from ._context import restore_context
 
 logger = logging.getLogger("greenroom.asyncio")
@@ -49,7 +51,10 @@ class SideLoop:
 
     def __init__(self, grace_seconds: float = 5.0) -> None:
         self.grace_seconds = grace_seconds
-        self._trio = LoopThread.current()
+        self.trio = self._trio = LoopThread.current()
+        """The loop beside which it runs."""
+        self.pool: Workers | None = None
+        """Does the sync work of its tasks."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._calls: dict[_Call, None] = {}
@@ -76,7 +81,7 @@ class SideLoop:
                 by somebody else than the caller.
         """
         loop = self._started()
-        call = _Call(self, loop, function, copy_context(), label or _name(function))
+        call = _Call(self._trio, loop, function, copy_context(), label or _name(function))
         self._calls[call] = None
         try:
             loop.call_soon_threadsafe(call.start)
@@ -112,11 +117,10 @@ class SideLoop:
         while not back.done.done():
             try:
                 await asyncio.shield(back.done)
-            except asyncio.CancelledError as error:
-                if back.done.done():
-                    break
-                cancelled = error
-                self._trio.call_soon(back.cancel)
+            except asyncio.CancelledError as error:  # noqa: ASYNC103
+                cancelled = error  # raised below, also if it comes with the very end
+                if not back.done.done():
+                    self._trio.call_soon(back.cancel)
         restore_context(back.context)
         if cancelled is not None:
             raise cancelled
@@ -162,10 +166,8 @@ class SideLoop:
         finally:
             asyncio.set_event_loop(None)
             loop.close()
-            try:
+            with suppress(trio.RunFinishedError):  # else nobody waits
                 self._trio.call_soon(self._ended.set)
-            except trio.RunFinishedError:
-                pass  # nobody waits
 
     def _wind_up(self, loop: asyncio.AbstractEventLoop) -> None:
         tasks = asyncio.all_tasks(loop)
@@ -182,7 +184,7 @@ class _Call:
 
     def __init__(
         self,
-        side_loop: SideLoop,
+        trio_thread: LoopThread,
         loop: asyncio.AbstractEventLoop,
         function: Callable[[], Awaitable[Any]],
         context: Context,
@@ -190,7 +192,7 @@ class _Call:
     ) -> None:
         self.label, self.context = label, context
         self.ended = False
-        self._trio, self._loop, self._function = side_loop._trio, loop, function
+        self._trio, self._loop, self._function = trio_thread, loop, function
         self._parker = Parker()
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
@@ -229,10 +231,8 @@ class _Call:
     def _done(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():  # before its first step
             self._error = asyncio.CancelledError()
-        try:
+        with suppress(trio.RunFinishedError):  # else nobody waits
             self._trio.call_soon(self._end)
-        except trio.RunFinishedError:
-            pass  # nobody waits
 
     def _end(self) -> None:
         self.ended = True
@@ -287,10 +287,8 @@ class _Back:
         except BaseException as error:  # noqa: BLE001, ASYNC103 - the task of asyncio raises it
             self._error = error
         finally:
-            try:
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits
                 self._loop.call_soon_threadsafe(self._settle)
-            except RuntimeError:
-                pass  # the loop is closed; nobody waits
 
     def _settle(self) -> None:
         if not self.done.done():

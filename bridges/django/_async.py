@@ -1,71 +1,158 @@
-# Async views and async streams, as far as they go before they run on trio: each on an
-# asyncio loop of its own, which asgiref runs beside the worker thread.
+# Async views and async streams: awaited by the request's task, on trio or on the asyncio loop.
 #
-# What they wait for may never come (an event stream without events), so the end of their
-# request cancels them. Otherwise each client that leaves would take a place in the pool
-# for good, and asgiref's thread, which is no daemon, would keep the process from ending.
+# Both run in the context that the hop before them has left, so what a middleware sets is seen
+# there, and what they set is seen by the hop behind. No thread is held meanwhile.
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
-from functools import wraps
-from typing import Any, cast
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import copy_context
+from functools import partial
+from typing import Any, TypeVar, cast
 
-from asgiref.sync import sync_to_async
+import trio
 from django.http import StreamingHttpResponse
 
-from ._exchange import Exchange
+from ...actors._serving import in_context
+from ..asgiref import Flavour, SideLoop, current_hops, flavour_of, hop_scope
+from ..asgiref._context import restore_context
+from ._answer import Answer, Outcome, StreamToRead
+from ._body import Send
+from ._chain import Call
+from ._relay import Left, send_body
 
-exchange_here: ContextVar[Exchange] = ContextVar("exchange_here")
-"""The exchange of the request that a worker thread answers."""
+T = TypeVar("T")
 
 
-def cancellable(view: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+async def outcome_of(answer: Answer, call: Call, label: str) -> Outcome:
     """
-    Return the async *view*, cancelled (asyncio's way) when its request's exchange is closed.
-    """
-
-    @wraps(view)
-    async def cancelled_with_its_request(*args: Any, **kwargs: Any) -> Any:
-        with _cancelled_by(exchange_here.get()):
-            return await view(*args, **kwargs)
-
-    return cancelled_with_its_request
-
-
-async def write_stream(stream: StreamingHttpResponse, exchange: Exchange) -> None:
-    """
-    Write the async *stream* to *exchange*, in asyncio.
+    Await *call* on its loop, in the context of *answer*, and return how it ended.
 
     Raises:
-        ClientGone: the exchange was closed before a write.
-        asyncio.CancelledError: it was closed while the stream waited.
+        trio.Cancelled: The caller was cancelled; on asyncio, too, the call has ended then.
     """
-    # The writes are made in the worker thread, so that a full exchange does not stop the
-    # rest of this little loop.
-    write = sync_to_async(exchange.write, thread_sensitive=True)
-    with _cancelled_by(exchange):
-        async for chunk in cast("AsyncIterator[bytes]", stream.streaming_content):
-            await write(chunk)
+    function = partial(call.function, *call.args, **call.kwargs)
+    try:
+        value = await _on(flavour_of(call.function), answer, function, label)
+    except BaseException as error:  # noqa: ASYNC103 - but for a cancellation
+        if _is_cancellation(error):
+            raise
+        return Outcome(error=error)  # noqa: ASYNC104 - no Cancelled; the thread raises it
+    return Outcome(value)
 
 
-@contextmanager
-def _cancelled_by(exchange: Exchange) -> Generator[None, None, None]:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    inside = True
+async def send_stream(answer: Answer, stream: StreamToRead, send: Send, label: str) -> None:
+    """
+    Send what an async iterator yields, and close it, on its loop. A checkpoint.
 
-    def cancel() -> None:
-        if inside:
-            task.cancel()
+    Raises:
+        Exception: Whatever the iterator raises.
+    """
+    response = stream.response
+    iterator = cast("Any", response)._iterator  # noqa: SLF001
+    flavour = flavour_of(iterator, flavour_of(stream.made_by))
+    if flavour == "trio":
+        await _on(flavour, answer, partial(_iterate, response, partial(_sent, send)), label)
+    else:
+        await _send_from_asyncio(answer, response, send, label)
 
-    def closed() -> None:
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(cancel)
 
-    with exchange.told_of_close(closed):
+def flavour_here(answer: Answer) -> Flavour | None:
+    """Say on which loop *answer* is awaited now, for the tree; None if a thread has it."""
+    pending = answer.pending
+    if isinstance(pending, Call):
+        return flavour_of(pending.function)
+    if isinstance(pending, StreamToRead):
+        iterator = cast("Any", pending.response)._iterator  # noqa: SLF001
+        return flavour_of(iterator, flavour_of(pending.made_by))
+    return None
+
+
+async def _on(
+    flavour: Flavour, answer: Answer, function: Callable[[], Awaitable[T]], label: str
+) -> T:
+    here = partial(_at_home, function)
+    if flavour == "asyncio":
+        here = partial(current_hops().side_loop.run, function, label=label)
+    return await in_context(answer.context, here)
+
+
+async def _at_home(function: Callable[[], Awaitable[T]]) -> T:
+    restore_context(copy_context())
+    with hop_scope():
+        return await function()
+
+
+async def _sent(send: Send, chunk: bytes) -> None:
+    if chunk:
+        await send_body(chunk, send, last=False)
+
+
+async def _iterate(
+    response: StreamingHttpResponse, deliver: Callable[[bytes], Awaitable[None]]
+) -> None:
+    content = cast("AsyncIterator[bytes]", response.streaming_content)
+    inner = cast("Any", response)._iterator  # noqa: SLF001
+    try:
+        async for chunk in content:
+            await deliver(chunk)
+    finally:
+        with trio.move_on_after(GRACE, shield=True):
+            await _close(content, inner)
+
+
+async def _iterate_on_asyncio(
+    side_loop: SideLoop, response: StreamingHttpResponse, to_trio: trio.MemorySendChannel[bytes]
+) -> None:
+    content = cast("AsyncIterator[bytes]", response.streaming_content)
+    inner = cast("Any", response)._iterator  # noqa: SLF001
+    try:
+        async for chunk in content:
+            await side_loop.on_trio(partial(to_trio.send, chunk))
+    finally:
+        await _close(content, inner)  # noqa: ASYNC102 - on asyncio, which cancels once
+
+
+async def _close(*iterators: Any) -> None:
+    for iterator in iterators:
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _send_from_asyncio(
+    answer: Answer, response: StreamingHttpResponse, send: Send, label: str
+) -> None:
+    to_trio, chunks = trio.open_memory_channel[bytes](0)
+    failed: list[BaseException] = []
+    side_loop = current_hops().side_loop
+
+    async def iterate() -> None:
+        async with to_trio:
+            function = partial(_iterate_on_asyncio, side_loop, response, to_trio)
+            try:
+                await _on("asyncio", answer, function, label)
+            except BaseException as error:  # noqa: ASYNC103 - but for a cancellation
+                if _is_cancellation(error):
+                    raise
+                failed.append(error)  # noqa: ASYNC104 - no Cancelled; raised below
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(iterate)
         try:
-            yield
-        finally:
-            inside = False
+            async for chunk in chunks:
+                await _sent(send, chunk)
+        except Left as error:  # the client has gone; raised below, outside of the nursery
+            failed.insert(0, error)
+            nursery.cancel_scope.cancel()
+    if failed:
+        raise failed[0]
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return cast("BaseExceptionGroup[BaseException]", error).subgroup(_OURS) is not None
+    return isinstance(error, _OURS)
+
+
+_OURS = (trio.Cancelled, GeneratorExit)
+GRACE = 5.0
+"""Seconds that an async iterator may take to close."""

@@ -19,14 +19,15 @@
 # request's cancellation, and takes ten times as long.
 
 import threading
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import trio
 
 from ...actors import current_job
 from ...actors._lowlevel import LoopThread, Parker
+from ...actors._serving import AsyncCall
 
 HIGH_WATER = 65536
 """Bytes that may wait unsent before the thread has to wait."""
@@ -57,7 +58,7 @@ class Exchange:
         self._unsent = 0
         self._queued = self._begun = False
         self._streams = self._ended = self._closed = self._task_waits = False
-        self._tell: Callable[[], None] | None = None
+        self._call: AsyncCall | None = None  # the loop's
         self._error: BaseException | None = None
 
     def __repr__(self) -> str:
@@ -107,6 +108,12 @@ class Exchange:
             self._streams = True
             self._ring()
 
+    def hold(self, head: Head, chunk: bytes) -> None:
+        """Hand over the beginning of a stream. The task hears of it with `finish`. Never blocks."""
+        with self._changed:
+            self._streams = True
+        self.answer(head, chunk)
+
     def write(self, chunk: bytes) -> None:
         """
         Hand over the next bytes of a stream. Blocks while too many are unsent.
@@ -133,26 +140,6 @@ class Exchange:
             self._ended = True
             self._error = error
             self._ring()
-
-    @contextmanager
-    def told_of_close(self, tell: Callable[[], None]) -> Generator[None, None, None]:
-        """
-        Have *tell* called, in any thread, if the exchange is or gets closed in the block.
-
-        One block at a time. *tell* must neither block nor raise.
-        """
-        with self._changed:
-            self._tell = tell
-            closed = self._closed
-            if not self._streams:
-                self._ring()  # the task watches for the client while it waits for the head
-        if closed:
-            tell()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._tell = None
 
     def _wait_for_room(self) -> None:
         job = current_job()
@@ -191,24 +178,38 @@ class Exchange:
             await self._parker.park()
         return self._head
 
-    async def heeds_close(self) -> bool:
+    def take_call(self, call: AsyncCall) -> None:
+        """Have *call*, which the view's thread waits for, awaited by who waits here."""
+        if self._closed:
+            call.refuse("nobody wants this response any more")
+        else:
+            self._call = call
+            self._parker.wake()
+
+    async def called(self) -> AsyncCall | None:
         """
-        Wait for what `head` waits for, or for a block that is told of a close; say if for that.
+        Wait for what `head` waits for, or for a call of the thread; return the call.
 
         A checkpoint only if it has to wait; a cancellation leaves the exchange as it was.
         """
-        while not self._settled_or_waiting(lambda: self._has_head() or self._tell is not None):
+        while not self._settled_or_waiting(self._has_head):
+            if self._call is not None:
+                return self._take_call()
             await self._parker.park()
-        return not self._has_head()
+        return None
 
     async def next_chunk(self) -> bytes | None:
         """
         Return what the view wrote since the last call, joined; None at the end.
 
-        A checkpoint only if it has to wait; a cancellation loses nothing.
+        What its thread calls meanwhile is awaited here. A checkpoint only if it has to wait; a
+        cancellation loses nothing.
         """
         while not self._settled_or_waiting(lambda: bool(self._chunks) or self._ended):
-            await self._parker.park()
+            if self._call is not None:
+                await self._take_call().carry_out()
+            else:
+                await self._parker.park()
         with self._changed:
             chunks, self._chunks = self._chunks, []
             if self._unsent >= HIGH_WATER:
@@ -229,10 +230,9 @@ class Exchange:
             self._closed = True
             self._chunks.clear()
             self._unsent = 0
-            tell, self._tell = self._tell, None
             self._changed.notify_all()
-        if tell is not None:
-            tell()
+        if self._call is not None:
+            self._take_call().refuse("nobody wants this response any more")
 
     def fail(self, error: BaseException) -> None:
         """End and close an exchange whose thread never ran, or is not waited for any more."""
@@ -249,6 +249,11 @@ class Exchange:
             raise error
         finally:
             del error  # its traceback holds this frame
+
+    def _take_call(self) -> AsyncCall:
+        call, self._call = self._call, None
+        assert call is not None
+        return call
 
     def _has_head(self) -> bool:
         return self._streams or self._ended

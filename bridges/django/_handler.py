@@ -1,17 +1,26 @@
-# Django's synchronous stack behind ASGI: one hop into a worker thread per request.
+# Django behind ASGI on trio: one hop into a worker thread for a sync view, two for an async one.
 #
 # Django's own ASGIHandler answers 500 to everything on trio. This one reads the body on
-# the loop, then runs *everything* that is Django's in one job on the views' threads:
-# signals, middleware, view, streaming, close. In one thread, so that database
-# connections, transactions and thread-locals behave as under WSGI, and in a copy of the
-# request's context, so that nothing leaks into the next request.
+# the loop, then runs what is Django's in jobs on the views' threads: for a sync view signals,
+# middleware, view, streaming and close in *one*, so that database connections, transactions
+# and thread-locals behave as under WSGI, and in a copy of the request's context, so that
+# nothing leaks into the next request. An async view is awaited by the request's task, on trio or
+# on the asyncio loop beside it: the job ends at the view, and another goes on behind it.
+#
+#   _chain.py     Django's middleware taken apart, so that it can stop at an async view
+#   _answer.py    what threads do of a request, hop by hop
+#   _task.py      what the request's task does, between the hops
+#   _relay.py     what is sent, and the watch for a client that leaves
+#   _async.py     async views and streams, on their loop
+#
+# Where the chain can't be taken apart (middleware that is a function, or async), Django's own is
+# called in one job, and what it calls of async code is awaited by the request's task while the
+# job's thread serves that code's sync calls, see actors/_serving.py.
 #
 # Sync iterators are streamed with back-pressure (Django's handler collects them into a
 # list first). A disconnect is watched for while a request waits for a thread, so that an
 # overloaded server does not work for clients that have given up, and while a stream or an
-# async view runs; not while a sync view does: it can't be stopped. Async views run by
-# async_to_sync, each on an asyncio loop of its own beside the worker thread: limited, see
-# docs; the real thing is a later issue.
+# async view runs; not while a sync view does: it can't be stopped.
 #
 # Invariants, each with a test of that name in tests/bridges/django/test_handler.py:
 #   ONE HOP    middleware, view, iteration and close run in one thread, in that order.
@@ -19,34 +28,33 @@
 #              the view raises SystemExit or the client leaves.
 #   INERT      what an abandoned view does later reaches nobody.
 
-import asyncio
-import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import IO, Any, Protocol, cast
+from typing import Any, Protocol
 
 import trio
-from asgiref.sync import async_to_sync, iscoroutinefunction
-from django.core import signals
-from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.http import FileResponse, HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
-from django.urls import set_script_prefix
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.asgi import ASGIHandler
+from django.utils.module_loading import import_string
 
-from ...actors import Job, JobState, PoolClosed, ThreadPool
-from ...actors._lowlevel import inside_trio, start_system_task
+from ...actors import PoolClosed, ThreadPool
+from ...actors._lowlevel import inside_trio
 from ...actors._workers import Workers
 from ...supervisor import Options
+from .. import asgiref
+from ..asgiref._flavour import mark_of
 from ..hypercorn._startup import in_hypercorn_worker, leave
-from ._async import cancellable, exchange_here, write_stream
-from ._body import Receive, Scope, Send, read_body, with_length
+from ._answer import Answer
+from ._body import Receive, Scope, Send, read_body
+from ._chain import Layers, take_apart
 from ._database import database_hooks
-from ._exchange import ClientGone, Exchange, Head
+from ._exchange import Exchange
+from ._on_trio import teach_asgiref
 from ._settings import load_options
 from ._setup import require_django
-
-logger = logging.getLogger("greenroom.django")
+from ._task import RequestTask
 
 NOT_TRIO = (
     "Greenroom runs on trio, but this server runs another event loop."
@@ -71,28 +79,43 @@ class DjangoApplication(ASGIHandler):
     `lifespan` on, or, served by itself, from its own lifespan or the first request on.
     """
 
+    layers: Layers | None = None
+    """The middleware, if it could be taken apart."""
+
     def __init__(self) -> None:
         require_django()
+        teach_asgiref()
         super().__init__()
         self._pool: ThreadPool | None = None
-        self._rooted = False
-        self._shutdown_seconds = 5.0
-        self._exchanges: set[Exchange] = set()
+        self.rooted = False
+        """Whether a root runs it, which knows what a SystemExit in a handler means."""
+        self.shutdown_seconds = 5.0
+        self.exchanges: set[Exchange] = set()
+        """Of the jobs that run or wait."""
 
     def __repr__(self) -> str:
         pool = repr(self._pool) if self._pool else "no threads yet"
-        return f"<DjangoApplication {len(self._exchanges)} requests, {pool}>"
+        return f"<DjangoApplication {len(self.exchanges)} requests, {pool}>"
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Load the middleware of settings.MIDDLEWARE, always as a synchronous chain."""
         super().load_middleware(is_async=False)
+        self.layers = take_apart(self)
 
-    def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:
-        """Prepare a view as Django does; an async one ends with its request, too."""
-        view = super().make_view_atomic(view)
-        # Django's own choice: inspect's does not know the marked classes on Python 3.11.
-        marked = iscoroutinefunction(view)  # type: ignore[reportDeprecated]
-        return cancellable(view) if marked else view
+    def adapt_method_mode(
+        self,
+        is_async: bool,
+        method: Any,
+        method_is_async: bool | None = None,
+        debug: bool = False,
+        name: str | None = None,
+    ) -> Any:
+        """Adapt a method as Django does; async middleware has one loop for all of the chain."""
+        if method_is_async and not is_async:
+            mark = _mark_of_middleware(method)
+            if mark is not None:
+                (asgiref.on_trio if mark == "trio" else asgiref.on_asyncio)(method)
+        return super().adapt_method_mode(is_async, method, method_is_async, debug, name)
 
     # Life.
 
@@ -103,7 +126,7 @@ class DjangoApplication(ASGIHandler):
         Entering starts the thread pool. Leaving waits up to ``shutdown_seconds`` for
         running views, and closes the threads' database connections.
         """
-        self._rooted = True
+        self.rooted = True
         return self._open(root.options, root.pools)
 
     @asynccontextmanager
@@ -116,12 +139,14 @@ class DjangoApplication(ASGIHandler):
             pool, self._pool = self._pool, None
             with trio.CancelScope(shield=True):
                 await pool.aclose(timeout=options.shutdown_seconds)
-            for exchange in tuple(self._exchanges):
+            for exchange in tuple(self.exchanges):
                 exchange.fail(PoolClosed(pool.name, "a request"))
 
     def _make_pool(self, options: Options) -> ThreadPool:
-        self._shutdown_seconds = options.shutdown_seconds
-        return ThreadPool("views", options.view_threads, hooks=database_hooks())
+        self.shutdown_seconds = options.shutdown_seconds
+        return ThreadPool(
+            "views", options.view_threads, hooks=database_hooks(), spare=options.parked_threads
+        )
 
     @property
     def pool(self) -> ThreadPool:
@@ -153,204 +178,52 @@ class DjangoApplication(ASGIHandler):
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})  # before accept: 403
         else:
-            raise ValueError(f"django_application() can't serve a {scope['type']!r} scope.")
+            # Django's own words.
+            raise ValueError(f"Django can only handle ASGI/HTTP connections, not {scope['type']}.")
 
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with self._open(load_options(), []):
+        options = load_options()
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(_hops(options))
+            await stack.enter_async_context(self._open(options, []))
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         label = f"{scope['method']} {scope['path']!r:.200}"
-        pool = self.pool
-        body = await read_body(receive, partial(pool.run, label=f"upload of {label}"))
-        if body is None:
-            return
-        exchange = Exchange()
-        try:
-            job = pool.submit(partial(self._respond, scope, body, exchange), label=label)
-        except BaseException:
-            body.close()
-            raise
-        job.on_call = lambda call: start_system_task(call.carry_out, f"async code of {label}")
-        self._exchanges.add(exchange)
-        try:
-            if job.state is not JobState.QUEUED or await _began(job, exchange, receive):
-                await _relay(exchange, receive, send)
-        finally:
-            if not exchange.ended:
-                await self._part_with(job, exchange)  # noqa: ASYNC102 - has both inside
-            if job.state is JobState.WITHDRAWN:
-                body.close()  # else the view's thread does
-            self._exchanges.discard(exchange)
-            del job
-        self._raise_error(exchange)
-
-    async def _part_with(self, job: Job[None], exchange: Exchange) -> None:
-        exchange.close()
-        if job.withdraw() or job.state is JobState.WITHDRAWN:
-            return
-        with trio.move_on_after(self._shutdown_seconds, shield=True):
-            await exchange.wait_ended()
-        if not exchange.ended:
-            job.abandon()
-
-    def _raise_error(self, exchange: Exchange) -> None:
-        try:
-            exchange.raise_error()
-        except Exception:
-            raise
-        except BaseException as error:
-            if self._rooted:
-                raise  # the root knows what a SystemExit in a handler means
-            # By itself under hypercorn it would end the server with all its connections.
-            raise RuntimeError(  # noqa: ASYNC104 - no Cancelled: that was raised above
-                f"a view raised {type(error).__name__}"
-            ) from error
-
-    # In the worker thread.
-
-    def _respond(self, scope: Scope, body: IO[bytes], exchange: Exchange) -> None:
-        error: BaseException | None = None
-        exchange.begin()
-        exchange_here.set(exchange)
-        try:
-            with closing(body):
-                self._answer(scope, body, exchange)
-        except ClientGone:
-            pass
-        except BaseException as raised:
-            if exchange.closed and isinstance(raised, asyncio.CancelledError):
-                return  # noqa: ASYNC104 - cancelled by us, see _async.py
-            error = raised
-            raise
-        finally:
-            exchange.finish(error)
-            del error
-
-    def _answer(self, scope: Scope, body: IO[bytes], exchange: Exchange) -> None:
-        response: HttpResponseBase | None = None
-        set_script_prefix(get_script_prefix(scope))
-        signals.request_started.send(sender=type(self), scope=scope)
-        try:
-            request, refusal = self.create_request(with_length(scope, body), body)
-            response = refusal if request is None else self.get_response(request)
-            assert response is not None
-            cast("Any", response)._handler_class = type(self)  # noqa: SLF001  # as Django does
-            self._hand_over(response, exchange, bodiless=scope["method"] == "HEAD")
-        finally:
-            if response is None:
-                signals.request_finished.send(sender=type(self))
-            else:
-                response.close()
-
-    def _hand_over(self, response: HttpResponseBase, exchange: Exchange, *, bodiless: bool) -> None:
-        head = _head(response)
-        if isinstance(response, HttpResponse):
-            exchange.answer(head, b"" if bodiless else response.content)
-            return
-        exchange.start(head)
-        if bodiless or response.status_code in (204, 304):
-            return
-        stream = cast("StreamingHttpResponse", response)
-        if isinstance(stream, FileResponse):
-            stream.block_size = self.chunk_size
-        if stream.is_async:
-            async_to_sync(write_stream)(stream, exchange)
-        else:
-            for chunk in cast("Iterator[bytes]", stream.streaming_content):
-                exchange.write(chunk)
+        body = await read_body(receive, partial(self.pool.run, label=f"upload of {label}"))
+        if body is not None:
+            request = RequestTask(self, Answer(self, scope, body), label, receive, send)
+            await request.run()
 
 
-def _head(response: HttpResponseBase) -> Head:
-    headers = [(name.encode("ascii"), value.encode("latin1")) for name, value in response.items()]
-    headers += [
-        (b"Set-Cookie", cookie.OutputString().encode("ascii"))
-        for cookie in response.cookies.values()
-    ]
-    return Head(response.status_code, headers)
+def _mark_of_middleware(chain: Any) -> asgiref.Flavour | None:
+    """Return what the middleware of *chain*, the outermost first, is marked with; else None."""
+    named = [import_string(name) for name in settings.MIDDLEWARE]
+    marks: set[asgiref.Flavour | None] = {mark_of(each) for each in named}
+    while chain is not None:
+        inner = getattr(chain, "__wrapped__", chain)
+        marks.add(mark_of(inner))
+        chain = getattr(inner, "get_response", None)
+    marks.discard(None)
+    if len(marks) > 1:
+        raise ImproperlyConfigured(
+            "MIDDLEWARE has async middleware that is marked @on_trio and some that is marked"
+            " @on_asyncio: all of it runs on one loop. Write one of them as sync middleware."
+        )
+    return marks.pop() if marks else None
 
 
-async def _began(job: Job[None], exchange: Exchange, receive: Receive) -> bool:
-    """Wait until a thread has *job*; False if its client left before that."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_withdraw_without_client, job, exchange, receive, nursery.cancel_scope)
-        await exchange.begun()
-        nursery.cancel_scope.cancel()
-    return job.state is not JobState.WITHDRAWN
-
-
-async def _withdraw_without_client(
-    job: Job[None], exchange: Exchange, receive: Receive, scope: trio.CancelScope
-) -> None:
-    await _client_leaves(receive)
-    exchange.close()
-    job.withdraw()
-    scope.cancel()
-
-
-async def _relay(exchange: Exchange, receive: Receive, send: Send) -> None:
-    head = await _head_for(exchange, receive)
-    if head is None:
-        return  # the view's error is raised by the caller, or the client has gone
-    start = {"type": "http.response.start", "status": head.status, "headers": head.headers}
-    try:
-        await send(start)
-        if exchange.streams:
-            await _relay_stream(exchange, receive, send)
-        else:
-            await _send_body(await exchange.next_chunk() or b"", send, last=True)
-    except OSError:
-        exchange.close()  # how a server tells that the client has gone
-
-
-async def _head_for(exchange: Exchange, receive: Receive) -> Head | None:
-    """Wait for the head; for an async view's only while the client is there."""
-    if not await exchange.heeds_close():
-        return await exchange.head()
-    head: Head | None = None
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_watch, exchange, receive, nursery.cancel_scope)
-        head = await exchange.head()
-        nursery.cancel_scope.cancel()
-    return head
-
-
-async def _relay_stream(exchange: Exchange, receive: Receive, send: Send) -> None:
-    failed: Exception | None = None
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_watch, exchange, receive, nursery.cancel_scope)
-        try:
-            while (chunk := await exchange.next_chunk()) is not None:
-                await _send_body(chunk, send, last=False)
-        except Exception as error:  # noqa: BLE001  # raised below, outside of the nursery
-            failed = error
-        nursery.cancel_scope.cancel()
-    if failed is not None:
-        raise failed
-    if exchange.complete:
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _watch(exchange: Exchange, receive: Receive, scope: trio.CancelScope) -> None:
-    await _client_leaves(receive)
-    exchange.close()
-    scope.cancel()
-
-
-async def _client_leaves(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send_body(body: bytes, send: Send, *, last: bool) -> None:
-    size = ASGIHandler.chunk_size
-    for at in range(0, len(body) or 1, size):
-        more = not last or at + size < len(body)
-        chunk = body[at : at + size] if len(body) > size else body
-        await send({"type": "http.response.body", "body": chunk, "more_body": more})
+def _hops(options: Options) -> AbstractAsyncContextManager[asgiref.Hops]:
+    return asgiref.open_hops(
+        ThreadPool,
+        threads=options.orm_threads,
+        spare=options.parked_threads,
+        listed=[],
+        timeout=options.shutdown_seconds,
+    )
 
 
 async def _refuse_loop(scope: Scope, receive: Receive, send: Send) -> None:

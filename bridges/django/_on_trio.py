@@ -10,8 +10,10 @@
 # In anybody else's hands all three do what they did.
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import copy_context
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -21,42 +23,50 @@ from django.utils import asyncio as guard
 
 from ...actors import current_job
 from ...actors._lowlevel import inside_trio
+from ...actors._serving import in_context
 from ...supervisor import Root
 from .. import asgiref
-from ..asgiref import _flavour, _hops
+from ..asgiref._context import restore_context
 from ._database import database_hooks, in_transaction
 from ._settings import load_options
 
 _original_run_parallel: Any = getattr(dispatcher, "_run_parallel", None)
 _original_asyncio: Any = getattr(dispatcher, "asyncio", None)
-_original_guard: Any = guard.get_running_loop
+_original_guard: Any = getattr(guard, "get_running_loop")  # noqa: B009 - stubs lack it
 
 
 def teach_asgiref() -> None:
     """Install all of it, unless ``GREENROOM["PATCH_ASGIREF"]`` is False. May be called again."""
-    _flavour.set_default_flavour(lambda: load_options().async_views)
-    settings = _hops.Settings
-    settings.threads = staticmethod(lambda: load_options().orm_threads)
-    settings.spare = staticmethod(lambda: load_options().parked_threads)
-    settings.hooks = staticmethod(database_hooks)
-    settings.in_transaction = staticmethod(in_transaction)
-    if not load_options().patch_asgiref or not asgiref.install():
+    asgiref.set_default_flavour(lambda: load_options().async_views)
+    asgiref.configure_hops(
+        asgiref.HopSettings(
+            threads=lambda: load_options().orm_threads,
+            spare=lambda: load_options().parked_threads,
+            hooks=database_hooks,
+            in_transaction=in_transaction,
+        )
+    )
+    if not load_options().patch_asgiref or not asgiref.patch_asgiref():
         return
     if _original_run_parallel is not None:
-        dispatcher._run_parallel = _run_parallel  # type: ignore[attr-defined]  # noqa: SLF001
+        _replace(dispatcher, "_run_parallel", _run_parallel)
     elif _original_asyncio is not None:
-        dispatcher.asyncio = _AsyncioForDispatcher("asyncio")  # type: ignore[attr-defined]
-    guard.get_running_loop = _get_running_loop  # type: ignore[attr-defined]
+        _replace(dispatcher, "asyncio", _AsyncioForDispatcher("asyncio"))
+    _replace(guard, "get_running_loop", _get_running_loop)
 
 
 def unteach_asgiref() -> None:
     """Put back what was there."""
-    asgiref.uninstall()
+    asgiref.unpatch_asgiref()
     if _original_run_parallel is not None:
-        dispatcher._run_parallel = _original_run_parallel  # type: ignore[attr-defined]  # noqa: SLF001
+        _replace(dispatcher, "_run_parallel", _original_run_parallel)
     if _original_asyncio is not None:
-        dispatcher.asyncio = _original_asyncio  # type: ignore[attr-defined]
-    guard.get_running_loop = _original_guard  # type: ignore[attr-defined]
+        _replace(dispatcher, "asyncio", _original_asyncio)
+    _replace(guard, "get_running_loop", _original_guard)
+
+
+def _replace(module: object, name: str, value: object) -> None:
+    setattr(module, name, value)
 
 
 @asynccontextmanager
@@ -82,24 +92,35 @@ def _get_running_loop() -> object:
 async def _run_parallel(*coroutines: Awaitable[Any]) -> list[Any]:
     if not inside_trio():
         return await _original_run_parallel(*coroutines)
-    return await _all(coroutines)
+    context = copy_context()  # one for all of them, as there
+    try:
+        shared = [partial(in_context, context, partial(_whole, each)) for each in coroutines]
+        return await _all(shared)
+    finally:
+        restore_context(context)
 
 
-async def _all(coroutines: tuple[Awaitable[Any], ...]) -> list[Any]:
+def _whole(coroutine: Awaitable[Any]) -> Awaitable[Any]:
+    return coroutine
+
+
+async def _all(functions: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
     """Await all at the same time. The first that raises cancels the others and is raised."""
-    results: list[Any] = [None] * len(coroutines)
+    results: list[Any] = [None] * len(functions)
     failed: list[Exception] = []
 
-    async def one(at: int, coroutine: Awaitable[Any]) -> None:
+    async def one(at: int, function: Callable[[], Awaitable[Any]]) -> None:
         try:
-            results[at] = await coroutine
+            results[at] = await function()
         except Exception as error:  # noqa: BLE001 - raised below, outside of the nursery
             failed.append(error)
             nursery.cancel_scope.cancel()
 
     async with trio.open_nursery() as nursery:
-        for at, coroutine in enumerate(coroutines):
-            nursery.start_soon(one, at, coroutine)
+        for at, function in enumerate(functions):
+            nursery.start_soon(one, at, function)
+    if len(failed) > 1:
+        raise ExceptionGroup("several receivers raised", failed)
     if failed:
         raise failed[0]
     return results
@@ -114,5 +135,5 @@ class _AsyncioForDispatcher(ModuleType):
     @staticmethod
     def gather(*coroutines: Awaitable[Any], **options: Any) -> Awaitable[Any]:
         if inside_trio() and not options:
-            return _all(coroutines)
+            return _all([partial(_whole, each) for each in coroutines])
         return asyncio.gather(*coroutines, **options)

@@ -52,7 +52,7 @@ def check_hypercorn(**_: object) -> list[CheckMessage]:
 
 def check_asgiref(**_: object) -> list[CheckMessage]:
     """Check that the installed asgiref is one that can be taught trio: W004."""
-    problem = asgiref.problem()
+    problem = asgiref.patch_problem()
     hint = "Install an asgiref that it knows, or a newer Greenroom."
     return [Warning(f"{problem}.", hint=hint, id="greenroom.W004")] if problem else []
 

@@ -43,4 +43,6 @@ def provoke() -> dict[str, CheckMessage]:
         found += checks._rivals()
     with mock.patch.object(_internals, "version", return_value="0.99.0"):
         found += checks.check_hypercorn()
+    with mock.patch.object(checks.asgiref, "patch_problem", return_value="asgiref has changed"):
+        found += checks.check_asgiref()
     return {message.id: message for message in found}

@@ -24,7 +24,7 @@ POOLS = ("views", "consumers", "orm")
 BOUND = 4 + 3 + 2
 """How many connections may be open: one for each thread, and none may stand in for another."""
 
-PATHS = ("/db/write/?text=r", "/db/count/?text=none")
+PATHS = ("/db/write/?text=r", "/db/count/?text=none", "/db/async/")
 
 
 class Kept(NamedTuple):

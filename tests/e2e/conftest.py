@@ -246,6 +246,29 @@ def door(
         proxy.stop()
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    The data of the project in `parity`.
+    """
+    from e2e._parity import prepare
+
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pair(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """
+    The project in `parity`, served by Greenroom and by Django's own handler.
+    """
+    from e2e._parity import served_pair
+
+    with served_pair(prepared, tmp_path_factory.mktemp("pair")) as pair:
+        yield pair
+
+
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], None]:
     """

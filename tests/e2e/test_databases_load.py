@@ -71,9 +71,6 @@ def test_connections_are_bounded_and_none_is_left(
         )
 
 
-@pytest.mark.xfail(
-    reason="an async view holds a thread, and the pool of views heeds no PARKED_THREADS"
-)
 def test_async_views_open_no_more_connections(tmp_path: Path) -> None:
     """
     With async views, too, there are no more connections than threads.

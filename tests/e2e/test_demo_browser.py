@@ -5,36 +5,19 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from e2e._browser import MARKS, Visit, launched, visits
 from e2e._server import Server
-
-pytest.importorskip("playwright.sync_api", reason="needs playwright: `make test` installs it")
-from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket, expect, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocket, expect
 
 DEMO = Path(__file__).resolve().parents[2] / "docs" / "examples" / "chat"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SHOWN_MILLISECONDS = 15_000  # how long expect() waits; a loaded machine is slow
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -52,41 +35,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One headless Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    with launched() as browser:
         yield browser
-        browser.close()
-
-
-Visit = Callable[[str], Page]
 
 
 @pytest.fixture
 def visit(browser: Browser, demo: str) -> Iterator[Visit]:
     """Open a path of the demo as a visitor of one's own; no script of ours may complain."""
-    contexts = []
-    complaints: list[str] = []
-
-    def on_console(message: ConsoleMessage) -> None:
-        # A page that is not there, or not for this visitor, is for the test to judge.
-        if message.type == "error" and not message.text.startswith("Failed to load resource"):
-            complaints.append(message.text)
-
-    def visit(path: str) -> Page:
-        context = browser.new_context(base_url=demo)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(SHOWN_MILLISECONDS)
-        page.on("console", on_console)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(path)
-        return page
-
-    expect.set_options(timeout=SHOWN_MILLISECONDS)
-    yield visit
-    for context in contexts:
-        context.close()
-    assert not complaints
+    with visits(browser, demo) as visit:
+        yield visit
 
 
 def open_room(visit: Visit, title: str) -> Page:

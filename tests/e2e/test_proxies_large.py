@@ -6,10 +6,10 @@ import http.client
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e._memory import Memory
 
 MIB = 2**20
 BLOCK = 65536
@@ -28,24 +28,6 @@ def changes() -> dict[str, str]:
     Let all of it through nginx.
     """
     return {"client_max_body_size 50m": "client_max_body_size 1g"}
-
-
-class Memory:
-    """The resident memory of process *pid*, from now on."""
-
-    def __init__(self, pid: int) -> None:
-        self._process = Path(f"/proc/{pid}")
-        (self._process / "clear_refs").write_text("5")  # the peak is what it is now
-        self._before = self._now("VmRSS")
-
-    def grown(self) -> int:
-        """How many bytes more it has had at its peak."""
-        return self._now("VmHWM") - self._before
-
-    def _now(self, name: str) -> int:
-        lines = (self._process / "status").read_text().splitlines()
-        (line,) = (line for line in lines if line.startswith(f"{name}:"))
-        return int(line.split()[1]) * 1024
 
 
 def blocks(size: int) -> Iterator[bytes]:

@@ -6,6 +6,7 @@
 #   /fanactor  the same, but a handler of each member sends it on (all that Channels can do)
 #   /sync      as /echo, in a blocking handler; over HTTP: 200 with the query string as the body
 #   /orm       as /sync, after reading and checking one row
+#   /async, /aorm   over HTTP: the same in an async view
 
 from __future__ import annotations
 
@@ -95,6 +96,11 @@ class Workload:
         return self.figure != "rate"
 
 
+def _six(text: str, path: str, times: float) -> Workload:
+    """Return requests for a view of Django's behind its six standard middlewares."""
+    return Workload(text, "http", path, 64, times=times, environment={"BENCH_MIDDLEWARE": "1"})
+
+
 WORKLOADS = MappingProxyType(
     {
         "echo100": Workload(
@@ -108,14 +114,10 @@ WORKLOADS = MappingProxyType(
         "storm": Workload("connect, upgrade, close", "storm", "/echo", 50, times=2.0),
         "idle": Workload("memory of each", "idle", "/echo", 5000, figure="kib", at_most=14),
         "http-sync": Workload("Django view, no middleware", "http", "/sync", 64, times=1.8),
-        "http-middleware": Workload(
-            "Django view, six middlewares",
-            "http",
-            "/sync",
-            64,
-            times=3.5,
-            environment={"BENCH_MIDDLEWARE": "1"},
-        ),
+        "http-middleware": _six("sync view, six middlewares", "/sync", times=3.5),
+        "http-orm": _six("sync view, one row read", "/orm", times=1.9),
+        "http-async": _six("async view", "/async", times=1.8),
+        "http-async-orm": _six("async view, one row read", "/aorm", times=1.5),
         "sync100": Workload("def consumer, nothing to do", "echo", "/sync", 100, times=5.0),
         "orm100": Workload("def consumer, one row read", "echo", "/orm", 100, times=1.7),
     }

@@ -1,4 +1,4 @@
-# Django's synchronous stack behind ASGI, driven in this process.
+# Django behind ASGI, driven in this process.
 
 import asyncio
 import contextvars
@@ -711,11 +711,11 @@ def close_after(work: Any) -> Any:
 
 
 @pytest.mark.usefixtures("database")
-async def test_an_async_view_runs_on_a_loop_of_its_own(
+async def test_an_async_view_runs_on_asyncio(
     app: DjangoApplication, running: Any, request_to: Any
 ) -> None:
     """
-    An async view may use asyncio and Django's async API (limited: its loop is private).
+    An async view without a mark may use asyncio and Django's async API.
     """
     async with running(app):
         got = await request_to(app, "/async/").run()
@@ -744,18 +744,18 @@ async def test_an_async_view_ends_when_its_client_leaves(
     app: DjangoApplication, running: Any, request_to: Any, signalled: list[str]
 ) -> None:
     """
-    An async view that waits is cancelled when the client leaves, and its thread is free.
+    An async view that waits holds no thread, and is cancelled when its client leaves.
     """
     async with running(app, view_threads=1), trio.open_nursery() as nursery:
         request = request_to(app, "/waiting/")
         nursery.start_soon(request.run)
         await in_thread(GATES["entered"])
-        request.gone.set()
         with trio.fail_after(10):
             assert (await request_to(app, "/hello/").run()).status == 200
+        request.gone.set()
 
-    assert LOG[0] == "async view ended"
-    assert signalled == ["started", "finished"] * 2
+    assert LOG[-1] == "async view ended"
+    assert signalled == ["started", "started", "finished", "finished"]
     assert request.got.status == 0
 
 

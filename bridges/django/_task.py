@@ -1,0 +1,150 @@
+# The request's task: it sends the hops of an Answer to the views' threads, one after the other,
+# and does between them what holds no thread.
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import trio
+
+from ...actors import JobState
+from ...supervisor._request import current_slot
+from ._answer import Answer, StreamToRead
+from ._async import flavour_here, outcome_of, send_stream
+from ._body import Message, Receive, Send
+from ._chain import Call
+from ._exchange import Exchange
+from ._relay import Left, began, relay, send_body, watched
+
+if TYPE_CHECKING:
+    from ._handler import DjangoApplication
+
+T = TypeVar("T")
+
+logger = logging.getLogger("greenroom.django")
+
+
+class RequestTask:
+    """One request, from the body on to its end."""
+
+    def __init__(
+        self,
+        application: DjangoApplication,
+        answer: Answer,
+        label: str,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        self._application, self._answer, self._label = application, answer, label
+        self._receive, self._send = receive, send
+
+    async def run(self) -> None:
+        """
+        Answer the request. A checkpoint.
+
+        Cancelled, or without its client, it ends the request in a thread, for which it waits
+        up to ``shutdown_seconds``.
+        """
+        answer = self._answer
+        try:
+            await self._hop(answer.begin)
+            if answer.pending is not None:
+                await self._go_on()
+        except Left:
+            pass
+        finally:
+            if answer.begun and not (answer.closed or answer.in_thread):
+                await self._give_up()  # noqa: ASYNC102 - has both inside
+
+    async def _go_on(self) -> None:
+        answer, slot = self._answer, current_slot()
+        while (pending := answer.pending) is not None:
+            if slot is not None:
+                slot.awaits = flavour_here(answer)
+            if isinstance(pending, Call):
+                call = partial(outcome_of, answer, pending, self._label)
+                outcome = await watched(self._receive, call)
+                del call, pending
+                go_on = partial(answer.go_on, outcome)
+                del outcome
+                await self._hop(partial(answer.context.run, go_on))
+                del go_on
+            elif isinstance(pending, StreamToRead):
+                await self._stream(pending)
+            else:
+                await watched(self._receive, self._file)
+
+    async def _stream(self, stream: StreamToRead) -> None:
+        send = partial(send_stream, self._answer, stream, self._send_or_leave, self._label)
+        await watched(self._receive, send)
+        await self._send_or_leave({"type": "http.response.body", "body": b"", "more_body": False})
+        await self._in_thread(self._answer.close)
+
+    async def _file(self) -> None:
+        ended = False
+        while not ended:
+            block = await self._in_thread(self._answer.read)
+            ended = self._answer.closed
+            await send_body(block, self._send_or_leave, last=ended)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        run = partial(self._answer.context.run, work)
+        return await self._application.pool.run(run, label=self._label)
+
+    async def _send_or_leave(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError as error:  # so a server may tell that the client has gone
+            raise Left from error
+
+    async def _give_up(self) -> None:
+        with trio.move_on_after(self._application.shutdown_seconds, shield=True):
+            try:
+                await self._in_thread(self._answer.close)
+            except Exception:  # something else is raised already, or nobody is there to hear it
+                logger.exception("the end of %s raised", self._label)
+
+    async def _hop(self, work: Callable[[Exchange], None]) -> None:
+        application, exchange = self._application, Exchange()
+        try:
+            job = application.pool.submit(partial(work, exchange), label=self._label)
+        except BaseException:
+            self._answer.discard()
+            raise
+        job.on_call = exchange.take_call
+        application.exchanges.add(exchange)
+        try:
+            if job.state is not JobState.QUEUED or await began(job, exchange, self._receive):
+                await relay(exchange, self._answer, self._receive, self._send)
+        finally:
+            if not exchange.ended:
+                exchange.close()
+                if not (job.withdraw() or job.state is JobState.WITHDRAWN):
+                    with trio.move_on_after(application.shutdown_seconds, shield=True):
+                        await exchange.wait_ended()
+                    if not exchange.ended:
+                        job.abandon()
+            if job.state is JobState.WITHDRAWN:
+                self._answer.discard()
+            application.exchanges.discard(exchange)
+            del job, work
+        self._raise_error(exchange)
+        if exchange.closed:
+            raise Left
+
+    def _raise_error(self, exchange: Exchange) -> None:
+        try:
+            exchange.raise_error()
+        except Exception:
+            raise
+        except BaseException as error:
+            if self._application.rooted and not isinstance(error, asyncio.CancelledError):
+                raise  # the root knows what a SystemExit in a handler means
+            # By itself under hypercorn it would end the server with all its connections.
+            raise RuntimeError(  # noqa: ASYNC104 - no Cancelled: that was raised above
+                f"a view raised {type(error).__name__}"
+            ) from error

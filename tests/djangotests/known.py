@@ -1,0 +1,39 @@
+# Which of Django's test modules are run, and which of their tests cannot pass on trio.
+
+MODULES = (
+    "asgi",
+    "async",
+    "auth_tests",
+    "cache",
+    "decorators",
+    "deprecation",
+    "dispatch",
+    "generic_relations",
+    "generic_views",
+    "handlers",
+    "httpwrappers",
+    "logging_tests",
+    "middleware",
+    "middleware_exceptions",
+    "pagination",
+    "requests_tests",
+    "sessions_tests",
+    "signals",
+    "staticfiles_tests",
+    "tasks",
+    "test_client",
+    "test_client_regress",
+    "view_tests",
+)
+"""All modules that have async tests, and those about handlers, middleware and views."""
+
+_ASGI = "asgi.tests.ASGITest."
+
+CANNOT: dict[str, str] = {
+    _ASGI
+    + "test_disconnect_with_body": "a sync view that has begun answers to nobody",
+    _ASGI + "test_assert_in_listen_for_disconnect": "an unknown ASGI message is passed over",
+    _ASGI + "test_static_file_response": "Django's ASGIStaticFilesHandler runs on asyncio only;"
+    " runserver brings one of its own",
+}
+"""Tests, by name, and why they fail."""
