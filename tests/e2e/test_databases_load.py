@@ -67,7 +67,8 @@ def test_connections_are_bounded_and_none_is_left(
         print(
             f"\n{kept}: {numbers[0]} requests and {numbers[1]} consumers in {crowd.seconds:.1f} s;"
             f" most open {counts['most']} of {BOUND}, from outside {opened.most} in {opened.looks}"
-            f" looks; opened {counts['ever']}; at rest {at_rest}, threads {len(pooled)}; after the end 0; it took {ending:.1f} s"
+            f" looks; opened {counts['ever']}; at rest {at_rest}, threads {len(pooled)};"
+            f" after the end 0; it took {ending:.1f} s"
         )
 
 

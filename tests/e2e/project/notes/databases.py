@@ -14,7 +14,7 @@ from .models import Note
 
 
 class Connections:
-    """The process's own connections; there are most when one is opened, so they are counted then."""
+    """The process's own connections, counted each time that one is opened."""
 
     def __init__(self) -> None:
         self._all: WeakSet = WeakSet()
