@@ -184,13 +184,14 @@ class AsyncCall(Serving):
         del self._function
         try:
             self._value = await in_context(self._context, function)
-        except BaseException as error:  # noqa: BLE001 - goes to the thread, or is raised
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - to the thread, or raised
             others = _without_cancelled(error)
             if others is error:
                 self._error = error
                 return  # noqa: ASYNC104 - no Cancelled: the thread raises it
             self._error = others or NobodyWaits("the task that ran async code was cancelled")
-            raise next(each for each in _leaves(error) if isinstance(each, _OURS)) from None
+            cancelled = next(each for each in _leaves(error) if isinstance(each, _OURS))
+            raise cancelled from None  # noqa: ASYNC104 - the one that was caught
         finally:
             self.end()
 

@@ -6,7 +6,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 Flavour = Literal["trio", "asyncio"]
 
@@ -60,9 +60,9 @@ def flavour_of(code: object, default: Flavour | None = None) -> Flavour:
 def mark_of(code: object) -> Flavour | None:
     """Return how *code*, or what it wraps, is marked; None if it is not. Any thread."""
     for each in _wrapped(code):
-        mark = getattr(each, _MARK, None)
-        if mark in ("trio", "asyncio"):
-            return cast("Flavour", mark)
+        mark: Any = getattr(each, _MARK, None)
+        if mark == "trio" or mark == "asyncio":
+            return mark
     return None
 
 
@@ -74,8 +74,12 @@ def _wrapped(code: Any) -> Iterator[object]:
             owner = getattr(code, name, None)
             if owner is not None:
                 yield owner
-        inner: Any = cast("partial[Any]", code).func if isinstance(code, partial) else None
+        inner: Any = getattr(code, "func", None) if _is_partial(code) else None
         inner = inner or getattr(code, "__wrapped__", None) or getattr(code, "__func__", None)
         if inner is None:
             return
         code = inner
+
+
+def _is_partial(code: object) -> bool:
+    return isinstance(code, partial)

@@ -41,17 +41,32 @@ T = TypeVar("T")
 _GRACE = 5.0  # seconds
 
 
+def _threads() -> int:
+    """Say 8."""
+    return 8
+
+
+def _spare() -> int:
+    """Say 32."""
+    return 32
+
+
+def _never() -> bool:
+    """Say no."""
+    return False
+
+
 @dataclass(frozen=True)
 class HopSettings:
     """What to make a pool of, where no application has made one, and how to tell what it holds."""
 
-    threads: Callable[[], int] = lambda: 8
+    threads: Callable[[], int] = _threads
     """How many jobs run at once."""
-    spare: Callable[[], int] = lambda: 32
+    spare: Callable[[], int] = _spare
     """How many more threads there may be while jobs are parked."""
     hooks: Callable[[], ThreadHooks] = ThreadHooks
     """What the threads do around their jobs."""
-    in_transaction: Callable[[], bool] = lambda: False
+    in_transaction: Callable[[], bool] = _never
     """Whether the calling thread holds something that only it can end."""
 
 

@@ -32,7 +32,7 @@ async def outcome_of(answer: Answer, call: Call, label: str) -> Outcome:
     function = partial(call.function, *call.args, **call.kwargs)
     try:
         value = await _on(flavour_of(call.function), answer, function, label)
-    except BaseException as error:
+    except BaseException as error:  # noqa: ASYNC103 - but for a cancellation
         if _is_cancellation(error):
             raise
         return Outcome(error=error)  # noqa: ASYNC104 - no Cancelled; the thread raises it
@@ -130,7 +130,7 @@ async def _send_from_asyncio(
             function = partial(_iterate_on_asyncio, side_loop, response, to_trio)
             try:
                 await _on("asyncio", answer, function, label)
-            except BaseException as error:
+            except BaseException as error:  # noqa: ASYNC103 - but for a cancellation
                 if _is_cancellation(error):
                     raise
                 failed.append(error)  # noqa: ASYNC104 - no Cancelled; raised below

@@ -14,7 +14,7 @@
 
 import functools
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.conf import settings
 from django.core.handlers import base, exception
@@ -47,7 +47,7 @@ def take_apart(handler: Any) -> Layers | None:
     None if a part of it is more than a MiddlewareMixin, or is not Django's own any more: then
     nobody but Django can call it.
     """
-    kind: Any = type(handler)
+    kind = cast("Any", type(handler))
     if not (_is_of(base, kind.get_response) and _is_of(base, kind._get_response)):  # noqa: SLF001
         return None
     if not _is_of(deprecation, Mixin.__call__):

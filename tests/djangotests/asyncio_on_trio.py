@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import trio
+
 from greenroom.actors._lowlevel import LoopThread, inside_trio
 
 
@@ -59,7 +60,9 @@ class AsyncioOnTrio(ModuleType):
     @staticmethod
     def sleep(seconds: float, result: Any = None) -> Any:
         """Sleep on the loop that runs the caller."""
-        return trio.sleep(seconds) if inside_trio() else asyncio.sleep(seconds, result)
+        if inside_trio():
+            return trio.sleep(seconds)  # noqa: ASYNC105 - whoever calls this awaits it
+        return asyncio.sleep(seconds, result)
 
     @staticmethod
     def get_event_loop() -> Any:

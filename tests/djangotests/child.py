@@ -36,7 +36,6 @@ def setup(set_prefix: bool = True) -> None:
     from djangotests.asyncio_on_trio import AsyncioOnTrio
     from djangotests.communicator import ApplicationCommunicator
     from djangotests.on_trio import serve_async_tests
-
     from greenroom.bridges.django import DjangoApplication
     from greenroom.bridges.django._on_trio import teach_asgiref
 

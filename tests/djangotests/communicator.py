@@ -3,6 +3,7 @@
 from typing import Any
 
 import trio
+
 from greenroom.actors._lowlevel import start_system_task
 
 

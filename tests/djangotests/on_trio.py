@@ -12,6 +12,7 @@ from typing import Any
 
 import trio
 from asgiref.sync import AsyncToSync
+
 from greenroom.actors import current_job
 from greenroom.actors._lowlevel import LoopThread, inside_trio
 from greenroom.actors._serving import AsyncCall

@@ -19,9 +19,12 @@ from e2e._server import WAIT_SECONDS
 from trio_websocket import open_websocket_url
 
 PROJECT = Path(__file__).resolve().parent / "project"
-THREADS = {"VIEW_THREADS": 4, "CONSUMER_THREADS": 3, "ORM_THREADS": 2}
-BOUND = sum(THREADS.values())
-"""How many connections may be open, where no job waits for anything but its database."""
+THREADS = {"VIEW_THREADS": 4, "CONSUMER_THREADS": 3, "ORM_THREADS": 2, "PARKED_THREADS": 0}
+POOLS = ("views", "consumers", "orm")
+BOUND = 4 + 3 + 2
+"""How many connections may be open: one for each thread, and none may stand in for another."""
+
+PATHS = ("/db/write/?text=r", "/db/count/?text=none", "/db/async/")
 
 
 class Kept(NamedTuple):
@@ -60,6 +63,8 @@ class Database:
         """Count the open connections: in the server, or the files that process *pid* has open."""
         if self._postgres is not None:
             return self._postgres.sessions(self.name)
+        if not Path(f"/proc/{pid}").exists():
+            return 0
         count = 0
         for entry in Path(f"/proc/{pid}/fd").iterdir():
             try:
@@ -146,10 +151,17 @@ class Most:
 
 
 class Crowd:
-    """Requests and consumers, *at_once* of each, that all touch the database."""
+    """
+    Requests and consumers, *at_once* of each, that all touch the database.
 
-    def __init__(self, port: int, at_once: int) -> None:
-        self.port, self.at_once = port, at_once
+    Args:
+        port: Of the server.
+        at_once: How many there are at once, of each.
+        paths: What is asked for, in turn.
+    """
+
+    def __init__(self, port: int, at_once: int, paths: tuple[str, ...] = PATHS) -> None:
+        self.port, self.at_once, self.paths = port, at_once, paths
         self.requests = self.consumers = 0
         self.seconds = 0.0
 
@@ -170,7 +182,7 @@ class Crowd:
         stream = await trio.open_tcp_stream("127.0.0.1", self.port)
         async with stream:
             for number in numbers:
-                path = ("/db/write/?text=r", "/db/count/?text=none", "/db/async/")[number % 3]
+                path = self.paths[number % len(self.paths)]
                 await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 status, body = await _answer(stream)
                 assert status == 200, body

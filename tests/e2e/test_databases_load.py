@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e._databases import ALL, BOUND, Crowd, Kept, Most, database, state
+from e2e._databases import ALL, BOUND, POOLS, Crowd, Kept, Most, database, state
 from e2e.conftest import serve_project
 
 pytestmark = [
@@ -37,33 +37,48 @@ def test_connections_are_bounded_and_none_is_left(
     postgres: Any = request.getfixturevalue("postgres") if kept.engine == "postgres" else None
     with (
         database(kept, postgres, tmp_path) as data,
-        serve_project("mysite.databases:application", "--workers", "0", **data.env()) as server,
+        serve_project("mysite.databases:application", **data.env()) as server,
     ):
-        pid = server.process.pid
-        state(server.port)
+        pid = state(server.port)["pid"]
         crowd = Crowd(server.port, at_once=12)
         with Most(lambda: data.opened(pid)) as opened:
             crowd.come(*numbers)
         assert (crowd.requests, crowd.consumers) == numbers
-        assert 1 <= opened.most <= BOUND, opened.most
+        # Counted where they are opened. Seen from outside, one that its thread has closed and
+        # replaced may still be there for a moment: a session that ends, or a file that SQLite
+        # closes when nobody has a lock on it.
+        counts = state(server.port)
+        assert 1 <= counts["most"] <= BOUND, counts
+        allowed = BOUND if kept.pool or (postgres and kept.max_age != 0) else 2 * BOUND
+        assert 1 <= opened.most <= allowed, opened.most
 
         until(lambda: state(server.port)["busy"] == 0)
-        first = state(server.port)
-        assert first["bound"] == BOUND
+        threads = state(server.port)["threads"]
+        pooled = [name for name in threads if name.rpartition("-")[0] in POOLS]
+        assert 3 <= len(pooled) <= BOUND, threads
         if kept.max_age == 0 and not kept.pool:
             until(lambda: data.opened(pid) == 0)
         at_rest = data.opened(pid)
         assert at_rest <= BOUND
-        pooled = [name for name in first["threads"] if name.split("-")[0] in ("views", "consumers", "orm")]
-        assert len(pooled) <= BOUND, first["threads"]
-
         began = time.monotonic()
         assert server.stop() == 0
         ending = time.monotonic() - began
-        if postgres is not None:
-            until(lambda: data.opened(pid) == 0)
+        until(lambda: data.opened(pid) == 0)
         print(
             f"\n{kept}: {numbers[0]} requests and {numbers[1]} consumers in {crowd.seconds:.1f} s;"
-            f" most open {opened.most} of {BOUND} in {opened.looks} looks; at rest {at_rest},"
-            f" threads {len(pooled)}; after the end 0; it took {ending:.1f} s"
+            f" most open {counts['most']} of {BOUND}, from outside {opened.most} in {opened.looks}"
+            f" looks; opened {counts['ever']}; at rest {at_rest}, threads {len(pooled)};"
+            f" after the end 0; it took {ending:.1f} s"
         )
+
+
+def test_async_views_open_no_more_connections(tmp_path: Path) -> None:
+    """
+    With async views, too, there are no more connections than threads.
+    """
+    with (
+        database(Kept("sqlite", 60), None, tmp_path) as data,
+        serve_project("mysite.databases:application", **data.env()) as server,
+    ):
+        Crowd(server.port, at_once=12, paths=("/db/async/",)).come(150, 0)
+        assert 1 <= state(server.port)["most"] <= BOUND

@@ -53,7 +53,7 @@ DATABASES = {
     }
 }
 if "GREENROOM_TEST_DATABASES" in os.environ:
-    DATABASES = json.loads(os.environ["GREENROOM_TEST_DATABASES"])
+    DATABASES.update(json.loads(os.environ["GREENROOM_TEST_DATABASES"]))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 STATIC_URL = "static/"

@@ -1,14 +1,40 @@
 # All ways to the database: views, async views, `def` handlers, async handlers, residents.
-import json
+import os
 import threading
+from weakref import WeakSet
 
 from django.db import transaction
+from django.db.backends.signals import connection_created
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from greenroom.actors import Actor, WebsocketConsumer, handles
 from greenroom.supervisor import current_root
 
 from .models import Note
+
+
+class Connections:
+    """The process's own connections, counted each time that one is opened."""
+
+    def __init__(self) -> None:
+        self._all: WeakSet = WeakSet()
+        self._lock = threading.Lock()
+        self.most = 0
+        self.ever = 0
+        connection_created.connect(self._note)
+
+    def _note(self, connection, **_: object) -> None:
+        with self._lock:
+            self._all.add(connection)
+            self.ever += 1
+            self.most = max(self.most, self.now)
+
+    @property
+    def now(self) -> int:
+        return sum(each.connection is not None for each in self._all)
+
+
+connections = Connections()
 
 
 def tell(text: str) -> None:
@@ -54,10 +80,13 @@ def state(request: HttpRequest) -> JsonResponse:
     ledger = current_root().find("/residents/ledger")
     pools = [pool.statistics() for pool in current_root().pools]
     return JsonResponse({
+        "pid": os.getpid(),
+        "now": connections.now,
+        "most": connections.most,
+        "ever": connections.ever,
         "told": ledger.call_blocking({"type": "told"}, timeout=10),
         "threads": sorted(each.name for each in threading.enumerate()),
         "busy": sum(each.running + each.queued + each.parked for each in pools) - 1,
-        "bound": sum(each.size for each in pools),
     })
 
 
