@@ -10,6 +10,7 @@
 
 import io
 import os
+import re
 import sys
 from typing import Any, cast
 
@@ -132,5 +133,6 @@ class Command(Runserver):
             super().on_bind(server_port)
         finally:
             self.stdout = out
-        said = text.getvalue().replace("Starting WSGI dev", "Starting ASGI/Greenroom dev")
-        out.write(said, ending="")
+        ours = "Starting ASGI/Greenroom development"
+        # Django 5.2 does not say WSGI.
+        out.write(re.sub("Starting (WSGI )?development", ours, text.getvalue(), count=1), ending="")
