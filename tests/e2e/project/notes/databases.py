@@ -75,6 +75,14 @@ def left_open(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"pk": Note.objects.create(text="left open").pk})
 
 
+def hold(request: HttpRequest) -> JsonResponse:
+    """Hold one connection, and ask the resident's thread for another."""
+    with transaction.atomic():
+        Note.objects.count()
+        counted = current_root().find("/residents/ledger").call_blocking({"type": "count"})
+    return JsonResponse({"count": counted})
+
+
 def state(request: HttpRequest) -> JsonResponse:
     """What the process has; no view of these asks the database."""
     ledger = current_root().find("/residents/ledger")
@@ -101,6 +109,10 @@ class Ledger(Actor):
     @handles("wrote")
     def wrote(self, message: dict) -> None:
         self.told.append([message["text"], Note.objects.filter(text=message["text"]).count()])
+
+    @handles("count")
+    def count(self, message: dict) -> int:
+        return Note.objects.count()
 
     @handles("told")
     async def tell(self, message: dict) -> list[list[object]]:
@@ -142,5 +154,6 @@ urlpatterns = [
     path("count/", counted),
     path("async/", asked),
     path("open/", left_open),
+    path("hold/", hold),
     path("state/", state),
 ]
