@@ -51,8 +51,10 @@ def _outside_transactions() -> bool:
 
 
 def _opened() -> Iterator[BaseDatabaseWrapper]:
+    # One that went back to its pool inside a transaction is gone, but the wrapper is still inside
+    # and refuses whoever comes next.
     for connection in connections.all(initialized_only=True):
-        if connection.connection is not None:
+        if connection.connection is not None or connection.in_atomic_block:
             yield connection
 
 

@@ -97,17 +97,17 @@ class Postgres:
         return ["--pgdata", str(self._data), "--wait", "--timeout", str(SECONDS), *more]
 
     def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [*self._as_user, str(self._programs / program), *arguments],
-            cwd=self.folder,
-            env={**os.environ, "LC_ALL": "C", "HOME": str(self.folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=(output := tempfile.TemporaryFile()),  # a pipe would stay open with the server
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=2 * SECONDS,
-        )
-        with output:
+        with tempfile.TemporaryFile() as output:  # a pipe would stay open with the server
+            done = subprocess.run(
+                [*self._as_user, str(self._programs / program), *arguments],
+                cwd=self.folder,
+                env={**os.environ, "LC_ALL": "C", "HOME": str(self.folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=2 * SECONDS,
+            )
             output.seek(0)
             said = output.read().decode(errors="replace")
         log = self.folder / "log"

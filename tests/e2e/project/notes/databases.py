@@ -14,7 +14,7 @@ from .models import Note
 
 
 class Connections:
-    """The process's own connections; there are most when one is opened, so they are counted then."""
+    """The process's own connections, counted when one is opened: then there are most."""
 
     def __init__(self) -> None:
         self._all: WeakSet = WeakSet()
@@ -72,7 +72,7 @@ async def asked(request: HttpRequest) -> JsonResponse:
 
 def left_open(request: HttpRequest) -> JsonResponse:
     transaction.atomic().__enter__()
-    return JsonResponse({"pk": Note.objects.create(text="left open").pk})
+    return JsonResponse({"pk": Note.objects.create(text="left-open").pk})
 
 
 def hold(request: HttpRequest) -> JsonResponse:
