@@ -89,9 +89,7 @@ def share_connections() -> Generator[None, None, None]:
     is shared. Inside another such block it does nothing.
     """
     lent = {
-        each.alias: each
-        for each in connections.all(initialized_only=True)
-        if each.in_atomic_block
+        each.alias: each for each in connections.all(initialized_only=True) if each.in_atomic_block
     }
     if not lent or _Current.sharing is not None:
         yield

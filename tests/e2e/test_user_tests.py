@@ -1,5 +1,5 @@
-# What users' tests of a Django project see: pytest-django's `db` and Django's TestCase, on SQLite in
-# memory and on PostgreSQL, with a pool and without.
+# What users' tests of a Django project see: pytest-django's `db` and Django's TestCase, on SQLite
+# in memory and on PostgreSQL, with a pool and without.
 
 import json
 import os
@@ -35,8 +35,10 @@ def test_threads_see_the_data_of_a_test(
         "filterwarnings = error\npython_files = user_tests.py\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-c", str(ini), "--rootdir", str(PROJECT)]
-        + ["-p", "no:cacheprovider", "notes/user_tests.py"],
+        [
+            *(sys.executable, "-m", "pytest", "-c", str(ini), "--rootdir", str(PROJECT)),
+            *("-p", "no:cacheprovider", "notes/user_tests.py"),
+        ],
         cwd=PROJECT,
         env={
             **os.environ,

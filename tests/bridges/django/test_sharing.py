@@ -4,7 +4,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 import pytest
 import trio
@@ -12,11 +11,11 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
-from django.urls import path
+from django.urls import path as view
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, WebsocketConsumer, handles
-from greenroom.bridges.django import Greenroom, django_application, on_trio
+from greenroom.bridges.django import Greenroom, django_application, on_trio, path
 from greenroom.bridges.django._sharing import current_sharing
 from greenroom.bridges.testing import serve, share_connections, virtual_clock
 from greenroom.supervisor import current_root
@@ -66,9 +65,9 @@ def urls() -> Iterator[None]:
     """
     module = ModuleType("django_sharing_urls")
     module.urlpatterns = [  # type: ignore[attr-defined]
-        path("count/", count),
-        path("acount/", acount),
-        path("asks/", asks),
+        view("count/", count),
+        view("acount/", acount),
+        view("asks/", asks),
     ]
     sys.modules[module.__name__] = module
     with override_settings(ROOT_URLCONF=module.__name__):
