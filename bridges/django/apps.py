@@ -4,7 +4,7 @@ from django.core import checks
 
 class GreenroomConfig(AppConfig):
     """
-    The Django app: system checks, the command ``serve``, the view of the tree.
+    The Django app: system checks, the commands ``serve`` and ``runserver``, the view of the tree.
 
     ``INSTALLED_APPS = ["greenroom.bridges.django"]``. The application itself works
     without it.
@@ -27,6 +27,7 @@ class GreenroomConfig(AppConfig):
             ours.check_databases,
             ours.check_hypercorn,
             ours.check_asgiref,
+            ours.check_runserver,
         ):
             checks.register(check)
         if not problems():  # else the checks say so

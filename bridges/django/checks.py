@@ -9,6 +9,7 @@ from typing import Any, cast
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+from django.core.management import BaseCommand, get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from .. import asgiref
@@ -27,6 +28,7 @@ CHECKS: dict[str, str] = {
     "greenroom.W002": "Channels' or Daphne's app is installed, too.",
     "greenroom.W003": "The installed hypercorn is unknown, or lacks what Greenroom needs of it.",
     "greenroom.W004": "The installed asgiref is unknown, so async functions fail on trio.",
+    "greenroom.W005": "Another app's `runserver` comes before Greenroom's.",
 }
 """Every check and what it means."""
 
@@ -55,6 +57,23 @@ def check_asgiref(**_: object) -> list[CheckMessage]:
     problem = asgiref.patch_problem()
     hint = "Install an asgiref that it knows, or a newer Greenroom."
     return [Warning(f"{problem}.", hint=hint, id="greenroom.W004")] if problem else []
+
+
+def check_runserver(**_: object) -> list[CheckMessage]:
+    """Check that `manage.py runserver` is Greenroom's: W005."""
+    from .management.commands.runserver import Command
+
+    owner: str | BaseCommand = get_commands()["runserver"]
+    command = load_command_class(owner, "runserver") if isinstance(owner, str) else owner
+    if isinstance(command, Command):
+        return []
+    return [
+        Warning(
+            f"manage.py runserver is that of {owner!r}, which serves no WebSockets.",
+            hint=f'Put "greenroom.bridges.django" before {owner!r} in INSTALLED_APPS.',
+            id="greenroom.W005",
+        )
+    ]
 
 
 def check_routes(**_: object) -> list[CheckMessage]:

@@ -21,7 +21,7 @@ from ._internals import find
 from ._startup import serves
 
 DEFAULT_PORT = 8000
-_LifespanFailureError: type[Exception] = find("hypercorn.utils", "LifespanFailureError")
+LifespanFailureError: type[Exception] = find("hypercorn.utils", "LifespanFailureError")
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -141,10 +141,10 @@ def serve(application: Callable[..., Any], path: str, binds: Sequence[str], work
     serves()
     try:
         trio.run(_serve_here, application, config)
-    except* _LifespanFailureError as group:
-        raise ServeError(f"the application did not start: {_first(group)}") from None
+    except* LifespanFailureError as group:
+        raise ServeError(f"the application did not start: {first_of(group)}") from None
     except* OSError as group:
-        raise ServeError(f"the server did not start: {_first(group)}") from None
+        raise ServeError(f"the server did not start: {first_of(group)}") from None
     return 0
 
 
@@ -164,6 +164,6 @@ async def _serve_here(application: Callable[..., Any], config: Config) -> None:
             signal.signal(number, handler)
 
 
-def _first(error: BaseException) -> str:
+def first_of(error: BaseException) -> str:
     inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
-    return _first(inner[0]) if inner else str(error) or type(error).__name__
+    return first_of(inner[0]) if inner else str(error) or type(error).__name__

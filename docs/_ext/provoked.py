@@ -45,4 +45,7 @@ def provoke() -> dict[str, CheckMessage]:
         found += checks.check_hypercorn()
     with mock.patch.object(checks.asgiref, "patch_problem", return_value="asgiref has changed"):
         found += checks.check_asgiref()
+    first = {"runserver": "django.contrib.staticfiles"}
+    with mock.patch.object(checks, "get_commands", return_value=first):
+        found += checks.check_runserver()
     return {message.id: message for message in found}

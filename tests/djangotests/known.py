@@ -21,6 +21,7 @@ MODULES = (
     "signals",
     "staticfiles_tests",
     "tasks",
+    "tasks",
     "test_client",
     "test_client_regress",
     "view_tests",
@@ -30,8 +31,7 @@ MODULES = (
 _ASGI = "asgi.tests.ASGITest."
 
 CANNOT: dict[str, str] = {
-    _ASGI
-    + "test_disconnect_with_body": "a sync view that has begun answers to nobody",
+    _ASGI + "test_disconnect_with_body": "a sync view that has begun answers to nobody",
     _ASGI + "test_assert_in_listen_for_disconnect": "an unknown ASGI message is passed over",
     _ASGI + "test_static_file_response": "Django's ASGIStaticFilesHandler runs on asyncio only;"
     " runserver brings one of its own",

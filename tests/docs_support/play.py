@@ -146,9 +146,11 @@ class Clients:
 
     async def ask(self, said: str) -> None:
         """Make a request, ``POST /path body``; or log in; or come from a page elsewhere."""
+        from asgiref.sync import sync_to_async
+
         method, url, body = [*said.split(" ", 2), ""][:3]
         if method == "LOGIN":
-            self._log_in(url, staff=body == "staff")
+            await sync_to_async(self._log_in)(url, staff=body == "staff")
         elif method == "ORIGIN":
             self._headers["origin"] = url
         else:

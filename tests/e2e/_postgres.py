@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -98,18 +98,21 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         with tempfile.TemporaryFile() as output:  # a pipe would stay open with the server
-            done = subprocess.run(
-                [*self._as_user, str(self._programs / program), *arguments],
-                cwd=self.folder,
-                env={**os.environ, "LC_ALL": "C", "HOME": str(self.folder)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-                timeout=2 * SECONDS,
-            )
-            output.seek(0)
-            said = output.read().decode(errors="replace")
+            self._run_into(output, program, arguments)
+
+    def _run_into(self, output: IO[bytes], program: str, arguments: tuple[str, ...]) -> None:
+        done = subprocess.run(
+            [*self._as_user, str(self._programs / program), *arguments],
+            cwd=self.folder,
+            env={**os.environ, "LC_ALL": "C", "HOME": str(self.folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=2 * SECONDS,
+        )
+        output.seek(0)
+        said = output.read().decode(errors="replace")
         log = self.folder / "log"
         told = log.read_text(errors="replace") if done.returncode and log.exists() else ""
         assert done.returncode == 0, f"{program} failed:\n{said}{told}"

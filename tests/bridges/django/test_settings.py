@@ -18,6 +18,7 @@ from django.urls import path
 
 from greenroom.bridges.django import checks
 from greenroom.bridges.django._settings import KNOWN, load_options
+from greenroom.bridges.django.management.commands.runserver import Command
 
 
 def test_without_the_setting_there_are_defaults() -> None:
@@ -179,6 +180,25 @@ def test_check_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apps, "is_installed", lambda name: name == "daphne")
 
     assert ids(checks.check_asgi_application()) == ["greenroom.W002"]
+
+
+@pytest.mark.parametrize("app", ["django.contrib.staticfiles", "django.core"])
+def test_check_runserver(app: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    W005: the runserver of an app that comes before ours, but not one that is made of ours.
+    """
+    assert checks.check_runserver() == []
+
+    monkeypatch.setattr(checks, "get_commands", lambda: {"runserver": app})
+    (message,) = checks.check_runserver()
+    assert message.id == "greenroom.W005"
+    assert f"before '{app}'" in str(message.hint)
+
+    class Own(Command):
+        pass
+
+    monkeypatch.setattr(checks, "get_commands", lambda: {"runserver": Own()})
+    assert checks.check_runserver() == []
 
 
 @pytest.mark.usefixtures("site")

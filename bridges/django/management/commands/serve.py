@@ -45,7 +45,7 @@ class Command(BaseCommand):
         """
         if options["workers"] < 1:
             raise CommandError(f"--workers must be 1 or more. Got: {options['workers']}")
-        application = _application()
+        application = load_application()
         self.check(fail_level=40)
         try:
             binds = [full_address(bind) for bind in options["bind"] or ["127.0.0.1:8000"]]
@@ -57,7 +57,13 @@ class Command(BaseCommand):
             raise CommandError(f"a worker ended with status {status}", returncode=status)
 
 
-def _application() -> Callable[..., Any]:
+def load_application() -> Callable[..., Any]:
+    """
+    Return the project's ASGI_APPLICATION.
+
+    Raises:
+        CommandError: it is not set, or leads nowhere; the text is one line.
+    """
     name = getattr(settings, "ASGI_APPLICATION", None)
     if not name:
         package = str(getattr(settings, "ROOT_URLCONF", "mysite.urls")).partition(".")[0]

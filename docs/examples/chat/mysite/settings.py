@@ -15,6 +15,7 @@ SECRET_KEY = local_secret_key(DATA_DIR / "secret_key.txt")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
+    "greenroom.bridges.django",  # before staticfiles, which has a runserver, too
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -22,7 +23,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
-    "greenroom.bridges.django",
     "chat",
     "market",
 ]

@@ -1,0 +1,120 @@
+# What Django's autoreloader does not watch by itself: the files of a project that failed.
+#
+# It watches the modules that there are, and a module whose import raised is not there. Of such
+# an import Django remembers the one file in which the error was raised, which is asgi.py if that
+# has the syntax error, and a file of a library if asgi.py calls one wrongly. So all files that
+# the traceback names are watched here, and asgi.py in any case.
+
+import os
+import time
+import traceback
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from django.conf import settings
+from django.utils.autoreload import StatReloader, autoreload_started
+
+
+class FailedFiles:
+    """The files of imports that failed, for the reloader of this process."""
+
+    def __init__(self) -> None:
+        self._files: set[Path] = set()
+        self._reloader: Any = None
+        # Not weakly: Django drops what nobody else holds. The reloader starts in another thread.
+        autoreload_started.connect(self._started, weak=False)
+
+    def watch(self, error: BaseException, trace: TracebackType | None) -> None:
+        """Have all files watched that *error* came through."""
+        names = {frame.filename for frame in traceback.extract_tb(trace)}
+        if isinstance(error, SyntaxError) and error.filename:
+            names.add(error.filename)
+        self._files = self._files | {Path(name).absolute() for name in names if name[:1] != "<"}
+        self._add()
+
+    def _started(self, sender: Any, **_: object) -> None:
+        self._reloader = sender
+        self._add()
+
+    def _add(self) -> None:
+        if self._reloader is not None:  # a new set: the reloader's thread may be in the old one
+            self._reloader.extra_files = self._reloader.extra_files | self._files
+
+
+def import_application(failed: FailedFiles) -> None:
+    """
+    Import the module of ASGI_APPLICATION, if it is set and there is one.
+
+    Raises:
+        Exception: what the module raised; its files are watched from now on.
+    """
+    module = str(getattr(settings, "ASGI_APPLICATION", None) or "").rpartition(".")[0]
+    try:
+        if module:
+            import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            failed.watch(error, error.__traceback__)
+            raise
+        # the setting is wrong: the checks have a line for that
+    except Exception as error:
+        failed.watch(error, error.__traceback__)
+        raise
+
+
+# -- settings that fail ------------------------------------------------------------------------
+#
+# Django's parent process starts a child for each version of the code, and ends with one that ends
+# by an error. A child whose settings fail does, before there is a reloader in it. So each child
+# says through a pipe that it came as far as our command, and that it makes room for the next. The
+# two bytes of a reload are never read while all goes well: a pipe holds those of 32,000.
+
+_PIPE = "GREENROOM_RUNSERVER_PIPE"
+_ARRIVED, _LEAVES = b"+", b"-"
+
+
+class Children:
+    """The parent's view: has its last child come as far as the command?"""
+
+    def __init__(self) -> None:
+        self._read_end, write_end = os.pipe()
+        os.set_blocking(self._read_end, False)
+        os.set_inheritable(write_end, True)
+        os.environ[_PIPE] = str(write_end)
+
+    def settings_failed(self, status: object) -> bool:
+        """Whether the last child ended with *status* before it came to the command."""
+        try:
+            said = os.read(self._read_end, 1 << 20)
+        except BlockingIOError:
+            said = b""
+        return status == 1 and not said.endswith(_ARRIVED)
+
+    def wait_for_edit(self) -> None:
+        """Wait until a file of the settings' folder, or of a module loaded here, is another."""
+        reloader = StatReloader()
+        file = import_module(settings.SETTINGS_MODULE).__file__
+        if file is not None:
+            reloader.watch_dir(Path(file).parent, "**/*.py")
+        before = dict(reloader.snapshot_files())
+        while dict(reloader.snapshot_files()) == before:
+            time.sleep(reloader.SLEEP_TIME)
+
+
+class Child:
+    """The child's side of it; without a parent of ours it tells nobody."""
+
+    def __init__(self) -> None:
+        number = os.environ.pop(_PIPE, "")  # not for processes that the project starts
+        self._write_end = int(number) if number else None
+        self._tell(_ARRIVED)
+
+    def makes_room(self) -> None:
+        """Say that the reloader ends this process."""
+        self._tell(_LEAVES)
+
+    def _tell(self, what: bytes) -> None:
+        if self._write_end is not None:
+            os.write(self._write_end, what)
