@@ -64,7 +64,7 @@ def test_connections_are_bounded_and_none_is_left(
         assert server.stop() == 0
         ending = time.monotonic() - began
         until(lambda: data.opened(pid) == 0)
-        print(  # noqa: T201
+        print(
             f"\n{kept}: {numbers[0]} requests and {numbers[1]} consumers in {crowd.seconds:.1f} s;"
             f" most open {counts['most']} of {BOUND}, from outside {opened.most} in {opened.looks}"
             f" looks; opened {counts['ever']}; at rest {at_rest}, threads {len(pooled)};"
