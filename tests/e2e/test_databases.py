@@ -97,7 +97,7 @@ async def test_a_transaction_left_open_is_rolled_back_and_reported(site: Site) -
     async with site.socket() as socket:
         assert await told(socket, "open left-by-a-handler") == "opened"
         assert await told(socket, "count left-by-a-handler") == "counted 0"
-    assert "receive ended inside a transaction" in site.server.wait_for("/connections/writer/")
+    site.server.wait_for("#1 receive ended inside a transaction on database 'default'")
     assert (site.count("left-open"), site.count("left-by-a-handler")) == (0, 0)
 
 
