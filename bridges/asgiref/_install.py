@@ -43,7 +43,7 @@ def patch_asgiref() -> bool:
     Let `sync_to_async` and `async_to_sync` work on trio, too. May be called again.
 
     Returns:
-        Whether they do: not with an asgiref that is not known, which is logged.
+        Whether they do; not with an asgiref that is not known, which is logged.
     """
     if is_patched():
         return True
