@@ -12,7 +12,8 @@
 #                  connection, not for one a message
 #   at the end     all are closed. trio.to_thread's threads die with theirs open
 #
-# A job that begins inside a transaction (a TestCase runs jobs in its own thread) keeps it.
+# A job that begins inside a transaction keeps it: a test's, run in its own thread or lent to this
+# one (_sharing.py).
 
 import logging
 import threading
@@ -22,6 +23,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ...actors import ThreadHooks, current_job
+from ._sharing import current_sharing
 
 logger = logging.getLogger("greenroom.django")
 
@@ -34,7 +36,7 @@ def database_hooks() -> ThreadHooks:
         before_job=_before_job,
         after_job=_after_job,
         on_idle=_close_what_is_old,
-        on_exit=connections.close_all,
+        on_exit=_close_all,
         may_park=_outside_transactions,
     )
 
@@ -47,16 +49,24 @@ def in_transaction() -> bool:
 
 def _outside_transactions() -> bool:
     # What holds locks in the database must not wait for a place.
+    sharing = getattr(_at_start, "sharing", None)
+    if sharing is not None:
+        sharing.let_others()
     return not any(each.in_atomic_block for each in _opened())
 
 
 def _opened() -> Iterator[BaseDatabaseWrapper]:
+    # One that went back to its pool inside a transaction is gone, but the wrapper is still inside
+    # and refuses whoever comes next.
     for connection in connections.all(initialized_only=True):
-        if connection.connection is not None:
+        if connection.connection is not None or connection.in_atomic_block:
             yield connection
 
 
 def _before_job() -> None:
+    _at_start.sharing = sharing = current_sharing()
+    if sharing is not None:
+        sharing.lend()
     inside: set[str] = set()
     for connection in _opened():
         if connection.in_atomic_block:
@@ -67,6 +77,16 @@ def _before_job() -> None:
 
 
 def _after_job(error: BaseException | None) -> None:
+    try:
+        _put_in_order(error)
+    finally:
+        _at_start.inside = set[str]()
+        sharing, _at_start.sharing = getattr(_at_start, "sharing", None), None
+        if sharing is not None:
+            sharing.give_back()
+
+
+def _put_in_order(error: BaseException | None) -> None:
     inside: set[str] = getattr(_at_start, "inside", set())
     for connection in _opened():
         if connection.in_atomic_block:
@@ -76,6 +96,13 @@ def _after_job(error: BaseException | None) -> None:
             connection.close()
         elif error is not None:
             _close_if_broken(connection, aged=False)
+
+
+def _close_all() -> None:
+    connections.close_all()
+    for connection in _opened():
+        # A SQLite database in memory, of tests: Django keeps it, but this thread is gone for good.
+        BaseDatabaseWrapper.close(connection)
 
 
 def _close_what_is_old() -> None:

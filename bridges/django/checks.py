@@ -96,12 +96,12 @@ def check_databases(**_: object) -> list[CheckMessage]:
     if _settings.problems():
         return []
     options = _settings.load_options()
-    threads = options.view_threads + options.consumer_threads
+    threads = options.view_threads + options.consumer_threads + options.orm_threads
     return [
         Warning(
             f"The connection pool of database {alias!r} has {size} places for {threads} threads.",
-            hint=f'Set OPTIONS["pool"]["max_size"] to {threads} or more, or lower VIEW_THREADS'
-            " and CONSUMER_THREADS in GREENROOM.",
+            hint=f'Set OPTIONS["pool"]["max_size"] to {threads} or more, or lower VIEW_THREADS,'
+            " CONSUMER_THREADS and ORM_THREADS in GREENROOM.",
             id="greenroom.W001",
         )
         for alias, size in _pools()

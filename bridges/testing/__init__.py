@@ -7,6 +7,7 @@ from ._driver import serve as serve
 from ._errors import HandshakeRefused as HandshakeRefused
 from ._errors import SocketClosed as SocketClosed
 from ._errors import StartupFailed as StartupFailed
+from ._sharing import share_connections as share_connections
 from ._websocket import WebsocketDriver as WebsocketDriver
 from .engine_suite import DistributedEngineSuite as DistributedEngineSuite
 from .engine_suite import EngineSuite as EngineSuite
@@ -21,5 +22,6 @@ __all__ = [
     "StartupFailed",
     "WebsocketDriver",
     "serve",
+    "share_connections",
     "virtual_clock",
 ]

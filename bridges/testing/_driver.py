@@ -19,6 +19,7 @@ from ...supervisor import Root
 from ..asgi._app import STATE, WORKERS
 from ._errors import StartupFailed
 from ._inline import InlinePool
+from ._sharing import share_connections
 from ._websocket import MARK, WebsocketDriver
 
 Headers = Iterable[tuple[str, str]]
@@ -155,6 +156,9 @@ async def serve(
     """
     Run *application*'s lifespan and yield a driver for it; shut it down at the end.
 
+    If the calling thread is inside a transaction of Django's, as in a ``TestCase`` or with
+    pytest-django's ``db``, all worker threads are lent it meanwhile: see `share_connections`.
+
     What the body raises comes out as it is, not in an exception group, unless an
     application failed as well.
 
@@ -173,6 +177,15 @@ async def serve(
     if threads not in ("pool", "inline"):
         raise ValueError(f"threads must be 'pool' or 'inline'. Got: {threads!r}")
     lifespan = _Lifespan(application, {WORKERS: InlinePool} if threads == "inline" else {})
+    with share_connections():
+        async with _served(application, lifespan, timeout) as driver:
+            yield driver
+
+
+@asynccontextmanager
+async def _served(
+    application: Callable[..., Any], lifespan: "_Lifespan", timeout: float
+) -> AsyncGenerator[ServerDriver]:
     try:
         async with trio.open_nursery() as nursery:
             driver = ServerDriver(application, nursery)

@@ -139,7 +139,10 @@ class Postgres:
 
     def sessions(self, name: str) -> int:
         """Count the connections that are open to the database *name*."""
-        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+        query = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = %s AND backend_type = 'client backend'"  # not the autovacuum
+        )
         return int(self.ask(query, name)[0][0])
 
     def terminate(self, name: str) -> int:

@@ -49,7 +49,7 @@ def test_connections_are_bounded_and_none_is_left(
         # closes when nobody has a lock on it.
         counts = state(server.port)
         assert 1 <= counts["most"] <= BOUND, counts
-        allowed = BOUND if kept.pool or (postgres and kept.max_age != 0) else 2 * BOUND
+        allowed = BOUND if postgres and kept.max_age is None else 2 * BOUND
         assert 1 <= opened.most <= allowed, opened.most
 
         until(lambda: state(server.port)["busy"] == 0)

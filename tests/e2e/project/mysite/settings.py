@@ -46,14 +46,13 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
+ONE_FILE = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("GREENROOM_TEST_DATABASE", BASE_DIR / "db.sqlite3"),
     }
 }
-if "GREENROOM_TEST_DATABASES" in os.environ:
-    DATABASES.update(json.loads(os.environ["GREENROOM_TEST_DATABASES"]))
+DATABASES = json.loads(os.environ.get("GREENROOM_TEST_DATABASES", "0")) or ONE_FILE
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 STATIC_URL = "static/"

@@ -14,7 +14,7 @@ from .models import Note
 
 
 class Connections:
-    """The process's own connections, counted each time that one is opened."""
+    """The process's own connections, counted when one is opened: then there are most."""
 
     def __init__(self) -> None:
         self._all: WeakSet = WeakSet()
@@ -72,7 +72,15 @@ async def asked(request: HttpRequest) -> JsonResponse:
 
 def left_open(request: HttpRequest) -> JsonResponse:
     transaction.atomic().__enter__()
-    return JsonResponse({"pk": Note.objects.create(text="left open").pk})
+    return JsonResponse({"pk": Note.objects.create(text="left-open").pk})
+
+
+def hold(request: HttpRequest) -> JsonResponse:
+    """Hold one connection, and ask the resident's thread for another."""
+    with transaction.atomic():
+        Note.objects.count()
+        counted = current_root().find("/residents/ledger").call_blocking({"type": "count"})
+    return JsonResponse({"count": counted})
 
 
 def state(request: HttpRequest) -> JsonResponse:
@@ -101,6 +109,10 @@ class Ledger(Actor):
     @handles("wrote")
     def wrote(self, message: dict) -> None:
         self.told.append([message["text"], Note.objects.filter(text=message["text"]).count()])
+
+    @handles("count")
+    def count(self, message: dict) -> int:
+        return Note.objects.count()
 
     @handles("told")
     async def tell(self, message: dict) -> list[list[object]]:
@@ -142,5 +154,6 @@ urlpatterns = [
     path("count/", counted),
     path("async/", asked),
     path("open/", left_open),
+    path("hold/", hold),
     path("state/", state),
 ]
