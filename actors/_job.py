@@ -127,6 +127,9 @@ class Job(Generic[T]):
     on_end: Callable[[], object] | None = None
     """Called when it has ended or let go, for who can't `wait`; in any thread, maybe twice."""
 
+    serves: bool = True
+    """Whether its thread may serve others, inside the job or behind :meth:`let_go`."""
+
     _waiters: tuple[Parker, ...] = ()
     _parked = 0
     _free = False  # whether its place was given away

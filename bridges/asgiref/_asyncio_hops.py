@@ -14,11 +14,12 @@ from typing import TypeVar
 
 import trio
 
-from ...actors import ThreadPool
+from ...actors import Job, NobodyWaits, ThreadPool
 from ...actors._lowlevel import start_system_task
-from ...actors._serving import AsyncCall
-from ._hops import Pinning, Work, pin, thread_of_scope
+from ...actors._serving import AsyncCall, Serving
+from ._scopes import keep, thread_of_scope
 from ._side_loop import SideLoop
+from ._work import Generators, Kept, Work, WorkHere
 
 T = TypeVar("T")
 
@@ -44,7 +45,12 @@ class _Calls:
 
 
 async def hop_of_asyncio(
-    side_loop: SideLoop, pool: ThreadPool, call: Callable[[], T], *, label: str
+    side_loop: SideLoop,
+    pool: ThreadPool,
+    call: Callable[[], T],
+    *,
+    label: str,
+    generator: Generators | None = None,
 ) -> T:
     """
     Have *call* run in a thread, as `hop` does on trio.
@@ -62,26 +68,54 @@ async def hop_of_asyncio(
         with suppress(RuntimeError):  # the loop is closed, and nobody waits
             loop.call_soon_threadsafe(settle)
 
-    thread = thread_of_scope()
-    handled = sys.exc_info()[1]
-    work = Work(call, handled) if thread is not None else Pinning(call, handled)
-    job = (thread or pool).new_job(work, side_loop.trio, label=label)
     calls = _Calls(label)
-    job.on_end, job.on_call = ended, calls.take
-    if thread is not None:
-        thread.take(job)
-    else:
-        pool.submit_from_thread(job)
+    work, job = _submitted(side_loop, pool, call, label, generator, ended, calls.take)
     try:
         await _until(done, side_loop, calls, job.withdraw)
-        if work.pinned is None:
+        if work.kept is None:
             return job.result()
         task = asyncio.current_task()
         assert task is not None
-        pin(work.pinned, lambda close: task.add_done_callback(lambda _: close()))
+        keep(work.kept, lambda close: task.add_done_callback(lambda _: close()))
         return work.early_result()
     finally:
-        del job, work, handled, calls
+        del job, work, calls
+
+
+def _submitted(
+    side_loop: SideLoop,
+    pool: ThreadPool,
+    call: Callable[[], T],
+    label: str,
+    generator: Generators | None,
+    ended: Callable[[], object],
+    take: Callable[[AsyncCall], object],
+) -> tuple[Work, Job[T]]:
+    def new_job(of: Serving | ThreadPool, work: Callable[[], T]) -> Job[T]:
+        job = of.new_job(work, side_loop.trio, label=label)
+        job.on_end, job.on_call = ended, take
+        return job
+
+    handled = sys.exc_info()[1]
+    try:
+        thread = thread_of_scope()
+        if thread is not None:
+            work = WorkHere(call, handled, generator, thread)
+            job = new_job(thread, work)
+            try:
+                thread.take(job)
+            except NobodyWaits:
+                if not isinstance(thread, Kept):
+                    raise
+                # What it was kept for was over just now: any thread will do.
+            else:
+                return work, job
+        work = Work(call, handled, generator)
+        job = new_job(pool, work)
+        pool.submit_from_thread(job)
+        return work, job
+    finally:
+        del handled
 
 
 async def _until(

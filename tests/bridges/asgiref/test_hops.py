@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any
@@ -12,15 +12,12 @@ import pytest
 import trio
 from asgiref.local import Local
 from asgiref.sync import async_to_sync, sync_to_async
+from hop_state import thread
 from trio.testing import wait_all_tasks_blocked
 
 from greenroom.actors import NobodyWaits, ThreadPool
-from greenroom.bridges import asgiref
 from greenroom.bridges.asgiref import (
-    HopSettings,
-    configure_hops,
     current_hops,
-    hop_scope,
     on_asyncio,
     on_trio,
     open_hops,
@@ -28,35 +25,6 @@ from greenroom.bridges.asgiref import (
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
 local = Local()
-state = threading.local()
-
-
-@pytest.fixture(autouse=True)
-def patched() -> Iterator[None]:
-    """
-    asgiref with our methods, and threads that say when they are inside a transaction.
-    """
-    before = configure_hops(HopSettings(in_transaction=lambda: getattr(state, "inside", False)))
-    was = asgiref.is_patched()
-    assert asgiref.patch_asgiref()
-    yield
-    configure_hops(before)
-    if not was:
-        asgiref.unpatch_asgiref()
-
-
-def thread() -> str:
-    return threading.current_thread().name
-
-
-def begin() -> str:
-    state.inside = True
-    return thread()
-
-
-def end() -> str:
-    state.inside = False
-    return thread()
 
 
 async def test_a_hop() -> None:
@@ -270,59 +238,6 @@ async def test_a_queued_hop_is_withdrawn() -> None:
                 scope.cancel()
         go.set()
     assert ran == []
-
-
-async def test_pinned() -> None:
-    """
-    PINNED: from the hop that begins a transaction to the one that ends it, one thread serves.
-    """
-    async with (
-        open_hops(ThreadPool, threads=3, spare=0, listed=[], timeout=5) as hops,
-        trio.open_nursery() as nursery,
-    ):
-        first = await sync_to_async(begin)()
-        block = threading.Event()
-        nursery.start_soon(sync_to_async(block.wait), 20)  # it gets the same thread: it waits
-        assert hops.pool.statistics().running == 1
-        block.set()
-        assert {await sync_to_async(thread)() for _ in range(5)} == {first}
-        assert await sync_to_async(end)() == first
-
-
-async def test_released_with_the_scope() -> None:
-    """
-    RELEASED: a scope that ends inside a transaction gives its thread back.
-    """
-    async with open_hops(ThreadPool, threads=1, spare=0, listed=[], timeout=5):
-        with hop_scope():
-            await sync_to_async(begin)()
-        assert await sync_to_async(end)() == "orm-1"
-
-
-async def test_released_with_the_task() -> None:
-    """
-    RELEASED: so does a task, where no scope was opened.
-    """
-    async with open_hops(ThreadPool, threads=1, spare=0, listed=[], timeout=5):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(sync_to_async(begin))
-        assert await sync_to_async(end)() == "orm-1"
-
-
-async def test_an_error_inside_a_transaction() -> None:
-    """
-    A hop that raises and leaves its thread in a transaction raises, and keeps the thread.
-    """
-
-    def bad() -> None:
-        begin()
-        raise LookupError("bad")
-
-    async with open_hops(ThreadPool, threads=2, spare=0, listed=[], timeout=5) as hops:
-        with pytest.raises(LookupError, match="bad"):
-            await sync_to_async(bad)()
-        assert hops.pool.statistics().running == 1
-        assert await sync_to_async(end)() == "orm-1"
 
 
 def test_asyncio_beside_trio() -> None:
