@@ -1,4 +1,7 @@
 # Putting our two methods in the place of asgiref's, if it is an asgiref that they know.
+#
+# Known means: what they use of it is there, and a self-test (_self_test.py), run once a process
+# with them in place, has come to its end. Meanwhile and afterwards nobody else notices.
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from asgiref import sync as _sync
 from asgiref.sync import AsyncToSync, SyncToAsync
 
 from . import _patch
+from ._self_test import trouble_on_trio
 
 logger = logging.getLogger("greenroom.django")
 
@@ -18,8 +22,16 @@ _WANTED = {
 }
 
 
+class _Tested:
+    trouble: str | None = None  # not tested yet
+
+
 def patch_problem() -> str:
-    """Say why the installed asgiref can't be taught trio; empty if it can."""
+    """Say why the installed asgiref can't be taught trio; empty if it can, so far as is known."""
+    return _unknown() or _Tested.trouble or ""
+
+
+def _unknown() -> str:
     if not callable(getattr(_sync, "_restore_context", None)):
         return "asgiref.sync has no _restore_context()"
     if not inspect.iscoroutinefunction(_patch.original_sync_to_async):
@@ -47,10 +59,14 @@ def patch_asgiref() -> bool:
     """
     if is_patched():
         return True
+    if not patch_problem():
+        _set(_patch.sync_to_async, _patch.async_to_sync)
+        if _Tested.trouble is None:
+            _Tested.trouble = trouble_on_trio()
     if trouble := patch_problem():
+        unpatch_asgiref()
         logger.warning("Django's async functions will not work on trio: %s", trouble)
         return False
-    _set(_patch.sync_to_async, _patch.async_to_sync)
     return True
 
 

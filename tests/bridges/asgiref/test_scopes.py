@@ -11,7 +11,6 @@ import pytest
 import trio
 from asgiref.sync import sync_to_async
 from hop_state import begin, end, thread
-from trio.testing import wait_all_tasks_blocked
 
 from greenroom.actors import Actor, CallFailed, Job, ThreadPool, current_job, handles
 from greenroom.bridges.asgi import Application
@@ -151,22 +150,27 @@ async def test_a_generator_is_read_in_one_thread(run: Callable[..., Any]) -> Non
     """
     PINNED: from a hop that leaves a generator in its midst to the one that ends it, as well.
     """
-    names, busy = set[str](), threading.Event()
+    names, go = set[str](), threading.Event()
+
+    def keep_a_thread_busy() -> None:
+        job = pool.new_job(lambda: go.wait(SECONDS), here.side_loop.trio, label="busy")
+        job.on_end = lambda: None
+        pool.submit_from_thread(job)
 
     async def read() -> list[int]:
         generator = count(names)
         got = await sync_to_async(take)(generator, 3)
-        await sync_to_async(thread)()
+        keep_a_thread_busy()  # that thread, if it has nothing to do
         for _ in range(3):
             got += await sync_to_async(take)(generator, 3)
         return got
 
-    async with hops(3) as here, trio.open_nursery() as nursery:
-        nursery.start_soon(sync_to_async(busy.wait), SECONDS)
-        await wait_all_tasks_blocked()
+    async with hops(3) as here:
+        pool = here.pool
+        assert isinstance(pool, ThreadPool)
         assert await run(read) == [*range(10)]
         assert len(names) == 1
-        busy.set()
+        go.set()
         await all_at_rest(here)
 
 
