@@ -24,7 +24,7 @@ from ...actors._context import current_life
 from ...actors._lowlevel import LoopThread, Parker, inside_trio
 from ._asyncio_hops import hop_of_asyncio
 from ._context import restore_context
-from ._flavour import flavour_of
+from ._flavour import flavour_of_call
 from ._hops import current_hops, hop
 from ._side_loop import side_loop_here
 
@@ -125,7 +125,7 @@ def async_to_sync(self: AsyncToSync[Any, Any], /, *args: Any, **kwargs: Any) -> 
     context = copy_context()
     handled = sys.exc_info()[1]
     code = partial(_awaited, partial(self.awaitable, *args, **kwargs), context, handled)
-    if flavour_of(self.awaitable) == "asyncio":
+    if flavour_of_call(self.awaitable, args) == "asyncio":
         code = partial(_on_side_loop, code, _label(self.awaitable))
     try:
         return job.run_async(code, context=context)

@@ -4,17 +4,19 @@ import gc
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import pytest
 import trio
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from hop_state import begin, end, thread
 
 from greenroom.actors import Actor, CallFailed, Job, ThreadPool, current_job, handles
+from greenroom.actors._lowlevel import inside_trio
 from greenroom.bridges.asgi import Application
-from greenroom.bridges.asgiref import Hops, current_hops, hop_scope, open_hops
+from greenroom.bridges.asgiref import Hops, current_hops, hop_scope, on_asyncio, open_hops
 from greenroom.bridges.asgiref._scopes import thread_of_scope
 from greenroom.bridges.asgiref._work import Kept
 from greenroom.bridges.testing import ServerDriver, serve
@@ -29,15 +31,15 @@ def hops(threads: int, spare: int = 0) -> Any:
     return open_hops(ThreadPool, threads=threads, spare=spare, listed=[], timeout=5)
 
 
-def on_trio(function: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+def beside_none(function: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
     return function()
 
 
-def on_asyncio(function: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+def beside_trio(function: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
     return current_hops().side_loop.run(function)
 
 
-either_loop = pytest.mark.parametrize("run", [on_trio, on_asyncio])
+either_loop = pytest.mark.parametrize("run", [beside_none, beside_trio])
 
 
 async def test_pinned() -> None:
@@ -345,6 +347,41 @@ async def test_a_background_task_is_apart() -> None:
     async with hops(2), clerks(a="") as server:
         before, task, after = await server.root.find("/residents/a").call({"type": "task"})
     assert before == after != task
+
+
+class Caller(Actor):
+    """Has its async methods called by a `def` handler, in each way that there is."""
+
+    async def where(self) -> str:
+        return "trio" if inside_trio() else "elsewhere"
+
+    @async_to_sync
+    async def decorated(self) -> str:
+        return await self.where()
+
+    @on_asyncio
+    async def marked(self) -> str:
+        return await self.where()
+
+    @handles("call")
+    def on_call(self, message: dict[str, Any]) -> list[str]:
+        own: list[Callable[[], str]] = [
+            async_to_sync(self.where),
+            async_to_sync(partial(self.where)),
+            partial(async_to_sync(type(self).where), self),
+            self.decorated,
+            async_to_sync(self.marked),
+        ]
+        return [call() for call in own]
+
+
+async def test_an_actors_own_methods_run_on_trio() -> None:
+    """
+    What a `def` handler calls by async_to_sync() runs there without a mark, if it is a method.
+    """
+    async with serve(Application(children=[ChildSpec(actor=Caller, name="a")])) as server:
+        found = await server.root.find("/residents/a").call({"type": "call"})
+    assert found == ["trio"] * 4 + ["elsewhere"]
 
 
 async def test_hops_tell_whose_they_are() -> None:
