@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
@@ -88,6 +89,15 @@ class Places(Protocol):
     def abandon(self, job: Job[Any]) -> None: ...
     def park(self, job: Job[Any]) -> bool: ...
     def unpark(self, job: Job[Any]) -> None: ...
+
+
+def _forget_job() -> None:
+    _here.job = None
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    # A child that a job forks (multiprocessing does) has no loop that could do anything for it.
+    os.register_at_fork(after_in_child=_forget_job)
 
 
 def current_job() -> Job[Any] | None:
