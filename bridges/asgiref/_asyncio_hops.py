@@ -14,12 +14,12 @@ from typing import TypeVar
 
 import trio
 
-from ...actors import Job, NobodyWaits, ThreadPool
+from ...actors import Job, ThreadPool
 from ...actors._lowlevel import start_system_task
 from ...actors._serving import AsyncCall, Serving
-from ._scopes import keep, thread_of_scope
+from ._scopes import assigned, keep, thread_of_scope
 from ._side_loop import SideLoop
-from ._work import Generators, Kept, Work, WorkHere
+from ._work import Generators, Work
 
 T = TypeVar("T")
 
@@ -51,6 +51,7 @@ async def hop_of_asyncio(
     *,
     label: str,
     generator: Generators | None = None,
+    sensitive: bool = True,
 ) -> T:
     """
     Have *call* run in a thread, as `hop` does on trio.
@@ -69,9 +70,29 @@ async def hop_of_asyncio(
             loop.call_soon_threadsafe(settle)
 
     calls = _Calls(label)
-    work, job = _submitted(side_loop, pool, call, label, generator, ended, calls.take)
+
+    def given(thread: Serving | ThreadPool, work: Work) -> Job[T]:
+        job = thread.new_job(work, side_loop.trio, label=label)
+        job.on_end, job.on_call = ended, calls.take
+        if isinstance(thread, ThreadPool):
+            thread.submit_from_thread(job)
+        else:
+            thread.take(job)
+        return job
+
+    work, job = assigned(
+        partial(Work, call, sys.exc_info()[1], generator),
+        thread_of_scope(pool, side_loop.trio, sensitive=sensitive),
+        given,
+        partial(given, pool),
+    )
     try:
-        await _until(done, side_loop, calls, job.withdraw)
+        try:
+            await _until(done, side_loop, calls, job.withdraw)
+        except asyncio.CancelledError:
+            if work.kept is not None:
+                work.kept.end()
+            raise
         if work.kept is None:
             return job.result()
         task = asyncio.current_task()
@@ -79,43 +100,7 @@ async def hop_of_asyncio(
         keep(work.kept, lambda close: task.add_done_callback(lambda _: close()))
         return work.early_result()
     finally:
-        del job, work, calls
-
-
-def _submitted(
-    side_loop: SideLoop,
-    pool: ThreadPool,
-    call: Callable[[], T],
-    label: str,
-    generator: Generators | None,
-    ended: Callable[[], object],
-    take: Callable[[AsyncCall], object],
-) -> tuple[Work, Job[T]]:
-    def new_job(of: Serving | ThreadPool, work: Callable[[], T]) -> Job[T]:
-        job = of.new_job(work, side_loop.trio, label=label)
-        job.on_end, job.on_call = ended, take
-        return job
-
-    handled = sys.exc_info()[1]
-    try:
-        thread = thread_of_scope()
-        if thread is not None:
-            work = WorkHere(call, handled, generator, thread)
-            job = new_job(thread, work)
-            try:
-                thread.take(job)
-            except NobodyWaits:
-                if not isinstance(thread, Kept):
-                    raise
-                # What it was kept for was over just now: any thread will do.
-            else:
-                return work, job
-        work = Work(call, handled, generator)
-        job = new_job(pool, work)
-        pool.submit_from_thread(job)
-        return work, job
-    finally:
-        del handled
+        del job, work
 
 
 async def _until(

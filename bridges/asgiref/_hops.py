@@ -19,20 +19,21 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from math import inf
 from typing import TypeVar
 
 import trio
 
-from ...actors import Job, NobodyWaits, ThreadPool
+from ...actors import ThreadPool
 from ...actors._lowlevel import call_when_task_ends, one_of_this_run, start_system_task
 from ...actors._run_end import call_when_handler_ends
 from ...actors._threads import part_with
 from ...actors._workers import Workers
 from ._hop_settings import hop_settings
-from ._scopes import keep, thread_of_scope
+from ._scopes import assigned, keep, thread_of_scope
 from ._side_loop import SideLoop
-from ._work import Generators, Kept, Work, WorkHere
+from ._work import Generators, Work
 
 T = TypeVar("T")
 
@@ -123,7 +124,13 @@ async def _close_at_the_end() -> None:
                 await hops.aclose(_GRACE)
 
 
-async def hop(call: Callable[[], T], *, label: str, generator: Generators | None = None) -> T:
+async def hop(
+    call: Callable[[], T],
+    *,
+    label: str,
+    generator: Generators | None = None,
+    sensitive: bool = True,
+) -> T:
     """
     Have *call*, which brings its own context, run in a thread; see the header. A checkpoint.
 
@@ -134,13 +141,21 @@ async def hop(call: Callable[[], T], *, label: str, generator: Generators | None
         call: Called without arguments.
         label: What to call it in listings and in logs.
         generator: What it reads from, if that has to be read in one thread.
+        sensitive: Whether it has to run in the thread of this scope, if there is one.
 
     Raises:
         BaseException: Whatever *call* raises.
     """
     if trio.current_effective_deadline() == -inf:
         await trio.sleep(0)  # raises Cancelled
-    work, job = _submitted(call, label, generator)
+    hops = current_hops()
+    thread = thread_of_scope(hops.pool, hops.side_loop.trio, sensitive=sensitive)
+    work, job = assigned(
+        partial(Work, call, sys.exc_info()[1], generator),
+        thread,
+        lambda thread, work: thread.submit(work, label=label),
+        lambda work: hops.pool.submit(work, label=label),
+    )
     try:
         try:
             await job.wait()
@@ -155,26 +170,6 @@ async def hop(call: Callable[[], T], *, label: str, generator: Generators | None
         return work.early_result()
     finally:
         del job, work
-
-
-def _submitted(
-    call: Callable[[], T], label: str, generator: Generators | None
-) -> tuple[Work, Job[T]]:
-    handled = sys.exc_info()[1]
-    try:
-        thread = thread_of_scope()
-        if thread is not None:
-            work = WorkHere(call, handled, generator, thread)
-            try:
-                return work, thread.submit(work, label=label)
-            except NobodyWaits:
-                if not isinstance(thread, Kept):
-                    raise
-                # What it was kept for was over just now: any thread will do.
-        work = Work(call, handled, generator)
-        return work, current_hops().pool.submit(work, label=label)
-    finally:
-        del handled
 
 
 def _when_it_ends(function: Callable[[], object]) -> None:

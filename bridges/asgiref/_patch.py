@@ -23,9 +23,10 @@ from ...actors import ThreadPool, current_job
 from ...actors._context import current_life
 from ...actors._lowlevel import LoopThread, Parker, inside_trio
 from ._asyncio_hops import hop_of_asyncio
-from ._context import restore_context
+from ._context import alone_in, restore_context
 from ._flavour import flavour_of_call
 from ._hops import current_hops, hop
+from ._sensitive import executor_of_context
 from ._side_loop import side_loop_here
 
 logger = logging.getLogger("greenroom.threads")
@@ -50,16 +51,20 @@ async def sync_to_async(self: SyncToAsync[Any, Any], /, *args: Any, **kwargs: An
     child = partial(self.func, *args, **kwargs)
 
     def call() -> Any:
-        return context.run(_in_thread, context, child)
+        if given is None:
+            return context.run(_in_thread, context, child)
+        with alone_in(given):
+            return given.run(_in_thread, given, child)
 
-    executor: Any = getattr(self, "_executor", None)
+    sensitive: bool = getattr(self, "_thread_sensitive", True)
+    executor: Any = executor_of_context() if sensitive else getattr(self, "_executor", None)
     label = _label_of_hop(self.func)
     run: Callable[[], Awaitable[Any]]
     if executor is not None:
         run = partial(_on_executor, executor, call, label)
     else:
         generator = args[0] if args and type(args[0]) is GeneratorType else None
-        run = partial(hop, call, label=label, generator=generator)
+        run = partial(hop, call, label=label, generator=generator, sensitive=sensitive)
         if side_loop is not None and isinstance(side_loop.pool, ThreadPool):
             run = partial(hop_of_asyncio, side_loop, side_loop.pool, *run.args, **run.keywords)
             side_loop = None

@@ -14,7 +14,8 @@ from types import GeneratorType
 from typing import Any
 from weakref import ref
 
-from ...actors import Job, current_job
+from ...actors import current_job
+from ...actors._lowlevel import LoopThread
 from ...actors._serving import Serving
 from ._hop_settings import hop_settings
 
@@ -29,8 +30,8 @@ Generators = GeneratorType[Any, Any, Any]
 class Kept(Serving):
     """A thread that is kept as long as it holds what only it can end."""
 
-    def __init__(self, job: Job[Any]) -> None:
-        super().__init__(job.loop, job.thread_name)
+    def __init__(self, loop: LoopThread, name: str) -> None:
+        super().__init__(loop, name)
         self._generators: list[ref[Generators]] = []
 
     def hold(self, generator: Generators | None) -> None:
@@ -51,9 +52,16 @@ def _goes_on(generator: Generators | None) -> bool:
 
 
 class Work:
-    """What to call, how it ended if its thread goes on with others, and that thread."""
+    """
+    What to call, how it ended if its thread goes on with others, and that thread.
 
-    __slots__ = ("call", "error", "exc_info", "generator", "kept", "value")
+    Args:
+        call: Called without arguments.
+        error: What sys.exc_info() tells meanwhile.
+        generator: What it reads from, if that has to be read in one thread.
+    """
+
+    __slots__ = ("call", "error", "exc_info", "generator", "kept", "thread", "value")
 
     def __init__(
         self, call: Callable[[], Any], error: BaseException | None, generator: Generators | None
@@ -61,15 +69,30 @@ class Work:
         self.call, self.exc_info, self.generator = call, error, generator
         self.value: Any = None
         self.error: BaseException | None = None
+        self.thread: Serving | None = None
+        """That which serves already, if it is for such a one."""
         self.kept: Kept | None = None
 
     def __call__(self) -> Any:
+        """Make the call, in the thread; keep that thread, if need be."""
+        return self._in_any_thread() if self.thread is None else self._in_that_thread(self.thread)
+
+    def _in_that_thread(self, thread: Serving) -> Any:
+        generator, self.generator = self.generator, None
+        try:
+            return self._called()
+        finally:
+            if isinstance(thread, Kept):
+                thread.hold(generator)
+            del generator
+
+    def _in_any_thread(self) -> Any:
         in_transaction = hop_settings().in_transaction
         generator, self.generator = self.generator, None
         error: BaseException | None = None
         value: Any = None
         try:
-            value = self.called()
+            value = self._called()
         except BaseException as raised:  # noqa: ASYNC103 - the task raises it
             if not in_transaction():
                 raise
@@ -83,7 +106,9 @@ class Work:
                 raise RuntimeError(INLINE) from error
             return value
         self.value, self.error = value, error
-        self.kept = kept = Kept(job)
+        self.kept = kept = Kept(job.loop, job.thread_name)
+        if job.abandoned:  # asked only now: whoever abandons it then looks for `kept`
+            kept.end()
         kept.hold(generator)
         del value, error, generator
         job.let_go()
@@ -97,7 +122,7 @@ class Work:
             return self.value
         raise self.error
 
-    def called(self) -> Any:
+    def _called(self) -> Any:
         """Make the call, and forget it: it refers to the generator."""
         call, handled = self.call, self.exc_info
         del self.call, self.exc_info
@@ -109,28 +134,3 @@ class Work:
             return call()  # noqa: ASYNC104
         finally:
             del handled
-
-
-class WorkHere(Work):
-    """The same, for a thread that serves already."""
-
-    __slots__ = ("_thread",)
-
-    def __init__(
-        self,
-        call: Callable[[], Any],
-        error: BaseException | None,
-        generator: Generators | None,
-        thread: Serving,
-    ) -> None:
-        super().__init__(call, error, generator)
-        self._thread = thread
-
-    def __call__(self) -> Any:
-        try:
-            return self.called()
-        finally:
-            generator, self.generator = self.generator, None
-            if isinstance(self._thread, Kept):
-                self._thread.hold(generator)
-            del generator

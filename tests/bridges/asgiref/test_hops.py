@@ -5,7 +5,8 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
@@ -97,6 +98,28 @@ async def test_variables() -> None:
 
     assert await sync_to_async(work)() == ("task", "task")
     assert (seen.get(), local.value) == ("thread", "thread")
+
+
+async def test_a_context_that_several_are_given() -> None:
+    """
+    Hops that are given one context enter it in turns.
+    """
+    together = threading.Barrier(2)
+
+    def work() -> None:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(0.05)  # for the other, which can't come
+        seen.set(f"{seen.get()}1")
+
+    seen.set("")
+    context = copy_context()
+    async with (
+        open_hops(ThreadPool, threads=2, spare=0, listed=[], timeout=5),
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(2):
+            nursery.start_soon(sync_to_async(work, context=context))
+    assert (seen.get(), context[seen]) == ("", "11")
 
 
 @pytest.mark.parametrize("mark", [on_trio, on_asyncio])
