@@ -19,8 +19,8 @@ from ...actors._serving import Serving, serving_here
 from ._side_loop import side_loop_here
 from ._work import Kept
 
-original_enter: Any = ThreadSensitiveContext.__aenter__
-original_exit: Any = ThreadSensitiveContext.__aexit__
+original_enter: Any = getattr(ThreadSensitiveContext, "__aenter__")  # noqa: B009
+original_exit: Any = getattr(ThreadSensitiveContext, "__aexit__")  # noqa: B009
 
 EXITED = (
     "ThreadSensitiveContext has exited. Tasks created inside a context with an executor must"

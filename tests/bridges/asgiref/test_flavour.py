@@ -22,7 +22,7 @@ async def marked() -> None:
 
 @on_trio
 class View:
-    async def get(self) -> None:
+    async def get(self, *_: object) -> None:
         pass
 
     @classmethod
@@ -76,7 +76,7 @@ async def wrapped() -> None:
         (Other.as_view(), "asyncio"),
         (Other().get, "asyncio"),
         (Clerk().own, "trio"),
-        (partial(Clerk().own, 1), "trio"),
+        (partial(Clerk().own), "trio"),
         (Clerk().fetch, "asyncio"),
         (Clerk.own, "asyncio"),
     ],
