@@ -9,8 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import GeneratorType
+from collections.abc import Callable, Generator
 from typing import Any
 from weakref import ref
 
@@ -24,7 +23,7 @@ INLINE = (
     ' shares trio\'s: use serve(..., threads="pool") in this test, or one hop for all of it.'
 )
 
-Generators = GeneratorType[Any, Any, Any]
+Generators = Generator[Any, Any, Any]
 
 
 class Kept(Serving):
