@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable
+from types import GeneratorType
+from typing import Any, TypeAlias
 from weakref import ref
 
 from ...actors import current_job
@@ -23,7 +24,7 @@ INLINE = (
     ' shares trio\'s: use serve(..., threads="pool") in this test, or one hop for all of it.'
 )
 
-Generators = Generator[Any, Any, Any]
+Generators: TypeAlias = "GeneratorType[Any, Any, Any]"
 
 
 class Kept(Serving):
