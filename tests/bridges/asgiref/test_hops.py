@@ -102,7 +102,7 @@ async def test_variables() -> None:
 
 
 @pytest.mark.skipif(
-    "context" not in signature(sync_to_async).parameters, reason="it came with asgiref 3.10"
+    "context" not in signature(sync_to_async).parameters, reason="an older asgiref has none"
 )
 async def test_a_context_that_several_are_given() -> None:
     """
