@@ -59,7 +59,8 @@ class Serving:
         """Whether nothing is taken any more."""
         self.outer: Serving | None = None
         """What serves the code that this one was called by, to be asked once this one has ended."""
-        self._loop = loop
+        self.loop = loop
+        """Where those wait."""
         self._orders: SimpleQueue[Any] = SimpleQueue()  # of jobs, _LOOK, and None at the end
         self._lock = Lock()  # guards `ended` and the states of jobs
 
@@ -71,7 +72,7 @@ class Serving:
             NobodyWaits: The thread serves no more.
         """
         job = Job(self, work, label)
-        job.loop = self._loop
+        job.loop = self.loop
         self.take(job)
         return job
 
@@ -129,7 +130,7 @@ class Serving:
             job.notify()
             return
         try:
-            self._loop.call_soon(job.notify)
+            self.loop.call_soon(job.notify)
         except trio.RunFinishedError:
             self.end()  # nobody is left who could wait
 

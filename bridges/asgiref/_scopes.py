@@ -104,9 +104,11 @@ def thread_of_scope(pool: Workers, loop: LoopThread, *, sensitive: bool = True) 
     """
     thread = serving_here()
     if not isinstance(pool, ThreadPool):
-        return thread
+        return thread  # in one thread there is none, but by other means
     if thread is None:
         thread = thread_of_context(pool, loop) if sensitive else None
     if thread is None and (scope := _scope.get()) is not None:
         thread = scope.thread()
+    if thread is not None and thread.loop is not loop:  # it called trio.run(), and waits for that
+        return None
     return thread if sensitive or not pool.has_room else None

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
@@ -60,6 +61,7 @@ class SideLoop:
         self._calls: dict[_Call, None] = {}
         self._closing = False
         self._ended = trio.Event()
+        self._left: set[asyncio.Task[Any]] = set()  # that have to end before it can
 
     def __repr__(self) -> str:
         state = "closed" if self._closing else "running" if self._loop else "not started"
@@ -179,7 +181,8 @@ class SideLoop:
         with trio.move_on_after(timeout):
             await self._ended.wait()
         if not self._ended.is_set():
-            logger.warning("the asyncio loop has not ended within %g s", timeout)
+            held = ", ".join(self._holders())
+            logger.warning("the asyncio loop has not ended within %g s: %s", timeout, held)
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._starting:
@@ -193,6 +196,18 @@ class SideLoop:
                 ).start()
                 self._loop = loop
             return self._loop
+
+    def _holders(self) -> Iterator[str]:
+        """Say what keeps the loop from ending: tasks, and threads that asyncio.to_thread() has."""
+        for task in self._left:
+            if not task.done():
+                yield f"task {task.get_name()}"
+        frames = sys._current_frames()  # noqa: SLF001 - documented, for such a use
+        for thread in threading.enumerate():
+            frame = frames.get(thread.ident or 0)
+            if thread.name.startswith("asyncio_") and frame is not None:
+                code = frame.f_code
+                yield f"{thread.name} in {code.co_filename}:{frame.f_lineno} {code.co_qualname}"
 
     # In the side loop's thread.
 
@@ -220,7 +235,7 @@ class SideLoop:
                 return
 
     def _wind_up(self, loop: asyncio.AbstractEventLoop) -> None:
-        tasks = asyncio.all_tasks(loop)
+        self._left = tasks = asyncio.all_tasks(loop)
         for task in tasks:
             task.cancel()
         if tasks:

@@ -292,6 +292,25 @@ def test_asyncio_beside_trio() -> None:
     assert not any(name.startswith("orm-") for name in theirs)
 
 
+@pytest.mark.parametrize("mark", [on_trio, on_asyncio])
+async def test_a_run_of_trio_in_a_thread(mark: Callable[[Any], Any]) -> None:
+    """
+    Sync code may call trio.run(), as a management command does; that has threads of its own.
+    """
+
+    def command() -> tuple[str, str]:
+        return thread(), trio.run(sync_to_async(thread))
+
+    @mark
+    async def code() -> tuple[str, str]:
+        return await sync_to_async(command)()
+
+    with trio.fail_after(20):
+        mine, inner = await sync_to_async(async_to_sync(code))()
+    assert mine.startswith("orm-")
+    assert inner.startswith("orm-")
+
+
 def test_trio_in_a_script() -> None:
     """
     trio.run() in a plain program, such as a management command, has its pool; it ends with it.

@@ -1,16 +1,28 @@
 # asyncio beside trio, in a thread of its own.
 
 import asyncio
+import re
 import threading
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
 import trio
 from asgiref.sync import sync_to_async
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom.bridges import asgiref
 from greenroom.bridges.asgiref import current_hops
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    """
+    A clock that stands still.
+    """
+    return MockClock()
+
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
 
@@ -160,6 +172,48 @@ async def test_closed_before_it_has_run() -> None:
     loop.call_soon(loop.stop)
     await trio.to_thread.run_sync(side_loop._main, loop)
     assert loop.is_closed()
+
+
+@pytest.mark.parametrize("what", ["a task", "a thread"])
+async def test_who_keeps_it_from_ending(
+    what: str, clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A loop that does not end in time tells what holds it: its tasks, or threads of its executor.
+    """
+    side_loop, go, began = asgiref.SideLoop(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        began.set()
+        go.wait(20)
+
+    async def go_on() -> None:
+        if what == "a thread":
+            tasks.append(asyncio.create_task(asyncio.to_thread(hold)))
+        else:
+            tasks.append(asyncio.create_task(stubborn(), name="stubborn"))
+        await asyncio.sleep(0)
+
+    async def stubborn() -> None:
+        began.set()
+        while not go.is_set():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.001)
+
+    tasks: list[Any] = []
+    await side_loop.run(go_on)
+    while not began.is_set():
+        await trio.lowlevel.checkpoint()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(side_loop.aclose, 3)
+        await wait_all_tasks_blocked()
+        clock.jump(4)
+    go.set()
+    held = "task stubborn" if what == "a task" else r"asyncio_\d+ in .*threading.py:\d+ "
+    assert re.search(f"has not ended within 3 s: {held}", caplog.text)
+    clock.rate = 1
+    with trio.fail_after(20):
+        await side_loop._ended.wait()
 
 
 async def test_closed() -> None:
