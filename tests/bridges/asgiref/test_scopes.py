@@ -3,6 +3,7 @@
 import gc
 import threading
 from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -159,6 +160,29 @@ async def test_a_hop_that_was_given_up(clock: MockClock) -> None:
         clock.rate = 1
         go.set()
         await all_at_rest(here)
+
+
+async def test_an_executor_that_goes_on(clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    A hop on an executor of its owner's that outlives its cancellation is in the log.
+    """
+    began, go = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        began.set()
+        go.wait(SECONDS)
+
+    with ThreadPoolExecutor(1) as executor:
+        work = sync_to_async(slow, thread_sensitive=False, executor=executor)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work)
+            while not began.is_set():
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await jump(clock)
+        go.set()
+    assert "slow goes on in an executor of its own, though it was cancelled" in caplog.text
 
 
 async def test_what_is_not_thread_sensitive() -> None:

@@ -1,21 +1,35 @@
 # What a consumer's handler sees of the database from one hop to the next.
 
 import logging
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import trio
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.contrib.auth.models import User
+from django.core.management import BaseCommand, call_command
 from django.db import connection, transaction
+from django.db.backends.signals import connection_created
+from trio.testing import MockClock
 
 from greenroom.actors import Actor, handles
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.asgiref import current_hops
+from greenroom.bridges.django import Greenroom
 from greenroom.bridges.testing import ServerDriver, serve
 from greenroom.supervisor import ChildSpec
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    """
+    A clock that jumps.
+    """
+    return MockClock(autojump_threshold=0)
+
 
 pytestmark = pytest.mark.usefixtures("no_users")
 
@@ -125,6 +139,56 @@ async def test_a_query_is_read_in_one_thread() -> None:
     await nothing_runs()
     assert running[:4] == [1, 1, 1, 1]
     assert await User.objects.filter(first_name="seen").acount() == 5
+
+
+async def test_inline(clock: MockClock) -> None:
+    """
+    Where a test has all in one thread, an async handler's queries run there, and in no time.
+    """
+    children = [ChildSpec(actor=Clerk, name="a")]
+    async with serve(Greenroom(children=children), threads="inline") as server:
+        ref = server.root.find("/residents/a")
+        with trio.fail_after(0.001):
+            assert not await ref.call({"type": "look"})
+            await User.objects.acreate(username="saved")
+            assert await ref.call({"type": "look"})
+            assert [user.username async for user in User.objects.all()] == ["saved"]
+            async with ThreadSensitiveContext():
+                assert await sync_to_async(threading.get_ident)() == threading.get_ident()
+
+
+class Count(BaseCommand):
+    """A command that has an event loop of its own."""
+
+    def handle(self, *args: Any, **options: Any) -> str:
+        return str(trio.run(self._count))
+
+    async def _count(self) -> int:
+        await User.objects.acreate(username="saved")
+        return len([user async for user in User.objects.all()])
+
+
+def test_a_command_that_runs_trio() -> None:
+    """
+    trio.run() in a management command may use the async ORM; its threads and connections end.
+    """
+    opened = list[Any]()
+
+    def note(*, connection: Any, **_: Any) -> None:
+        opened.append(connection)
+
+    connection_created.connect(note)
+    assert call_command(Count()) == "1"
+    assert opened
+    assert [each for each in opened if each.connection is not None] == []
+    assert not [each for each in threading.enumerate() if each.name.startswith("orm-")]
+
+
+async def test_a_command_that_a_handler_calls(server: ServerDriver) -> None:
+    """
+    So may a command that is called in a worker thread.
+    """
+    assert await sync_to_async(call_command)(Count()) == "1"
 
 
 async def nothing_runs() -> None:
