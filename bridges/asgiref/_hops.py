@@ -21,7 +21,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from math import inf
-from typing import TypeVar
+from types import GeneratorType
+from typing import Any, TypeVar
 
 import trio
 
@@ -33,7 +34,7 @@ from ...actors._workers import Workers
 from ._hop_settings import hop_settings
 from ._scopes import assigned, keep, thread_of_scope
 from ._side_loop import SideLoop
-from ._work import Generators, Work
+from ._work import Work
 
 T = TypeVar("T")
 
@@ -128,7 +129,7 @@ async def hop(
     call: Callable[[], T],
     *,
     label: str,
-    generator: Generators | None = None,
+    generator: GeneratorType[Any, Any, Any] | None = None,
     sensitive: bool = True,
 ) -> T:
     """

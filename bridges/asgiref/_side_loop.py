@@ -199,7 +199,9 @@ class SideLoop:
 
     def _holders(self) -> Iterator[str]:
         """Say what keeps the loop from ending: tasks, and threads that asyncio.to_thread() has."""
-        for task in self._left:
+        assert self._loop is not None
+        tasks = self._left or asyncio.all_tasks(self._loop)  # none left: it does not wind up yet
+        for task in tasks:
             if not task.done():
                 yield f"task {task.get_name()}"
         frames = sys._current_frames()  # noqa: SLF001 - documented, for such a use
