@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
+from types import FrameType
 from typing import Any, TypeVar
 
 import trio
@@ -204,7 +205,7 @@ class SideLoop:
         for task in tasks:
             if not task.done():
                 yield f"task {task.get_name()}"
-        frames = sys._current_frames()  # noqa: SLF001 - documented, for such a use
+        frames: dict[int, FrameType] = getattr(sys, "_current_frames")()  # noqa: B009 - documented
         for thread in threading.enumerate():
             frame = frames.get(thread.ident or 0)
             if thread.name.startswith("asyncio_") and frame is not None:
