@@ -304,7 +304,7 @@ async def test_a_threads_connections_are_those_that_django_lists() -> None:
     def compare(use: bool) -> tuple[list[object], list[object]]:
         if use:
             User.objects.count()
-        return list(_initialized()), connections.all(initialized_only=True)
+        return list(_initialized()), list(connections.all(initialized_only=True))
 
     storage: Any = connections._connections
     assert isinstance(storage._storage, threading.local), "it takes the long way"
