@@ -1,0 +1,26 @@
+# A project of async views. ASYNCS_SETTINGS is executed at the end: what one server has otherwise.
+import os
+import tempfile
+from pathlib import Path
+
+SECRET_KEY = "only for tests"
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1"]
+INSTALLED_APPS = ["greenroom.bridges.django", "django.contrib.staticfiles"]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "asyncsite.middleware.Counted",
+]
+ROOT_URLCONF = "asyncsite.urls"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["stderr"]},
+}
+STATIC_URL = "static/"
+FOLDER = Path(os.environ.get("ASYNCS_FOLDER", tempfile.gettempdir()))
+
+exec(os.environ.get("ASYNCS_SETTINGS", ""))
