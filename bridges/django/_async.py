@@ -17,6 +17,7 @@ from ..asgiref._context import restore_context
 from ._answer import Answer, Outcome, StreamToRead
 from ._body import Send
 from ._chain import Call
+from ._iterators import close_iterators, flavour_of_stream
 from ._relay import Left, send_body
 
 T = TypeVar("T")
@@ -47,8 +48,7 @@ async def send_stream(answer: Answer, stream: StreamToRead, send: Send, label: s
         Exception: Whatever the iterator raises.
     """
     response = stream.response
-    iterator = cast("Any", response)._iterator  # noqa: SLF001
-    flavour = flavour_of(iterator, flavour_of(stream.made_by))
+    flavour = flavour_of_stream(response, stream.made_by)
     if flavour == "trio":
         await _on(flavour, answer, partial(_iterate, response, partial(_sent, send)), label)
     else:
@@ -61,8 +61,7 @@ def flavour_here(answer: Answer) -> Flavour | None:
     if isinstance(pending, Call):
         return flavour_of(pending.function)
     if isinstance(pending, StreamToRead):
-        iterator = cast("Any", pending.response)._iterator  # noqa: SLF001
-        return flavour_of(iterator, flavour_of(pending.made_by))
+        return flavour_of_stream(pending.response, pending.made_by)
     return None
 
 
@@ -90,32 +89,23 @@ async def _iterate(
     response: StreamingHttpResponse, deliver: Callable[[bytes], Awaitable[None]]
 ) -> None:
     content = cast("AsyncIterator[bytes]", response.streaming_content)
-    inner = cast("Any", response)._iterator  # noqa: SLF001
     try:
         async for chunk in content:
             await deliver(chunk)
     finally:
         with trio.move_on_after(GRACE, shield=True):
-            await _close(content, inner)
+            await close_iterators(content, response)
 
 
 async def _iterate_on_asyncio(
     side_loop: SideLoop, response: StreamingHttpResponse, to_trio: trio.MemorySendChannel[bytes]
 ) -> None:
     content = cast("AsyncIterator[bytes]", response.streaming_content)
-    inner = cast("Any", response)._iterator  # noqa: SLF001
     try:
         async for chunk in content:
             await side_loop.on_trio(partial(to_trio.send, chunk))
     finally:
-        await _close(content, inner)  # noqa: ASYNC102 - on asyncio, which cancels once
-
-
-async def _close(*iterators: Any) -> None:
-    for iterator in iterators:
-        close = getattr(iterator, "aclose", None)
-        if close is not None:
-            await close()
+        await close_iterators(content, response)  # noqa: ASYNC102 - on asyncio, which cancels once
 
 
 async def _send_from_asyncio(

@@ -51,6 +51,7 @@ from ._body import Receive, Scope, Send, read_body
 from ._chain import Layers, take_apart
 from ._database import database_hooks
 from ._exchange import Exchange
+from ._iterators import remember_iterator
 from ._on_trio import teach_asgiref
 from ._settings import load_options
 from ._setup import require_django
@@ -116,6 +117,11 @@ class DjangoApplication(ASGIHandler):
             if mark is not None:
                 (asgiref.on_trio if mark == "trio" else asgiref.on_asyncio)(method)
         return super().adapt_method_mode(is_async, method, method_is_async, debug, name)
+
+    def check_response(self, response: Any, callback: Any, name: str | None = None) -> None:
+        """Check what a view has returned, as Django does."""
+        super().check_response(response, callback, name)
+        remember_iterator(response)
 
     # Life.
 

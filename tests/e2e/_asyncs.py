@@ -43,6 +43,10 @@ class Asyncs:
         self.served, self.folder = served, folder
         self._facts = http.client.HTTPConnection("127.0.0.1", served.port, timeout=SECONDS)
 
+    def close(self) -> None:
+        """Ask no more."""
+        self._facts.close()
+
     def ask(
         self, path: str, method: str = "GET", body: bytes | None = None
     ) -> tuple[http.client.HTTPResponse, bytes]:
@@ -123,7 +127,8 @@ def asyncs(folder: Path, settings: str = "", **kwargs: Any) -> Iterator[Asyncs]:
     }
     application = kwargs.pop("application", "asyncsite.asgi:application")
     with serve_project(application, folder=FOLDER, **environment, **kwargs) as served:
-        yield Asyncs(served, folder)
+        with closing(Asyncs(served, folder)) as server:
+            yield server
         served.stop()
     assert "Warning" not in served.output, served.output
     assert "garbage" not in served.output, served.output
