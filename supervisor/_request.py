@@ -4,8 +4,8 @@
 # but it has a place in the tree, a reference and a mailbox like any slot, is asked
 # to stop like any, and its crash is recorded like any.
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,8 @@ class RequestSlot:
         self.state = "running"
         self.awaits: str | None = None
         """The event loop on which async code of it runs now, if its application says so."""
+        self.thread: str | None = None
+        """The worker thread that waits for that code, if one has to."""
         self._root = root
         self._what = what
         self._actor = actor
@@ -116,6 +118,16 @@ class RequestSlot:
             self.state = "stopping"
             self._scope.deadline = trio.current_time() + self._root.options.shutdown_seconds
 
+    @contextmanager
+    def awaiting(self, loop: str | None, thread: str | None = None) -> Iterator[None]:
+        """Show in the tree, while the block runs, what is awaited and which thread waits."""
+        before = self.awaits, self.thread
+        self.awaits, self.thread = loop, thread
+        try:
+            yield
+        finally:
+            self.awaits, self.thread = before
+
     def stuck(self) -> None:
         """Tell that it has not ended in time, and where it waits."""
         self._root.events.emit("slot.unkillable", self.path, 1, stack=self._stack.format())
@@ -144,6 +156,8 @@ class RequestSlot:
         }
         if self.awaits is not None:
             facts["awaits"] = self.awaits
+        if self.thread is not None:
+            facts["thread"] = self.thread
         return NodeSnapshot(
             path=self.path,
             kind="slot",

@@ -2,6 +2,7 @@
 # client that leaves.
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import trio
@@ -10,7 +11,7 @@ from django.core.handlers.asgi import ASGIHandler
 from ...actors import Job, JobState
 from ._answer import Answer
 from ._body import Receive, Send
-from ._exchange import Exchange, Head
+from ._exchange import Exchange, Head, carried_out
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ async def relay(exchange: Exchange, answer: Answer, receive: Receive, send: Send
     """Send what comes out of a hop, and await what its thread calls. A checkpoint."""
     try:
         while (call := await exchange.called()) is not None:
-            await watched(receive, call.carry_out)
+            await watched(receive, partial(carried_out, call))
         head = await exchange.head()
         if head is None:
             return  # the error is raised by the caller; or an async view is awaited next

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -61,13 +61,11 @@ class RequestTask:
                 await self._give_up()  # noqa: ASYNC102 - has both inside
 
     async def _go_on(self) -> None:
-        answer, slot = self._answer, current_slot()
+        answer = self._answer
         while (pending := answer.pending) is not None:
-            if slot is not None:
-                slot.awaits = flavour_here(answer)
             if isinstance(pending, Call):
                 call = partial(outcome_of, answer, pending, self._label)
-                outcome = await watched(self._receive, call)
+                outcome = await self._shown(call)
                 del call, pending
                 go_on = partial(answer.go_on, outcome)
                 del outcome
@@ -78,9 +76,20 @@ class RequestTask:
             else:
                 await watched(self._receive, self._file)
 
+    async def _shown(self, function: Callable[[], Awaitable[T]]) -> T:
+        """Await async code, until the client leaves; the tree tells meanwhile on which loop."""
+        slot = current_slot()
+        if slot is None:
+            return await watched(self._receive, function)
+        slot.awaits = flavour_here(self._answer)
+        try:
+            return await watched(self._receive, function)
+        finally:
+            slot.awaits = None
+
     async def _stream(self, stream: StreamToRead) -> None:
         send = partial(send_stream, self._answer, stream, self._send_or_leave, self._label)
-        await watched(self._receive, send)
+        await self._shown(send)
         await self._send_or_leave({"type": "http.response.body", "body": b"", "more_body": False})
         await self._in_thread(self._answer.close)
 

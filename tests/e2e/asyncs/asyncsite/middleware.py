@@ -1,4 +1,5 @@
 # Middleware in all the ways in which it can be written.
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -26,6 +27,22 @@ class Counted(MiddlewareMixin):
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         COUNTS["out"] += 1
+        return response
+
+
+HELD = threading.Event()
+
+
+class Holding(MiddlewareMixin):
+    """Holds back the responses to those who ask for it, until it is told."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if "hold" in request.GET:
+            COUNTS["held"] += 1
+            HELD.wait(30)
+            HELD.clear()
         return response
 
 

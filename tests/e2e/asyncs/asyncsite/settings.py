@@ -3,6 +3,8 @@ import os
 import tempfile
 from pathlib import Path
 
+FOLDER = Path(os.environ.get("ASYNCS_FOLDER", tempfile.gettempdir()))
+
 SECRET_KEY = "only for tests"
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
@@ -21,6 +23,5 @@ LOGGING = {
     "root": {"handlers": ["stderr"]},
 }
 STATIC_URL = "static/"
-FOLDER = Path(os.environ.get("ASYNCS_FOLDER", tempfile.gettempdir()))
-
+STATIC_ROOT = FOLDER
 exec(os.environ.get("ASYNCS_SETTINGS", ""))

@@ -5,6 +5,7 @@ from . import views
 urlpatterns = [
     path("plain/", views.plain),
     path("facts/", views.facts),
+    path("go-on/", views.go_on),
     path("clear/", views.clear),
     path("endless/", views.endless),
     path("file/", views.large),

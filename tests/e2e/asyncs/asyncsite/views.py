@@ -2,7 +2,6 @@
 import asyncio
 import os
 import threading
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +22,7 @@ from greenroom.bridges.django import on_asyncio, on_trio
 from greenroom.supervisor import current_root
 
 from ._loops import both, clean_up, for_ever, nap, running_on
-from .middleware import COUNTS
+from .middleware import COUNTS, HELD
 
 BLOCK = bytes(range(256)) * 256  # 64 KiB
 
@@ -74,8 +73,8 @@ async def wait(request: HttpRequest) -> HttpResponse:
 async def fail(request: HttpRequest) -> HttpResponse:
     """Raise."""
     await nap()
-    secret = "shown on the page for developers"  # noqa: F841, S105
-    raise LookupError("in an async view")
+    secret = "of the view"
+    raise LookupError(f"in an async view, {len(secret)} letters")
 
 
 async def ticks(name: str, blocks: int | None = None) -> AsyncIterator[bytes]:
@@ -160,6 +159,12 @@ def large_file(size: int) -> Path:
 def plain(request: HttpRequest) -> HttpResponse:
     """Be the other server."""
     return HttpResponse("plain")
+
+
+def go_on(request: HttpRequest) -> HttpResponse:
+    """Let go of the response that is held back."""
+    HELD.set()
+    return HttpResponse()
 
 
 def facts(request: HttpRequest) -> JsonResponse:
