@@ -109,8 +109,8 @@ class Asyncs:
 
     def _is_quiet(self) -> bool:
         now = self.facts()
-        quiet = (now["running"], now["parked"], now["abandoned"], now["files"]) == (1, 0, 0, 0)
-        return quiet and len(now["requests"]) == 1
+        held = now["running"] + now["parked"]  # by who asks
+        return (held, now["abandoned"], now["files"], len(now["requests"])) == (1, 0, 0, 1)
 
     def memory(self) -> Memory:
         """What the worker takes from now on."""
