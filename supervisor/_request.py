@@ -4,7 +4,7 @@
 # but it has a place in the tree, a reference and a mailbox like any slot, is asked
 # to stop like any, and its crash is recorded like any.
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -119,7 +119,7 @@ class RequestSlot:
             self._scope.deadline = trio.current_time() + self._root.options.shutdown_seconds
 
     @contextmanager
-    def awaiting(self, loop: str | None, thread: str | None = None) -> Iterator[None]:
+    def awaiting(self, loop: str | None, thread: str | None = None) -> Generator[None, None, None]:
         """Show in the tree, while the block runs, what is awaited and which thread waits."""
         before = self.awaits, self.thread
         self.awaits, self.thread = loop, thread

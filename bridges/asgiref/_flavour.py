@@ -8,7 +8,7 @@
 import inspect
 from collections.abc import AsyncGenerator, Callable, Iterator
 from functools import partial, wraps
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 Flavour = Literal["trio", "asyncio"]
@@ -36,12 +36,13 @@ def on_asyncio(code: T) -> T:
 def _marked(code: T, flavour: Flavour) -> T:
     if not callable(code):
         raise TypeError(f"@on_{flavour} marks a function or a class. Got: {code!r}")
-    if inspect.isasyncgenfunction(code):
-        code = cast("T", _marking(code, flavour))
+    marked: Any = code
+    if inspect.isasyncgenfunction(marked):
+        marked = _marking(marked, flavour)
     elif isinstance(code, type) and inspect.isasyncgenfunction(vars(code).get("__aiter__")):
-        setattr(code, "__aiter__", _marking(vars(code)["__aiter__"], flavour))  # noqa: B010
-    setattr(code, _MARK, flavour)
-    return code
+        marked.__aiter__ = _marking(vars(code)["__aiter__"], flavour)
+    setattr(marked, _MARK, flavour)
+    return marked
 
 
 def _marking(

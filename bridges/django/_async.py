@@ -6,7 +6,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import trio
 from django.http import StreamingHttpResponse

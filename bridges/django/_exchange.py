@@ -31,6 +31,7 @@ from ...actors._serving import AsyncCall
 from ...supervisor._request import current_slot
 from ..asgiref import flavour_of
 
+
 async def carried_out(call: AsyncCall) -> None:
     """Carry *call* out, and show meanwhile in the tree where, and which thread waits for it."""
     slot = current_slot()

@@ -25,8 +25,8 @@ _LOOKED_AT = 1000  # iterators, at most
 
 def remember_iterator(response: Any) -> None:
     """Remember what *response*, which a view has returned, is to be read from. Any thread."""
-    if getattr(response, "is_async", False):
-        vars(response).setdefault(_SOURCE, response._iterator)  # noqa: SLF001
+    if getattr(response, "is_async", False) and not hasattr(response, _SOURCE):
+        setattr(response, _SOURCE, response._iterator)  # noqa: SLF001
 
 
 def flavour_of_stream(response: StreamingHttpResponse, made_by: object) -> Flavour:
@@ -69,11 +69,8 @@ def _way(outer: object, source: object) -> list[object]:
 
 def _iterators_of(iterator: object) -> Iterator[object]:
     for held in gc.get_referents(iterator):
-        if isinstance(held, CellType):
+        if isinstance(held, CellType) or held is getattr(iterator, "__dict__", iterator):
             yield from (each for each in gc.get_referents(held) if _is_iterator(each))
-        elif isinstance(held, dict) and held is getattr(iterator, "__dict__", None):
-            values = cast("dict[str, object]", held).values()
-            yield from (each for each in tuple(values) if _is_iterator(each))
         elif _is_iterator(held):
             yield held
 

@@ -66,14 +66,15 @@ class Passing:
 
 def passing(middleware: Any) -> Passing | None:
     """Return *middleware* as such a layer; None if it may look at the response."""
+    kind = cast("type[object]", type(middleware))
     if isinstance(middleware, FunctionType):
         cell = _cell_of(middleware)
         known = cell is not None and _passes_on(middleware, [])
         return Passing(middleware, cell) if known else None
-    call = inspect.getattr_static(type(middleware), "__call__", None)
+    call = inspect.getattr_static(kind, "__call__", None)
     if not isinstance(call, FunctionType) or _NAME not in getattr(middleware, "__dict__", ()):
         return None
-    if not all(_leaves_it(*each) for each in _functions(type(middleware)) if each[0] is not call):
+    if not all(_leaves_it(*each) for each in _functions(kind) if each[0] is not call):
         return None
     arguments = call.__code__.co_varnames[: call.__code__.co_argcount]
     return Passing(middleware) if _passes_on(call, list(arguments[:1])) else None
@@ -90,7 +91,7 @@ def _cell_of(function: FunctionType) -> CellType | None:
 
 
 def _functions(kind: type) -> Iterator[tuple[FunctionType, bool]]:
-    """Yield what may be called as a method, but for the constructors, and whether that is static."""
+    """Yield what may be called as a method, but for constructors, and whether it is static."""
     for each in kind.__mro__:
         if each is cast("Any", deprecation).MiddlewareMixin:
             continue  # its __call__ is overridden, and the others only serve that
@@ -167,9 +168,7 @@ def _is_passing(call: ast.Call, owner: list[str], request: str) -> bool:
     return ast.unparse(call) == expected
 
 
-def _is_harmless(
-    node: ast.AST, parent: ast.AST, ends: list[ast.expr], names: list[str]
-) -> bool:
+def _is_harmless(node: ast.AST, parent: ast.AST, ends: list[ast.expr], names: list[str]) -> bool:
     if node in ends:
         return True
     if isinstance(node, ast.Attribute):

@@ -28,8 +28,8 @@ KINDS = {
     "gzip": Kind(["django.middleware.gzip.GZipMiddleware", ENDS], None, holds=False),
     "function": Kind(["asyncsite.middleware.around"], "around", holds=True),
     "either": Kind(["asyncsite.middleware.Either"], "sync", holds=True),
-    "on trio": Kind(["asyncsite.middleware.AsyncOnTrio", ENDS], "trio", holds=True),
-    "on asyncio": Kind([ENDS, "asyncsite.middleware.AsyncOnAsyncio"], "asyncio", holds=True),
+    "trio": Kind(["asyncsite.middleware.AsyncOnTrio", ENDS], "trio", holds=True),
+    "asyncio": Kind([ENDS, "asyncsite.middleware.AsyncOnAsyncio"], "asyncio", holds=True),
 }
 
 flavours = pytest.mark.parametrize("flavour", ["trio", "asyncio"])
@@ -51,8 +51,8 @@ def served(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asy
     folder = tmp_path_factory.mktemp("asyncs")
     (folder / "style.css").write_text("body {}")
     settings = (
-        f"MIDDLEWARE = {[HOLDING, *kind.middleware]}; DEBUG = True; GREENROOM = {{'VIEW_THREADS': 2}};"
-        "WHITENOISE_AUTOREFRESH = False"
+        f"MIDDLEWARE = {[HOLDING, *kind.middleware]}; GREENROOM = {{'VIEW_THREADS': 2}};"
+        "DEBUG = True; WHITENOISE_AUTOREFRESH = False"
     )
     with asyncs(folder, settings) as served:
         yield served

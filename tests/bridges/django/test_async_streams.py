@@ -1,5 +1,5 @@
-# Async streams whose generator is marked, or wrapped by middleware: on which loop they run, and that
-# all of it is closed with the request.
+# Async streams whose generator is marked, or wrapped by middleware: on which loop they run, and
+# that all of it is closed with the request.
 
 import asyncio
 import sys
@@ -186,7 +186,7 @@ async def test_a_wrapped_generator(
     await read_a_little(f"/{mark}/function/", running, request_to, *middleware)
 
     between = ["middleware's closed"] if IN_A_GENERATOR in middleware else []
-    assert LOG == [f"view's on {mark}", *between, "view's closed", "finished"]
+    assert [f"view's on {mark}", *between, "view's closed", "finished"] == LOG
 
 
 @pytest.mark.parametrize("mark", ["trio", "asyncio"])
@@ -195,11 +195,9 @@ async def test_a_replaced_generator(mark: str, running: Any, request_to: Any) ->
     A generator in whose place middleware has put another is closed, too, though never read.
     """
     with override_settings(GREENROOM={"ASYNC_VIEWS": mark}):
-        await read_a_little(
-            "/none/function/", running, request_to, "django_async_streams.Instead"
-        )
+        await read_a_little("/none/function/", running, request_to, "django_async_streams.Instead")
 
-    assert LOG == [f"middleware's on {mark}", "middleware's closed", "finished"]
+    assert [f"middleware's on {mark}", "middleware's closed", "finished"] == LOG
 
 
 async def test_what_is_not_on_the_way_stays_open() -> None:

@@ -2,12 +2,15 @@
 
 import inspect
 from functools import wraps
+from threading import Lock
 from typing import Any
 
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
-from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.middleware import (  # type: ignore[reportMissingTypeStubs]
+    WhiteNoiseMiddleware,
+)
 
 from greenroom.bridges.django._passing import Passing, passing
 
@@ -15,6 +18,7 @@ from greenroom.bridges.django._passing import Passing, passing
 class Base:
     def __init__(self, get_response: Any) -> None:
         self.get_response = get_response
+        self.lock = Lock()
 
     def note(self, request: Any) -> None:
         request.noted = True
@@ -93,7 +97,7 @@ class Trying(Base):
 
 class Within(Base):
     def __call__(self, request: Any) -> Any:
-        with open(__file__):
+        with self.lock:
             return self.get_response(request)
 
 
@@ -147,7 +151,7 @@ class ByName(Base):
 
 class GivenAway(Base):
     def __call__(self, request: Any) -> Any:
-        print(self)
+        repr(self)
         return self.get_response(request)
 
 
