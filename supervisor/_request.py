@@ -47,10 +47,10 @@ class RequestSlot:
         self.end: str | None = None
         self.fault: Fault | None = None
         self.state = "running"
-        self.awaits: str | None = None
-        """The event loop on which async code of it runs now, if its application says so."""
-        self.thread: str | None = None
-        """The worker thread that waits for that code, if one has to."""
+        self.awaits: Callable[[], str | None] | None = None
+        """Says on which event loop async code of it runs now, if its application can tell."""
+        self.held: tuple[str, str] | None = None
+        """The loop and the worker thread, if the code that is awaited was called by a thread."""
         self._root = root
         self._what = what
         self._actor = actor
@@ -119,14 +119,13 @@ class RequestSlot:
             self._scope.deadline = trio.current_time() + self._root.options.shutdown_seconds
 
     @contextmanager
-    def awaiting(self, loop: str | None, thread: str | None = None) -> Generator[None, None, None]:
-        """Show in the tree, while the block runs, what is awaited and which thread waits."""
-        before = self.awaits, self.thread
-        self.awaits, self.thread = loop, thread
+    def holding(self, loop: str, thread: str) -> Generator[None, None, None]:
+        """Show in the tree, while the block runs, where is awaited what *thread* waits for."""
+        before, self.held = self.held, (loop, thread)
         try:
             yield
         finally:
-            self.awaits, self.thread = before
+            self.held = before
 
     def stuck(self) -> None:
         """Tell that it has not ended in time, and where it waits."""
@@ -154,10 +153,11 @@ class RequestSlot:
             "request": self._what,
             "seconds": round(trio.current_time() - self._began, 3),
         }
-        if self.awaits is not None:
-            facts["awaits"] = self.awaits
-        if self.thread is not None:
-            facts["thread"] = self.thread
+        awaits = self.awaits() if self.awaits is not None else None
+        if self.held is not None:
+            facts["awaits"], facts["thread"] = self.held
+        elif awaits is not None:
+            facts["awaits"] = awaits
         return NodeSnapshot(
             path=self.path,
             kind="slot",
