@@ -126,6 +126,27 @@ async def file(request: HttpRequest) -> FileResponse:
     return large(request)
 
 
+async def stubborn(request: HttpRequest) -> StreamingHttpResponse:
+    """Leave a task that does not end, stream what does not close, and say how often it was told."""
+    KEPT.add(asyncio.create_task(refuses(), name="a stubborn task"))
+
+    async def generate() -> AsyncIterator[bytes]:
+        yield b"the beginning"
+        await refuses()
+
+    return StreamingHttpResponse(generate())
+
+
+KEPT: set[object] = set()
+
+
+async def refuses() -> None:
+    """Wait for ever, whoever cancels it."""
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(1)
+
+
 def sync_ticks() -> Iterator[bytes]:
     """Yield blocks without end."""
     try:
@@ -204,7 +225,7 @@ def clear(request: HttpRequest) -> HttpResponse:
 
 
 ASYNC: list[Callable[..., Any]] = [
-    hello, fetch, wait, fail, stream, slow_stream, sync_stream, file
+    hello, fetch, wait, fail, stream, slow_stream, sync_stream, file, stubborn
 ]  # fmt: skip
 
 
