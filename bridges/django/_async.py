@@ -12,7 +12,7 @@ import trio
 from django.http import StreamingHttpResponse
 
 from ...actors._serving import in_context
-from ..asgiref import Flavour, SideLoop, current_hops, flavour_of, hop_scope
+from ..asgiref import Flavour, SideLoop, current_hops, flavour_of, hop_scope, is_patched
 from ..asgiref._context import restore_context
 from ._answer import Answer, Outcome, StreamToRead
 from ._body import Send
@@ -21,6 +21,11 @@ from ._iterators import close_iterators, flavour_of_stream
 from ._relay import Left, send_body
 
 T = TypeVar("T")
+
+UNPATCHED = (
+    "asgiref does not know trio here, see PATCH_ASGIREF in GREENROOM and `manage.py check`: what"
+    " calls sync_to_async, as Django's async functions do, has to be marked @on_asyncio."
+)
 
 
 async def outcome_of(answer: Answer, call: Call, label: str) -> Outcome:
@@ -78,7 +83,12 @@ async def at_home(function: Callable[[], Awaitable[T]]) -> T:
     """Await *function* where its context has come from another thread, in a scope of its own."""
     restore_context(copy_context())
     with hop_scope():
-        return await function()
+        try:
+            return await function()
+        except RuntimeError as error:
+            if str(error) == "no running event loop" and not is_patched():
+                error.add_note(UNPATCHED)
+            raise
 
 
 async def _sent(send: Send, chunk: bytes) -> None:

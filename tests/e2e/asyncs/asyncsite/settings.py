@@ -8,14 +8,18 @@ FOLDER = Path(os.environ.get("ASYNCS_FOLDER", tempfile.gettempdir()))
 SECRET_KEY = "only for tests"
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
-INSTALLED_APPS = ["greenroom.bridges.django", "django.contrib.staticfiles"]
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "greenroom.bridges.django",
+    "django.contrib.staticfiles",
+]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
     "asyncsite.middleware.Counted",
 ]
 ROOT_URLCONF = "asyncsite.urls"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": FOLDER / "db.sqlite3"}}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.http import (
     FileResponse,
     HttpRequest,
@@ -126,6 +127,11 @@ async def file(request: HttpRequest) -> FileResponse:
     return large(request)
 
 
+async def orm(request: HttpRequest) -> HttpResponse:
+    """Ask the database, by one of Django's async functions."""
+    return HttpResponse(f"{await ContentType.objects.acount()} kinds")
+
+
 async def stubborn(request: HttpRequest) -> StreamingHttpResponse:
     """Leave a task that does not end, stream what does not close, and say how often it was told."""
     KEPT.add(asyncio.create_task(refuses(), name="a stubborn task"))
@@ -225,7 +231,7 @@ def clear(request: HttpRequest) -> HttpResponse:
 
 
 ASYNC: list[Callable[..., Any]] = [
-    hello, fetch, wait, fail, stream, slow_stream, sync_stream, file, stubborn
+    hello, fetch, wait, fail, stream, slow_stream, sync_stream, file, orm, stubborn
 ]  # fmt: skip
 
 
