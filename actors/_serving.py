@@ -184,6 +184,11 @@ class AsyncCall(Serving):
         self._value: Any = None
         self._error: BaseException | None = None
 
+    @property
+    def function(self) -> Callable[[], Awaitable[Any]]:
+        """What is to be called and awaited; until it is."""
+        return self._function
+
     async def carry_out(self) -> None:
         """
         Await the async code; its outcome goes to the thread. A checkpoint if the code is one.

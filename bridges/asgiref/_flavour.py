@@ -2,13 +2,16 @@
 #
 # Nothing about a function tells, so a mark does, and a setting where there is none. The mark is
 # an attribute: functools.wraps copies it, a class hands it down, and `View.as_view()` keeps the
-# class that has it.
+# class that has it. An async generator can have no attributes; those that a marked function has
+# made are kept in a table.
 #
 # An actor's own methods need none: its handlers run on trio, and so does what they call.
 
-from collections.abc import Callable, Iterator
-from functools import partial
+import inspect
+from collections.abc import AsyncGenerator, Callable, Iterator
+from functools import partial, wraps
 from typing import Any, Literal, TypeVar
+from weakref import WeakKeyDictionary
 
 from ...actors import Actor
 
@@ -18,23 +21,46 @@ T = TypeVar("T")
 
 _MARK = "greenroom_flavour"
 _LOOKED_AT = 16  # wrappers, at most
+_generators: WeakKeyDictionary[AsyncGenerator[Any, Any], Flavour] = WeakKeyDictionary()
 
 
 def on_trio(code: T) -> T:
-    """Mark *code*, an async function or a class of views or middleware, as written for trio."""
+    """
+    Mark *code* as written for trio: an async function or generator function, a class of views,
+    of middleware, or of async iterators.
+    """
     return _marked(code, "trio")
 
 
 def on_asyncio(code: T) -> T:
-    """Mark *code*, an async function or a class, as written for asyncio: it runs there."""
+    """Mark *code*, one of the same things, as written for asyncio: it runs there."""
     return _marked(code, "asyncio")
 
 
 def _marked(code: T, flavour: Flavour) -> T:
     if not callable(code):
         raise TypeError(f"@on_{flavour} marks a function or a class. Got: {code!r}")
-    setattr(code, _MARK, flavour)
-    return code
+    marked: Any = code
+    if inspect.isasyncgenfunction(marked):
+        marked = _marking(marked, flavour)
+    elif isinstance(code, type) and inspect.isasyncgenfunction(vars(code).get("__aiter__")):
+        marked.__aiter__ = _marking(vars(code)["__aiter__"], flavour)
+    setattr(marked, _MARK, flavour)
+    return marked
+
+
+def _marking(
+    function: Callable[..., AsyncGenerator[Any, Any]], flavour: Flavour
+) -> Callable[..., AsyncGenerator[Any, Any]]:
+    """Return a function that makes the same generators, each of them marked."""
+
+    @wraps(function)
+    def make(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        generator = function(*args, **kwargs)
+        _generators[generator] = flavour
+        return generator
+
+    return make
 
 
 def _asyncio() -> Flavour:
@@ -68,6 +94,8 @@ def flavour_of_call(code: object, args: tuple[object, ...]) -> Flavour:
 
 def mark_of(code: object) -> Flavour | None:
     """Return how *code*, or what it wraps, is marked; None if it is not. Any thread."""
+    if inspect.isasyncgen(code):
+        return _generators.get(code)
     for each in _wrapped(code):
         mark: Any = getattr(each, _MARK, None)
         if mark == "trio" or mark == "asyncio":

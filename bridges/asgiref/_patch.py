@@ -24,7 +24,7 @@ from ...actors._context import current_life
 from ...actors._lowlevel import LoopThread, Parker, inside_trio
 from ._asyncio_hops import hop_of_asyncio
 from ._context import alone_in, restore_context
-from ._flavour import flavour_of_call
+from ._flavour import flavour_of_call, on_asyncio, on_trio
 from ._hops import current_hops, hop
 from ._sensitive import executor_of_context
 from ._side_loop import side_loop_here
@@ -137,7 +137,9 @@ def async_to_sync(self: AsyncToSync[Any, Any], /, *args: Any, **kwargs: Any) -> 
     handled = sys.exc_info()[1]
     code = partial(_awaited, partial(self.awaitable, *args, **kwargs), context, handled)
     if flavour_of_call(self.awaitable, args) == "asyncio":
-        code = partial(_on_side_loop, code, _label(self.awaitable))
+        code = on_asyncio(partial(_on_side_loop, code, _label(self.awaitable)))
+    else:
+        on_trio(code)
     try:
         return job.run_async(code, context=context)
     finally:

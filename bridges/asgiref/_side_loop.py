@@ -15,13 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
-from types import FrameType
 from typing import Any, TypeVar
 
 import trio
@@ -30,6 +28,7 @@ from ...actors._lowlevel import LoopThread, Parker, start_system_task
 from ...actors._serving import in_context
 from ...actors._workers import Workers
 from ._context import restore_context
+from ._winding_up import stack_of_thread, wind_up
 
 logger = logging.getLogger("greenroom.asyncio")
 
@@ -58,11 +57,12 @@ class SideLoop:
         self.pool: Workers | None = None
         """Does the sync work of its tasks."""
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._seconds = 0.0
         self._starting = threading.Lock()
         self._calls: dict[_Call, None] = {}
         self._closing = False
         self._ended = trio.Event()
-        self._left: set[asyncio.Task[Any]] = set()  # that have to end before it can
 
     def __repr__(self) -> str:
         state = "closed" if self._closing else "running" if self._loop else "not started"
@@ -172,8 +172,13 @@ class SideLoop:
         return back.result()
 
     async def aclose(self, timeout: float) -> None:
-        """Cancel all tasks of the loop, and wait *timeout* seconds for its end. A checkpoint."""
+        """
+        Cancel all tasks of the loop, and wait *timeout* seconds for its end. A checkpoint.
+
+        What does not end by then is named in the log, and left in its thread.
+        """
         with self._starting:
+            self._seconds = timeout
             self._closing, loop = True, self._loop
         if loop is None or self._ended.is_set():
             await trio.sleep(0)
@@ -182,8 +187,8 @@ class SideLoop:
         with trio.move_on_after(timeout):
             await self._ended.wait()
         if not self._ended.is_set():
-            held = ", ".join(self._holders())
-            logger.warning("the asyncio loop has not ended within %g s: %s", timeout, held)
+            where = stack_of_thread(self._thread)
+            logger.warning("the asyncio loop has not ended within %g s: %s", timeout, where)
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._starting:
@@ -192,25 +197,12 @@ class SideLoop:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
                 # Daemon: a task that never ends must not keep the process from ending.
-                threading.Thread(
+                self._thread = threading.Thread(
                     target=self._main, args=(loop,), name="greenroom-asyncio", daemon=True
-                ).start()
+                )
+                self._thread.start()
                 self._loop = loop
             return self._loop
-
-    def _holders(self) -> Iterator[str]:
-        """Say what keeps the loop from ending: tasks, and threads that asyncio.to_thread() has."""
-        assert self._loop is not None
-        tasks = self._left or asyncio.all_tasks(self._loop)  # none left: it does not wind up yet
-        for task in tasks:
-            if not task.done():
-                yield f"task {task.get_name()}"
-        frames: dict[int, FrameType] = getattr(sys, "_current_frames")()  # noqa: B009 - documented
-        for thread in threading.enumerate():
-            frame = frames.get(thread.ident or 0)
-            if thread.name.startswith("asyncio_") and frame is not None:
-                code = frame.f_code
-                yield f"{thread.name} in {code.co_filename}:{frame.f_lineno} {code.co_qualname}"
 
     # In the side loop's thread.
 
@@ -219,10 +211,12 @@ class SideLoop:
         asyncio.set_event_loop(loop)
         try:
             self._run(loop)
-            self._wind_up(loop)
+            wind_up(loop, self._seconds)
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+            for call in list(self._calls):
+                call.lose()
             with suppress(trio.RunFinishedError):  # else nobody waits
                 self._trio.call_soon(self._ended.set)
 
@@ -236,15 +230,6 @@ class SideLoop:
             # Asked behind it only: else the stop that is on its way would end the winding up.
             if self._closing:
                 return
-
-    def _wind_up(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._left = tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
 
 
 class _Call:
@@ -280,6 +265,12 @@ class _Call:
         """Cancel the task. Any thread."""
         with suppress(RuntimeError):  # the loop is closed: so it has ended
             self._loop.call_soon_threadsafe(self._cancel)
+
+    def lose(self) -> None:
+        """Tell that it will not end: its loop is closed."""
+        self._error = RuntimeError(f"{self.label} did not end with the asyncio loop")
+        self._forget()
+        self._ended()
 
     def outcome(self) -> tuple[Any, BaseException | None]:
         """Return what it returned, and what it raised."""

@@ -9,12 +9,14 @@ from typing import Any, cast
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+from django.core.handlers.asgi import ASGIHandler
 from django.core.management import BaseCommand, get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from .. import asgiref
 from ..hypercorn import _internals
 from . import _settings
+from ._handler import DjangoApplication
 from ._paths import DottedConsumer, is_actor_class
 
 CHECKS: dict[str, str] = {
@@ -123,11 +125,12 @@ def _asgi_application() -> Iterator[CheckMessage]:
             id="greenroom.E004",
         )
         return
-    kind = type(application)
-    if f"{kind.__module__}.{kind.__qualname__}" == "django.core.handlers.asgi.ASGIHandler":
+    if isinstance(application, ASGIHandler) and not isinstance(application, DjangoApplication):
+        kind = type(application).__name__
         yield Error(
-            f"ASGI_APPLICATION {name!r} is Django's own handler, which can't run on trio.",
-            hint="In asgi.py write application = Greenroom(http=django_application()).",
+            f"ASGI_APPLICATION {name!r} is Django's own {kind}, which can't run on trio.",
+            hint="In asgi.py write application = Greenroom(http=django_application());"
+            " `manage.py runserver` serves static files by itself.",
             id="greenroom.E005",
         )
 

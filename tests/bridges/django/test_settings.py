@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
@@ -132,11 +133,12 @@ def test_check_asgi_application_missing(site: ModuleType, name: str) -> None:
 
 def test_check_asgi_application_of_django(site: ModuleType) -> None:
     """
-    E005: Django's own handler can't run on trio; ours is fine.
+    E005: Django's own handlers can't run on trio; ours is fine.
     """
-    site.application = ASGIHandler()  # type: ignore[attr-defined]
-    with override_settings(ASGI_APPLICATION="checked_site.application"):
-        assert ids(checks.check_asgi_application()) == ["greenroom.E005"]
+    with override_settings(ASGI_APPLICATION="checked_site.application", STATIC_URL="/static/"):
+        for application in (ASGIHandler(), ASGIStaticFilesHandler(None)):
+            site.application = application  # type: ignore[attr-defined]
+            assert ids(checks.check_asgi_application()) == ["greenroom.E005"]
 
     from greenroom.bridges.django import django_application
 
