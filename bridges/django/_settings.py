@@ -7,7 +7,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple, cast
 
@@ -59,11 +59,24 @@ def problems() -> list[Problem]:
     ]
     if unknown:
         return unknown
-    try:
-        Options(**_values())
-    except (TypeError, ValueError) as error:
-        return [Problem(f"{NAME}: {error}", "See the reference of settings.", "greenroom.E003")]
-    return []
+    refused = list(_refused())
+    if not refused:
+        try:
+            Options(**_values())
+        except ValueError as error:  # each is right, but not beside another
+            refused.append(Problem(f"{NAME}: {error}", "Set both.", "greenroom.E003"))
+    return refused
+
+
+def _refused() -> Iterator[Problem]:
+    values = _values()
+    for option in dataclasses.fields(Options):
+        try:
+            if option.name in values:
+                option.metadata["check"](option.name.upper(), values[option.name])
+        except (TypeError, ValueError) as error:
+            hint = f"{option.metadata['doc']} Default: {option.default!r}."
+            yield Problem(f"{NAME}: {error}", hint, "greenroom.E003")
 
 
 @functools.cache
