@@ -1,5 +1,5 @@
-# What `runserver` puts in front of the application, in this process; tests/e2e/test_runserver.py has
-# the command itself.
+# What `runserver` puts in front of the application, in this process. The command itself is run by
+# tests/e2e/test_runserver.py.
 
 import logging
 from collections.abc import Callable
