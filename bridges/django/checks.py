@@ -128,7 +128,8 @@ def check_databases(**_: object) -> list[CheckMessage]:
 
 def check_atomic_requests(**_: object) -> list[CheckMessage]:
     """Check that no async view is to run in a transaction, which Django refuses: W006."""
-    atomic = {alias for alias in connections if connections[alias].settings_dict["ATOMIC_REQUESTS"]}
+    databases: dict[str, dict[str, Any]] = connections.settings
+    atomic = {alias for alias, database in databases.items() if database["ATOMIC_REQUESTS"]}
     if not atomic or not getattr(settings, "ROOT_URLCONF", None):
         return []
     return [
