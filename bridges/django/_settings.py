@@ -19,6 +19,8 @@ from ...supervisor import Options
 
 NAME = "GREENROOM"
 KNOWN = tuple(option.name.upper() for option in Options.described())
+FOR_ALL = ("async_views", "patch_asgiref")
+"""What is no option of one application: asgiref, and the marks of views, are there once."""
 
 
 class Problem(NamedTuple):
@@ -35,13 +37,18 @@ def load_options(**overrides: object) -> Options:
 
     Raises:
         ImproperlyConfigured: GREENROOM is wrong.
-        TypeError: an override is unknown or of the wrong type.
+        TypeError: an override is unknown, of the wrong type, or only a setting.
         ValueError: an override is out of range.
     """
     options = _from_setting()
-    for name in overrides:
+    for name, value in overrides.items():
         if not hasattr(options, name):
             raise TypeError(f"Greenroom() has no option {name!r}. {_meant(name, lower=True)}")
+        if name in FOR_ALL:
+            raise TypeError(
+                f"{name} holds for the whole process, not for one Greenroom(): write"
+                f' {NAME} = {{"{name.upper()}": {value!r}}} in the settings.'
+            )
     changed: dict[str, Any] = overrides
     return dataclasses.replace(options, **changed)
 
