@@ -30,9 +30,7 @@ def wind_up(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         logger.warning("an async generator does not close. Open were: %s", open_before)
     if not _run(loop, loop.shutdown_default_executor(), part / 2):
         where = ", ".join(_threads_of_asyncio())
-        logger.warning(
-            "threads of asyncio.to_thread() go on; the process waits for them: %s", where
-        )
+        logger.warning("threads of asyncio.to_thread() go on; the process waits: %s", where)
     for task in asyncio.all_tasks(loop):
         task._log_destroy_pending = False  # type: ignore[attr-defined] # noqa: SLF001
 
