@@ -27,7 +27,8 @@ from django.utils.log import log_response
 from ._passing import Passing, passing, take_over
 
 Mixin: Any = deprecation.MiddlewareMixin
-_is_async: Callable[[Any], bool] = vars(base)["iscoroutinefunction"]  # Django's own choice
+is_async: Callable[[Any], bool] = vars(base)["iscoroutinefunction"]
+"""Whether a function is async, in Django's own opinion."""
 Layers = tuple[Any, ...]
 """The instances of MiddlewareMixin, or what stands for others, the outermost first."""
 
@@ -161,7 +162,7 @@ def _view(handler: Any, request: HttpRequest) -> Passage:
     if response is None:
         view = handler.make_view_atomic(callback)
         try:
-            if _is_async(view):
+            if is_async(view):
                 response = yield Call(view, (request, *args), kwargs)
             else:
                 response = view(request, *args, **kwargs)
@@ -181,7 +182,7 @@ def _rendered(handler: Any, request: HttpRequest, response: Any) -> Passage:
         name = f"{type(_owner(process)).__name__}.process_template_response"
         handler.check_response(response, process, name=name)
     try:
-        if _is_async(response.render):
+        if is_async(response.render):
             return (yield Call(response.render, (), {}))
         return response.render()
     except Exception as error:

@@ -195,7 +195,7 @@ async def refuses() -> None:
     while not GIVES_IN.is_set():
         try:
             await asyncio.sleep(0.01)
-        except asyncio.CancelledError:  # noqa: ASYNC103, PERF203
+        except asyncio.CancelledError:  # noqa: ASYNC103
             continue  # noqa: ASYNC104
 
 
