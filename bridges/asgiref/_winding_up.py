@@ -39,7 +39,8 @@ def stack_of_thread(thread: threading.Thread | None) -> str:
     """Say where *thread* is. Any thread."""
     frame = None
     if thread is not None and thread.ident is not None:
-        frame = sys._current_frames().get(thread.ident)  # noqa: SLF001
+        ident = thread.ident
+        frame = sys._current_frames().get(ident)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     if frame is None:
         return "its thread has ended"
     return "it is here:\n" + "".join(traceback.format_stack(frame))

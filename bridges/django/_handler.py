@@ -36,7 +36,6 @@ from functools import partial
 from typing import Any, Protocol
 
 import trio
-from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
@@ -52,7 +51,7 @@ from ..asgiref._flavour import mark_of
 from ..hypercorn._startup import in_hypercorn_worker, leave
 from ._answer import Answer
 from ._body import Receive, Scope, Send, read_body
-from ._chain import Layers, take_apart
+from ._chain import Layers, is_async, take_apart
 from ._database import database_hooks
 from ._exchange import Exchange
 from ._iterators import remember_iterator
@@ -240,7 +239,7 @@ def _mark_of_middleware(chain: Any) -> asgiref.Flavour | None:
 
 def _refuse_trio_below_a_thread(function: Any, name: str) -> None:
     """Where Django calls *function* by asgiref's own async_to_sync, it runs on asyncio."""
-    if asgiref.is_patched() or not iscoroutinefunction(function):
+    if asgiref.is_patched() or not is_async(function):
         return
     if flavour_of(function) == "trio":
         raise ImproperlyConfigured(
