@@ -10,6 +10,7 @@ import enum
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
@@ -332,5 +333,14 @@ def guarded(name: str, hook: Callable[..., object], *args: object) -> None:
     """Call *hook*; log what it raises, SystemExit included: the thread must go on."""
     try:
         hook(*args)
-    except BaseException:  # noqa: ASYNC103 - in a worker thread there is no Cancelled
-        logger.exception("hook %s raised in thread %s", name, threading.current_thread().name)
+    except BaseException as error:  # noqa: BLE001, ASYNC103 - in a thread there is no Cancelled
+        thread = threading.current_thread().name
+        log(logging.ERROR, "hook %s raised in thread %s", name, thread, error=error)
+
+
+def log(level: int, text: str, *args: object, error: BaseException | None) -> None:
+    """Log *text*, with *error*, and go on, whatever the project's logging does."""
+    try:
+        logger.log(level, text, *args, exc_info=error)
+    except BaseException:  # noqa: BLE001, ASYNC103 - a filter raised; to stderr, as a handler's
+        traceback.print_exc()

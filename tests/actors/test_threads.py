@@ -14,7 +14,7 @@ import trio
 from thread_bench import LONG, Bench, begun
 from trio.testing import wait_all_tasks_blocked
 
-from greenroom.actors._job import JobState, ThreadHooks, current_job
+from greenroom.actors._job import JobState, current_job
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
 
@@ -253,38 +253,6 @@ class TestParking:
         token = trio.lowlevel.current_trio_token()
 
         assert await pool.run(outer, label="outer") == "answered"
-
-    async def test_surplus_threads_leave(self, bench: Bench) -> None:
-        """
-        A thread that stood in for a parked job leaves when there are too many, idle or busy.
-        """
-        left: list[str] = []
-        gone = trio.Event()
-        token = trio.lowlevel.current_trio_token()
-
-        def on_exit() -> None:
-            left.append(threading.current_thread().name)
-            token.run_sync_soon(gone.set)
-
-        pool = bench.pool(1, hooks=ThreadHooks(on_exit=on_exit))
-        inner = bench.gate()
-
-        def park() -> None:
-            job = current_job()
-            assert job is not None
-            with job.parked():
-                inner()
-
-        job = pool.submit(park, label="parks")
-        await inner.began.wait()
-        await pool.run(int, label="stands in")
-        assert pool.statistics().threads == 2
-        inner.open()
-        await job.wait()
-        await gone.wait()
-
-        assert left == ["pool-2"]
-        assert await pool.run(lambda: threading.current_thread().name, label="n") == "pool-1"
 
     async def test_a_job_is_parked_by_its_own_thread_only(self, bench: Bench) -> None:
         """

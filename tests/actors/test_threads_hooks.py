@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
+from dataclasses import replace
 
 import pytest
 import trio
 from thread_bench import Bench, begun
 
-from greenroom.actors._job import JobState, ThreadHooks
+from greenroom.actors._job import JobState, ThreadHooks, current_job
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
 
@@ -124,3 +126,34 @@ class TestHooks:
         await pool.aclose(timeout=math.inf)
 
         assert sorted(left) == ["pool-1", "pool-2", "pool-3"]
+
+    @pytest.mark.parametrize("hook", ["before_job", "after_job", "on_idle", "may_park"])
+    async def test_no_loss_when_logging_raises(
+        self, bench: Bench, capsys: pytest.CaptureFixture[str], hook: str
+    ) -> None:
+        """
+        A filter of the project's that raises, at the report of a hook, costs no thread.
+        """
+
+        def fail(*_: object) -> None:
+            raise LookupError("from a hook or from a filter")
+
+        hooks = replace(ThreadHooks(), **{hook: fail})
+        pool = bench.pool(1, hooks=hooks, idle_seconds=0.001)
+
+        def park() -> str:
+            job = current_job()
+            assert job is not None
+            with job.parked():
+                return threading.current_thread().name
+
+        logger = logging.getLogger("greenroom.threads")
+        logger.addFilter(fail)
+        try:
+            assert await pool.run(park, label="first") == "pool-1"
+            while hook == "on_idle" and "LookupError" not in capsys.readouterr().err:
+                await trio.sleep(0.001)
+            assert await pool.run(park, label="second") == "pool-1"
+        finally:
+            logger.removeFilter(fail)
+        assert hook == "on_idle" or "LookupError" in capsys.readouterr().err
