@@ -23,7 +23,7 @@ import trio
 
 from ._crew import Crew
 from ._errors import GreenroomError
-from ._job import Job, NobodyWaits, ThreadHooks
+from ._job import Job, NobodyWaits, ThreadHooks, log
 from ._lowlevel import LoopThread, Parker, checkpoint
 
 T = TypeVar("T")
@@ -267,12 +267,8 @@ class ThreadPool:
 
     def _ended(self, job: Job[Any]) -> None:
         if job.abandoned:
-            logger.info(
-                "%r, which nobody waited for, ended after %.1f s",
-                job,
-                job.seconds_running(),
-                exc_info=job.error,
-            )
+            text = "%r, which nobody waited for, ended after %.1f s"
+            log(logging.INFO, text, job, job.seconds_running(), error=job.error)
         if job.on_end is not None:
             job.notify()
         else:

@@ -151,7 +151,7 @@ class TestHooks:
         logger.addFilter(fail)
         try:
             assert await pool.run(park, label="first") == "pool-1"
-            while hook == "on_idle" and "LookupError" not in capsys.readouterr().err:
+            while hook == "on_idle" and "LookupError" not in capsys.readouterr().err:  # noqa: ASYNC110
                 await trio.sleep(0.001)
             assert await pool.run(park, label="second") == "pool-1"
         finally:
