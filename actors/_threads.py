@@ -240,6 +240,7 @@ class ThreadPool:
         Args:
             timeout: Seconds to wait; 0 waits for nothing.
         """
+        self._loop = LoopThread.current()  # also where all jobs came by submit_from_thread
         self._crew.close()
         parker = Parker()
         self._closers.append(parker)

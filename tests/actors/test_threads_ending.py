@@ -13,6 +13,7 @@ from thread_bench import LONG, Bench, Gate, begun
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom.actors._job import JobState, ThreadHooks, current_job
+from greenroom.actors._lowlevel import LoopThread
 from greenroom.actors._threads import PoolClosed, ThreadPool
 
 
@@ -223,6 +224,26 @@ class TestClosing:
         assert queued.result() == "ran"
         assert pool.statistics().threads == 0
         assert "closed" in repr(pool)
+
+    async def test_whoever_closes_is_woken_where_no_job_came_from_its_loop(
+        self, bench: Bench
+    ) -> None:
+        """
+        A pool that another thread has given all its jobs closes as soon as its threads have left.
+        """
+        leave, ended = threading.Event(), trio.Event()
+        pool = bench.pool(1, hooks=ThreadHooks(on_exit=lambda: leave.wait(LONG)))
+        loop = LoopThread.current()
+        job = pool.new_job(int, loop, label="int")
+        job.on_end = lambda: loop.call_soon(ended.set)
+        pool.submit_from_thread(job)
+        await ended.wait()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(pool.aclose, timeout=math.inf))
+            await wait_all_tasks_blocked()
+            leave.set()
+
+        assert pool.statistics().threads == 0
 
     async def test_what_is_still_queued_at_the_timeout_is_withdrawn(
         self,
