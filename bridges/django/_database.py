@@ -17,7 +17,8 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
+from functools import partial
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -44,7 +45,7 @@ def database_hooks() -> ThreadHooks:
 def in_transaction() -> bool:
     """Whether this thread's job has begun a transaction that is open."""
     inside: set[str] = getattr(_at_start, "inside", set())
-    return any(each.in_atomic_block and each.alias not in inside for each in _opened())
+    return any(_in_transaction(each) and each.alias not in inside for each in _opened())
 
 
 def _outside_transactions() -> bool:
@@ -52,7 +53,14 @@ def _outside_transactions() -> bool:
     sharing = getattr(_at_start, "sharing", None)
     if sharing is not None:
         sharing.let_others()
-    return not any(each.in_atomic_block for each in _opened())
+    return not any(_in_transaction(each) for each in _opened())
+
+
+def _in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    # Without a block, too: set_autocommit(False).
+    return connection.in_atomic_block or not (
+        connection.autocommit or not connection.settings_dict["AUTOCOMMIT"]
+    )
 
 
 def _opened() -> Iterator[BaseDatabaseWrapper]:
@@ -63,22 +71,36 @@ def _opened() -> Iterator[BaseDatabaseWrapper]:
             yield connection
 
 
+def _each(act: Callable[[BaseDatabaseWrapper], object]) -> None:
+    """Do *act* with each connection; one that raises must not leave the next as it is."""
+    errors: list[Exception] = []
+    for connection in _opened():
+        try:
+            act(connection)
+        except Exception as error:  # noqa: BLE001 - raised below
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup("connections could not be put in order", errors)
+
+
 def _before_job() -> None:
     _at_start.sharing = sharing = current_sharing()
     if sharing is not None:
         sharing.lend()
-    inside: set[str] = set()
-    for connection in _opened():
-        if connection.in_atomic_block:
-            inside.add(connection.alias)
-        else:
-            _close_if_broken(connection, aged=connection.settings_dict["CONN_MAX_AGE"] != 0)
-    _at_start.inside = inside
+    _at_start.inside = inside = set[str]()
+    _each(partial(_make_ready, inside))
+
+
+def _make_ready(inside: set[str], connection: BaseDatabaseWrapper) -> None:
+    if connection.in_atomic_block:
+        inside.add(connection.alias)
+    else:
+        _close_if_broken(connection, aged=connection.settings_dict["CONN_MAX_AGE"] != 0)
 
 
 def _after_job(error: BaseException | None) -> None:
     try:
-        _put_in_order(error)
+        _each(partial(_put_in_order, getattr(_at_start, "inside", ()), error))
     finally:
         _at_start.inside = set[str]()
         sharing, _at_start.sharing = getattr(_at_start, "sharing", None), None
@@ -86,29 +108,35 @@ def _after_job(error: BaseException | None) -> None:
             sharing.give_back()
 
 
-def _put_in_order(error: BaseException | None) -> None:
-    inside: set[str] = getattr(_at_start, "inside", set())
-    for connection in _opened():
-        if connection.in_atomic_block:
-            if connection.alias not in inside:
-                _roll_back(connection)
-        elif connection.settings_dict["OPTIONS"].get("pool"):
-            connection.close()
-        elif error is not None:
-            _close_if_broken(connection, aged=False)
+def _put_in_order(
+    inside: Container[str], error: BaseException | None, connection: BaseDatabaseWrapper
+) -> None:
+    if _in_transaction(connection):
+        if connection.alias not in inside:
+            _roll_back(connection)
+    elif connection.settings_dict["OPTIONS"].get("pool"):
+        connection.close()
+    elif error is not None:
+        _close_if_broken(connection, aged=False)
 
 
 def _close_all() -> None:
-    connections.close_all()
-    for connection in _opened():
-        # A SQLite database in memory, of tests: Django keeps it, but this thread is gone for good.
-        BaseDatabaseWrapper.close(connection)
+    _each(_close_for_good)
+
+
+def _close_for_good(connection: BaseDatabaseWrapper) -> None:
+    connection.close()
+    # A SQLite database in memory, of tests: Django keeps it, but this thread is gone for good.
+    BaseDatabaseWrapper.close(connection)
 
 
 def _close_what_is_old() -> None:
-    for connection in _opened():
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
+    _each(_close_if_old)
+
+
+def _close_if_old(connection: BaseDatabaseWrapper) -> None:
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
 
 
 def _close_if_broken(connection: BaseDatabaseWrapper, *, aged: bool) -> None:
