@@ -17,18 +17,29 @@
 
 import logging
 import threading
-from collections.abc import Callable, Container, Iterator
-from functools import partial
+from collections.abc import Callable
+from typing import TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ...actors import ThreadHooks, current_job
-from ._sharing import current_sharing
+from ._sharing import Sharing, current_sharing
 
 logger = logging.getLogger("greenroom.django")
 
-_at_start = threading.local()
+T = TypeVar("T")
+
+
+class _AtStart(threading.local):
+    """How this thread's job has found it."""
+
+    sharing: Sharing | None = None
+    inside: frozenset[str] = frozenset()
+    """The aliases of the databases that it was inside a transaction of."""
+
+
+_at_start = _AtStart()
 
 
 def database_hooks() -> ThreadHooks:
@@ -44,15 +55,14 @@ def database_hooks() -> ThreadHooks:
 
 def in_transaction() -> bool:
     """Whether this thread's job has begun a transaction that is open."""
-    inside: set[str] = getattr(_at_start, "inside", set())
+    inside = _at_start.inside
     return any(_in_transaction(each) and each.alias not in inside for each in _opened())
 
 
 def _outside_transactions() -> bool:
     # What holds locks in the database must not wait for a place.
-    sharing = getattr(_at_start, "sharing", None)
-    if sharing is not None:
-        sharing.let_others()
+    if _at_start.sharing is not None:
+        _at_start.sharing.let_others()
     return not any(_in_transaction(each) for each in _opened())
 
 
@@ -63,56 +73,58 @@ def _in_transaction(connection: BaseDatabaseWrapper) -> bool:
     )
 
 
-def _opened() -> Iterator[BaseDatabaseWrapper]:
+def _opened() -> list[BaseDatabaseWrapper]:
     # One that went back to its pool inside a transaction is gone, but the wrapper is still inside
     # and refuses whoever comes next.
-    for connection in connections.all(initialized_only=True):
-        if connection.connection is not None or connection.in_atomic_block:
-            yield connection
+    return [
+        connection
+        for connection in connections.all(initialized_only=True)
+        if connection.connection is not None or connection.in_atomic_block
+    ]
 
 
-def _each(act: Callable[[BaseDatabaseWrapper], object]) -> None:
+def _each(act: Callable[[BaseDatabaseWrapper, T], object], told: T) -> None:
     """Do *act* with each connection; one that raises must not leave the next as it is."""
-    errors: list[Exception] = []
+    errors: list[Exception] | None = None
     for connection in _opened():
         try:
-            act(connection)
+            act(connection, told)
         except Exception as error:  # noqa: BLE001 - raised below
-            errors.append(error)
-    if errors:
+            errors = [*(errors or ()), error]
+    if errors is not None:
         raise ExceptionGroup("connections could not be put in order", errors)
 
 
 def _before_job() -> None:
-    _at_start.sharing = sharing = current_sharing()
+    sharing = current_sharing()
     if sharing is not None:
+        _at_start.sharing = sharing
         sharing.lend()
-    _at_start.inside = inside = set[str]()
-    _each(partial(_make_ready, inside))
+    _each(_make_ready, None)
 
 
-def _make_ready(inside: set[str], connection: BaseDatabaseWrapper) -> None:
+def _make_ready(connection: BaseDatabaseWrapper, _: None) -> None:
     if connection.in_atomic_block:
-        inside.add(connection.alias)
+        _at_start.inside |= {connection.alias}
     else:
         _close_if_broken(connection, aged=connection.settings_dict["CONN_MAX_AGE"] != 0)
 
 
 def _after_job(error: BaseException | None) -> None:
     try:
-        _each(partial(_put_in_order, getattr(_at_start, "inside", ()), error))
+        _each(_put_in_order, error)
     finally:
-        _at_start.inside = set[str]()
-        sharing, _at_start.sharing = getattr(_at_start, "sharing", None), None
+        if _at_start.inside:
+            _at_start.inside = frozenset()
+        sharing = _at_start.sharing
         if sharing is not None:
+            _at_start.sharing = None
             sharing.give_back()
 
 
-def _put_in_order(
-    inside: Container[str], error: BaseException | None, connection: BaseDatabaseWrapper
-) -> None:
+def _put_in_order(connection: BaseDatabaseWrapper, error: BaseException | None) -> None:
     if _in_transaction(connection):
-        if connection.alias not in inside:
+        if connection.alias not in _at_start.inside:
             _roll_back(connection)
     elif connection.settings_dict["OPTIONS"].get("pool"):
         connection.close()
@@ -121,20 +133,20 @@ def _put_in_order(
 
 
 def _close_all() -> None:
-    _each(_close_for_good)
+    _each(_close_for_good, None)
 
 
-def _close_for_good(connection: BaseDatabaseWrapper) -> None:
+def _close_for_good(connection: BaseDatabaseWrapper, _: None) -> None:
     connection.close()
     # A SQLite database in memory, of tests: Django keeps it, but this thread is gone for good.
     BaseDatabaseWrapper.close(connection)
 
 
 def _close_what_is_old() -> None:
-    _each(_close_if_old)
+    _each(_close_if_old, None)
 
 
-def _close_if_old(connection: BaseDatabaseWrapper) -> None:
+def _close_if_old(connection: BaseDatabaseWrapper, _: None) -> None:
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
 
