@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import os
 import threading
 import time
 import traceback
@@ -94,6 +95,15 @@ class Places(Protocol):
 def current_job() -> Job[Any] | None:
     """Return the job that runs in the calling thread, or None. Not a checkpoint."""
     return getattr(_here, "job", None)
+
+
+def _forget_job() -> None:
+    _here.job = None
+
+
+# What a job forks is no thread of a pool any more, though it is in the midst of the job: to wait
+# for the loop there would be to wait for ever.
+os.register_at_fork(after_in_child=_forget_job)
 
 
 class Job(Generic[T]):

@@ -87,8 +87,8 @@ async def test_async_views_inside_of_middleware(running: Any, request_to: Any, s
         async with trio.open_nursery() as nursery:
             for _ in range(5):
                 nursery.start_soon(one)
-            while inside.now < 1 + spare:
-                await trio.sleep(0.001)  # noqa: ASYNC110 - a thread is on its way
+            while inside.now < 1 + spare:  # noqa: ASYNC110 - a thread is on its way
+                await trio.sleep(0.001)
             await wait_all_tasks_blocked(0.01)
             now = served.pool.statistics()
             assert (inside.now, now.threads) == (1 + spare, 1 + spare)
