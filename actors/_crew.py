@@ -42,6 +42,8 @@ from ._job import Job, JobState, ThreadHooks, guarded, log
 REST = "rest"
 LEAVE = "leave"
 
+_A_DAY = 86400.0  # seconds
+
 
 class Census(NamedTuple):
     """A crew at one moment."""
@@ -353,16 +355,25 @@ class _Worker:
         if self._bell.acquire(timeout=crew.idle_seconds):
             return self._taken()
         order: Job[Any] | str | None = crew.rested(self)
-        if order is REST:
-            guarded("on_idle", crew.hooks.on_idle)
+        while order is REST:
+            seconds = guarded("on_idle", crew.hooks.on_idle)
             order = crew.rest_on(self)
-        if order is not None and order is not REST:
+            # As a rule no time limit: it ends with the next job, or when the pool closes; until
+            # then there is nothing for this thread to do. It is a daemon.
+            if order is REST and self._bell.acquire(timeout=self._limit(seconds)):
+                return self._taken()
+            if order is REST:
+                order = crew.rested(self)
+        if order is not None:
             return order
-        # No time limit: it ends with the next job, or when the pool closes; until then
-        # there is nothing for this thread to do. It is a daemon.
-        self._bell.acquire()
+        self._bell.acquire()  # it was given something in this very moment
         return self._taken()
 
     def _taken(self) -> Job[Any] | str:
         order, self._order = self._order, LEAVE  # a thread at rest holds no job
         return order
+
+    def _limit(self, seconds: object) -> float:
+        if not isinstance(seconds, (int, float)):
+            return -1.0  # none
+        return min(max(seconds, self._crew.idle_seconds), _A_DAY)

@@ -76,7 +76,12 @@ class ThreadHooks:
     after_job: Callable[[BaseException | None], object] = _nothing
     """Runs after each job, in its context, with what the job raised; the result waits for it."""
     on_idle: Callable[[], object] = _nothing
-    """Runs once when its thread has had nothing to do for `idle_seconds`."""
+    """
+    Runs once when its thread has had nothing to do for `idle_seconds`.
+
+    If it returns a number, it runs again when there was nothing to do for so many seconds more,
+    `idle_seconds` at least.
+    """
     on_exit: Callable[[], object] = _nothing
     """Runs as the last act of its thread."""
     may_park: Callable[[], bool] = _always
@@ -339,13 +344,14 @@ class Job(Generic[T]):
         del self, outer, error, trace  # the error's traceback reaches this frame: no cycle
 
 
-def guarded(name: str, hook: Callable[..., object], *args: object) -> None:
+def guarded(name: str, hook: Callable[..., object], *args: object) -> object:
     """Call *hook*; log what it raises, SystemExit included: the thread must go on."""
     try:
-        hook(*args)
+        return hook(*args)
     except BaseException as error:  # noqa: BLE001, ASYNC103 - in a thread there is no Cancelled
         thread = threading.current_thread().name
         log(logging.ERROR, "hook %s raised in thread %s", name, thread, error=error)
+        return None  # noqa: ASYNC104
 
 
 def log(level: int, text: str, *args: object, error: BaseException | None) -> None:

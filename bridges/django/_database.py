@@ -9,7 +9,8 @@
 #                  a job that failed has its connections looked at; a transaction left
 #                  open is rolled back and reported, since it is a bug
 #   idle (1 s)     CONN_MAX_AGE is applied: 0 closes. So a burst of messages pays for one
-#                  connection, not for one a message
+#                  connection, not for one a message. A connection that is not so old yet is
+#                  closed when it is: the next job may be another thread's, for hours
 #   at the end     all are closed. trio.to_thread's threads die with theirs open
 #
 # A job that begins inside a transaction keeps it: a test's, run in its own thread or lent to this
@@ -17,6 +18,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -142,8 +144,11 @@ def _close_for_good(connection: BaseDatabaseWrapper, _: None) -> None:
     BaseDatabaseWrapper.close(connection)
 
 
-def _close_what_is_old() -> None:
+def _close_what_is_old() -> float | None:
+    """Close what is old; return in how many seconds there is more to close."""
     _each(_close_if_old, None)
+    ages = [each.close_at for each in _opened() if each.close_at is not None]
+    return min(ages) - time.monotonic() if ages else None
 
 
 def _close_if_old(connection: BaseDatabaseWrapper, _: None) -> None:

@@ -90,6 +90,28 @@ class TestHooks:
 
             assert idled == ["pool-1"] * times
 
+    async def test_on_idle_may_ask_to_run_again(self, bench: Bench) -> None:
+        """
+        An on_idle hook that returns a number runs again, until it returns none.
+        """
+        pauses: list[float | None] = [None, 0.001, 0.001, 1e12]
+        token, asleep = trio.lowlevel.current_trio_token(), trio.Event()
+
+        def on_idle() -> float | None:
+            if len(pauses) == 1:
+                token.run_sync_soon(asleep.set)
+            return pauses.pop()
+
+        pool = bench.pool(hooks=ThreadHooks(on_idle=on_idle), idle_seconds=0.001)
+        await pool.run(int, label="first")  # then it rests for a day
+        while len(pauses) == 4:  # noqa: ASYNC110 - the hook is another thread's
+            await trio.sleep(0.001)
+        await pool.run(int, label="second")
+        await asleep.wait()
+
+        assert await pool.run(lambda: threading.current_thread().name, label="n") == "pool-1"
+        assert pauses == []
+
     async def test_no_loss_when_work_arrives_during_on_idle(self, bench: Bench) -> None:
         """
         A job submitted while the only thread runs its on_idle hook is run after it.

@@ -72,10 +72,11 @@ async def pool_of(
 ) -> AsyncGenerator[ThreadPool, None]:
     hooks = database_hooks()
 
-    def on_idle() -> None:
-        hooks.on_idle()
+    def on_idle() -> object:
+        seconds = hooks.on_idle()
         if idle:
             idle.set()
+        return seconds
 
     watched = replace(hooks, on_idle=on_idle)
     pool = ThreadPool("tested", size, hooks=watched, idle_seconds=0.01 if idle else 60)
@@ -125,6 +126,29 @@ async def test_conn_max_age_keeps_an_idle_connection(
         await pool.run(query, label="a message")
         assert await trio.to_thread.run_sync(idle.wait, 10)
         assert opened.now == 1
+
+
+async def test_an_idle_connection_is_closed_when_it_is_old(
+    opened: Opened, max_age: Callable[[int | None], None]
+) -> None:
+    """
+    A thread that nobody needs closes its connection at its CONN_MAX_AGE, not at its next job.
+    """
+    max_age(60)
+    hooks = database_hooks()
+
+    def ages() -> tuple[object, object, int]:
+        query()
+        young = hooks.on_idle()
+        connection.close_at = 0.0
+        return young, hooks.on_idle(), opened.now
+
+    async with pool_of(1) as pool:
+        young, old, left = await pool.run(ages, label="ages")
+
+    assert isinstance(young, float)
+    assert young <= 60
+    assert (old, left) == (None, 0)
 
 
 async def test_a_connection_past_its_age_is_replaced(
