@@ -290,7 +290,7 @@ async def test_any_mixture_of_events_keeps_the_promises(bench: Bench, seed: int)
     Under random cancels, withdrawals, parkings and errors each job ends once or never began.
     """
     dice, size = random.Random(seed), 4
-    pool = bench.pool(size, idle_seconds=0.001)
+    pool = bench.pool(size, idle_seconds=0.001, spare=1)
     lock, runs, ended = threading.Lock(), dict[int, int](), 0
     fresh = most = 0  # jobs that run and have not parked: each holds a place
 
@@ -325,6 +325,7 @@ async def test_any_mixture_of_events_keeps_the_promises(bench: Bench, seed: int)
                     assert raised.code == number  # noqa: PT017  # the others return
                 ended += 1
                 assert runs[number] == 1
+            assert pool.statistics().threads <= size + 1
             if scope.cancelled_caught and dice.random() < 0.5:
                 job = pool.submit(partial(work, number + 500, mood), label="withdrawn")
                 if not job.withdraw():
