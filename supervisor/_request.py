@@ -47,8 +47,8 @@ class RequestSlot:
         self.end: str | None = None
         self.fault: Fault | None = None
         self.state = "running"
-        self.awaits: str | None = None
-        """The event loop on which async code of it runs now, if its application says so."""
+        self.awaits: Callable[[], str | None] | None = None
+        """Says on which event loop async code of it runs now, if its application can tell."""
         self._root = root
         self._what = what
         self._actor = actor
@@ -142,8 +142,8 @@ class RequestSlot:
             "request": self._what,
             "seconds": round(trio.current_time() - self._began, 3),
         }
-        if self.awaits is not None:
-            facts["awaits"] = self.awaits
+        if self.awaits is not None and (awaits := self.awaits()) is not None:
+            facts["awaits"] = awaits
         return NodeSnapshot(
             path=self.path,
             kind="slot",

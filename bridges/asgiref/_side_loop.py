@@ -56,7 +56,7 @@ class SideLoop:
         self.pool: Workers | None = None
         """Does the sync work of its tasks."""
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._calls: dict[_Call, None] = {}
         self._closing = False
         self._ended = trio.Event()
@@ -67,7 +67,7 @@ class SideLoop:
 
     def labels(self) -> list[str]:
         """Say what runs there, the oldest first. Loop thread only."""
-        return [call.label for call in self._calls]
+        return [call.label for call in list(self._calls)]  # others add to it, from their threads
 
     async def run(self, function: Callable[[], Awaitable[T]], *, label: str = "") -> T:
         """
@@ -80,24 +80,66 @@ class SideLoop:
             BaseException: What *function* raises; asyncio.CancelledError if it was cancelled
                 by somebody else than the caller.
         """
-        loop = self._started()
-        call = _Call(self._trio, loop, function, copy_context(), label or _name(function))
-        self._calls[call] = None
+        loop, parker, ended = self._started(), Parker(), False
+
+        def end() -> None:
+            nonlocal ended
+            ended = True
+            parker.wake()
+
+        def tell() -> None:
+            with suppress(trio.RunFinishedError):  # else nobody waits
+                self._trio.call_soon(end)
+
+        call = self._begin(loop, _Call(function, copy_context(), label or _name(function), tell))
         try:
-            loop.call_soon_threadsafe(call.start)
-            try:
-                await call.wait()
-            except trio.Cancelled:
-                loop.call_soon_threadsafe(call.cancel)
-                with trio.move_on_after(self.grace_seconds, shield=True):
-                    await call.wait()
-                if not call.ended:
-                    logger.warning("%s goes on, though it was cancelled", call.label)
-                raise
-        finally:
-            del self._calls[call]
+            while not ended:
+                await parker.park()
+        except trio.Cancelled:
+            call.cancel()
+            with trio.move_on_after(self.grace_seconds, shield=True):
+                while not ended:
+                    await parker.park()
+            if not ended:
+                logger.warning("%s goes on, though it was cancelled", call.label)
+            raise
         restore_context(call.context)
         return call.result()
+
+    def send(
+        self,
+        function: Callable[[], Awaitable[Any]],
+        *,
+        context: Context,
+        label: str,
+        ended: Callable[[Any, BaseException | None], object],
+    ) -> Callable[[], object] | None:
+        """
+        Have *function* awaited in a task of the side loop, for which nobody waits. Any thread.
+
+        Args:
+            function: Called in the loop's thread.
+            context: Where it runs; in use until the end, not a copy.
+            label: What to call it in listings.
+            ended: Told what it returned or raised, in the loop's thread; must not raise.
+
+        Returns:
+            What cancels it, in any thread; None if the loop is closed, and nothing was done.
+        """
+        call = _Call(function, context, label, lambda: ended(*call.outcome()))
+        try:
+            return self._begin(self._started(), call).cancel
+        except RuntimeError:  # it is closed
+            return None
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, call: _Call) -> _Call:
+        self._calls[call] = None
+        try:
+            call.begin(loop, partial(self._calls.pop, call))
+        except BaseException:
+            del self._calls[call]
+            raise
+        return call
 
     async def on_trio(self, function: Callable[[], Awaitable[T]]) -> T:
         """
@@ -128,8 +170,8 @@ class SideLoop:
 
     async def aclose(self, timeout: float) -> None:
         """Cancel all tasks of the loop, and wait *timeout* seconds for its end. A checkpoint."""
-        self._closing = True
-        loop = self._loop
+        with self._starting:
+            self._closing, loop = True, self._loop
         if loop is None or self._ended.is_set():
             await trio.sleep(0)
             return
@@ -140,16 +182,17 @@ class SideLoop:
             logger.warning("the asyncio loop has not ended within %g s", timeout)
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        if self._closing:
-            raise RuntimeError("the asyncio loop beside trio is closed")
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            # Daemon: a task that never ends must not keep the process from ending.
-            self._thread = threading.Thread(
-                target=self._main, args=(self._loop,), name="greenroom-asyncio", daemon=True
-            )
-            self._thread.start()
-        return self._loop
+        with self._starting:
+            if self._closing:
+                raise RuntimeError("the asyncio loop beside trio is closed")
+            if self._loop is None:
+                loop = asyncio.new_event_loop()
+                # Daemon: a task that never ends must not keep the process from ending.
+                threading.Thread(
+                    target=self._main, args=(loop,), name="greenroom-asyncio", daemon=True
+                ).start()
+                self._loop = loop
+            return self._loop
 
     # In the side loop's thread.
 
@@ -180,44 +223,61 @@ class SideLoop:
 
 
 class _Call:
-    """A task of trio that waits for one of asyncio."""
+    """
+    A task of asyncio for somebody in another thread.
+
+    Args:
+        function: Called in the loop's thread, in *context*.
+        context: Where it runs.
+        label: What to call it in listings.
+        ended: Told of its end, in the loop's thread.
+    """
 
     def __init__(
         self,
-        trio_thread: LoopThread,
-        loop: asyncio.AbstractEventLoop,
         function: Callable[[], Awaitable[Any]],
         context: Context,
         label: str,
+        ended: Callable[[], object],
     ) -> None:
         self.label, self.context = label, context
-        self.ended = False
-        self._trio, self._loop, self._function = trio_thread, loop, function
-        self._parker = Parker()
+        self._function, self._ended = function, ended
         self._task: asyncio.Task[None] | None = None
-        self._cancelled = False
         self._value: Any = None
         self._error: BaseException | None = None
 
-    async def wait(self) -> None:
-        while not self.ended:
-            await self._parker.park()
+    def begin(self, loop: asyncio.AbstractEventLoop, forget: Callable[[], object]) -> None:
+        """Have the task made. Raises RuntimeError if the loop is closed. Any thread."""
+        self._loop, self._forget = loop, forget
+        loop.call_soon_threadsafe(self._start)
+
+    def cancel(self) -> None:
+        """Cancel the task. Any thread."""
+        with suppress(RuntimeError):  # the loop is closed: so it has ended
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def outcome(self) -> tuple[Any, BaseException | None]:
+        """Return what it returned, and what it raised."""
+        error, self._error = self._error, None
+        return self._value, error
 
     def result(self) -> Any:
-        if self._error is None:
-            return self._value
+        """Return what it returned, or raise what it raised."""
+        value, error = self.outcome()
+        if error is None:
+            return value
         try:
-            raise self._error
+            raise error
         finally:
-            self._error = None
+            del error  # its traceback holds this frame
 
     # In the side loop's thread.
 
-    def start(self) -> None:
+    def _start(self) -> None:
         self._task = self._loop.create_task(self._run(), name=self.label, context=self.context)
         self._task.add_done_callback(self._done)
 
-    def cancel(self) -> None:
+    def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
@@ -225,18 +285,14 @@ class _Call:
         try:
             restore_context(copy_context())
             self._value = await self._function()
-        except BaseException as error:  # noqa: BLE001, ASYNC103 - the task of trio raises it
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - the other thread raises it
             self._error = error
 
     def _done(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():  # before its first step
             self._error = asyncio.CancelledError()
-        with suppress(trio.RunFinishedError):  # else nobody waits
-            self._trio.call_soon(self._end)
-
-    def _end(self) -> None:
-        self.ended = True
-        self._parker.wake()
+        self._forget()
+        self._ended()
 
 
 class _Back:

@@ -57,7 +57,7 @@ Pending = Call | FileToRead | StreamToRead
 
 
 class Answer:
-    """One request on its way through Django. The threads' but for `discard`."""
+    """One request on its way through Django. The threads' but for `discard` and `release`."""
 
     pending: Pending | None = None
     """What the request's task has to do before the next hop; None behind the last."""
@@ -69,6 +69,8 @@ class Answer:
     """Whether a thread has it now; one that is abandoned ends it by itself."""
     closed = False
     """Whether the last hop is over: request_finished was sent."""
+    cross: Callable[[Call], bool] | None = None
+    """Asked whether it takes an async view over; then the exchange goes on with `go_on`."""
 
     def __init__(self, handler: Any, scope: Scope, body: IO[bytes]) -> None:
         self._handler, self._scope, self._body = handler, scope, body
@@ -122,6 +124,10 @@ class Answer:
         """Let go of the body, if no thread has had it. In the request's task."""
         if not self.begun:
             self._body.close()
+
+    def release(self) -> None:
+        """Let go of the body, where no thread is left for more. In the request's task."""
+        self._body.close()
 
     def close(self) -> None:
         """End the request, however far it has come."""
@@ -200,10 +206,14 @@ class _Hop:
         try:
             if error is not None or exchange.closed:
                 answer.pending = None
-            if answer.pending is None:
+            pending = answer.pending
+            if pending is None:
                 answer.close()
             else:
                 answer.context = copy_context()
+                answer.in_thread = False
+                if answer.cross and isinstance(pending, Call) and answer.cross(pending):
+                    return True
         except BaseException as worse:  # noqa: BLE001, ASYNC103 - the request's task raises it
             error = worse
         if isinstance(error, (ClientGone, NobodyWaits)):

@@ -57,7 +57,7 @@ async def send_stream(answer: Answer, stream: StreamToRead, send: Send, label: s
 
 def flavour_here(answer: Answer) -> Flavour | None:
     """Say on which loop *answer* is awaited now, for the tree; None if a thread has it."""
-    pending = answer.pending
+    pending = None if answer.in_thread else answer.pending
     if isinstance(pending, Call):
         return flavour_of(pending.function)
     if isinstance(pending, StreamToRead):
@@ -69,13 +69,14 @@ def flavour_here(answer: Answer) -> Flavour | None:
 async def _on(
     flavour: Flavour, answer: Answer, function: Callable[[], Awaitable[T]], label: str
 ) -> T:
-    here = partial(_at_home, function)
+    here = partial(at_home, function)
     if flavour == "asyncio":
         here = partial(current_hops().side_loop.run, function, label=label)
     return await in_context(answer.context, here)
 
 
-async def _at_home(function: Callable[[], Awaitable[T]]) -> T:
+async def at_home(function: Callable[[], Awaitable[T]]) -> T:
+    """Await *function* where its context has come from another thread, in a scope of its own."""
     restore_context(copy_context())
     with hop_scope():
         return await function()

@@ -19,7 +19,7 @@
 # request's cancellation, and takes ten times as long.
 
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
@@ -59,6 +59,7 @@ class Exchange:
         self._queued = self._begun = False
         self._streams = self._ended = self._closed = self._task_waits = False
         self._call: AsyncCall | None = None  # the loop's
+        self._watch_due = False  # the loop's
         self._error: BaseException | None = None
 
     def __repr__(self) -> str:
@@ -69,6 +70,11 @@ class Exchange:
     def ended(self) -> bool:
         """Whether the thread has called `finish`."""
         return self._ended
+
+    @property
+    def in_thread(self) -> bool:
+        """Whether a thread has the request at the moment."""
+        return self._begun
 
     @property
     def streams(self) -> bool:
@@ -93,6 +99,11 @@ class Exchange:
             self._begun = True
             if self._queued:
                 self._ring()  # else the task waits for more than this, see ONE WAKE
+
+    def leave(self) -> None:
+        """Say that the thread gives the request away, and another one will `begin` it again."""
+        with self._changed:
+            self._begun = False
 
     def answer(self, head: Head, body: bytes) -> None:
         """Hand over a whole response. The task hears of it with `finish`. Never blocks."""
@@ -159,7 +170,7 @@ class Exchange:
 
     async def begun(self) -> None:
         """
-        Wait until a thread has the request, or `finish` was called.
+        Wait until a thread has the request, again after `leave`, or `finish` was called.
 
         A checkpoint only if it has to wait; a cancellation leaves the exchange as it was.
         """
@@ -186,15 +197,24 @@ class Exchange:
             self._call = call
             self._parker.wake()
 
-    async def called(self) -> AsyncCall | None:
-        """
-        Wait for what `head` waits for, or for a call of the thread; return the call.
+    def look_out(self) -> None:
+        """Have who waits in `called` watch for a client that leaves. In the loop's thread."""
+        self._watch_due = True
+        self._parker.wake()
 
-        A checkpoint only if it has to wait; a cancellation leaves the exchange as it was.
+    async def called(self) -> Callable[[], Awaitable[object]] | None:
+        """
+        Wait for what `head` waits for, or for what is to be awaited while the client is there.
+
+        That is a call of the thread, or `begun` once `look_out` was called. A checkpoint only
+        if it has to wait; a cancellation leaves the exchange as it was.
         """
         while not self._settled_or_waiting(self._has_head):
             if self._call is not None:
-                return self._take_call()
+                return self._take_call().carry_out
+            if self._watch_due:
+                self._watch_due = False
+                return self.begun
             await self._parker.park()
         return None
 

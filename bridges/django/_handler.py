@@ -10,7 +10,9 @@
 #   _chain.py     Django's middleware taken apart, so that it can stop at an async view
 #   _answer.py    what threads do of a request, hop by hop
 #   _task.py      what the request's task does, between the hops
+#   _legs.py      from a thread to the asyncio loop and back, without that task
 #   _relay.py     what is sent, and the watch for a client that leaves
+#   _lookout.py   when that watch is worth while
 #   _async.py     async views and streams, on their loop
 #
 # Where the chain can't be taken apart (middleware that is a function, or async), Django's own is
@@ -51,6 +53,7 @@ from ._body import Receive, Scope, Send, read_body
 from ._chain import Layers, take_apart
 from ._database import database_hooks
 from ._exchange import Exchange
+from ._lookout import Lookout
 from ._on_trio import teach_asgiref
 from ._settings import load_options
 from ._setup import require_django
@@ -92,6 +95,7 @@ class DjangoApplication(ASGIHandler):
         self.shutdown_seconds = 5.0
         self.exchanges: set[Exchange] = set()
         """Of the jobs that run or wait."""
+        self.lookout = Lookout()
 
     def __repr__(self) -> str:
         pool = repr(self._pool) if self._pool else "no threads yet"
@@ -134,7 +138,10 @@ class DjangoApplication(ASGIHandler):
         self._pool = self._make_pool(options)
         listed.append(self._pool)
         try:
-            yield
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.lookout.run)
+                yield
+                nursery.cancel_scope.cancel()
         finally:
             pool, self._pool = self._pool, None
             with trio.CancelScope(shield=True):

@@ -7,10 +7,10 @@ from typing import Any, TypeVar, cast
 import trio
 from django.core.handlers.asgi import ASGIHandler
 
-from ...actors import Job, JobState
 from ._answer import Answer
 from ._body import Receive, Send
 from ._exchange import Exchange, Head
+from ._lookout import Lookout
 
 T = TypeVar("T")
 
@@ -53,29 +53,14 @@ async def _cancel_without_client(receive: Receive, scope: trio.CancelScope) -> N
     scope.cancel()
 
 
-async def began(job: Job[None], exchange: Exchange, receive: Receive) -> bool:
-    """Wait until a thread has *job*; False if its client left before that."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_withdraw_without_client, job, exchange, receive, nursery.cancel_scope)
-        await exchange.begun()
-        nursery.cancel_scope.cancel()
-    return job.state is not JobState.WITHDRAWN
-
-
-async def _withdraw_without_client(
-    job: Job[None], exchange: Exchange, receive: Receive, scope: trio.CancelScope
+async def relay(
+    exchange: Exchange, lookout: Lookout, answer: Answer, receive: Receive, send: Send
 ) -> None:
-    await _client_leaves(receive)
-    exchange.close()
-    job.withdraw()
-    scope.cancel()
-
-
-async def relay(exchange: Exchange, answer: Answer, receive: Receive, send: Send) -> None:
     """Send what comes out of a hop, and await what its thread calls. A checkpoint."""
     try:
-        while (call := await exchange.called()) is not None:
-            await watched(receive, call.carry_out)
+        while (function := await exchange.called()) is not None:
+            await watched(receive, function)
+            lookout.add(exchange)
         head = await exchange.head()
         if head is None:
             return  # the error is raised by the caller; or an async view is awaited next

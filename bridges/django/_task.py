@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
-from ...actors import JobState
+from ...actors import PoolClosed
 from ...supervisor._request import current_slot
 from ._answer import Answer, StreamToRead
 from ._async import flavour_here, outcome_of, send_stream
 from ._body import Message, Receive, Send
 from ._chain import Call
 from ._exchange import Exchange
-from ._relay import Left, began, relay, send_body, watched
+from ._legs import Legs
+from ._relay import Left, relay, send_body, watched
 
 if TYPE_CHECKING:
     from ._handler import DjangoApplication
@@ -50,6 +51,8 @@ class RequestTask:
         up to ``shutdown_seconds``.
         """
         answer = self._answer
+        if (slot := current_slot()) is not None:
+            slot.awaits = partial(flavour_here, answer)
         try:
             await self._hop(answer.begin)
             if answer.pending is not None:
@@ -61,10 +64,8 @@ class RequestTask:
                 await self._give_up()  # noqa: ASYNC102 - has both inside
 
     async def _go_on(self) -> None:
-        answer, slot = self._answer, current_slot()
+        answer = self._answer
         while (pending := answer.pending) is not None:
-            if slot is not None:
-                slot.awaits = flavour_here(answer)
             if isinstance(pending, Call):
                 call = partial(outcome_of, answer, pending, self._label)
                 outcome = await watched(self._receive, call)
@@ -105,33 +106,41 @@ class RequestTask:
         with trio.move_on_after(self._application.shutdown_seconds, shield=True):
             try:
                 await self._in_thread(self._answer.close)
+            except PoolClosed:
+                logger.warning("%s was cut off: no thread was left to end it", self._label)
+                self._answer.release()
             except Exception:  # something else is raised already, or nobody is there to hear it
                 logger.exception("the end of %s raised", self._label)
 
     async def _hop(self, work: Callable[[Exchange], None]) -> None:
-        application, exchange = self._application, Exchange()
+        application, answer, exchange = self._application, self._answer, Exchange()
+        legs = Legs(answer, exchange, application.pool, self._label)
+        answer.cross = legs.cross
         try:
-            job = application.pool.submit(partial(work, exchange), label=self._label)
+            legs.start(work)
         except BaseException:
-            self._answer.discard()
+            answer.discard()
             raise
-        job.on_call = exchange.take_call
         application.exchanges.add(exchange)
+        application.lookout.add(exchange)
         try:
-            if job.state is not JobState.QUEUED or await began(job, exchange, self._receive):
-                await relay(exchange, self._answer, self._receive, self._send)
+            await relay(exchange, application.lookout, answer, self._receive, self._send)
         finally:
+            application.lookout.discard(exchange)
             if not exchange.ended:
                 exchange.close()
-                if not (job.withdraw() or job.state is JobState.WITHDRAWN):
+                if not legs.stop():
                     with trio.move_on_after(application.shutdown_seconds, shield=True):
                         await exchange.wait_ended()
                     if not exchange.ended:
-                        job.abandon()
-            if job.state is JobState.WITHDRAWN:
-                self._answer.discard()
+                        legs.abandon()
+            elif exchange.closed:  # its pool closed, while it was elsewhere
+                legs.stop()
             application.exchanges.discard(exchange)
-            del job, work
+            if legs.withdrawn:
+                answer.discard()
+            answer.cross = None
+            del legs, work
         self._raise_error(exchange)
         if exchange.closed:
             raise Left

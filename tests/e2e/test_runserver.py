@@ -98,7 +98,9 @@ async def test_a_websocket_outlives_a_crash(shared: Runserver) -> None:
 
     await in_thread(shared.wait_for_line, r"\] WebSocket CONNECT /ws/echo/ \[/conn", mark)
     await in_thread(shared.wait_for_line, "ValueError: as asked", mark)
-    await in_thread(shared.wait_for_line, r"\] WebSocket DISCONNECT /ws/echo/ (1000|1006) \[/conn", mark)
+    await in_thread(
+        shared.wait_for_line, r"\] WebSocket DISCONNECT /ws/echo/ (1000|1006) \[/conn", mark
+    )
 
 
 async def test_a_websocket_that_leads_nowhere(shared: Runserver) -> None:

@@ -1,0 +1,185 @@
+# From a worker thread to the asyncio loop and back, without trio's loop in between.
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import pytest
+import trio
+from django.core import signals
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import path
+from django.utils.deprecation import MiddlewareMixin
+
+from greenroom.actors import PoolClosed
+from greenroom.bridges.django import DjangoApplication, django_application, on_asyncio
+
+EVENTS: dict[str, threading.Event] = {}
+LOG: list[str] = []
+
+
+class Gate(MiddlewareMixin):
+    """Before the view it waits for "go", behind it it says "through"."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if request.path == "/view/":
+            EVENTS["before"].set()
+            assert EVENTS["go"].wait(10)
+
+    def process_response(self, _request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        LOG.append("behind")
+        EVENTS["through"].set()
+        return response
+
+
+@on_asyncio
+async def view(_request: HttpRequest) -> HttpResponse:
+    EVENTS["view"].set()
+    return HttpResponse(threading.current_thread().name)
+
+
+@on_asyncio
+async def holding(_request: HttpRequest) -> HttpResponse:
+    """Hold the asyncio loop, as nobody should, so that a test knows where the request is."""
+    EVENTS["view"].set()
+    assert EVENTS["go"].wait(10)
+    return HttpResponse("held")
+
+
+def blocked(_request: HttpRequest) -> HttpResponse:
+    EVENTS["blocked"].set()
+    assert EVENTS["leave"].wait(10)
+    return HttpResponse("left")
+
+
+URLS: Any = ModuleType("django_legs_urls")
+URLS.urlpatterns = [
+    path("view/", view),
+    path("holding/", holding),
+    path("blocked/", blocked),
+]
+
+
+@pytest.fixture(autouse=True)
+def urls(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """
+    The views and the middleware of this file.
+    """
+    monkeypatch.setitem(sys.modules, "django_legs_urls", URLS)
+    LOG.clear()
+    names = ("before", "go", "view", "through", "blocked", "leave")
+    EVENTS.update({name: threading.Event() for name in names})
+    with override_settings(ROOT_URLCONF="django_legs_urls", MIDDLEWARE=[f"{__name__}.Gate"]):
+        yield
+    EVENTS["go"].set()
+    EVENTS["leave"].set()
+
+
+@pytest.fixture
+def signalled() -> Iterator[list[str]]:
+    """
+    The names of the requests' signals, as they are sent.
+    """
+    sent: list[str] = []
+
+    def started(**_: Any) -> None:
+        sent.append("started")
+
+    def finished(**_: Any) -> None:
+        sent.append("finished")
+
+    signals.request_started.connect(started)
+    signals.request_finished.connect(finished)
+    yield sent
+    signals.request_started.disconnect(started)
+    signals.request_finished.disconnect(finished)
+
+
+@pytest.fixture
+def app() -> DjangoApplication:
+    """
+    A fresh application.
+    """
+    return django_application()
+
+
+async def in_thread(name: str) -> None:
+    assert await trio.to_thread.run_sync(EVENTS[name].wait, 10)
+
+
+async def test_the_way_does_not_lead_over_trio(
+    app: DjangoApplication, running: Any, request_to: Any
+) -> None:
+    """
+    While trio's loop stands still a request gets through its view and back up its middleware.
+    """
+    async with running(app), trio.open_nursery() as nursery:
+        request = request_to(app, "/view/")
+        nursery.start_soon(request.run)
+        await in_thread("before")
+        EVENTS["go"].set()
+        assert EVENTS["through"].wait(10)  # this is trio's thread: nothing else goes on in it
+
+    assert request.got.body == b"greenroom-asyncio"
+
+
+async def test_a_client_that_leaves_the_second_queue(
+    app: DjangoApplication, running: Any, request_to: Any, signalled: list[str]
+) -> None:
+    """
+    A client that leaves while its request waits for a thread behind the view ends it there.
+    """
+    async with running(app, view_threads=1), trio.open_nursery() as nursery:
+        request, other = request_to(app, "/holding/"), request_to(app, "/blocked/")
+        nursery.start_soon(request.run)
+        await in_thread("view")
+        nursery.start_soon(other.run)
+        await in_thread("blocked")
+        EVENTS["go"].set()
+        while app.pool.statistics().queued == 0:
+            await trio.lowlevel.checkpoint()
+        request.gone.set()
+        while len(app.exchanges) == 2:  # until the lookout's second round
+            await trio.lowlevel.checkpoint()
+        EVENTS["leave"].set()
+
+    assert (request.got.status, other.got.body) == (0, b"left")
+    assert LOG == ["behind"], "the other's"
+    assert sorted(signalled) == ["finished"] * 2 + ["started"] * 2
+
+
+@pytest.mark.parametrize("at", ["view", "thread"])
+async def test_the_pool_closes_meanwhile(
+    at: str, app: DjangoApplication, running: Any, request_to: Any, signalled: list[str]
+) -> None:
+    """
+    What is at asyncio, or waits for a thread behind it, when the threads end is told so.
+    """
+    failures: list[type[BaseException]] = []
+
+    async def run(run_it: Callable[[], Any]) -> None:
+        try:
+            await run_it()
+        except PoolClosed as error:
+            failures.append(type(error))
+
+    request = request_to(app, "/holding/")
+    async with trio.open_nursery() as nursery:
+        async with running(app, view_threads=1, shutdown_seconds=0.01):
+            nursery.start_soon(run, request.run)
+            await in_thread("view")
+            if at == "thread":
+                nursery.start_soon(partial(run, request_to(app, "/blocked/").run))
+                await in_thread("blocked")
+                EVENTS["go"].set()
+                while app.pool.statistics().queued == 0:
+                    await trio.lowlevel.checkpoint()
+        EVENTS["go"].set()
+        EVENTS["leave"].set()
+
+    assert request.got.status == 0
+    assert failures[0] is PoolClosed
