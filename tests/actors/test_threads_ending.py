@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -291,6 +292,29 @@ class TestClosing:
 
         assert done.returncode == 0
         assert b"work still running: stuck in pool-1" in done.stderr
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+    async def test_fork(self) -> None:
+        """
+        In a process that a job has forked no job runs: nobody there would answer it.
+        """
+        code = (
+            "import os, trio, warnings\n"
+            "from greenroom.actors import ThreadPool, current_job\n"
+            "warnings.simplefilter('ignore')\n"
+            "def fork():\n"
+            "    child = os.fork()\n"
+            "    if not child:\n"
+            "        os._exit(current_job() is not None)\n"
+            "    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])\n"
+            "async def main():\n"
+            "    pool = ThreadPool('pool', 1)\n"
+            "    exit(await pool.run(fork, label='fork'))\n"
+            "trio.run(main)\n"
+        )
+        done = await trio.run_process([sys.executable, "-c", code], check=False)
+
+        assert done.returncode == 0
 
     @pytest.mark.parametrize("release_late", [False, True])
     def test_late(self, release_late: bool) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -14,18 +13,6 @@ from greenroom.bridges import asgiref
 from greenroom.bridges.asgiref import current_hops
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
-
-
-@pytest.fixture(autouse=True)
-def patched() -> Iterator[None]:
-    """
-    asgiref with our methods.
-    """
-    was = asgiref.is_patched()
-    assert asgiref.patch_asgiref()
-    yield
-    if not was:
-        asgiref.unpatch_asgiref()
 
 
 async def test_outcome() -> None:
@@ -162,6 +149,17 @@ async def test_a_cancelled_hop_of_asyncio() -> None:
 
     await current_hops().side_loop.run(tasks)
     assert done == ["work"]
+
+
+async def test_closed_before_it_has_run() -> None:
+    """
+    A loop whose end comes before its thread's first step ends like any other.
+    """
+    side_loop, loop = asgiref.SideLoop(), asyncio.new_event_loop()
+    side_loop._closing = True
+    loop.call_soon(loop.stop)
+    await trio.to_thread.run_sync(side_loop._main, loop)
+    assert loop.is_closed()
 
 
 async def test_closed() -> None:
