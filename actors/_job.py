@@ -111,15 +111,6 @@ def current_job() -> Job[Any] | None:
     return getattr(_here, "job", None)
 
 
-def _forget_job() -> None:
-    _here.job = None
-
-
-# What a job forks is no thread of a pool any more, though it is in the midst of the job: to wait
-# for the loop there would be to wait for ever.
-os.register_at_fork(after_in_child=_forget_job)
-
-
 class Job(Generic[T]):
     """
     A piece of work given to a `ThreadPool`, as `ThreadPool.submit` returns it.

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import gc
 import math
-import os
 import random
 import threading
-import warnings
 import weakref
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
@@ -164,22 +162,6 @@ class TestJobs:
 
         assert job.result() is job
         assert current_job() is None
-
-    async def test_a_forked_process_is_in_no_job(self, bench: Bench) -> None:
-        """
-        What a job forks is no thread of a pool: current_job() is None there.
-        """
-        pool = bench.pool()
-
-        def fork() -> int:
-            with warnings.catch_warnings():  # of threads that the child won't have
-                warnings.simplefilter("ignore", DeprecationWarning)
-                child = os.fork()
-            if child == 0:
-                os._exit(0 if current_job() is None else 1)
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-        assert await pool.run(fork, label="forks") == 0
 
     async def test_waiting_is_a_checkpoint_even_for_a_job_that_is_done(self, bench: Bench) -> None:
         """
