@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 
-from greenroom.actors import Actor, ThreadPool, handles
+from greenroom.actors import Actor, ThreadPool, current_job, handles
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.django import django_application
 from greenroom.bridges.django._database import database_hooks, in_transaction
@@ -126,6 +127,45 @@ async def test_conn_max_age_keeps_an_idle_connection(
         await pool.run(query, label="a message")
         assert await trio.to_thread.run_sync(idle.wait, 10)
         assert opened.now == 1
+
+
+async def test_connections_of_parked_jobs_are_bounded(opened: Opened) -> None:
+    """
+    With jobs that park there are never more connections than size + spare, closing ones included.
+    """
+    hooks, leave, most = database_hooks(), threading.Event(), 0
+
+    def on_exit() -> None:
+        assert leave.wait(20)
+        hooks.on_exit()
+
+    def work() -> None:
+        nonlocal most
+        query()
+        most = max(most, opened.now)
+        job = current_job()
+        assert job is not None
+        with job.parked():
+            time.sleep(0.001)
+
+    pool = ThreadPool(
+        "tested", 2, spare=1, hooks=replace(hooks, on_exit=on_exit), idle_seconds=0.001
+    )
+
+    async def client() -> None:
+        for _ in range(10):
+            await pool.run(work, label="parks")
+
+    try:
+        for _ in range(5):
+            async with trio.open_nursery() as nursery:
+                for _ in range(6):
+                    nursery.start_soon(client)
+            await trio.sleep(0.01)  # those that are too many leave, and come to their hook
+    finally:
+        leave.set()
+        await pool.aclose(timeout=20)
+    assert 2 <= most <= 3
 
 
 async def test_an_idle_connection_is_closed_when_it_is_old(
