@@ -146,6 +146,13 @@ class Job(Generic[T]):
     serves: bool = True
     """Whether its thread may serve others, inside the job or behind :meth:`let_go`."""
 
+    waits: bool = False
+    """Whether its thread waits for something else, with or without its place. For clocks."""
+    serving: object = None
+    """Which of those that the thread serves by the code of the moment, the innermost."""
+    outermost: Job[Any] | None = None
+    """The job that this one is done in the midst of, in the same thread; None if there is none."""
+
     _waiters: tuple[Parker, ...] = ()
     _parked = 0
     _free = False  # whether its place was given away
@@ -254,9 +261,12 @@ class Job(Generic[T]):
         if self._parked == 0:
             self._free = self._places.park(self)
         self._parked += 1
+        thread_job = self.outermost or self
+        thread_job.waits = True
         try:
             yield
         finally:
+            thread_job.waits = False
             self._parked -= 1
             if self._parked == 0 and self._free:
                 self._places.unpark(self)

@@ -211,8 +211,11 @@ class ThreadPool:
     def busy(self) -> bool:
         """Whether a thread works, or a result is under way, for somebody who waits."""
         _, queued, _, parked, jobs = self._crew.census()
-        awaited = sum(not job.abandoned for job in jobs) - parked
-        return bool(queued or awaited > 0 or self._crew.done)
+        if queued and len(jobs) - parked < self.size:
+            return True  # a thread is about to take it
+        # What is queued behind threads that all wait is not under way.
+        works = any(not job.waits and (queued or not job.abandoned) for job in jobs)
+        return works or bool(self._crew.done)
 
     def statistics(self) -> PoolStatistics:
         """Return a snapshot of the pool. Not a checkpoint; from any thread."""
