@@ -59,7 +59,7 @@ class Hop:
 
     async def run(self, batch: Batch, name: str) -> None:
         """
-        Run *batch* in a thread; raise what its last step raised. A checkpoint.
+        Run *batch* in a thread; raise what its last step raised. A checkpoint if it has to wait.
 
         Cancelled, it is withdrawn if it waits; else told, and waited for until
         ``shutdown_seconds`` after it was told first, then abandoned: its thread's place
@@ -71,7 +71,8 @@ class Hop:
         job = host.pool.submit(batch.work, label=f"{host.path}#{self._epoch} {name}")
         self._batch, self._until, self.never_begun, self.pausing = batch, inf, False, False
         try:
-            await job.wait()
+            if job.state is not JobState.DONE:  # often it is: its thread has had its turn
+                await job.wait()
         except trio.Cancelled:
             self.never_begun = job.withdraw()
             if not self.never_begun:

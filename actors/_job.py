@@ -204,7 +204,8 @@ class Job(Generic[T]):
                 else:
                     await parker.park()
         finally:
-            self._waiters = tuple(other for other in self._waiters if other is not parker)
+            alone = len(self._waiters) == 1
+            self._waiters = () if alone else tuple(w for w in self._waiters if w is not parker)
 
     def refuse_calls(self, why: str) -> None:
         """Have `run_async` raise NobodyWaits from now on. Not a checkpoint."""

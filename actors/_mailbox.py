@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum, StrEnum
 from functools import cache
@@ -241,6 +241,8 @@ class Mailbox:
     def take_run(self, first: Item, most: int, fits: Callable[[Item], bool]) -> list[Item]:
         """Return *first* and up to *most* - 1 items behind it as long as each fits."""
         run = [first]
+        if not self._lane:  # as mostly; what comes in this moment has its own turn
+            return run
         with self._lock:
             while len(run) < most and self._lane and fits(self._lane[0]):
                 item = self._lane.popleft()
@@ -250,10 +252,12 @@ class Mailbox:
             self._tell_room(item)
         return run
 
-    def put_back(self, items: Iterable[Item]) -> None:
+    def put_back(self, items: Sequence[Item]) -> None:
         """Put items that were taken but not begun back to the front, in order."""
+        if not items:
+            return
         with self._lock:
-            for item in reversed(list(items)):
+            for item in reversed(items):
                 self._count(item)
                 self._lane.appendleft(item)
 

@@ -282,3 +282,38 @@ def until() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """
+    One headless Chromium.
+    """
+    from e2e._browser import launched
+
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    """
+    The project in `studio` on each of the databases.
+    """
+    from e2e._studio import studio_on
+
+    with studio_on(request, tmp_path_factory.mktemp("studio")) as served:
+        yield served
+
+
+@pytest.fixture
+def visit(browser: Any, served: Any) -> Iterator[Any]:
+    """
+    Open a path of what the file has `served` as a visitor of one's own.
+    """
+    from e2e._browser import visits
+
+    with visits(browser, served.address) as visit:
+        yield visit

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e._browser import MARKS, Visit, launched, visits
+from e2e._browser import MARKS, Visit, visits
 from e2e._server import Server
 from playwright.sync_api import Browser, Page, WebSocket, expect
 
@@ -30,13 +30,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://{server.host}:{server.port}"
     assert "leaked" not in server.output
     assert "disconnect.failed" not in server.output
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One headless Chromium."""
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -1,44 +1,13 @@
 # Django's admin in a real Chromium, on SQLite and on PostgreSQL, with whitenoise for its files.
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from e2e._browser import MARKS, Visit, launched, visits
-from e2e._studio import Studio, studio_on
-from playwright.sync_api import Browser, Page, expect
+from e2e._browser import MARKS, Visit
+from e2e._studio import Studio
+from playwright.sync_api import Page, expect
 
 pytestmark = MARKS
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """
-    One headless Chromium.
-    """
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Studio]:
-    """
-    The project on each of the databases.
-    """
-    with studio_on(request, tmp_path_factory.mktemp("studio")) as served:
-        yield served
-
-
-@pytest.fixture
-def visit(browser: Browser, served: Studio) -> Iterator[Visit]:
-    """
-    Open a path of the project as a visitor of one's own.
-    """
-    with visits(browser, served.address) as visit:
-        yield visit
 
 
 def log_in(visit: Visit, name: str = "staff", password: str = "", path: str = "/admin/") -> Page:

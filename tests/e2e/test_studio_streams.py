@@ -3,14 +3,13 @@
 import hashlib
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e._browser import MARKS, Visit, launched, visits
-from e2e._studio import Studio, studio_on
-from playwright.sync_api import Browser, Page, expect
+from e2e._browser import MARKS, Visit
+from e2e._studio import Studio
+from playwright.sync_api import Page, expect
 
 pytestmark = MARKS
 
@@ -22,35 +21,6 @@ sizes = pytest.mark.parametrize(
     "size",
     [pytest.param(20 * MIB, id="20"), pytest.param(200 * MIB, id="200", marks=pytest.mark.long)],
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """
-    One headless Chromium.
-    """
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Studio]:
-    """
-    The project on each of the databases.
-    """
-    with studio_on(request, tmp_path_factory.mktemp("studio")) as served:
-        yield served
-
-
-@pytest.fixture
-def visit(browser: Browser, served: Studio) -> Iterator[Visit]:
-    """
-    Open a path of the project as a visitor of one's own.
-    """
-    with visits(browser, served.address) as visit:
-        yield visit
 
 
 def make_file(folder: Path, size: int) -> tuple[Path, str]:

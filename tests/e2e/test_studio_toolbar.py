@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from e2e._browser import MARKS, Visit, launched, visits
+from e2e._browser import MARKS, Visit
 from e2e._studio import Studio, studio
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = MARKS
 
@@ -18,24 +18,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """
     with studio(tmp_path_factory.mktemp("studio"), STUDIO_DEBUG="1") as served:
         yield served
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """
-    One headless Chromium.
-    """
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(browser: Browser, served: Studio) -> Iterator[Visit]:
-    """
-    Open a path of the project as a visitor of one's own.
-    """
-    with visits(browser, served.address) as visit:
-        yield visit
 
 
 def open_toolbar(page: Page) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import trio
 from django.conf import settings
+from django.core import signals
 
 FOLDER = Path(tempfile.mkdtemp(prefix="greenroom-django-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -182,3 +183,23 @@ def running() -> Callable[..., Any]:
             yield app
 
     return run
+
+
+@pytest.fixture
+def signalled() -> Iterator[list[str]]:
+    """
+    The names of the request signals, in the order they were sent.
+    """
+    sent: list[str] = []
+
+    def started(**_: Any) -> None:
+        sent.append("started")
+
+    def finished(**_: Any) -> None:
+        sent.append("finished")
+
+    signals.request_started.connect(started)
+    signals.request_finished.connect(finished)
+    yield sent
+    signals.request_started.disconnect(started)
+    signals.request_finished.disconnect(finished)

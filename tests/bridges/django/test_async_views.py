@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import trio
 from asgiref.sync import iscoroutinefunction
-from django.core import signals
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.response import SimpleTemplateResponse
@@ -226,26 +225,6 @@ def made(*middleware: str) -> DjangoApplication:
     names = [f"django_async_middleware.{name}" for name in middleware]
     with override_settings(MIDDLEWARE=names):
         return django_application()
-
-
-@pytest.fixture
-def signalled() -> Iterator[list[str]]:
-    """
-    The names of the request signals, in the order they were sent.
-    """
-    sent: list[str] = []
-
-    def started(**_: Any) -> None:
-        sent.append("started")
-
-    def finished(**_: Any) -> None:
-        sent.append("finished")
-
-    signals.request_started.connect(started)
-    signals.request_finished.connect(finished)
-    yield sent
-    signals.request_started.disconnect(started)
-    signals.request_finished.disconnect(finished)
 
 
 async def entered() -> None:

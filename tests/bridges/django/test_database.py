@@ -22,7 +22,7 @@ from django.urls import path
 from greenroom.actors import Actor, ThreadPool, current_job, handles
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.django import django_application
-from greenroom.bridges.django._database import database_hooks, in_transaction
+from greenroom.bridges.django._database import _initialized, database_hooks, in_transaction
 from greenroom.bridges.testing import serve
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -456,3 +456,25 @@ async def test_autocommit_that_is_off_is_a_transaction(opened: Opened) -> None:
 
     async with pool_of(1) as pool:
         assert await pool.run(look, label="looks") == [(True, False), (False, True)]
+
+
+async def test_a_threads_connections_are_those_that_django_lists() -> None:
+    """
+    The short way to a thread's connections finds what Django's own finds, with asgiref as it is.
+    """
+
+    def compare(use: bool) -> tuple[list[object], list[object]]:
+        if use:
+            User.objects.count()
+        return list(_initialized()), list(connections.all(initialized_only=True))
+
+    storage: Any = connections._connections
+    assert isinstance(storage._storage, threading.local), "it takes the long way"
+    pool = ThreadPool("compare", 1, hooks=database_hooks())
+    none = await pool.run(lambda: compare(False), label="none")
+    one = await pool.run(lambda: compare(True), label="one")
+    await pool.aclose(timeout=5)
+
+    assert none == ([], [])
+    assert one[0] == one[1]
+    assert len(one[0]) == 1

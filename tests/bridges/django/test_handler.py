@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import trio
-from django.core import signals
 from django.db import transaction
 from django.http import (
     FileResponse,
@@ -220,26 +219,6 @@ def app() -> DjangoApplication:
     A fresh application.
     """
     return django_application()
-
-
-@pytest.fixture
-def signalled() -> Iterator[list[str]]:
-    """
-    The names of the request signals, in the order they were sent.
-    """
-    sent: list[str] = []
-
-    def started(**_: Any) -> None:
-        sent.append("started")
-
-    def finished(**_: Any) -> None:
-        sent.append("finished")
-
-    signals.request_started.connect(started)
-    signals.request_finished.connect(finished)
-    yield sent
-    signals.request_started.disconnect(started)
-    signals.request_finished.disconnect(finished)
 
 
 async def in_thread(event: threading.Event) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import trio
-from django.core import signals
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
@@ -77,26 +76,6 @@ def urls(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
     EVENTS["go"].set()
     EVENTS["leave"].set()
-
-
-@pytest.fixture
-def signalled() -> Iterator[list[str]]:
-    """
-    The names of the requests' signals, as they are sent.
-    """
-    sent: list[str] = []
-
-    def started(**_: Any) -> None:
-        sent.append("started")
-
-    def finished(**_: Any) -> None:
-        sent.append("finished")
-
-    signals.request_started.connect(started)
-    signals.request_finished.connect(finished)
-    yield sent
-    signals.request_started.disconnect(started)
-    signals.request_finished.disconnect(finished)
 
 
 @pytest.fixture
