@@ -12,12 +12,15 @@
 # Words. A *place* is the right to run; there are `size` of them. A job holds one from the
 # moment a thread is given it until that thread is done with it, except while it is
 # parked, of whom there are `spare` at most. Threads beyond one for each place and each parked
-# job are *surplus*: one of them leaves as soon as it has nothing to do.
+# job are *surplus*: they rest like others, to stand in for the next that parks, and leave when
+# they have had nothing to do for `idle_seconds`. So jobs that park one after the other cost one
+# thread, and one connection, not one each.
 #
 # Invariants, each with a test of that name in tests/actors/test_threads*.py:
 #   FIFO       jobs begin in the order they were submitted.
 #   PLACES     no more than `size` jobs run, but for those that came back from parked().
-#   SPARE      there are never more than `size + spare` threads.
+#   SPARE      there are never more than `size + spare` threads, those that leave included:
+#              until its `on_exit` hook has ended a thread may have a connection.
 #   NO LOSS    whatever jobs, hooks and loop do, each job ends DONE or WITHDRAWN and its
 #              thread goes on to the next.
 #   ONCE       a job withdrawn never begins; a job begun can no longer be withdrawn.
@@ -26,17 +29,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ._job import Job, JobState, ThreadHooks, guarded, logger
+from ._job import Job, JobState, ThreadHooks, guarded, log
 
 # What a thread is told to do next, besides a job.
 REST = "rest"
 LEAVE = "leave"
+
+_A_DAY = 86400.0  # seconds
 
 
 class Census(NamedTuple):
@@ -121,21 +127,27 @@ class Crew:
         job.since = time.monotonic()
         with self._lock:
             self._queue.append(job)
-            try:
-                self._hand_out()
-            except RuntimeError:
-                if self._staying == 0:  # nobody would ever come for it
-                    self._queue.remove(job)
-                    raise
-                logger.exception("pool %s cannot grow past %d threads", self.name, self._staying)
+            refused = self._hand_out()
+            if refused is not None and self._staying == 0:  # nobody would ever come for it
+                self._queue.remove(job)
+                try:
+                    raise refused
+                finally:
+                    del refused  # its traceback holds this frame
+        self._tell("cannot grow past %d threads", refused)
 
     def withdraw(self, job: Job[Any]) -> bool:
-        """Mark *job* as withdrawn if no thread has it; it leaves the queue in its turn."""
+        """Mark *job* as withdrawn if no thread has it; it leaves the queue with others."""
         with self._lock:
             if job.state is not JobState.QUEUED:
                 return False
             job.state = JobState.WITHDRAWN
             self._withdrawn += 1
+            # Not one by one, which would cost the whole queue each time; nor in their turn
+            # alone, since behind threads that are stuck there would be ever more of them.
+            if self._withdrawn * 2 > len(self._queue):
+                self._queue = deque(each for each in self._queue if each.state is JobState.QUEUED)
+                self._withdrawn = 0
             return True
 
     def abandon(self, job: Job[Any]) -> None:
@@ -152,25 +164,24 @@ class Crew:
             if self._parked >= self.spare:
                 return False
             self._parked += 1
-            try:
-                self._hand_out()
-            except RuntimeError:
-                logger.exception("pool %s cannot stand in for a parked job", self.name)
-            return True
+            refused = self._hand_out()
+        self._tell("cannot stand in for a parked job at %d threads", refused)
+        return True
 
     def unpark(self, job: Job[Any]) -> None:
         """Take a place for *job*, in its thread, whether or not one is free."""
         with self._lock:
             self._parked -= 1
-            if self._idle and self._surplus():
-                self._dismiss(self._idle.pop(0))  # the one that has rested longest
+            # The one that has rested longest; the others look for themselves, in `rested`.
+            if self._idle and self._idle[0].rested and self._surplus():
+                self._dismiss(self._idle.pop(0))
 
     def _may_park(self) -> bool:
         try:
             return self.hooks.may_park()
-        except Exception:  # noqa: BLE001 - the safe answer is that it keeps its place
-            logger.exception("hook may_park raised in pool %s", self.name)
-            return False
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - so it keeps its place
+            log(logging.ERROR, "hook may_park raised in pool %s", self.name, error=error)
+            return False  # noqa: ASYNC104 - in a worker thread there is no Cancelled
 
     def close(self) -> None:
         """Let each thread leave as soon as the queue holds nothing for it."""
@@ -210,26 +221,39 @@ class Crew:
         self._ended(job)
         return order
 
-    def rested(self, worker: _Worker) -> bool:
-        """Take *worker* out of the idle ones; False if it was given something meanwhile."""
+    def rested(self, worker: _Worker) -> str | None:
+        """Take *worker* out of the idle ones; None if it was given something meanwhile."""
         with self._lock:
             if worker not in self._idle:
-                return False
+                return None
             self._idle.remove(worker)
-            return True
+            return self._leaves() if self._surplus() else REST
 
-    def next(self, worker: _Worker) -> Job[Any] | str:
-        """Return what *worker* does next."""
+    def rest_on(self, worker: _Worker) -> Job[Any] | str:
+        """Return what *worker* does behind its `on_idle` hook."""
         with self._lock:
-            return self._next(worker)
+            if (job := self._first()) is not None:
+                self._begin(job, worker)
+                return job
+            if self.closing or self._surplus():
+                return self._leaves()
+            worker.rested = True
+            self._idle.insert(0, worker)  # below those that still have what a job has opened
+            return REST
 
     def leave(self) -> None:
         """Record that the calling thread is at its end."""
         with self._lock:
             self._alive -= 1
+            refused = self._hand_out()  # what could not have another thread until now
             closing = self.closing
+        self._tell("cannot grow past %d threads", refused)
         if closing:
             self._left()
+
+    def _tell(self, what: str, refused: RuntimeError | None) -> None:
+        if refused is not None:
+            log(logging.ERROR, f"pool %s {what}", self.name, self._staying, error=refused)
 
     # Under the lock from here on.
 
@@ -256,27 +280,39 @@ class Crew:
         if (job := self._first()) is not None:
             self._begin(job, worker)
             return job
-        if self.closing or self._surplus():
-            self._staying -= 1
-            return LEAVE
+        if self.closing:
+            return self._leaves()
+        worker.rested = False
         self._idle.append(worker)
         return REST
 
-    def _hand_out(self) -> None:
-        """Give jobs to idle threads, or to new ones while there are fewer than places."""
+    def _hand_out(self) -> RuntimeError | None:
+        """Give jobs to idle threads, or to new ones; return why the system refused one."""
         while (job := self._first()) is not None:
             if self._idle:
                 worker = self._idle.pop()
-            elif self._staying - self._parked < self.size:
+            elif self._may_grow():
                 worker = _Worker(self, f"{self.name}-{self._started + 1}")
-                worker.start()
+                try:
+                    worker.start()
+                except RuntimeError as refused:
+                    return refused
                 self._started += 1
                 self._staying += 1
                 self._alive += 1
             else:
-                return  # every thread is busy, or about to ask for the next job
+                return None  # every thread is busy, or about to ask for the next job, or leaving
             self._begin(job, worker)
             worker.give(job)
+        return None
+
+    def _may_grow(self) -> bool:
+        fewer_than_places = self._staying - self._parked < self.size
+        return fewer_than_places and self._alive < self.size + self.spare
+
+    def _leaves(self) -> str:
+        self._staying -= 1
+        return LEAVE
 
     def _dismiss(self, worker: _Worker) -> None:
         self._staying -= 1
@@ -286,10 +322,11 @@ class Crew:
 class _Worker:
     """One thread: it carries out what it is given until it is told to leave."""
 
-    __slots__ = ("_bell", "_crew", "_order", "name")
+    __slots__ = ("_bell", "_crew", "_order", "name", "rested")
 
     def __init__(self, crew: Crew, name: str) -> None:
         self._crew, self.name = crew, name
+        self.rested = False  # for so long that it has called on_idle; the crew's
         self._order: Job[Any] | str = LEAVE
         # A lock held from the start: releasing it rings, acquiring it waits for the ring.
         # Half the price of a threading.Event.
@@ -323,16 +360,26 @@ class _Worker:
         crew = self._crew
         if self._bell.acquire(timeout=crew.idle_seconds):
             return self._taken()
-        if crew.rested(self):
-            guarded("on_idle", crew.hooks.on_idle)
-            order = crew.next(self)
-            if order is not REST:
-                return order
-        # No time limit: it ends with the next job, or when the pool closes; until then
-        # there is nothing for this thread to do. It is a daemon.
-        self._bell.acquire()
+        order: Job[Any] | str | None = crew.rested(self)
+        while order is REST:
+            seconds = guarded("on_idle", crew.hooks.on_idle)
+            order = crew.rest_on(self)
+            # As a rule no time limit: it ends with the next job, or when the pool closes; until
+            # then there is nothing for this thread to do. It is a daemon.
+            if order is REST and self._bell.acquire(timeout=self._limit(seconds)):
+                return self._taken()
+            if order is REST:
+                order = crew.rested(self)
+        if order is not None:
+            return order
+        self._bell.acquire()  # it was given something in this very moment
         return self._taken()
 
     def _taken(self) -> Job[Any] | str:
         order, self._order = self._order, LEAVE  # a thread at rest holds no job
         return order
+
+    def _limit(self, seconds: object) -> float:
+        if not isinstance(seconds, (int, float)):
+            return -1.0  # none
+        return min(max(seconds, self._crew.idle_seconds), _A_DAY)

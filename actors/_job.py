@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
@@ -75,7 +76,12 @@ class ThreadHooks:
     after_job: Callable[[BaseException | None], object] = _nothing
     """Runs after each job, in its context, with what the job raised; the result waits for it."""
     on_idle: Callable[[], object] = _nothing
-    """Runs once when its thread has had nothing to do for `idle_seconds`."""
+    """
+    Runs once when its thread has had nothing to do for `idle_seconds`.
+
+    If it returns a number, it runs again when there was nothing to do for so many seconds more,
+    `idle_seconds` at least.
+    """
     on_exit: Callable[[], object] = _nothing
     """Runs as the last act of its thread."""
     may_park: Callable[[], bool] = _always
@@ -139,6 +145,13 @@ class Job(Generic[T]):
 
     serves: bool = True
     """Whether its thread may serve others, inside the job or behind :meth:`let_go`."""
+
+    waits: bool = False
+    """Whether its thread waits for something else, with or without its place. For clocks."""
+    serving: object = None
+    """Which of those that the thread serves by the code of the moment, the innermost."""
+    outermost: Job[Any] | None = None
+    """The job that this one is done in the midst of, in the same thread; None if there is none."""
 
     _waiters: tuple[Parker, ...] = ()
     _parked = 0
@@ -249,9 +262,12 @@ class Job(Generic[T]):
         if self._parked == 0:
             self._free = self._places.park(self)
         self._parked += 1
+        thread_job = self.outermost or self
+        thread_job.waits = True
         try:
             yield
         finally:
+            thread_job.waits = False
             self._parked -= 1
             if self._parked == 0 and self._free:
                 self._places.unpark(self)
@@ -342,9 +358,19 @@ class Job(Generic[T]):
         del self, outer, error, trace  # the error's traceback reaches this frame: no cycle
 
 
-def guarded(name: str, hook: Callable[..., object], *args: object) -> None:
+def guarded(name: str, hook: Callable[..., object], *args: object) -> object:
     """Call *hook*; log what it raises, SystemExit included: the thread must go on."""
     try:
-        hook(*args)
-    except BaseException:  # noqa: ASYNC103 - in a worker thread there is no Cancelled
-        logger.exception("hook %s raised in thread %s", name, threading.current_thread().name)
+        return hook(*args)
+    except BaseException as error:  # noqa: BLE001, ASYNC103 - in a thread there is no Cancelled
+        thread = threading.current_thread().name
+        log(logging.ERROR, "hook %s raised in thread %s", name, thread, error=error)
+        return None  # noqa: ASYNC104
+
+
+def log(level: int, text: str, *args: object, error: BaseException | None) -> None:
+    """Log *text*, with *error*, and go on, whatever the project's logging does."""
+    try:
+        logger.log(level, text, *args, exc_info=error)
+    except BaseException:  # noqa: BLE001, ASYNC103 - a filter raised; to stderr, as a handler's
+        traceback.print_exc()

@@ -25,7 +25,7 @@ from typing import Any, TypeVar, cast
 
 import trio
 
-from ._job import Job, JobState, NobodyWaits, ThreadHooks
+from ._job import Job, JobState, NobodyWaits, ThreadHooks, current_job
 from ._lowlevel import LoopThread
 
 T = TypeVar("T")
@@ -62,7 +62,9 @@ class Serving:
         self.loop = loop
         """Where those wait."""
         self._orders: SimpleQueue[Any] = SimpleQueue()  # of jobs, _LOOK, and None at the end
-        self._lock = Lock()  # guards `ended` and the states of jobs
+        self._lock = Lock()  # guards `ended`, the states of jobs, and what says who waits
+        self._undone = 0  # of the orders
+        self._job: Job[Any] | None = None  # the outermost of the thread, once it serves
 
     def submit(self, work: Callable[[], T], *, label: str) -> Job[T]:
         """
@@ -82,6 +84,8 @@ class Serving:
             if self.ended:
                 raise NobodyWaits(f"the thread {self.name} serves no more: {job!r} was not run")
             self._orders.put(job)
+            self._undone += 1
+            self._tell()
 
     def new_job(self, work: Callable[[], T], loop: LoopThread, *, label: str) -> Job[T]:
         """Return a job for `take`. Any thread."""
@@ -95,11 +99,33 @@ class Serving:
 
         *until* is asked behind each job, and when :meth:`look` was called.
         """
+        thread_job = current_job()
+        if thread_job is not None:
+            thread_job = thread_job.outermost or thread_job
+        outer = thread_job and thread_job.serving
+        with self._lock:
+            self._job = thread_job
+            if thread_job is not None:
+                thread_job.serving = self
+                self._tell()
+        try:
+            self._serve(until)
+        finally:
+            if thread_job is not None:
+                thread_job.serving, thread_job.waits = outer, False
+
+    def _serve(self, until: Callable[[], bool]) -> None:
         while (job := self._orders.get()) is not None:
             if job is not _LOOK:
                 self._carry_out(job)
             if until() and self._end_if_nothing_waits():
                 return
+
+    def _tell(self) -> None:
+        """Say whether the thread waits. Under the lock."""
+        # Not if it is busy with an order that waits for something else, further in.
+        if self._job is not None and self._job.serving is self:
+            self._job.waits = not (self._undone or self.ended)
 
     def end(self) -> None:
         """Take nothing more; the thread ends behind what it was given. May be called again."""
@@ -107,6 +133,7 @@ class Serving:
             if not self.ended:
                 self.ended = True
                 self._orders.put(None)
+                self._tell()
 
     def look(self) -> None:
         """Have the thread ask anew whether this is the end. Any thread, at any moment."""
@@ -120,12 +147,20 @@ class Serving:
 
     def _carry_out(self, job: Job[Any]) -> None:
         with self._lock:
-            if job.state is not JobState.QUEUED:
-                return
-            job.state = JobState.RUNNING
-        job.carry_out(_NO_HOOKS)
+            begins = job.state is JobState.QUEUED
+            if begins:
+                job.state = JobState.RUNNING
+        if begins:
+            job.outermost = self._job
+            job.carry_out(_NO_HOOKS)
+            with self._lock:
+                job.state = JobState.DONE
+            self._notify(job)
         with self._lock:
-            job.state = JobState.DONE
+            self._undone -= 1
+            self._tell()  # only now, so that nobody takes the result for time that passes
+
+    def _notify(self, job: Job[Any]) -> None:
         if job.on_end is not None:
             job.notify()
             return

@@ -23,7 +23,7 @@ import trio
 
 from ._crew import Crew
 from ._errors import GreenroomError
-from ._job import Job, NobodyWaits, ThreadHooks
+from ._job import Job, NobodyWaits, ThreadHooks, log
 from ._lowlevel import LoopThread, Parker, checkpoint
 
 T = TypeVar("T")
@@ -211,8 +211,11 @@ class ThreadPool:
     def busy(self) -> bool:
         """Whether a thread works, or a result is under way, for somebody who waits."""
         _, queued, _, parked, jobs = self._crew.census()
-        awaited = sum(not job.abandoned for job in jobs) - parked
-        return bool(queued or awaited > 0 or self._crew.done)
+        if queued and len(jobs) - parked < self.size:
+            return True  # a thread is about to take it
+        # What is queued behind threads that all wait is not under way.
+        works = any(not job.waits and (queued or not job.abandoned) for job in jobs)
+        return works or bool(self._crew.done)
 
     def statistics(self) -> PoolStatistics:
         """Return a snapshot of the pool. Not a checkpoint; from any thread."""
@@ -273,12 +276,8 @@ class ThreadPool:
 
     def _ended(self, job: Job[Any]) -> None:
         if job.abandoned:
-            logger.info(
-                "%r, which nobody waited for, ended after %.1f s",
-                job,
-                job.seconds_running(),
-                exc_info=job.error,
-            )
+            text = "%r, which nobody waited for, ended after %.1f s"
+            log(logging.INFO, text, job, job.seconds_running(), error=job.error)
         if job.on_end is not None:
             job.notify()
         else:

@@ -395,5 +395,7 @@ def _threads(now: PoolStatistics) -> dict[str, object]:
         "size": now.size,
         "running": now.running,
         "queued": now.queued,
+        "parked": now.parked,
+        "alive": now.threads,
         "abandoned": [f"{job.label} for {job.seconds:.0f} s" for job in now.abandoned],
     }

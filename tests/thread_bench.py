@@ -39,11 +39,17 @@ class Bench:
         self.gates: list[Gate] = []
 
     def pool(
-        self, size: int = 1, *, hooks: ThreadHooks | None = None, idle_seconds: float = 1000.0
+        self,
+        size: int = 1,
+        *,
+        hooks: ThreadHooks | None = None,
+        idle_seconds: float = 1000.0,
+        spare: int = 32,
     ) -> ThreadPool:
         hooks = hooks or ThreadHooks()
-        self.pools.append(ThreadPool("pool", size, hooks=hooks, idle_seconds=idle_seconds))
-        return self.pools[-1]
+        pool = ThreadPool("pool", size, hooks=hooks, idle_seconds=idle_seconds, spare=spare)
+        self.pools.append(pool)
+        return pool
 
     def gate(self) -> Gate:
         self.gates.append(Gate())

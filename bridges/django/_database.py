@@ -9,7 +9,8 @@
 #                  a job that failed has its connections looked at; a transaction left
 #                  open is rolled back and reported, since it is a bug
 #   idle (1 s)     CONN_MAX_AGE is applied: 0 closes. So a burst of messages pays for one
-#                  connection, not for one a message
+#                  connection, not for one a message. A connection that is not so old yet is
+#                  closed when it is: the next job may be another thread's, for hours
 #   at the end     all are closed. trio.to_thread's threads die with theirs open
 #
 # A job that begins inside a transaction keeps it: a test's, run in its own thread or lent to this
@@ -17,19 +18,30 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
-from typing import Any, cast
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ...actors import ThreadHooks, current_job
-from ._sharing import current_sharing
+from ._sharing import Sharing, current_sharing
 
 logger = logging.getLogger("greenroom.django")
 
-_at_start = threading.local()
-_NONE = frozenset[str]()
+T = TypeVar("T")
+
+
+class _AtStart(threading.local):
+    """How this thread's job has found it."""
+
+    sharing: Sharing | None = None
+    inside: frozenset[str] = frozenset()
+    """The aliases of the databases that it was inside a transaction of."""
+
+
+_at_start = _AtStart()
 
 
 def database_hooks() -> ThreadHooks:
@@ -45,16 +57,22 @@ def database_hooks() -> ThreadHooks:
 
 def in_transaction() -> bool:
     """Whether this thread's job has begun a transaction that is open."""
-    inside: frozenset[str] = getattr(_at_start, "inside", _NONE)
-    return any(each.in_atomic_block and each.alias not in inside for each in _opened())
+    inside = _at_start.inside
+    return any(_in_transaction(each) and each.alias not in inside for each in _opened())
 
 
 def _outside_transactions() -> bool:
     # What holds locks in the database must not wait for a place.
-    sharing = getattr(_at_start, "sharing", None)
-    if sharing is not None:
-        sharing.let_others()
-    return not any(each.in_atomic_block for each in _opened())
+    if _at_start.sharing is not None:
+        _at_start.sharing.let_others()
+    return not any(_in_transaction(each) for each in _opened())
+
+
+def _in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    # Without a block, too: set_autocommit(False).
+    return connection.in_atomic_block or not (
+        connection.autocommit or not connection.settings_dict["AUTOCOMMIT"]
+    )
 
 
 def _initialized() -> Iterable[BaseDatabaseWrapper]:
@@ -66,60 +84,85 @@ def _initialized() -> Iterable[BaseDatabaseWrapper]:
     return [each for each in vars(storage).values() if isinstance(each, BaseDatabaseWrapper)]
 
 
-def _opened() -> Iterator[BaseDatabaseWrapper]:
+def _opened() -> list[BaseDatabaseWrapper]:
     # One that went back to its pool inside a transaction is gone, but the wrapper is still inside
     # and refuses whoever comes next.
-    for connection in _initialized():
-        if connection.connection is not None or connection.in_atomic_block:
-            yield connection
+    return [
+        connection
+        for connection in _initialized()
+        if connection.connection is not None or connection.in_atomic_block
+    ]
+
+
+def _each(act: Callable[[BaseDatabaseWrapper, T], object], told: T) -> None:
+    """Do *act* with each connection; one that raises must not leave the next as it is."""
+    errors: list[Exception] | None = None
+    for connection in _opened():
+        try:
+            act(connection, told)
+        except Exception as error:  # noqa: BLE001 - raised below
+            errors = [*(errors or ()), error]
+    if errors is not None:
+        raise ExceptionGroup("connections could not be put in order", errors)
 
 
 def _before_job() -> None:
-    _at_start.sharing = sharing = current_sharing()
+    sharing = current_sharing()
     if sharing is not None:
+        _at_start.sharing = sharing
         sharing.lend()
-    inside: frozenset[str] = _NONE
-    for connection in _opened():
-        if connection.in_atomic_block:
-            inside |= {connection.alias}
-        else:
-            _close_if_broken(connection, aged=connection.settings_dict["CONN_MAX_AGE"] != 0)
-    _at_start.inside = inside
+    _each(_make_ready, None)
+
+
+def _make_ready(connection: BaseDatabaseWrapper, _: None) -> None:
+    if connection.in_atomic_block:
+        _at_start.inside |= {connection.alias}
+    else:
+        _close_if_broken(connection, aged=connection.settings_dict["CONN_MAX_AGE"] != 0)
 
 
 def _after_job(error: BaseException | None) -> None:
     try:
-        _put_in_order(error)
+        _each(_put_in_order, error)
     finally:
-        _at_start.inside = _NONE
-        sharing, _at_start.sharing = getattr(_at_start, "sharing", None), None
+        if _at_start.inside:
+            _at_start.inside = frozenset()
+        sharing = _at_start.sharing
         if sharing is not None:
+            _at_start.sharing = None
             sharing.give_back()
 
 
-def _put_in_order(error: BaseException | None) -> None:
-    inside: frozenset[str] = getattr(_at_start, "inside", _NONE)
-    for connection in _opened():
-        if connection.in_atomic_block:
-            if connection.alias not in inside:
-                _roll_back(connection)
-        elif connection.settings_dict["OPTIONS"].get("pool"):
-            connection.close()
-        elif error is not None:
-            _close_if_broken(connection, aged=False)
+def _put_in_order(connection: BaseDatabaseWrapper, error: BaseException | None) -> None:
+    if _in_transaction(connection):
+        if connection.alias not in _at_start.inside:
+            _roll_back(connection)
+    elif connection.settings_dict["OPTIONS"].get("pool"):
+        connection.close()
+    elif error is not None:
+        _close_if_broken(connection, aged=False)
 
 
 def _close_all() -> None:
-    connections.close_all()
-    for connection in _opened():
-        # A SQLite database in memory, of tests: Django keeps it, but this thread is gone for good.
-        BaseDatabaseWrapper.close(connection)
+    _each(_close_for_good, None)
 
 
-def _close_what_is_old() -> None:
-    for connection in _opened():
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
+def _close_for_good(connection: BaseDatabaseWrapper, _: None) -> None:
+    connection.close()
+    # A SQLite database in memory, of tests: Django keeps it, but this thread is gone for good.
+    BaseDatabaseWrapper.close(connection)
+
+
+def _close_what_is_old() -> float | None:
+    """Close what is old; return in how many seconds there is more to close."""
+    _each(_close_if_old, None)
+    ages = [each.close_at for each in _opened() if each.close_at is not None]
+    return min(ages) - time.monotonic() if ages else None
+
+
+def _close_if_old(connection: BaseDatabaseWrapper, _: None) -> None:
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
 
 
 def _close_if_broken(connection: BaseDatabaseWrapper, *, aged: bool) -> None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
+from dataclasses import replace
 
 import pytest
 import trio
 from thread_bench import Bench, begun
 
-from greenroom.actors._job import JobState, ThreadHooks
+from greenroom.actors._job import JobState, ThreadHooks, current_job
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
 
@@ -88,6 +90,28 @@ class TestHooks:
 
             assert idled == ["pool-1"] * times
 
+    async def test_on_idle_may_ask_to_run_again(self, bench: Bench) -> None:
+        """
+        An on_idle hook that returns a number runs again, until it returns none.
+        """
+        pauses: list[float | None] = [None, 0.001, 0.001, 1e12]
+        token, asleep = trio.lowlevel.current_trio_token(), trio.Event()
+
+        def on_idle() -> float | None:
+            if len(pauses) == 1:
+                token.run_sync_soon(asleep.set)
+            return pauses.pop()
+
+        pool = bench.pool(hooks=ThreadHooks(on_idle=on_idle), idle_seconds=0.001)
+        await pool.run(int, label="first")  # then it rests for a day
+        while len(pauses) == 4:  # noqa: ASYNC110 - the hook is another thread's
+            await trio.sleep(0.001)
+        await pool.run(int, label="second")
+        await asleep.wait()
+
+        assert await pool.run(lambda: threading.current_thread().name, label="n") == "pool-1"
+        assert pauses == []
+
     async def test_no_loss_when_work_arrives_during_on_idle(self, bench: Bench) -> None:
         """
         A job submitted while the only thread runs its on_idle hook is run after it.
@@ -124,3 +148,34 @@ class TestHooks:
         await pool.aclose(timeout=math.inf)
 
         assert sorted(left) == ["pool-1", "pool-2", "pool-3"]
+
+    @pytest.mark.parametrize("hook", ["before_job", "after_job", "on_idle", "may_park"])
+    async def test_no_loss_when_logging_raises(
+        self, bench: Bench, capsys: pytest.CaptureFixture[str], hook: str
+    ) -> None:
+        """
+        A filter of the project's that raises, at the report of a hook, costs no thread.
+        """
+
+        def fail(*_: object) -> None:
+            raise LookupError("from a hook or from a filter")
+
+        hooks = replace(ThreadHooks(), **{hook: fail})
+        pool = bench.pool(1, hooks=hooks, idle_seconds=0.001)
+
+        def park() -> str:
+            job = current_job()
+            assert job is not None
+            with job.parked():
+                return threading.current_thread().name
+
+        logger = logging.getLogger("greenroom.threads")
+        logger.addFilter(fail)
+        try:
+            assert await pool.run(park, label="first") == "pool-1"
+            while hook == "on_idle" and "LookupError" not in capsys.readouterr().err:  # noqa: ASYNC110
+                await trio.sleep(0.001)
+            assert await pool.run(park, label="second") == "pool-1"
+        finally:
+            logger.removeFilter(fail)
+        assert hook == "on_idle" or "LookupError" in capsys.readouterr().err

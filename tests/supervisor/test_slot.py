@@ -360,6 +360,7 @@ async def test_twenty_blocked_handlers_delay_no_async_one() -> None:
         assert isinstance(pools, dict)
         facts = pools["consumers"]
         assert (facts["running"], facts["queued"]) == (threads, 20 - threads)
+        assert (facts["alive"], facts["parked"]) == (threads, 0)
         gate.set()
         for each in blocked:
             each.disconnect()

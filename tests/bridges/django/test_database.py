@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,10 +19,10 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 
-from greenroom.actors import Actor, ThreadPool, handles
+from greenroom.actors import Actor, ThreadPool, current_job, handles
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.django import django_application
-from greenroom.bridges.django._database import _initialized, database_hooks
+from greenroom.bridges.django._database import _initialized, database_hooks, in_transaction
 from greenroom.bridges.testing import serve
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -72,10 +73,11 @@ async def pool_of(
 ) -> AsyncGenerator[ThreadPool, None]:
     hooks = database_hooks()
 
-    def on_idle() -> None:
-        hooks.on_idle()
+    def on_idle() -> object:
+        seconds = hooks.on_idle()
         if idle:
             idle.set()
+        return seconds
 
     watched = replace(hooks, on_idle=on_idle)
     pool = ThreadPool("tested", size, hooks=watched, idle_seconds=0.01 if idle else 60)
@@ -125,6 +127,68 @@ async def test_conn_max_age_keeps_an_idle_connection(
         await pool.run(query, label="a message")
         assert await trio.to_thread.run_sync(idle.wait, 10)
         assert opened.now == 1
+
+
+async def test_connections_of_parked_jobs_are_bounded(opened: Opened) -> None:
+    """
+    With jobs that park there are never more connections than size + spare, closing ones included.
+    """
+    hooks, leave, most = database_hooks(), threading.Event(), 0
+
+    def on_exit() -> None:
+        assert leave.wait(20)
+        hooks.on_exit()
+
+    def work() -> None:
+        nonlocal most
+        query()
+        most = max(most, opened.now)
+        job = current_job()
+        assert job is not None
+        with job.parked():
+            time.sleep(0.001)
+
+    pool = ThreadPool(
+        "tested", 2, spare=1, hooks=replace(hooks, on_exit=on_exit), idle_seconds=0.001
+    )
+
+    async def client() -> None:
+        for _ in range(10):
+            await pool.run(work, label="parks")
+
+    try:
+        for _ in range(5):
+            async with trio.open_nursery() as nursery:
+                for _ in range(6):
+                    nursery.start_soon(client)
+            await trio.sleep(0.01)  # those that are too many leave, and come to their hook
+    finally:
+        leave.set()
+        await pool.aclose(timeout=20)
+    assert 2 <= most <= 3
+
+
+async def test_an_idle_connection_is_closed_when_it_is_old(
+    opened: Opened, max_age: Callable[[int | None], None]
+) -> None:
+    """
+    A thread that nobody needs closes its connection at its CONN_MAX_AGE, not at its next job.
+    """
+    max_age(60)
+    hooks = database_hooks()
+
+    def ages() -> tuple[object, object, int]:
+        query()
+        young = hooks.on_idle()
+        connection.close_at = 0.0
+        return young, hooks.on_idle(), opened.now
+
+    async with pool_of(1) as pool:
+        young, old, left = await pool.run(ages, label="ages")
+
+    assert isinstance(young, float)
+    assert young <= 60
+    assert (old, left) == (None, 0)
 
 
 async def test_a_connection_past_its_age_is_replaced(
@@ -294,6 +358,104 @@ async def test_an_inline_handler_sees_the_transaction_of_its_test(
         transaction.set_rollback(True)
     assert User.objects.count() == before
     connection.close()
+
+
+@pytest.fixture
+def two_databases() -> Iterator[None]:
+    """
+    A second alias, "other", for the same file.
+    """
+    connections.settings["other"] = dict(connections.settings["default"])
+    yield
+    del connections.settings["other"]
+
+
+def close_fails() -> None:
+    """Have the close of this thread's first connection raise, as with a server that is gone."""
+    close = connection._close
+
+    def fail() -> None:
+        close()
+        raise ConnectionError("the server is gone")
+
+    connections["default"]._close = fail  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("two_databases")
+async def test_a_database_that_fails_leaves_no_transaction_on_another(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Where one connection can't be rolled back the next one still is, and the error is logged.
+    """
+
+    def forget() -> None:
+        for alias in ("default", "other"):
+            transaction.atomic(using=alias).__enter__()
+            User.objects.using(alias).count()
+        close_fails()
+
+    def inside() -> bool:
+        return connections["other"].in_atomic_block
+
+    async with pool_of(1) as pool:
+        await pool.run(forget, label="forgetful")
+        assert "the server is gone" in caplog.text
+        assert opened.now == 0
+        assert not await pool.run(inside, label="next")
+
+
+@pytest.mark.usefixtures("two_databases")
+async def test_a_database_that_fails_keeps_no_other_open(opened: Opened) -> None:
+    """
+    At the end of its thread each connection is closed, whatever the one before it raises.
+    """
+
+    def use_both() -> None:
+        query()
+        User.objects.using("other").count()
+        close_fails()
+
+    async with pool_of(1) as pool:
+        await pool.run(use_both, label="both")
+        assert opened.now == 2
+    assert opened.now == 0
+
+
+async def test_a_transaction_without_a_block_is_rolled_back(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A job that switches autocommit off, and not on again, holds no lock behind its end.
+    """
+
+    def forget() -> None:
+        transaction.set_autocommit(False)
+        User.objects.create(username="half")
+
+    async with pool_of(1) as pool:
+        await pool.run(forget, label="forgetful")
+        assert opened.now == 0
+        assert await pool.run(query, label="next") == 0
+
+    assert "forgetful ended inside a transaction on database 'default'" in caplog.text
+
+
+async def test_autocommit_that_is_off_is_a_transaction(opened: Opened) -> None:
+    """
+    A job without autocommit keeps its place and its thread, as one inside atomic() does.
+    """
+
+    def look() -> list[tuple[bool, bool]]:
+        query()
+        seen: list[tuple[bool, bool]] = []
+        for autocommit in (False, True):
+            transaction.set_autocommit(autocommit)
+            seen.append((in_transaction(), database_hooks().may_park()))
+        return seen
+
+    async with pool_of(1) as pool:
+        assert await pool.run(look, label="looks") == [(True, False), (False, True)]
 
 
 async def test_a_threads_connections_are_those_that_django_lists() -> None:

@@ -1,0 +1,140 @@
+# The virtual clock beside real threads: it stands still while one works, not while it waits.
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from greenroom.actors import ThreadPool, current_job
+from greenroom.actors._serving import serving_here
+from greenroom.bridges.testing import virtual_clock
+
+A_WHILE = 0.02
+"""Seconds of real time: much more than the clock takes to see that all is quiet."""
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    return virtual_clock()
+
+
+@asynccontextmanager
+async def pool_of(size: int, spare: int = 32) -> AsyncGenerator[ThreadPool, None]:
+    pool = ThreadPool("clocked", size, spare=spare)
+    try:
+        yield pool
+    finally:
+        with trio.CancelScope(shield=True):
+            await pool.aclose(timeout=20)
+
+
+def ask(function: Any) -> Any:
+    """Have *function* awaited, from whichever job runs here."""
+    job = current_job()
+    assert job is not None
+    return job.run_async(function)
+
+
+async def here(work: Any) -> Any:
+    """Have *work* done by the thread that serves this code."""
+    serving = serving_here()
+    assert serving is not None
+    job = serving.submit(work, label="inner")
+    await job.wait()
+    return job.result()
+
+
+def works() -> None:
+    time.sleep(A_WHILE)
+
+
+async def test_no_time_passes_while_a_thread_works(clock: MockClock) -> None:
+    """
+    The clock stands still while a thread does a job, or what async code has it do meanwhile.
+    """
+
+    async def inner() -> None:
+        await here(works)
+
+    async def outer() -> None:
+        await here(works)
+        await here(lambda: ask(inner))
+        await here(works)
+
+    async with pool_of(1) as pool:
+        with trio.fail_after(10):  # for the clock to jump to
+            await pool.run(works, label="works")
+            await pool.run(lambda: ask(outer), label="serves")
+
+    assert trio.current_time() == 0
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+async def test_time_passes_for_what_a_thread_waits_for(clock: MockClock, spare: int) -> None:
+    """
+    Async code that a thread calls may sleep, at any depth, whether or not its place is free.
+    """
+
+    async def sleeps() -> None:
+        await trio.sleep(60)
+
+    async def outer() -> None:
+        await trio.sleep(60)
+        await here(lambda: ask(sleeps))
+
+    async with pool_of(1, spare) as pool:
+        await pool.run(lambda: ask(outer), label="asks")
+
+    assert trio.current_time() == 120
+
+
+async def test_time_passes_though_a_job_is_queued_behind_those_that_wait(clock: MockClock) -> None:
+    """
+    A job that waits for a place whose holder sleeps does not keep the clock from going on.
+    """
+    done: list[str] = []
+    async with pool_of(1, spare=0) as pool, trio.open_nursery() as nursery:
+        sleeps = partial(pool.run, lambda: done.append(ask(lambda: slept(60))), label="sleeps")
+        nursery.start_soon(sleeps)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(partial(pool.run, lambda: done.append("queued"), label="queued"))
+
+    assert done == ["slept", "queued"]
+    assert trio.current_time() == 60
+
+
+async def slept(seconds: float) -> str:
+    await trio.sleep(seconds)
+    return "slept"
+
+
+async def test_no_time_passes_while_a_job_waits_for_an_abandoned_one(clock: MockClock) -> None:
+    """
+    A job behind a thread that nobody waits for any more is under way, as long as that works.
+    """
+    go, began = threading.Event(), trio.Event()
+    token = trio.lowlevel.current_trio_token()
+
+    def stuck() -> None:
+        token.run_sync_soon(began.set)
+        assert go.wait(20)
+
+    async with pool_of(1) as pool:
+        job = pool.submit(stuck, label="stuck")
+        await began.wait()
+        job.abandon()
+        timer = threading.Timer(A_WHILE, go.set)
+        timer.start()
+        with trio.fail_after(10):
+            await pool.run(int, label="queued")
+        timer.join()
+
+    assert trio.current_time() == 0
