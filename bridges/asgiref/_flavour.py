@@ -4,12 +4,16 @@
 # an attribute: functools.wraps copies it, a class hands it down, and `View.as_view()` keeps the
 # class that has it. An async generator can have no attributes; those that a marked function has
 # made are kept in a table.
+#
+# An actor's own methods need none: its handlers run on trio, and so does what they call.
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Iterator
 from functools import partial, wraps
 from typing import Any, Literal, TypeVar
 from weakref import WeakKeyDictionary
+
+from ...actors import Actor
 
 Flavour = Literal["trio", "asyncio"]
 
@@ -83,6 +87,11 @@ def flavour_of(code: object, default: Flavour | None = None) -> Flavour:
     return mark_of(code) or default or _default[0]()
 
 
+def flavour_of_call(code: object, args: tuple[object, ...]) -> Flavour:
+    """Return which loop *code* is written for, if it is called with *args*. Any thread."""
+    return mark_of(code) or ("trio" if _is_actors_own(code, args) else _default[0]())
+
+
 def mark_of(code: object) -> Flavour | None:
     """Return how *code*, or what it wraps, is marked; None if it is not. Any thread."""
     if inspect.isasyncgen(code):
@@ -91,7 +100,20 @@ def mark_of(code: object) -> Flavour | None:
         mark: Any = getattr(each, _MARK, None)
         if mark == "trio" or mark == "asyncio":
             return mark
+        if isinstance(each, Actor) or (isinstance(each, type) and issubclass(each, Actor)):
+            return "trio"
     return None
+
+
+def _is_actors_own(code: Any, args: tuple[object, ...]) -> bool:
+    """Whether *code* is a method of the actor that it is called with: a bare function, then."""
+    while isinstance(code, partial):
+        code, args = code.func, (*code.args, *args)
+    if not args or not isinstance(args[0], Actor):
+        return False
+    found = (vars(owner).get(getattr(code, "__name__", "")) for owner in type(args[0]).__mro__)
+    # Decorated with async_to_sync it is behind an object of asgiref's.
+    return any(each is code or getattr(each, "awaitable", None) is code for each in found)
 
 
 def _wrapped(code: Any) -> Iterator[object]:

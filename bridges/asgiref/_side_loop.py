@@ -210,11 +210,7 @@ class SideLoop:
         _here.side_loop = self
         asyncio.set_event_loop(loop)
         try:
-            while not self._closing:
-                try:
-                    loop.run_forever()
-                except (SystemExit, KeyboardInterrupt):
-                    logger.exception("a task of the asyncio loop raised; the loop goes on")
+            self._run(loop)
             wind_up(loop, self._seconds)
         finally:
             asyncio.set_event_loop(None)
@@ -223,6 +219,17 @@ class SideLoop:
                 call.lose()
             with suppress(trio.RunFinishedError):  # else nobody waits
                 self._trio.call_soon(self._ended.set)
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                logger.exception("a task of the asyncio loop raised; the loop goes on")
+                continue
+            # Asked behind it only: else the stop that is on its way would end the winding up.
+            if self._closing:
+                return
 
 
 class _Call:

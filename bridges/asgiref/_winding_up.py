@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any
 
 logger = logging.getLogger("greenroom.asyncio")
@@ -29,7 +29,8 @@ def wind_up(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
     if not _run(loop, loop.shutdown_asyncgens(), part / 2):
         logger.warning("an async generator does not close. Open were: %s", open_before)
     if not _run(loop, loop.shutdown_default_executor(), part / 2):
-        logger.warning("threads of asyncio.to_thread() go on; the process waits for them")
+        where = ", ".join(_threads_of_asyncio())
+        logger.warning("threads of asyncio.to_thread() go on; the process waits: %s", where)
     for task in asyncio.all_tasks(loop):
         task._log_destroy_pending = False  # type: ignore[attr-defined] # noqa: SLF001
 
@@ -72,6 +73,15 @@ def _place_of(task: asyncio.Task[Any]) -> str:
         places.append(f"{code.__qualname__} ({line})")
         code = code.cr_await
     return " > ".join(places[-_SHOWN:])
+
+
+def _threads_of_asyncio() -> Iterator[str]:
+    frames = sys._current_frames()  # noqa: SLF001
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident or 0)
+        if thread.name.startswith("asyncio_") and frame is not None:
+            code = frame.f_code
+            yield f"{thread.name} in {code.co_filename}:{frame.f_lineno} {code.co_qualname}"
 
 
 def _names(generators: Iterable[Any]) -> str:

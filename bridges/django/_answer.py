@@ -152,7 +152,10 @@ class Answer:
         try:
             self.pending = step()
         except StopIteration as end:
-            self._hand_over(end.value, exchange)
+            response = end.value
+        else:
+            return
+        self._hand_over(response, exchange)  # here, so that what a stream raises has no context
 
     def _hand_over(self, response: HttpResponseBase, exchange: Exchange) -> None:
         self._response = response
@@ -230,7 +233,9 @@ def _may_be_read_by_hops(stream: StreamingHttpResponse) -> bool:
     """Whether it is a file as Django reads it, that no middleware has put its hands on."""
     file = getattr(stream, "file_to_stream", None)
     blocks = cast("Any", stream)._iterator  # noqa: SLF001
-    return isinstance(file, (io.IOBase, File)) and type(blocks) is _CALLED
+    if not isinstance(file, (io.IOBase, File)) or type(blocks) is not _CALLED:
+        return False
+    return file.seekable()  # a pipe is not: what is in it must not wait for a whole block
 
 
 _CALLED = type(iter(int, 1))

@@ -33,7 +33,8 @@ class Greenroom(Application):
         children: Residents: actor classes, :class:`ChildSpec` and :class:`SupervisorSpec`, or
             the dotted names of any of these.
         options: Settings by their names in lower case, which win over those in
-            ``settings.GREENROOM``.
+            ``settings.GREENROOM``. Not ``async_views`` and ``patch_asgiref``, which hold for the
+            whole process.
 
     Raises:
         ImproperlyConfigured: no settings, GREENROOM is wrong, or a dotted name leads

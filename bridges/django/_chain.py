@@ -27,8 +27,8 @@ from django.utils.log import log_response
 from ._passing import Passing, passing, take_over
 
 Mixin: Any = deprecation.MiddlewareMixin
-is_async: Callable[[Any], bool] = vars(base)["iscoroutinefunction"]
-"""Whether a function is async, in Django's own opinion."""
+is_async: Callable[[Any], bool] = vars(base)["iscoroutinefunction"]  # Django's own choice
+"""Whether Django takes a function for an async one."""
 Layers = tuple[Any, ...]
 """The instances of MiddlewareMixin, or what stands for others, the outermost first."""
 

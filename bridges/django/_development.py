@@ -95,12 +95,16 @@ class Development:
 
         try:
             await inner(scope, receive, counted)
+        except Exception:
+            status = status or 500  # the server answers
+            raise
         finally:
             query = scope["query_string"].decode("latin-1")
             path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
             target = f"{path}{'?' if query else ''}{query}"
             line = f"{scope['method']} {target} HTTP/{scope['http_version']}"
-            _say('"%s" %s %s', status or 500, line, status or 500, size)
+            # Without a status, the client left before there was one.
+            _say('"%s" %s %s', status, line, status or "-", size)
 
     def _say_websocket(self, event: Event) -> None:
         facts, path = event.facts, event.path

@@ -1,4 +1,4 @@
-# What Django's autoreloader does not watch by itself: the files of a project that failed.
+# What Django's autoreloader lacks. First: it does not watch the files of a project that failed.
 #
 # It watches the modules that there are, and a module whose import raised is not there. Of such
 # an import Django remembers the one file in which the error was raised, which is asgi.py if that
@@ -6,15 +6,27 @@
 # the traceback names are watched here, and asgi.py in any case.
 
 import os
+import signal
+import subprocess
+import sys
 import time
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from django.conf import settings
-from django.utils.autoreload import StatReloader, autoreload_started
+from django.utils.autoreload import (
+    DJANGO_AUTORELOAD_ENV,
+    StatReloader,
+    autoreload_started,
+    get_child_arguments,
+)
+
+from ._settings import problems
 
 
 class FailedFiles:
@@ -51,6 +63,8 @@ def import_application(failed: FailedFiles) -> None:
         Exception: what the module raised; its files are watched from now on.
     """
     module = str(getattr(settings, "ASGI_APPLICATION", None) or "").rpartition(".")[0]
+    if problems():
+        return  # the checks have a line for that
     try:
         if module:
             import_module(module)
@@ -59,24 +73,37 @@ def import_application(failed: FailedFiles) -> None:
             failed.watch(error, error.__traceback__)
             raise
         # the setting is wrong: the checks have a line for that
+    except SystemExit as error:  # which would end this thread without a word
+        failed.watch(error, error.__traceback__)
+        raise RuntimeError(f"the import of {module} raised SystemExit({error.code!r})") from error
     except Exception as error:
         failed.watch(error, error.__traceback__)
         raise
 
 
-# -- settings that fail ------------------------------------------------------------------------
+# -- the parent ---------------------------------------------------------------------------------
 #
-# Django's parent process starts a child for each version of the code, and ends with one that ends
-# by an error. A child whose settings fail does, before there is a reloader in it. So each child
-# says through a pipe that it came as far as our command, and that it makes room for the next. The
-# two bytes of a reload are never read while all goes well: a pipe holds those of 32,000.
+# A parent process starts a child for each version of the code, as Django's does. But:
+#
+# Django's ends with a child that ends by an error. A child whose settings fail does, before there
+# is a reloader in it. So each child says through a pipe that it came as far as our command, and
+# that it makes room for the next. The two bytes of a reload are never read while all goes well: a
+# pipe holds those of 32,000.
+#
+# And Django's kills the child when it is told to end: at once by SIGTERM, after a quarter of a
+# second by Ctrl-C. Here a child has time to close its WebSockets and streams.
 
 _PIPE = "GREENROOM_RUNSERVER_PIPE"
 _ARRIVED, _LEAVES = b"+", b"-"
+RELOADS = 3
+"""The status by which Django's reloader asks for the next process."""
+PATIENCE_SECONDS = 2.0
+"""How long a child waits for its server."""
+_FORCE_SECONDS = PATIENCE_SECONDS + 1.0
 
 
 class Children:
-    """The parent's view: has its last child come as far as the command?"""
+    """The processes that serve, one after the other."""
 
     def __init__(self) -> None:
         self._read_end, write_end = os.pipe()
@@ -84,7 +111,45 @@ class Children:
         os.set_inheritable(write_end, True)
         os.environ[_PIPE] = str(write_end)
 
-    def settings_failed(self, status: object) -> bool:
+    def run(self, say: Callable[[str], object]) -> int:
+        """
+        Run them until one ends by itself; return its status.
+
+        Raises:
+            KeyboardInterrupt: It was SIGINT; the child has ended.
+            SystemExit: It was SIGTERM; the child has ended.
+        """
+        before = signal.signal(signal.SIGTERM, _exit)
+        try:
+            while True:
+                status = self._run_one()
+                if self._settings_failed(status):
+                    say("The settings failed. The next edit starts the server again.")
+                    self._wait_for_edit()
+                elif status != RELOADS:
+                    return status
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _run_one(self) -> int:
+        environment = {**os.environ, DJANGO_AUTORELOAD_ENV: "true"}
+        command = get_child_arguments()
+        child = subprocess.Popen(command, env=environment, close_fds=False)  # noqa: S603 - as Django
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_FORCE_SECONDS)  # a terminal tells it, too
+            _end(child)
+            raise
+        except SystemExit:
+            _end(child)
+            raise
+        finally:
+            child.kill()  # if it runs, this is the second signal
+            child.wait()
+
+    def _settings_failed(self, status: int) -> bool:
         """Whether the last child ended with *status* before it came to the command."""
         try:
             said = os.read(self._read_end, 1 << 20)
@@ -92,7 +157,7 @@ class Children:
             said = b""
         return status == 1 and not said.endswith(_ARRIVED)
 
-    def wait_for_edit(self) -> None:
+    def _wait_for_edit(self) -> None:
         """Wait until a file of the settings' folder, or of a module loaded here, is another."""
         reloader = StatReloader()
         file = import_module(settings.SETTINGS_MODULE).__file__
@@ -101,6 +166,16 @@ class Children:
         before = dict(reloader.snapshot_files())
         while dict(reloader.snapshot_files()) == before:
             time.sleep(reloader.SLEEP_TIME)
+
+
+def _exit(*_: object) -> None:
+    sys.exit(0)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(_FORCE_SECONDS)
 
 
 class Child:

@@ -7,7 +7,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +19,8 @@ from ...supervisor import Options
 
 NAME = "GREENROOM"
 KNOWN = tuple(option.name.upper() for option in Options.described())
+FOR_ALL = ("async_views", "patch_asgiref")
+"""What is no option of one application: asgiref, and the marks of views, are there once."""
 
 
 class Problem(NamedTuple):
@@ -35,13 +37,18 @@ def load_options(**overrides: object) -> Options:
 
     Raises:
         ImproperlyConfigured: GREENROOM is wrong.
-        TypeError: an override is unknown or of the wrong type.
+        TypeError: an override is unknown, of the wrong type, or only a setting.
         ValueError: an override is out of range.
     """
     options = _from_setting()
-    for name in overrides:
+    for name, value in overrides.items():
         if not hasattr(options, name):
             raise TypeError(f"Greenroom() has no option {name!r}. {_meant(name, lower=True)}")
+        if name in FOR_ALL:
+            raise TypeError(
+                f"{name} holds for the whole process, not for one Greenroom(): write"
+                f' {NAME} = {{"{name.upper()}": {value!r}}} in the settings.'
+            )
     changed: dict[str, Any] = overrides
     return dataclasses.replace(options, **changed)
 
@@ -59,11 +66,24 @@ def problems() -> list[Problem]:
     ]
     if unknown:
         return unknown
-    try:
-        Options(**_values())
-    except (TypeError, ValueError) as error:
-        return [Problem(f"{NAME}: {error}", "See the reference of settings.", "greenroom.E003")]
-    return []
+    refused = list(_refused())
+    if not refused:
+        try:
+            Options(**_values())
+        except ValueError as error:  # each is right, but not beside another
+            refused.append(Problem(f"{NAME}: {error}", "Set both.", "greenroom.E003"))
+    return refused
+
+
+def _refused() -> Iterator[Problem]:
+    values = _values()
+    for option in dataclasses.fields(Options):
+        try:
+            if option.name in values:
+                option.metadata["check"](option.name.upper(), values[option.name])
+        except (TypeError, ValueError) as error:
+            hint = f"{option.metadata['doc']} Default: {option.default!r}."
+            yield Problem(f"{NAME}: {error}", hint, "greenroom.E003")
 
 
 @functools.cache

@@ -25,6 +25,7 @@ class GreenroomConfig(AppConfig):
             ours.check_asgi_application,
             ours.check_routes,
             ours.check_databases,
+            ours.check_atomic_requests,
             ours.check_hypercorn,
             ours.check_asgiref,
             ours.check_runserver,

@@ -2,6 +2,7 @@
 # an id that stays and a hint that says what to type; docs/_ext/provoked.py provokes each,
 # and docs/reference lists them from CHECKS.
 
+import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any, cast
@@ -9,14 +10,14 @@ from typing import Any, cast
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
-from django.core.handlers.asgi import ASGIHandler
 from django.core.management import BaseCommand, get_commands, load_command_class
+from django.db import connections
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from .. import asgiref
 from ..hypercorn import _internals
 from . import _settings
-from ._handler import DjangoApplication
+from ._chain import is_async
 from ._paths import DottedConsumer, is_actor_class
 
 CHECKS: dict[str, str] = {
@@ -24,15 +25,25 @@ CHECKS: dict[str, str] = {
     "greenroom.E002": "The setting GREENROOM has a name that does not exist.",
     "greenroom.E003": "A value in the setting GREENROOM is refused.",
     "greenroom.E004": "ASGI_APPLICATION can't be imported.",
-    "greenroom.E005": "ASGI_APPLICATION is Django's own, which can't run on trio.",
+    "greenroom.E005": "ASGI_APPLICATION is Django's own, which can't run on trio, or for WSGI.",
     "greenroom.E006": "A consumer, or its dotted name, stands in urls.py.",
+    "greenroom.E007": "A database has a connection pool and persistent connections.",
     "greenroom.W001": "A database's connection pool is smaller than the number of threads.",
     "greenroom.W002": "Channels' or Daphne's app is installed, too.",
     "greenroom.W003": "The installed hypercorn is unknown, or lacks what Greenroom needs of it.",
     "greenroom.W004": "The installed asgiref is unknown, so async functions fail on trio.",
     "greenroom.W005": "Another app's `runserver` comes before Greenroom's.",
+    "greenroom.W006": "ATOMIC_REQUESTS is set, which async views can't have.",
 }
 """Every check and what it means."""
+
+
+DJANGOS = (
+    "django.core.handlers.asgi.ASGIHandler",
+    "django.core.handlers.wsgi.WSGIHandler",
+    "django.contrib.staticfiles.handlers.ASGIStaticFilesHandler",
+    "django.contrib.staticfiles.handlers.StaticFilesHandler",
+)
 
 
 def check_setting(**_: object) -> list[CheckMessage]:
@@ -94,45 +105,86 @@ def check_routes(**_: object) -> list[CheckMessage]:
 
 
 def check_databases(**_: object) -> list[CheckMessage]:
-    """Check that each thread can have a connection: W001."""
+    """Check that each thread can have a connection, and that Django gives one: W001, E007."""
     if _settings.problems():
         return []
     options = _settings.load_options()
     threads = options.view_threads + options.consumer_threads + options.orm_threads
+    found: list[CheckMessage] = []
+    for alias, size, is_persistent in _pools():
+        if is_persistent:
+            error = Error(
+                f"Database {alias!r} has a connection pool, with which it can't have CONN_MAX_AGE.",
+                hint="Set CONN_MAX_AGE to 0: the pool keeps the connections.",
+                id="greenroom.E007",
+            )
+            found.append(error)
+        if size < threads:
+            warning = Warning(
+                f"The connection pool of database {alias!r} has {size} places for {threads}"
+                " threads.",
+                hint=f'Set OPTIONS["pool"]["max_size"] to {threads} or more, or lower VIEW_THREADS,'
+                " CONSUMER_THREADS and ORM_THREADS in GREENROOM.",
+                id="greenroom.W001",
+            )
+            found.append(warning)
+    return found
+
+
+def check_atomic_requests(**_: object) -> list[CheckMessage]:
+    """Check that no async view is to run in a transaction, which Django refuses: W006."""
+    databases: dict[str, dict[str, Any]] = connections.settings
+    atomic = {alias for alias, database in databases.items() if database["ATOMIC_REQUESTS"]}
+    if not atomic or not getattr(settings, "ROOT_URLCONF", None):
+        return []
     return [
         Warning(
-            f"The connection pool of database {alias!r} has {size} places for {threads} threads.",
-            hint=f'Set OPTIONS["pool"]["max_size"] to {threads} or more, or lower VIEW_THREADS,'
-            " CONSUMER_THREADS and ORM_THREADS in GREENROOM.",
-            id="greenroom.W001",
+            f"The view of the route {route!r} is async, so ATOMIC_REQUESTS fails it.",
+            hint="Decorate it with django.db.transaction.non_atomic_requests.",
+            id="greenroom.W006",
         )
-        for alias, size in _pools()
-        if size < threads
+        for route, view in _views(get_resolver())
+        if is_async(view) and not atomic <= getattr(view, "_non_atomic_requests", set())
     ]
 
 
 def _asgi_application() -> Iterator[CheckMessage]:
     name = getattr(settings, "ASGI_APPLICATION", None)
-    if not name:
+    if not name or _settings.problems():  # asgi.py would say again what these are
         return
     module_name, _, attribute = str(name).rpartition(".")
+    names = 'It names the variable, such as ASGI_APPLICATION = "mysite.asgi.application".'
+    shows = f'python manage.py shell -c "import {module_name}" shows where.'
     try:
         application: object = getattr(import_module(module_name), attribute)
     except Exception as error:  # noqa: BLE001  # whatever it is, it is the finding
         yield Error(
             f"ASGI_APPLICATION {name!r} can't be imported: {type(error).__name__}: {error}",
-            hint='It names the variable, such as ASGI_APPLICATION = "mysite.asgi.application".',
+            hint=shows if module_name and _is_of_module(error, module_name) else names,
             id="greenroom.E004",
         )
         return
-    if isinstance(application, ASGIHandler) and not isinstance(application, DjangoApplication):
-        kind = type(application).__name__
+    kind = type(application)
+    if f"{kind.__module__}.{kind.__qualname__}" in DJANGOS:
         yield Error(
-            f"ASGI_APPLICATION {name!r} is Django's own {kind}, which can't run on trio.",
+            f"ASGI_APPLICATION {name!r} is Django's own {kind.__name__}, which can't run on trio.",
             hint="In asgi.py write application = Greenroom(http=django_application());"
             " `manage.py runserver` serves static files by itself.",
             id="greenroom.E005",
         )
+    elif not callable(application):
+        yield Error(
+            f"ASGI_APPLICATION {name!r} is no application. Got: {application!r}",
+            hint=names,
+            id="greenroom.E004",
+        )
+
+
+def _is_of_module(error: Exception, module_name: str) -> bool:
+    """Whether the module is there, and *error* is what came out of it."""
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        return not f"{module_name}.".startswith(f"{error.name}.")
+    return module_name not in sys.modules  # else it is there, and lacks the attribute
 
 
 def _rivals() -> Iterator[CheckMessage]:
@@ -157,11 +209,13 @@ def _is_as_asgi(view: object) -> bool:
     return is_actor_class(getattr(view, "consumer_class", None))
 
 
-def _pools() -> Iterator[tuple[str, int]]:
+def _pools() -> Iterator[tuple[str, int, bool]]:
     databases: dict[str, dict[str, Any]] = settings.DATABASES
     for alias, database in databases.items():
-        pool = database.get("OPTIONS", {}).get("pool")
+        pool = (database.get("OPTIONS") or {}).get("pool")
         if pool:
             sizes = cast("dict[str, Any]", pool) if isinstance(pool, dict) else {}
             # psycopg_pool: max_size defaults to min_size, which defaults to 4
-            yield alias, int(sizes.get("max_size") or sizes.get("min_size") or 4)
+            size = sizes.get("max_size") or sizes.get("min_size") or 4
+            if isinstance(size, int):  # else psycopg_pool says so
+                yield alias, size, database.get("CONN_MAX_AGE", 0) != 0

@@ -41,6 +41,9 @@ class DevelopmentServer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._socket.bind(address)
             self._socket.listen()
+        except OverflowError as error:  # of no port; Django has a line for an OSError
+            self._socket.close()
+            raise OSError(str(error)) from error
         except BaseException:
             self._socket.close()
             raise

@@ -6,6 +6,8 @@ from unittest import mock
 
 from django.core.asgi import get_asgi_application
 from django.core.checks import CheckMessage
+from django.db import connections
+from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 
@@ -16,6 +18,11 @@ from greenroom.bridges.hypercorn import _internals
 
 class Chat(WebsocketConsumer):
     """Somebody's consumer."""
+
+
+async def news(request: HttpRequest) -> HttpResponse:
+    """Somebody's async view."""
+    return HttpResponse()
 
 
 def provoke() -> dict[str, CheckMessage]:
@@ -39,6 +46,17 @@ def provoke() -> dict[str, CheckMessage]:
     pooled = {"default": {"OPTIONS": {"pool": {"max_size": 4}}}}
     with mock.patch.object(checks.settings, "DATABASES", pooled):
         found += checks.check_databases()
+    kept = {"default": {"OPTIONS": {"pool": True}, "CONN_MAX_AGE": 60}}
+    with mock.patch.object(checks.settings, "DATABASES", kept):
+        found += checks.check_databases()[:1]
+    newspaper = ModuleType("newspaper")
+    newspaper.urlpatterns = [path("news/", news)]
+    with (
+        mock.patch.dict(sys.modules, {"newspaper": newspaper}),
+        mock.patch.dict(connections["default"].settings_dict, ATOMIC_REQUESTS=True),
+        override_settings(ROOT_URLCONF="newspaper"),
+    ):
+        found += checks.check_atomic_requests()
     with mock.patch.object(checks.apps, "is_installed", "channels".__eq__):
         found += checks._rivals()
     with mock.patch.object(_internals, "version", return_value="0.99.0"):

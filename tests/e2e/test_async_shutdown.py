@@ -11,8 +11,7 @@ pytestmark = pytest.mark.slow
 
 def test_what_refuses_to_end_on_asyncio(tmp_path: Path) -> None:
     """
-    A task and a stream that no cancellation ends do not keep the server from ending; they are
-    named in its log.
+    A task and a stream that no cancellation ends do not keep the server up; they are named.
     """
     settings = 'GREENROOM = {"SHUTDOWN_SECONDS": 1.0}'
     with serve_project(

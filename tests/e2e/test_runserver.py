@@ -1,18 +1,24 @@
 # `manage.py runserver`, the real command in a process of its own, on a copy of a small project
 # that the tests edit. Nothing waits for a time: the project's manage.py prints "polled" when the
 # reloader has looked at the files, and an edit waits for that.
+#
+# What takes the time are starts of Python. So the tests that edit share one server, which each of
+# them leaves serving.
 
 import shutil
 import signal
 import socket
 import sys
 from collections.abc import Iterator
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
 from e2e._rude import RudeClient
 from e2e._server import START_SECONDS, Server, ask, dial, in_thread
 from trio_websocket import ConnectionClosed
+
+from greenroom.bridges.hypercorn._development import DevelopmentServer
 
 PROJECT = Path(__file__).resolve().parent / "apps" / "reloaded"
 SERVES = r"Starting ASGI/Greenroom development server at http://127\.0\.0\.1:(\d+)/"
@@ -24,8 +30,8 @@ class Runserver(Server):
     """`manage.py runserver` in *folder*; a context manager."""
 
     def __init__(self, folder: Path, *options: str, **env: str) -> None:
-        # Python looks at seconds and sizes to find out whether a .pyc is old.
-        super().__init__("", cwd=folder, env={"PYTHONDONTWRITEBYTECODE": "1", **env})
+        # Each start compiles what has no .pyc, whatever this process was told.
+        super().__init__("", cwd=folder, env={"PYTHONDONTWRITEBYTECODE": "", **env})
         if not any(":" in option for option in options):
             options = (*options, "127.0.0.1:0")
         self._command = [sys.executable, "manage.py", "runserver", *options]
@@ -36,7 +42,7 @@ class Runserver(Server):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self.kill()
         sys.stdout.write(self.output.replace("polled\n", ""))  # pytest shows it beside a failure
 
     def wait_serving(self, mark: int = 0) -> "Runserver":
@@ -52,6 +58,7 @@ class Runserver(Server):
         file = self.folder / name
         text = file.read_text()
         assert old in text
+        assert len(old) != len(new)  # by seconds and sizes Python knows that a .pyc is old
         file.write_text(text.replace(old, new))
         return mark
 
@@ -60,6 +67,39 @@ class Runserver(Server):
 def folder(tmp_path: Path) -> Path:
     """A copy of the project."""
     return Path(shutil.copytree(PROJECT, tmp_path / "project"))
+
+
+class Edited:
+    """One with the reloader, for the tests that edit; another one behind a test that failed."""
+
+    def __init__(self, parent: Path) -> None:
+        self._folders = (parent / f"project{number}" for number in count())
+        self._server: Runserver | None = None
+
+    def __enter__(self) -> Runserver:
+        if self._server is None:
+            server = Runserver(Path(shutil.copytree(PROJECT, next(self._folders))))
+            self._server = server.__enter__()
+            server.wait_serving()
+        return self._server
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.close()
+
+    def close(self) -> None:
+        """End it, if there is one."""
+        if self._server is not None:
+            self._server.__exit__()
+            self._server = None
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edited]:
+    """The shared one with the reloader; each test enters it."""
+    shared = Edited(tmp_path_factory.mktemp("edited"))
+    yield shared
+    shared.close()
 
 
 @pytest.fixture(scope="module")
@@ -113,36 +153,28 @@ async def test_a_websocket_that_leads_nowhere(shared: Runserver) -> None:
     await in_thread(shared.wait_for_line, r"\] WebSocket REJECT /ws/nowhere/ \[no route\]", mark)
 
 
-async def test_edits_are_served(folder: Path) -> None:
+async def test_an_edit_is_served(edited: Edited) -> None:
     """
-    After an edit of a view and of a consumer the new ones serve; an open WebSocket got 1012.
+    After an edit the new consumer serves; a WebSocket that was open got 1012.
     """
-    with Runserver(folder) as server:
-        await in_thread(server.wait_serving)
-        assert (await in_thread(server.get, "/")) == (200, b"the first page")
-
-        mark = await in_thread(server.edit, "views.py", "the first page", "the second page")
-        await in_thread(server.wait_for_line, r"views\.py changed, reloading", mark)
-        await in_thread(server.wait_serving, mark)
-        assert (await in_thread(server.get, "/")) == (200, b"the second page")
-
+    with edited as server:
         async with dial(server, "/ws/echo/") as client:
             assert await ask(client, "a") == "first: a"
             mark = await in_thread(server.edit, "consumers.py", "first:", "second:")
             with pytest.raises(ConnectionClosed) as closed:
                 await client.get_message()
             assert closed.value.reason.code == 1012
+        await in_thread(server.wait_for_line, r"consumers\.py changed, reloading", mark)
         await in_thread(server.wait_serving, mark)
         async with dial(server, "/ws/echo/") as client:
             assert await ask(client, "a") == "second: a"
 
 
-def test_a_syntax_error_is_survived(folder: Path) -> None:
+def test_a_syntax_error_is_survived(edited: Edited) -> None:
     """
     A file with a syntax error is told of with its place, and what mends it is served.
     """
-    with Runserver(folder) as server:
-        server.wait_serving()
+    with edited as server:
         for broken in ("views.py", "consumers.py"):
             mark = server.edit(broken, "import", "import ((")
             server.wait_for_line(rf'{broken}", line \d', mark)
@@ -152,33 +184,57 @@ def test_a_syntax_error_is_survived(folder: Path) -> None:
             assert server.wait_serving(mark).get("/") == (200, b"the first page")
 
 
-def test_a_wrong_asgi_py_is_survived(folder: Path) -> None:
+def test_a_wrong_asgi_py_is_survived(edited: Edited) -> None:
     """
-    So is asgi.py with a syntax error, or one that calls wrongly what then raises elsewhere.
+    So is an asgi.py with a syntax error, with a call that then raises, or that exits.
     """
-    with Runserver(folder) as server:
-        server.wait_serving()
-        for right, wrong in (("import", "import (("), ('"mysite.consumers.Echo"', "17")):
-            mark = server.edit("asgi.py", right, wrong)
-            server.wait_for_line(r'asgi\.py", line \d', mark)
-            server.wait_for_line(r"^(Syntax|Type)Error", mark)
+    right, wrong, exits = '"mysite.consumers.Echo"', "17", "__import__('sys').exit('no')"
+    with edited as server:
+        mark = server.edit("asgi.py", right, f"{right} ((")
+        server.wait_for_line(r'asgi\.py", line \d', mark)
+        server.wait_for_line("^SyntaxError", mark)
 
-            mark = server.edit("asgi.py", wrong, right)
-            assert server.wait_serving(mark).get("/") == (200, b"the first page")
+        mark = server.edit("asgi.py", f"{right} ((", wrong)
+        server.wait_for_line(r'asgi\.py", line \d', mark)
+        server.wait_for_line("^TypeError", mark)
+
+        mark = server.edit("asgi.py", wrong, exits)
+        server.wait_for_line(r"^RuntimeError: .* mysite\.asgi raised SystemExit\('no'\)", mark)
+
+        mark = server.edit("asgi.py", exits, right)
+        assert server.wait_serving(mark).get("/") == (200, b"the first page")
 
 
-def test_settings_that_fail_are_survived(folder: Path) -> None:
+def test_settings_that_fail_are_survived(edited: Edited) -> None:
     """
     Settings that fail at a reload are told of, and what mends them is served, more than once.
     """
-    with Runserver(folder) as server:
-        server.wait_serving()
-        for right, wrong in (("USE_TZ = True", "USE_TZ = ("), ("import os", "import oss")):
+    versions = ("USE_TZ = True", "USE_TZ = (", "USE_TZ = Truth")
+    with edited as server:
+        for right, wrong in pairwise(versions):
             mark = server.edit("settings.py", right, wrong)
             server.wait_for_line("^The settings failed", mark)
 
-            mark = server.edit("settings.py", wrong, right)
-            assert server.wait_serving(mark).get("/") == (200, b"the first page")
+        mark = server.edit("settings.py", versions[-1], versions[0])
+        assert server.wait_serving(mark).get("/") == (200, b"the first page")
+
+
+def test_settings_that_checks_refuse_are_survived(edited: Edited) -> None:
+    """
+    What is a check's error stays one at a reload, without a traceback, and can be mended.
+    """
+    right = 'parent / "files"]'
+    thread = f'{right}; GREENROOM = {{"VIEW_THREADS": 0}}'
+    asgy = f'{right}; ASGI_APPLICATION = "mysite.asgy.application"'
+    with edited as server:
+        start = mark = server.edit("settings.py", right, thread)
+        server.wait_for_line("greenroom.E003", mark)
+        mark = server.edit("settings.py", thread, asgy)
+        server.wait_for_line("greenroom.E004", mark)
+
+        mark = server.edit("settings.py", asgy, right)
+        assert server.wait_serving(mark).get("/") == (200, b"the first page")
+        assert "Traceback" not in server.said(start)
 
 
 @pytest.mark.parametrize("options", [[], ["--noreload"]])
@@ -192,6 +248,14 @@ def test_a_port_in_use(folder: Path, options: list[str]) -> None:
             assert server.output.endswith("Error: That port is already in use.\n")
 
 
+def test_no_port() -> None:
+    """
+    A number that is no port is an OSError, for which Django has a line.
+    """
+    with pytest.raises(OSError, match="port must be 0-65535"):
+        DevelopmentServer(("127.0.0.1", 70_000), None)
+
+
 def test_without_an_application_the_views_are_served(folder: Path) -> None:
     """
     Without ASGI_APPLICATION the views are served, and a line says that WebSockets are not.
@@ -203,35 +267,35 @@ def test_without_an_application_the_views_are_served(folder: Path) -> None:
 
 def test_a_wrong_application(folder: Path) -> None:
     """
-    A wrong ASGI_APPLICATION is a check's error; the reloader stays, and serves what mends it.
+    Without the reloader a wrong ASGI_APPLICATION is a check's error, and status 1.
     """
-    (folder / "mysite" / "settings.py").write_text(
-        (PROJECT / "mysite" / "settings.py").read_text().replace("asgi.app", "asgy.app")
-    )
-    with Runserver(folder, "--noreload") as server:
+    with Runserver(folder, "--noreload", TEST_APPLICATION="mysite.asgy.application") as server:
         assert server.wait_end() == 1
         assert "(greenroom.E004) ASGI_APPLICATION 'mysite.asgy.application'" in server.output
         assert "Traceback" not in server.output
 
-    with Runserver(folder) as server:
-        server.wait_for_line("greenroom.E004")
-        mark = server.edit("settings.py", "asgy.app", "asgi.app")
-        assert server.wait_serving(mark).get("/") == (200, b"the first page")
-        assert "Traceback" not in server.output
 
-
-@pytest.mark.parametrize("options", [[], ["--noreload"]])
-async def test_ctrl_c(folder: Path, options: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("number", "to", "options"),
+    [
+        (signal.SIGINT, "group", []),
+        (signal.SIGINT, "group", ["--noreload"]),
+        (signal.SIGTERM, "master", []),
+        (signal.SIGTERM, "group", []),
+    ],
+)
+async def test_a_signal(folder: Path, number: signal.Signals, to: str, options: list[str]) -> None:
     """
-    Ctrl-C tells an open WebSocket 1012 and ends with status 0, without a traceback.
+    Ctrl-C, and a SIGTERM, close an open WebSocket with 1012, wait for its consumer, and end with 0.
     """
-    with Runserver(folder, *options) as server:
+    with Runserver(folder, *options, TEST_LEAVE_SECONDS="0.4") as server:
         await in_thread(server.wait_serving)
         async with dial(server, "/ws/echo/") as client:
             assert await ask(client, "a") == "first: a"
-            server.signal(signal.SIGINT, "group")
+            server.signal(number, to)
             with pytest.raises(ConnectionClosed) as closed:
                 await client.get_message()
             assert closed.value.reason.code == 1012
         assert await in_thread(server.wait_end) == 0
+        assert "the consumer has left" in server.output
         assert "Traceback" not in server.output

@@ -11,22 +11,9 @@ import pytest
 import trio
 from asgiref.sync import sync_to_async
 
-from greenroom.bridges import asgiref
 from greenroom.bridges.asgiref import SideLoop, current_hops
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
-
-
-@pytest.fixture(autouse=True)
-def patched() -> Iterator[None]:
-    """
-    asgiref with our methods.
-    """
-    was = asgiref.is_patched()
-    assert asgiref.patch_asgiref()
-    yield
-    if not was:
-        asgiref.unpatch_asgiref()
 
 
 async def test_outcome() -> None:
@@ -165,11 +152,22 @@ async def test_a_cancelled_hop_of_asyncio() -> None:
     assert done == ["work"]
 
 
+async def test_closed_before_it_has_run() -> None:
+    """
+    A loop whose end comes before its thread's first step ends like any other.
+    """
+    side_loop, loop = SideLoop(), asyncio.new_event_loop()
+    side_loop._closing = True
+    loop.call_soon(loop.stop)
+    await trio.to_thread.run_sync(side_loop._main, loop)
+    assert loop.is_closed()
+
+
 async def test_closed() -> None:
     """
     Its end cancels its tasks; after that it takes nothing.
     """
-    side_loop, ended = asgiref.SideLoop(), list[str]()
+    side_loop, ended = SideLoop(), list[str]()
 
     async def leave_a_task() -> None:
         async def task() -> None:
@@ -234,7 +232,7 @@ def refusing() -> Iterator[None]:
     [
         ("task", r"Task-\d+ does not end, .*: refuses \(.*test_side_loop.py:\d+\) > sleep"),
         ("generator", r"an async generator does not close. Open were: never_closes"),
-        ("thread", r"threads of asyncio.to_thread\(\) go on"),
+        ("thread", r"threads of asyncio.to_thread\(\) go on; .*: asyncio_\d+ in .*:\d+ "),
         ("loop", r"has not ended within 0.4 s: it is here:\n(.*\n)*.*GIVES_IN.wait()"),
     ],
 )

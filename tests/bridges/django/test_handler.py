@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import io
 import logging
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -178,6 +179,13 @@ def no_content(_request: HttpRequest) -> HttpResponse:
 
 
 urls = ModuleType("django_test_urls")
+PIPES: list[Any] = []
+
+
+def pipe(_request: HttpRequest) -> FileResponse:
+    return FileResponse(PIPES.pop())
+
+
 urls.urlpatterns = [  # type: ignore[attr-defined]
     path("async/", async_view),
     path("async-stream/", async_stream),
@@ -189,6 +197,7 @@ urls.urlpatterns = [  # type: ignore[attr-defined]
     path("meta/", meta),
     path("no-content/", no_content),
     path("numbers/", numbers),
+    path("pipe/", pipe),
     path("raises/", raises),
     path("save-and-fail/", save_and_fail),
     path("stuck-stream/", stuck_stream),
@@ -309,9 +318,10 @@ async def test_a_stream_that_raises_is_cut_off(
     """
     async with running(app):
         request = request_to(app, "/numbers/?fail")
-        with pytest.raises(LookupError, match="in the middle"):
+        with pytest.raises(LookupError, match="in the middle") as raised:
             await request.run()
 
+    assert raised.value.__context__ is None
     assert request.got.body == b"0\n1\n2\n"
     assert not request.got.ended
     assert LOG[-1][0] == "generator closed"
@@ -617,6 +627,29 @@ async def test_a_file_is_streamed(app: DjangoApplication, running: Any, request_
         expected = this.read()
     assert got.body == expected
     assert got.header("content-length") == str(len(expected))
+
+
+async def test_a_pipe_is_streamed_as_it_fills(
+    app: DjangoApplication, running: Any, request_to: Any
+) -> None:
+    """
+    What a pipe holds is sent, though it is less than a block, and the pipe is still open.
+    """
+    read_end, write_end = os.pipe()
+    PIPES.append(open(read_end, "rb", buffering=0))  # noqa: ASYNC230, PTH123, SIM115 - the view's
+    os.write(write_end, b"a")
+    request = request_to(app, "/pipe/", gated=True)
+    async with running(app), trio.open_nursery() as nursery:
+        nursery.start_soon(request.run)
+        try:
+            with trio.fail_after(10):
+                await request.take()
+                await request.take()
+                assert request.got.body == b"a"
+        finally:
+            os.close(write_end)
+        await request.take()
+    assert request.got.ended
 
 
 async def test_an_empty_answer_ends(app: DjangoApplication, running: Any, request_to: Any) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,8 +13,11 @@ from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import connections, transaction
+from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 
@@ -38,6 +42,16 @@ def test_the_setting_and_the_arguments() -> None:
 
     assert (options.view_threads, options.consumer_threads) == (4, 5)
     assert load_options().view_threads == 8
+
+
+@pytest.mark.parametrize("option", [{"async_views": "trio"}, {"patch_asgiref": False}])
+def test_what_holds_for_all_is_no_argument(option: dict[str, Any]) -> None:
+    """
+    An option that would have no effect as an argument is refused; the message says what to write.
+    """
+    (name,) = option
+    with pytest.raises(TypeError, match=f'GREENROOM = {{"{name.upper()}": '):
+        load_options(**option)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +123,8 @@ def ids(messages: list[CheckMessage]) -> list[str | None]:
         ([], ["greenroom.E001"]),
         ({"X": 1, "Y": 2}, ["greenroom.E002", "greenroom.E002"]),
         ({"VIEW_THREADS": None}, ["greenroom.E003"]),
+        ({"VIEW_THREADS": 0, "ORM_THREADS": -1}, ["greenroom.E003", "greenroom.E003"]),
+        ({"SHUTDOWN_SECONDS": 30.0}, ["greenroom.E003"]),
     ],
 )
 def test_check_setting(setting: Any, expected: list[str]) -> None:
@@ -131,13 +147,55 @@ def test_check_asgi_application_missing(site: ModuleType, name: str) -> None:
     assert name in message.msg
 
 
+def test_a_refused_value_is_explained() -> None:
+    """
+    E003 names the option as the settings do, and its hint says what the option is.
+    """
+    with override_settings(GREENROOM={"VIEW_THREADS": "8"}):
+        (message,) = checks.check_setting()
+
+    assert message.msg == "GREENROOM: VIEW_THREADS must be a whole number. Got: '8'"
+    assert "Django's views" in str(message.hint)
+    assert str(message.hint).endswith("Default: 8.")
+
+
+def test_what_greenroom_says_is_said_once() -> None:
+    """
+    Where asgi.py fails because of the setting GREENROOM, there is no E004 beside E003.
+    """
+    with override_settings(GREENROOM={"X": 1}, ASGI_APPLICATION="no_such_module.application"):
+        assert checks.check_asgi_application() == []
+
+
+def test_check_asgi_application_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    E004: an asgi.py that raises is said to, and its hint is not about the setting's form.
+    """
+    (tmp_path / "raising_asgi.py").write_text("import no_such_module_here")
+    monkeypatch.syspath_prepend(tmp_path)
+    with override_settings(ASGI_APPLICATION="raising_asgi.application"):
+        (message,) = checks.check_asgi_application()
+
+    assert message.id == "greenroom.E004"
+    assert 'shell -c "import raising_asgi"' in str(message.hint)
+
+
+def test_check_asgi_application_is_none(site: ModuleType) -> None:
+    """
+    E004: ASGI_APPLICATION names something that can't be called.
+    """
+    site.application = "something"  # type: ignore[attr-defined]
+    with override_settings(ASGI_APPLICATION="checked_site.application"):
+        assert ids(checks.check_asgi_application()) == ["greenroom.E004"]
+
+
 def test_check_asgi_application_of_django(site: ModuleType) -> None:
     """
     E005: Django's own handlers can't run on trio; ours is fine.
     """
     with override_settings(ASGI_APPLICATION="checked_site.application", STATIC_URL="/static/"):
-        for application in (ASGIHandler(), ASGIStaticFilesHandler(None)):
-            site.application = application  # type: ignore[attr-defined]
+        for handler in (ASGIHandler(), WSGIHandler(), ASGIStaticFilesHandler(None)):
+            site.application = handler  # type: ignore[attr-defined]
             assert ids(checks.check_asgi_application()) == ["greenroom.E005"]
 
     from greenroom.bridges.django import django_application
@@ -173,6 +231,53 @@ def test_check_databases(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ids(checks.check_databases()) == ["greenroom.W001"]
     pool["max_size"] = 24
     assert checks.check_databases() == []
+
+
+@pytest.mark.parametrize(
+    ("database", "expected"),
+    [
+        ({"OPTIONS": {"pool": {"max_size": 24}}, "CONN_MAX_AGE": None}, ["greenroom.E007"]),
+        ({"OPTIONS": {"pool": {"max_size": 24}}, "CONN_MAX_AGE": 0}, []),
+        ({"OPTIONS": {"pool": {"max_size": "x"}}}, []),
+        ({"OPTIONS": None}, []),
+    ],
+)
+def test_check_pools(
+    database: dict[str, Any], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    E007: a pool with CONN_MAX_AGE, which Django refuses; other nonsense is left to Django.
+    """
+    monkeypatch.setattr(settings, "DATABASES", {"default": database})
+
+    assert ids(checks.check_databases()) == expected
+
+
+def test_check_atomic_requests(site: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    W006: with ATOMIC_REQUESTS, an async view that is not excepted from it.
+    """
+
+    async def news(request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    async def weather(request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    def page(request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    site.urlpatterns = [  # type: ignore[attr-defined]
+        path("news/", news),
+        path("weather/", transaction.non_atomic_requests(weather)),
+        path("page/", page),
+    ]
+    assert checks.check_atomic_requests() == []
+
+    monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
+    (message,) = checks.check_atomic_requests()
+    assert ids([message]) == ["greenroom.W006"]
+    assert "'news/'" in message.msg
 
 
 def test_check_rivals(monkeypatch: pytest.MonkeyPatch) -> None:

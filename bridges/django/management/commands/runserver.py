@@ -11,7 +11,10 @@
 import io
 import os
 import re
+import signal
 import sys
+import threading
+from contextlib import suppress
 from typing import Any, cast
 
 from django.apps import apps
@@ -24,11 +27,15 @@ from ....hypercorn._development import DevelopmentServer
 from ....hypercorn._serve import ServeError
 from ..._development import Development, StaticFiles
 from ..._handler import django_application
-from ..._reloading import Child, Children, FailedFiles, import_application
+from ..._reloading import (
+    PATIENCE_SECONDS,
+    RELOADS,
+    Child,
+    Children,
+    FailedFiles,
+    import_application,
+)
 from .serve import load_application
-
-PATIENCE_SECONDS = 2.0
-RELOADS = 3  # the status by which Django's reloader asks for the next process
 
 
 class Command(Runserver):
@@ -71,7 +78,8 @@ class Command(Runserver):
     def run(self, **options: Any) -> None:
         """Run with or without the reloader, and stop the server before this process ends."""
         if options["use_reloader"] and os.environ.get(DJANGO_AUTORELOAD_ENV) != "true":
-            self._run_children(**options)
+            with suppress(KeyboardInterrupt):  # as in Django's own loop
+                sys.exit(Children().run(self.stderr.write))
             return
         child = Child()
         try:
@@ -84,26 +92,12 @@ class Command(Runserver):
         else:
             self._stop(0)
 
-    def _run_children(self, **options: Any) -> None:
-        children = Children()
-        try:
-            while True:
-                try:
-                    super().run(**options)
-                except SystemExit as end:
-                    if not children.settings_failed(end.code):
-                        raise
-                else:
-                    return
-                self.stderr.write("The settings failed. The next edit starts the server again.")
-                children.wait_for_edit()
-        except KeyboardInterrupt:
-            pass  # as in Django's own loop
-
     def _stop(self, status: int) -> None:
         server = self._server
-        if server is None:
+        if server is None or server.ended.is_set():
             return
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent's, when all were told
         server.stop()
         if not server.ended.wait(PATIENCE_SECONDS):  # a view hangs in its thread
             sys.stdout.flush()

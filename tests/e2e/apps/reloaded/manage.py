@@ -18,7 +18,7 @@ def told(self: Any) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    StatReloader.SLEEP_TIME = 0.1
+    StatReloader.SLEEP_TIME = 0.05
     StatReloader.snapshot_files = told
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
     execute_from_command_line(sys.argv)

@@ -1,3 +1,6 @@
+import os
+import time
+
 from greenroom.actors import WebsocketConsumer
 
 
@@ -9,3 +12,9 @@ class Echo(WebsocketConsumer):
         if text == "crash":
             raise ValueError("as asked")
         self.send(text=f"first: {text}")
+
+    def disconnect(self, code: int) -> None:
+        """Take the time that a test asks for."""
+        if seconds := os.environ.get("TEST_LEAVE_SECONDS"):
+            time.sleep(float(seconds))
+            print("the consumer has left", flush=True)
