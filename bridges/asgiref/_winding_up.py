@@ -21,7 +21,7 @@ def wind_up(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
     """End what there is in *loop*, within three quarters of *seconds*. In the loop's thread."""
     part = seconds / _PARTS
     left = _cancel_all(loop, asyncio.all_tasks(loop), part)
-    left |= _cancel_all(loop, left, part)  # who was busy at the first time is asked again
+    left = _cancel_all(loop, left, part)  # who took no notice is asked again
     for task in left:
         where = _place_of(task)
         logger.warning("%s does not end, though it was cancelled: %s", task.get_name(), where)

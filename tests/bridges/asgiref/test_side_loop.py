@@ -287,3 +287,31 @@ async def test_who_waits_for_what_refuses(caplog: Any) -> None:
 
     assert side_loop.labels() == []
     assert "the call of it does not end, though it was cancelled" in caplog.text
+
+
+async def test_what_ends_when_it_is_asked_again(caplog: Any) -> None:
+    """
+    A task that takes no notice of its first cancellation is cancelled once more, and not named.
+    """
+    asked: list[str] = []
+    kept: list[Any] = []
+
+    async def hesitates() -> None:
+        try:
+            await asyncio.sleep(1e6)
+        except asyncio.CancelledError:
+            asked.append("once")
+        await asyncio.sleep(1e6)
+
+    async def start() -> None:
+        kept.append(asyncio.create_task(hesitates()))
+        await asyncio.sleep(0)
+
+    side_loop = SideLoop()
+    await side_loop.run(start)
+    with trio.fail_after(30):
+        await side_loop.aclose(0.4)
+
+    assert kept[0].cancelled()
+    assert asked == ["once"]
+    assert "does not end" not in caplog.text
