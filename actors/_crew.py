@@ -101,6 +101,12 @@ class Crew:
         return not self._running
 
     @property
+    def has_room(self) -> bool:
+        """Whether a place is free, and nobody waits for one."""
+        with self._lock:
+            return not self._queue and len(self._running) - self._parked < self.size
+
+    @property
     def empty(self) -> bool:
         """Whether no thread lives."""
         return self._alive == 0

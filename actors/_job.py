@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
@@ -90,6 +91,15 @@ class Places(Protocol):
     def unpark(self, job: Job[Any]) -> None: ...
 
 
+def _forget_job() -> None:
+    _here.job = None
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    # A child that a job forks (multiprocessing does) has no loop that could do anything for it.
+    os.register_at_fork(after_in_child=_forget_job)
+
+
 def current_job() -> Job[Any] | None:
     """Return the job that runs in the calling thread, or None. Not a checkpoint."""
     return getattr(_here, "job", None)
@@ -126,6 +136,9 @@ class Job(Generic[T]):
 
     on_end: Callable[[], object] | None = None
     """Called when it has ended or let go, for who can't `wait`; in any thread, maybe twice."""
+
+    serves: bool = True
+    """Whether its thread may serve others, inside the job or behind :meth:`let_go`."""
 
     _waiters: tuple[Parker, ...] = ()
     _parked = 0

@@ -28,9 +28,11 @@ from ._errors import Disconnected, Stale
 from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
 from ._hop import Hop
 from ._loop import Loop
-from ._messages import Call, Item, Opening, PeerEnd, Stop
+from ._lowlevel import this_task
+from ._messages import Call, Hook, Item, Opening, PeerEnd, Stop
 from ._moments import Moment
 from ._reply_later import fail_outstanding, failure_of
+from ._run_end import put_away
 from ._state import Handed, Keeper
 from ._tasks import Tasks
 from ._unrun import refuse_unrun
@@ -49,7 +51,8 @@ class Life:
     __slots__ = (
         "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
         "_why", "actor", "begun", "calls", "deferred", "delivered", "epoch", "failed", "flagged",
-        "handled", "hop", "host", "instance", "item", "over", "table", "tasks",
+        "handled", "hop", "host", "instance", "item", "leftovers", "over", "table", "task",
+        "tasks",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +83,8 @@ class Life:
         """What is being handled."""
         self.calls = ""
         """The path of whom its handler calls and waits for, if it does."""
+        self.task: object = None
+        self.leftovers: tuple[Callable[[], object], ...] = ()
         self.table = actor.handler_table()
         self.hop = Hop(host, epoch)
         self.tasks = Tasks(self)
@@ -101,7 +106,7 @@ class Life:
 
         A checkpoint. Shielded; cancelled only through :meth:`request_stop` and :meth:`fail`.
         """
-        token = current_life.set(self)
+        token, self.task = current_life.set(self), this_task()
         left: Exit | None = None
         try:
             with self._scope:
@@ -115,7 +120,9 @@ class Life:
             # since what brought it (the peer's end, a stop) has been taken from the mailbox.
             left = left.with_error(error, "", told=False) if left else self._ended_by(error)
         finally:
+            put_away(self)
             current_life.reset(token)
+            self.task = None
         why = self._why
         if left is None:  # the scope was cancelled, by whoever wrote down why
             left = why or Exit(ExitKind.STOPPED, "cancelled")
@@ -140,13 +147,15 @@ class Life:
         handler = self.table.special.get(ending)
         if handler is None:
             return
-        token = current_life.set(self)
+        token, self.task = current_life.set(self), this_task()
         try:
             if self.instance is not None or await self._stand_in(ending):
                 self.item = None
                 await self._run_special(handler, item, begins)
         finally:
+            put_away(self)
             current_life.reset(token)
+            self.task = None
 
     def request_stop(self, stop: Stop, within: float) -> None:
         """Have it end: at once when idle, else when its handler ends, or after *within* s."""
@@ -266,9 +275,9 @@ class Life:
         self.begun = not self._first or not self.actor.opening_handler
         if not self._first:
             await self._refill()
-            await self._hook("restarted", _Hook(reason=self._crash))
+            await self._hook("restarted", Hook(reason=self._crash))
             self._crash = None  # its traceback holds the incarnation before
-        await self._hook("started", _Hook())
+        await self._hook("started", Hook())
         if self._first:
             await self._open()
         self._step = ""
@@ -281,7 +290,7 @@ class Life:
 
     async def _refill(self) -> None:
         if self._keeper.fill(self.instance, restored=True):
-            await self._hook("restored", _Hook(state=self._keeper.state))
+            await self._hook("restored", Hook(state=self._keeper.state))
 
     async def _stand_in(self, ending: str) -> bool:
         """Make and fill an instance for the last handler; whether there is one."""
@@ -335,7 +344,7 @@ class Life:
         elif await self._loop.run_cancellable(self._run_special, handler, _OPENING):
             raise Disconnected(self.host.path, 1006)
 
-    async def _hook(self, name: str, item: _Hook) -> None:
+    async def _hook(self, name: str, item: Hook) -> None:
         handler = self.table.special.get(name)
         if handler is not None:
             self._step = name
@@ -359,6 +368,7 @@ class Life:
             batch = self.hop.batch([step])
             await self.hop.run(batch, handler.name)
             refuse_unrun(batch.value, handler.name)
+        put_away(self)
 
     # -- its end -------------------------------------------------------------------------
 
@@ -388,13 +398,3 @@ class Life:
         """Tell the caller of the call being handled, if there is one, that it was the last."""
         if isinstance(self.item, Call):
             self.item.reply.fail(failure_of(self, error, anew))
-
-
-class _Hook:
-    """What the hooks of a restart are offered, by name."""
-
-    __slots__ = ("reason", "state")
-
-    def __init__(self, *, reason: BaseException | None = None, state: object = None) -> None:
-        self.reason = reason
-        self.state = state

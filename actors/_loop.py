@@ -21,6 +21,7 @@ from ._inquiry import answer_all
 from ._lowlevel import checkpoint
 from ._messages import Call, InFrame, Item, PeerEnd, Tick, key_name, message_key
 from ._moments import Moment, moments_of
+from ._run_end import put_away
 from ._tracing import traced
 from ._unrun import UNRUN, refuse_unrun
 
@@ -99,6 +100,7 @@ class Loop:
         Answers operators, and waits until their suspension is over; ends, if a task has failed.
         """
         life, host = self._life, self._host
+        put_away(life)
         if life.failed:  # in the very turn in which the handler ended
             await checkpoint()  # raises; what waits is for the next incarnation
         if host.inquiry() is not None or host.suspended_until is not None:
@@ -153,6 +155,7 @@ class Loop:
             if not self._goes_on(error):
                 raise
         self._life.item = None
+        put_away(self._life)
 
     async def _run_moment(self, handler: Handler, moment: Moment) -> None:
         life = self._life

@@ -167,6 +167,11 @@ async def checkpoint() -> None:
     await trio.lowlevel.checkpoint()
 
 
+def this_task() -> object:
+    """Return the task that calls, to be compared with another."""
+    return trio.lowlevel.current_task()
+
+
 def inside_trio() -> bool:
     """Whether the caller runs on a thread inside ``trio.run``."""
     return trio.lowlevel.in_trio_run()

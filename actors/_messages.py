@@ -202,6 +202,16 @@ class Stop:
         self.at: float | None = None
 
 
+class Hook:
+    """What the hooks of a restart are offered, by name."""
+
+    __slots__ = ("reason", "state")
+
+    def __init__(self, *, reason: BaseException | None = None, state: object = None) -> None:
+        self.reason = reason
+        self.state = state
+
+
 Item = InFrame | PeerEnd | Cast | Call | Tick
 
 

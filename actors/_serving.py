@@ -31,6 +31,7 @@ from ._lowlevel import LoopThread
 T = TypeVar("T")
 
 _NO_HOOKS = ThreadHooks()
+_LOOK = object()
 _serving: ContextVar[Serving | None] = ContextVar("greenroom_serving", default=None)
 
 
@@ -58,8 +59,9 @@ class Serving:
         """Whether nothing is taken any more."""
         self.outer: Serving | None = None
         """What serves the code that this one was called by, to be asked once this one has ended."""
-        self._loop = loop
-        self._orders: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self.loop = loop
+        """Where those wait."""
+        self._orders: SimpleQueue[Any] = SimpleQueue()  # of jobs, _LOOK, and None at the end
         self._lock = Lock()  # guards `ended` and the states of jobs
 
     def submit(self, work: Callable[[], T], *, label: str) -> Job[T]:
@@ -70,7 +72,7 @@ class Serving:
             NobodyWaits: The thread serves no more.
         """
         job = Job(self, work, label)
-        job.loop = self._loop
+        job.loop = self.loop
         self.take(job)
         return job
 
@@ -88,9 +90,14 @@ class Serving:
         return job
 
     def serve(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Do what is given until the end, or until *until* says so behind a job. The thread's."""
+        """
+        Do what is given until the end, or until *until* says so. The thread's own.
+
+        *until* is asked behind each job, and when :meth:`look` was called.
+        """
         while (job := self._orders.get()) is not None:
-            self._carry_out(job)
+            if job is not _LOOK:
+                self._carry_out(job)
             if until() and self._end_if_nothing_waits():
                 return
 
@@ -100,6 +107,10 @@ class Serving:
             if not self.ended:
                 self.ended = True
                 self._orders.put(None)
+
+    def look(self) -> None:
+        """Have the thread ask anew whether this is the end. Any thread, at any moment."""
+        self._orders.put(_LOOK)  # no lock: it may be called by a finalizer, in its holder
 
     def _end_if_nothing_waits(self) -> bool:
         with self._lock:
@@ -119,7 +130,7 @@ class Serving:
             job.notify()
             return
         try:
-            self._loop.call_soon(job.notify)
+            self.loop.call_soon(job.notify)
         except trio.RunFinishedError:
             self.end()  # nobody is left who could wait
 
@@ -172,6 +183,11 @@ class AsyncCall(Serving):
         self._context.run(_serving.set, self)
         self._value: Any = None
         self._error: BaseException | None = None
+
+    @property
+    def function(self) -> Callable[[], Awaitable[Any]]:
+        """What is to be called and awaited; until it is."""
+        return self._function
 
     async def carry_out(self) -> None:
         """

@@ -203,6 +203,11 @@ class ThreadPool:
             del job  # an error's traceback holds this frame, and the job holds the error
 
     @property
+    def has_room(self) -> bool:
+        """Whether a job would find a thread at once. From any thread, so of the moment only."""
+        return self._crew.has_room
+
+    @property
     def busy(self) -> bool:
         """Whether a thread works, or a result is under way, for somebody who waits."""
         _, queued, _, parked, jobs = self._crew.census()
@@ -240,6 +245,7 @@ class ThreadPool:
         Args:
             timeout: Seconds to wait; 0 waits for nothing.
         """
+        self._loop = LoopThread.current()  # also where all jobs came by submit_from_thread
         self._crew.close()
         parker = Parker()
         self._closers.append(parker)

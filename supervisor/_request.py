@@ -4,8 +4,8 @@
 # but it has a place in the tree, a reference and a mailbox like any slot, is asked
 # to stop like any, and its crash is recorded like any.
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,8 @@ class RequestSlot:
         self.state = "running"
         self.awaits: Callable[[], str | None] | None = None
         """Says on which event loop async code of it runs now, if its application can tell."""
+        self.held: tuple[str, str] | None = None
+        """The loop and the worker thread, if the code that is awaited was called by a thread."""
         self._root = root
         self._what = what
         self._actor = actor
@@ -116,6 +118,15 @@ class RequestSlot:
             self.state = "stopping"
             self._scope.deadline = trio.current_time() + self._root.options.shutdown_seconds
 
+    @contextmanager
+    def holding(self, loop: str, thread: str) -> Generator[None, None, None]:
+        """Show in the tree, while the block runs, where is awaited what *thread* waits for."""
+        before, self.held = self.held, (loop, thread)
+        try:
+            yield
+        finally:
+            self.held = before
+
     def stuck(self) -> None:
         """Tell that it has not ended in time, and where it waits."""
         self._root.events.emit("slot.unkillable", self.path, 1, stack=self._stack.format())
@@ -142,7 +153,10 @@ class RequestSlot:
             "request": self._what,
             "seconds": round(trio.current_time() - self._began, 3),
         }
-        if self.awaits is not None and (awaits := self.awaits()) is not None:
+        awaits = self.awaits() if self.awaits is not None else None
+        if self.held is not None:
+            facts["awaits"], facts["thread"] = self.held
+        elif awaits is not None:
             facts["awaits"] = awaits
         return NodeSnapshot(
             path=self.path,

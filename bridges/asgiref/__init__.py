@@ -9,17 +9,17 @@ from ._flavour import flavour_of as flavour_of
 from ._flavour import on_asyncio as on_asyncio
 from ._flavour import on_trio as on_trio
 from ._flavour import set_default_flavour as set_default_flavour
+from ._hop_settings import HopSettings as HopSettings
+from ._hop_settings import configure_hops as configure_hops
 from ._hops import Hops as Hops
-from ._hops import HopSettings as HopSettings
-from ._hops import configure_hops as configure_hops
 from ._hops import current_hops as current_hops
 from ._hops import hop as hop
-from ._hops import hop_scope as hop_scope
 from ._hops import open_hops as open_hops
 from ._install import is_patched as is_patched
 from ._install import patch_asgiref as patch_asgiref
 from ._install import patch_problem as patch_problem
 from ._install import unpatch_asgiref as unpatch_asgiref
+from ._scopes import hop_scope as hop_scope
 from ._side_loop import SideLoop as SideLoop
 
 __all__ = [

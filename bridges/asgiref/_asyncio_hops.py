@@ -14,11 +14,12 @@ from typing import TypeVar
 
 import trio
 
-from ...actors import ThreadPool
+from ...actors import Job, ThreadPool
 from ...actors._lowlevel import start_system_task
-from ...actors._serving import AsyncCall
-from ._hops import Pinning, Work, pin, thread_of_scope
+from ...actors._serving import AsyncCall, Serving
+from ._scopes import assigned, keep, thread_of_scope
 from ._side_loop import SideLoop
+from ._work import Generators, Work
 
 T = TypeVar("T")
 
@@ -44,7 +45,13 @@ class _Calls:
 
 
 async def hop_of_asyncio(
-    side_loop: SideLoop, pool: ThreadPool, call: Callable[[], T], *, label: str
+    side_loop: SideLoop,
+    pool: ThreadPool,
+    call: Callable[[], T],
+    *,
+    label: str,
+    generator: Generators | None = None,
+    sensitive: bool = True,
 ) -> T:
     """
     Have *call* run in a thread, as `hop` does on trio.
@@ -62,26 +69,38 @@ async def hop_of_asyncio(
         with suppress(RuntimeError):  # the loop is closed, and nobody waits
             loop.call_soon_threadsafe(settle)
 
-    thread = thread_of_scope()
-    handled = sys.exc_info()[1]
-    work = Work(call, handled) if thread is not None else Pinning(call, handled)
-    job = (thread or pool).new_job(work, side_loop.trio, label=label)
     calls = _Calls(label)
-    job.on_end, job.on_call = ended, calls.take
-    if thread is not None:
-        thread.take(job)
-    else:
-        pool.submit_from_thread(job)
+
+    def given(thread: Serving | ThreadPool, work: Work) -> Job[T]:
+        job = thread.new_job(work, side_loop.trio, label=label)
+        job.on_end, job.on_call = ended, calls.take
+        if isinstance(thread, ThreadPool):
+            thread.submit_from_thread(job)
+        else:
+            thread.take(job)
+        return job
+
+    work, job = assigned(
+        partial(Work, call, sys.exc_info()[1], generator),
+        thread_of_scope(pool, side_loop.trio, sensitive=sensitive),
+        given,
+        partial(given, pool),
+    )
     try:
-        await _until(done, side_loop, calls, job.withdraw)
-        if work.pinned is None:
+        try:
+            await _until(done, side_loop, calls, job.withdraw)
+        except asyncio.CancelledError:
+            if work.kept is not None:
+                work.kept.end()
+            raise
+        if work.kept is None:
             return job.result()
         task = asyncio.current_task()
         assert task is not None
-        pin(work.pinned, lambda close: task.add_done_callback(lambda _: close()))
+        keep(work.kept, lambda close: task.add_done_callback(lambda _: close()))
         return work.early_result()
     finally:
-        del job, work, handled, calls
+        del job, work
 
 
 async def _until(

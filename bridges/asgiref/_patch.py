@@ -7,23 +7,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Any
+from types import GeneratorType
+from typing import Any, cast
 
 import trio
 from asgiref.sync import AsyncToSync, SyncToAsync
 
 from ...actors import ThreadPool, current_job
+from ...actors._context import current_life
 from ...actors._lowlevel import LoopThread, Parker, inside_trio
 from ._asyncio_hops import hop_of_asyncio
-from ._context import restore_context
-from ._flavour import flavour_of
+from ._context import alone_in, restore_context
+from ._flavour import flavour_of_call, on_asyncio, on_trio
 from ._hops import current_hops, hop
+from ._sensitive import executor_of_context
 from ._side_loop import side_loop_here
+from ._work import Generators
+
+logger = logging.getLogger("greenroom.threads")
 
 original_sync_to_async: Any = getattr(SyncToAsync, "__call__")  # noqa: B004, B009
 original_async_to_sync: Any = getattr(AsyncToSync, "__call__")  # noqa: B004, B009
@@ -45,16 +52,22 @@ async def sync_to_async(self: SyncToAsync[Any, Any], /, *args: Any, **kwargs: An
     child = partial(self.func, *args, **kwargs)
 
     def call() -> Any:
-        return context.run(_in_thread, context, child)
+        if given is None:
+            return context.run(_in_thread, context, child)
+        with alone_in(given):
+            return given.run(_in_thread, given, child)
 
-    executor: Any = getattr(self, "_executor", None)
+    sensitive: bool = getattr(self, "_thread_sensitive", True)
+    executor: Any = executor_of_context() if sensitive else getattr(self, "_executor", None)
+    label = _label_of_hop(self.func)
     run: Callable[[], Awaitable[Any]]
     if executor is not None:
-        run = partial(_on_executor, executor, call)
+        run = partial(_on_executor, executor, call, label)
     else:
-        run = partial(hop, call, label=_label(self.func))
+        generator = _generator_in(args)
+        run = partial(hop, call, label=label, generator=generator, sensitive=sensitive)
         if side_loop is not None and isinstance(side_loop.pool, ThreadPool):
-            run = partial(hop_of_asyncio, side_loop, side_loop.pool, call, label=_label(self.func))
+            run = partial(hop_of_asyncio, side_loop, side_loop.pool, *run.args, **run.keywords)
             side_loop = None
     try:
         if side_loop is None:
@@ -70,12 +83,23 @@ def _in_thread(context: Context, child: Callable[[], Any]) -> Any:
     return child()
 
 
+def _generator_in(args: tuple[Any, ...]) -> Generators | None:
+    """Return what a hop with *args* reads from, as Django's does for `async for`."""
+    return cast("Generators", args[0]) if args and type(args[0]) is GeneratorType else None
+
+
+def _label_of_hop(function: object) -> str:
+    """Name *function*, and the actor whose code has it called."""
+    life = current_life.get()
+    return _label(function) if life is None else f"{life.host.path} {_label(function)}"
+
+
 def _label(function: object) -> str:
     inner = function.func if isinstance(function, partial) else function
     return getattr(inner, "__qualname__", None) or type(inner).__qualname__
 
 
-async def _on_executor(executor: Any, call: Callable[[], Any]) -> Any:
+async def _on_executor(executor: Any, call: Callable[[], Any], label: str) -> Any:
     """Run *call* on the user's own executor. Cancelled, it is waited for if it has begun."""
     loop, parker = LoopThread.current(), Parker()
     future = executor.submit(call)
@@ -93,6 +117,10 @@ async def _on_executor(executor: Any, call: Callable[[], Any]) -> Any:
             with trio.move_on_after(5.0, shield=True):
                 while not future.done():
                     await parker.park()
+            if not future.done():
+                logger.warning(
+                    "%s goes on in an executor of its own, though it was cancelled", label
+                )
         raise
     return future.result()
 
@@ -108,8 +136,10 @@ def async_to_sync(self: AsyncToSync[Any, Any], /, *args: Any, **kwargs: Any) -> 
     context = copy_context()
     handled = sys.exc_info()[1]
     code = partial(_awaited, partial(self.awaitable, *args, **kwargs), context, handled)
-    if flavour_of(self.awaitable) == "asyncio":
-        code = partial(_on_side_loop, code, _label(self.awaitable))
+    if flavour_of_call(self.awaitable, args) == "asyncio":
+        code = on_asyncio(partial(_on_side_loop, code, _label(self.awaitable)))
+    else:
+        on_trio(code)
     try:
         return job.run_async(code, context=context)
     finally:

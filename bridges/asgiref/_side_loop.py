@@ -28,6 +28,7 @@ from ...actors._lowlevel import LoopThread, Parker, start_system_task
 from ...actors._serving import in_context
 from ...actors._workers import Workers
 from ._context import restore_context
+from ._winding_up import stack_of_thread, wind_up
 
 logger = logging.getLogger("greenroom.asyncio")
 
@@ -56,6 +57,8 @@ class SideLoop:
         self.pool: Workers | None = None
         """Does the sync work of its tasks."""
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._seconds = 0.0
         self._starting = threading.Lock()
         self._calls: dict[_Call, None] = {}
         self._closing = False
@@ -169,8 +172,13 @@ class SideLoop:
         return back.result()
 
     async def aclose(self, timeout: float) -> None:
-        """Cancel all tasks of the loop, and wait *timeout* seconds for its end. A checkpoint."""
+        """
+        Cancel all tasks of the loop, and wait *timeout* seconds for its end. A checkpoint.
+
+        What does not end by then is named in the log, and left in its thread.
+        """
         with self._starting:
+            self._seconds = timeout
             self._closing, loop = True, self._loop
         if loop is None or self._ended.is_set():
             await trio.sleep(0)
@@ -179,7 +187,8 @@ class SideLoop:
         with trio.move_on_after(timeout):
             await self._ended.wait()
         if not self._ended.is_set():
-            logger.warning("the asyncio loop has not ended within %g s", timeout)
+            where = stack_of_thread(self._thread)
+            logger.warning("the asyncio loop has not ended within %g s: %s", timeout, where)
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._starting:
@@ -188,9 +197,10 @@ class SideLoop:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
                 # Daemon: a task that never ends must not keep the process from ending.
-                threading.Thread(
+                self._thread = threading.Thread(
                     target=self._main, args=(loop,), name="greenroom-asyncio", daemon=True
-                ).start()
+                )
+                self._thread.start()
                 self._loop = loop
             return self._loop
 
@@ -200,26 +210,26 @@ class SideLoop:
         _here.side_loop = self
         asyncio.set_event_loop(loop)
         try:
-            while not self._closing:
-                try:
-                    loop.run_forever()
-                except (SystemExit, KeyboardInterrupt):
-                    logger.exception("a task of the asyncio loop raised; the loop goes on")
-            self._wind_up(loop)
+            self._run(loop)
+            wind_up(loop, self._seconds)
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+            for call in list(self._calls):
+                call.lose()
             with suppress(trio.RunFinishedError):  # else nobody waits
                 self._trio.call_soon(self._ended.set)
 
-    def _wind_up(self, loop: asyncio.AbstractEventLoop) -> None:
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                logger.exception("a task of the asyncio loop raised; the loop goes on")
+                continue
+            # Asked behind it only: else the stop that is on its way would end the winding up.
+            if self._closing:
+                return
 
 
 class _Call:
@@ -255,6 +265,12 @@ class _Call:
         """Cancel the task. Any thread."""
         with suppress(RuntimeError):  # the loop is closed: so it has ended
             self._loop.call_soon_threadsafe(self._cancel)
+
+    def lose(self) -> None:
+        """Tell that it will not end: its loop is closed."""
+        self._error = RuntimeError(f"{self.label} did not end with the asyncio loop")
+        self._forget()
+        self._ended()
 
     def outcome(self) -> tuple[Any, BaseException | None]:
         """Return what it returned, and what it raised."""

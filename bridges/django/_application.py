@@ -75,9 +75,11 @@ def _refuse_no_http(http: object) -> None:
     if http is django_application:
         refuse("http: write django_application(), with the brackets.", TypeError)
     if isinstance(http, ASGIHandler) and not isinstance(http, DjangoApplication):
+        name = type(http).__name__
+        if name == "ASGIHandler":
+            name = "get_asgi_application()"
         refuse(
-            "http: Django's own get_asgi_application() can't run on trio."
-            " Write http=django_application().",
+            f"http: Django's own {name} can't run on trio. Write http=django_application().",
             TypeError,
         )
     if not callable(http) or isinstance(http, type):

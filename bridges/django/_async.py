@@ -6,20 +6,26 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import trio
 from django.http import StreamingHttpResponse
 
 from ...actors._serving import in_context
-from ..asgiref import Flavour, SideLoop, current_hops, flavour_of, hop_scope
+from ..asgiref import Flavour, SideLoop, current_hops, flavour_of, hop_scope, is_patched
 from ..asgiref._context import restore_context
 from ._answer import Answer, Outcome, StreamToRead
 from ._body import Send
 from ._chain import Call
+from ._iterators import close_iterators, flavour_of_stream
 from ._relay import Left, send_body
 
 T = TypeVar("T")
+
+UNPATCHED = (
+    "asgiref does not know trio here, see PATCH_ASGIREF in GREENROOM and `manage.py check`: what"
+    " calls sync_to_async, as Django's async functions do, has to be marked @on_asyncio."
+)
 
 
 async def outcome_of(answer: Answer, call: Call, label: str) -> Outcome:
@@ -47,8 +53,7 @@ async def send_stream(answer: Answer, stream: StreamToRead, send: Send, label: s
         Exception: Whatever the iterator raises.
     """
     response = stream.response
-    iterator = cast("Any", response)._iterator  # noqa: SLF001
-    flavour = flavour_of(iterator, flavour_of(stream.made_by))
+    flavour = flavour_of_stream(response, stream.made_by)
     if flavour == "trio":
         await _on(flavour, answer, partial(_iterate, response, partial(_sent, send)), label)
     else:
@@ -61,8 +66,7 @@ def flavour_here(answer: Answer) -> Flavour | None:
     if isinstance(pending, Call):
         return flavour_of(pending.function)
     if isinstance(pending, StreamToRead):
-        iterator = cast("Any", pending.response)._iterator  # noqa: SLF001
-        return flavour_of(iterator, flavour_of(pending.made_by))
+        return flavour_of_stream(pending.response, pending.made_by)
     return None
 
 
@@ -79,7 +83,12 @@ async def at_home(function: Callable[[], Awaitable[T]]) -> T:
     """Await *function* where its context has come from another thread, in a scope of its own."""
     restore_context(copy_context())
     with hop_scope():
-        return await function()
+        try:
+            return await function()
+        except RuntimeError as error:
+            if str(error) == "no running event loop" and not is_patched():
+                error.add_note(UNPATCHED)
+            raise
 
 
 async def _sent(send: Send, chunk: bytes) -> None:
@@ -91,32 +100,23 @@ async def _iterate(
     response: StreamingHttpResponse, deliver: Callable[[bytes], Awaitable[None]]
 ) -> None:
     content = cast("AsyncIterator[bytes]", response.streaming_content)
-    inner = cast("Any", response)._iterator  # noqa: SLF001
     try:
         async for chunk in content:
             await deliver(chunk)
     finally:
         with trio.move_on_after(GRACE, shield=True):
-            await _close(content, inner)
+            await close_iterators(content, response)
 
 
 async def _iterate_on_asyncio(
     side_loop: SideLoop, response: StreamingHttpResponse, to_trio: trio.MemorySendChannel[bytes]
 ) -> None:
     content = cast("AsyncIterator[bytes]", response.streaming_content)
-    inner = cast("Any", response)._iterator  # noqa: SLF001
     try:
         async for chunk in content:
             await side_loop.on_trio(partial(to_trio.send, chunk))
     finally:
-        await _close(content, inner)  # noqa: ASYNC102 - on asyncio, which cancels once
-
-
-async def _close(*iterators: Any) -> None:
-    for iterator in iterators:
-        close = getattr(iterator, "aclose", None)
-        if close is not None:
-            await close()
+        await close_iterators(content, response)  # noqa: ASYNC102 - on asyncio, which cancels once
 
 
 async def _send_from_asyncio(

@@ -3,9 +3,10 @@
 # What Django makes of settings.MIDDLEWARE is one function around the other, and the view is
 # called at the bottom of their stack: a thread that waits there for an async view waits for all
 # of it. But a MiddlewareMixin is nothing but process_request before and process_response
-# behind, so the same can be done by a loop, which may stop at the view and go on in another
-# thread. It is a generator: what it yields is to be awaited by somebody, and the outcome is
-# sent, or thrown, into it.
+# behind, and other middleware is often nothing but the first of both, see _passing.py. So the
+# same can be done by a loop, which may stop at the view and go on in another thread. It is a
+# generator: what it yields is to be awaited by somebody, and the outcome is sent, or thrown,
+# into it.
 #
 # Invariants, with a test of that name in tests/bridges/django/test_chain.py:
 #   AS DJANGO'S   whatever the middleware does, it is called in the order in which Django's own
@@ -23,11 +24,13 @@ from django.urls import set_urlconf
 from django.utils import deprecation
 from django.utils.log import log_response
 
+from ._passing import Passing, passing, take_over
+
 Mixin: Any = deprecation.MiddlewareMixin
 is_async: Callable[[Any], bool] = vars(base)["iscoroutinefunction"]  # Django's own choice
 """Whether Django takes a function for an async one."""
 Layers = tuple[Any, ...]
-"""The instances of MiddlewareMixin, the outermost first."""
+"""The instances of MiddlewareMixin, or what stands for others, the outermost first."""
 
 
 class Call(NamedTuple):
@@ -45,8 +48,8 @@ def take_apart(handler: Any) -> Layers | None:
     """
     Return what the middleware chain of *handler* consists of, the outermost first.
 
-    None if a part of it is more than a MiddlewareMixin, or is not Django's own any more: then
-    nobody but Django can call it.
+    None if a part of it is more than a MiddlewareMixin and acts not only before the view, or is not
+    Django's own any more: then nobody but Django can call it.
     """
     kind = cast("Any", type(handler))
     if not (_is_of(base, kind.get_response) and _is_of(base, kind._get_response)):  # noqa: SLF001
@@ -58,11 +61,14 @@ def take_apart(handler: Any) -> Layers | None:
     while _is_of(exception, converted):
         inner = converted.__wrapped__
         if inner == handler._get_response:  # noqa: SLF001
+            take_over(tuple(layers))
             return tuple(layers)
         if not isinstance(inner, Mixin) or type(inner).__call__ is not Mixin.__call__:
-            return None
+            inner = passing(inner)
+            if inner is None:
+                return None
         layers.append(inner)
-        converted = inner.get_response
+        converted = inner.inner if isinstance(inner, Passing) else inner.get_response
     return None
 
 

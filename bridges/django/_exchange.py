@@ -21,6 +21,7 @@
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import NamedTuple
 
 import trio
@@ -28,6 +29,19 @@ import trio
 from ...actors import current_job
 from ...actors._lowlevel import LoopThread, Parker
 from ...actors._serving import AsyncCall
+from ...supervisor._request import current_slot
+from ..asgiref import flavour_of
+
+
+async def carried_out(call: AsyncCall) -> None:
+    """Carry *call* out, and show meanwhile in the tree where, and which thread waits for it."""
+    slot = current_slot()
+    if slot is None:
+        await call.carry_out()
+    else:
+        with slot.holding(flavour_of(call.function), call.name):
+            await call.carry_out()
+
 
 HIGH_WATER = 65536
 """Bytes that may wait unsent before the thread has to wait."""
@@ -211,7 +225,7 @@ class Exchange:
         """
         while not self._settled_or_waiting(self._has_head):
             if self._call is not None:
-                return self._take_call().carry_out
+                return partial(carried_out, self._take_call())
             if self._watch_due:
                 self._watch_due = False
                 return self.begun
@@ -227,7 +241,7 @@ class Exchange:
         """
         while not self._settled_or_waiting(lambda: bool(self._chunks) or self._ended):
             if self._call is not None:
-                await self._take_call().carry_out()
+                await carried_out(self._take_call())
             else:
                 await self._parker.park()
         with self._changed:

@@ -36,6 +36,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import trio
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
@@ -46,6 +47,7 @@ from ...actors._lowlevel import inside_trio
 from ...actors._workers import Workers
 from ...supervisor import Options
 from .. import asgiref
+from ..asgiref import flavour_of
 from ..asgiref._flavour import mark_of
 from ..hypercorn._startup import in_hypercorn_worker, leave
 from ._answer import Answer
@@ -53,6 +55,7 @@ from ._body import Receive, Scope, Send, read_body
 from ._chain import Layers, take_apart
 from ._database import database_hooks
 from ._exchange import Exchange
+from ._iterators import remember_iterator
 from ._lookout import Lookout
 from ._on_trio import teach_asgiref
 from ._settings import load_options
@@ -119,7 +122,19 @@ class DjangoApplication(ASGIHandler):
             mark = _mark_of_middleware(method)
             if mark is not None:
                 (asgiref.on_trio if mark == "trio" else asgiref.on_asyncio)(method)
+            _refuse_trio_below_a_thread(method, "the async middleware of MIDDLEWARE")
         return super().adapt_method_mode(is_async, method, method_is_async, debug, name)
+
+    def check_response(self, response: Any, callback: Any, name: str | None = None) -> None:
+        """Check what a view has returned, as Django does."""
+        super().check_response(response, callback, name)
+        remember_iterator(response)
+
+    def make_view_atomic(self, view: Any) -> Any:
+        """Do as Django does; refuse a view for trio that Django itself would call on asyncio."""
+        if self.layers is None:
+            _refuse_trio_below_a_thread(view, f"the view {view!r}")
+        return super().make_view_atomic(view)
 
     # Life.
 
@@ -221,6 +236,18 @@ def _mark_of_middleware(chain: Any) -> asgiref.Flavour | None:
             " @on_asyncio: all of it runs on one loop. Write one of them as sync middleware."
         )
     return marks.pop() if marks else None
+
+
+def _refuse_trio_below_a_thread(function: Any, name: str) -> None:
+    """Where Django calls *function* by asgiref's own async_to_sync, it runs on asyncio."""
+    if asgiref.is_patched() or not iscoroutinefunction(function):
+        return
+    if flavour_of(function) == "trio":
+        raise ImproperlyConfigured(
+            f"asgiref does not know trio here, see PATCH_ASGIREF in GREENROOM and `manage.py"
+            f" check`. So {name} can't run on trio below middleware that looks at responses, or is"
+            " async. Mark it @on_asyncio."
+        )
 
 
 def _hops(options: Options) -> AbstractAsyncContextManager[asgiref.Hops]:

@@ -6,8 +6,10 @@
 #                        _run_parallel(); asyncio.gather before, by the module's name `asyncio`
 #   django.utils.asyncio the guard of the ORM asks for asyncio's loop only, so that a query in a
 #                        trio task would stop the whole loop without a word
+#   ASGIHandler.handle   of Django's own handlers, ASGIStaticFilesHandler among them: says on trio
+#                        what to use there
 #
-# In anybody else's hands all three do what they did.
+# In anybody else's hands all four do what they did.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -18,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import trio
+from django.core.handlers.asgi import ASGIHandler
 from django.dispatch import dispatcher
 from django.utils import asyncio as guard
 
@@ -33,6 +36,12 @@ from ._settings import load_options
 _original_run_parallel: Any = getattr(dispatcher, "_run_parallel", None)
 _original_asyncio: Any = getattr(dispatcher, "asyncio", None)
 _original_guard: Any = getattr(guard, "get_running_loop")  # noqa: B009 - stubs lack it
+_original_handle: Any = getattr(ASGIHandler, "handle")  # noqa: B009
+
+NO_ASYNCIO = (
+    "Django's own {name} needs asyncio and can't run on trio. Write django_application(), and for"
+    " static files `manage.py runserver`, or whitenoise, or a web server in front."
+)
 
 
 def teach_asgiref() -> None:
@@ -53,6 +62,7 @@ def teach_asgiref() -> None:
     elif _original_asyncio is not None:
         _replace(dispatcher, "asyncio", _AsyncioForDispatcher("asyncio"))
     _replace(guard, "get_running_loop", _get_running_loop)
+    _replace(ASGIHandler, "handle", _handle)
 
 
 def unteach_asgiref() -> None:
@@ -63,6 +73,7 @@ def unteach_asgiref() -> None:
     if _original_asyncio is not None:
         _replace(dispatcher, "asyncio", _original_asyncio)
     _replace(guard, "get_running_loop", _original_guard)
+    _replace(ASGIHandler, "handle", _original_handle)
 
 
 def _replace(module: object, name: str, value: object) -> None:
@@ -87,6 +98,12 @@ def _get_running_loop() -> object:
     if inside_trio() and current_job() is None:  # else a test runs `def` handlers inline
         return "trio"
     return _original_guard()
+
+
+async def _handle(self: ASGIHandler, *args: Any) -> None:
+    if inside_trio():
+        raise RuntimeError(NO_ASYNCIO.format(name=type(self).__name__))
+    await _original_handle(self, *args)
 
 
 async def _run_parallel(*coroutines: Awaitable[Any]) -> list[Any]:

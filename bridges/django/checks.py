@@ -38,7 +38,12 @@ CHECKS: dict[str, str] = {
 """Every check and what it means."""
 
 
-DJANGOS = ("django.core.handlers.asgi.ASGIHandler", "django.core.handlers.wsgi.WSGIHandler")
+DJANGOS = (
+    "django.core.handlers.asgi.ASGIHandler",
+    "django.core.handlers.wsgi.WSGIHandler",
+    "django.contrib.staticfiles.handlers.ASGIStaticFilesHandler",
+    "django.contrib.staticfiles.handlers.StaticFilesHandler",
+)
 
 
 def check_setting(**_: object) -> list[CheckMessage]:
@@ -162,8 +167,9 @@ def _asgi_application() -> Iterator[CheckMessage]:
     kind = type(application)
     if f"{kind.__module__}.{kind.__qualname__}" in DJANGOS:
         yield Error(
-            f"ASGI_APPLICATION {name!r} is Django's own handler, which can't run on trio.",
-            hint="In asgi.py write application = Greenroom(http=django_application()).",
+            f"ASGI_APPLICATION {name!r} is Django's own {kind.__name__}, which can't run on trio.",
+            hint="In asgi.py write application = Greenroom(http=django_application());"
+            " `manage.py runserver` serves static files by itself.",
             id="greenroom.E005",
         )
     elif not callable(application):

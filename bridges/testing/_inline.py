@@ -25,6 +25,8 @@ T = TypeVar("T")
 class InlineJob(Job[T]):
     """A piece of work that whoever waits for it carries out."""
 
+    serves = False  # there is no thread that could
+
     def __init__(self, pool: InlinePool, work: Callable[[], T], label: str) -> None:
         super().__init__(pool, work, label)
         self._pool = pool

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from thread_bench import LONG, Bench, Gate, begun
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom.actors._job import JobState, ThreadHooks, current_job
+from greenroom.actors._lowlevel import LoopThread
 from greenroom.actors._threads import PoolClosed, ThreadPool
 
 
@@ -224,6 +226,26 @@ class TestClosing:
         assert pool.statistics().threads == 0
         assert "closed" in repr(pool)
 
+    async def test_whoever_closes_is_woken_where_no_job_came_from_its_loop(
+        self, bench: Bench
+    ) -> None:
+        """
+        A pool that another thread has given all its jobs closes as soon as its threads have left.
+        """
+        leave, ended = threading.Event(), trio.Event()
+        pool = bench.pool(1, hooks=ThreadHooks(on_exit=lambda: leave.wait(LONG)))
+        loop = LoopThread.current()
+        job = pool.new_job(int, loop, label="int")
+        job.on_end = lambda: loop.call_soon(ended.set)
+        pool.submit_from_thread(job)
+        await ended.wait()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(pool.aclose, timeout=math.inf))
+            await wait_all_tasks_blocked()
+            leave.set()
+
+        assert pool.statistics().threads == 0
+
     async def test_what_is_still_queued_at_the_timeout_is_withdrawn(
         self,
         bench: Bench,
@@ -270,6 +292,29 @@ class TestClosing:
 
         assert done.returncode == 0
         assert b"work still running: stuck in pool-1" in done.stderr
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+    async def test_fork(self) -> None:
+        """
+        In a process that a job has forked no job runs: nobody there would answer it.
+        """
+        code = (
+            "import os, trio, warnings\n"
+            "from greenroom.actors import ThreadPool, current_job\n"
+            "warnings.simplefilter('ignore')\n"
+            "def fork():\n"
+            "    child = os.fork()\n"
+            "    if not child:\n"
+            "        os._exit(current_job() is not None)\n"
+            "    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])\n"
+            "async def main():\n"
+            "    pool = ThreadPool('pool', 1)\n"
+            "    exit(await pool.run(fork, label='fork'))\n"
+            "trio.run(main)\n"
+        )
+        done = await trio.run_process([sys.executable, "-c", code], check=False)
+
+        assert done.returncode == 0
 
     @pytest.mark.parametrize("release_late", [False, True])
     def test_late(self, release_late: bool) -> None:

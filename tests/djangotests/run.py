@@ -39,14 +39,13 @@ def main() -> int:
     parser.add_argument("--loop", choices=("trio", "asyncio"), default="trio")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        source = arguments.source or fetch(Path(folder))
+        source = arguments.source or fetch(f"django=={django.get_version()}", Path(folder))
         outcome = run(source / "tests", arguments.modules, arguments.loop, Path(folder))
-    return compare(outcome)
+    return compare(f"Django {django.get_version()}", outcome, CANNOT)
 
 
-def fetch(folder: Path) -> Path:
-    """Return the folder of the source distribution of the installed Django, newly fetched."""
-    wanted = f"django=={django.get_version()}"
+def fetch(wanted: str, folder: Path) -> Path:
+    """Return the folder of the source distribution of *wanted*, newly fetched."""
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
     # --no-build-isolation, or pip fetches what would build it, only to read its name.
     pip += ["--no-build-isolation", "--disable-pip-version-check", "--dest", str(folder), wanted]
@@ -86,20 +85,20 @@ def run(tests: Path, modules: list[str], loop: str, folder: Path) -> dict[str, l
     return ended
 
 
-def compare(ended: dict[str, list[str]]) -> int:
+def compare(what: str, ended: dict[str, list[str]], cannot: dict[str, str]) -> int:
     """Print the figures and what is not as known; return 1 if anything is not."""
     passed, failed, skipped = set(ended["passed"]), set(ended["failed"]), set(ended["skipped"])
-    new = sorted(failed - set(CANNOT))
-    better = sorted(passed & set(CANNOT))
+    new = sorted(failed - set(cannot))
+    better = sorted(passed & set(cannot))
     for name in new:
         print(f"fails, and nobody knows why: {name}")
     for name in better:
         print(f"passes, though known.py says that it cannot: {name}")
-    for name in sorted(failed & set(CANNOT)):
-        print(f"cannot pass: {name}: {CANNOT[name]}")
+    for name in sorted(failed & set(cannot)):
+        print(f"cannot pass: {name}: {cannot[name]}")
     print(
-        f"Django {django.get_version()} on trio: {len(passed)} passed, {len(failed)} failed, of"
-        f" which {len(failed) - len(new)} as known, {len(skipped)} skipped by Django"
+        f"{what} on trio: {len(passed)} passed, {len(failed)} failed, of which"
+        f" {len(failed) - len(new)} as known, {len(skipped)} skipped by themselves"
     )
     return 1 if new or better or not passed else 0
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from greenroom.actors import Actor
 from greenroom.bridges.asgiref import flavour_of, on_asyncio, on_trio
+from greenroom.bridges.asgiref._flavour import flavour_of_call
 
 
 async def plain() -> None:
@@ -20,7 +22,7 @@ async def marked() -> None:
 
 @on_trio
 class View:
-    async def get(self) -> None:
+    async def get(self, *_: object) -> None:
         pass
 
     @classmethod
@@ -44,6 +46,15 @@ class Other(View):
     pass
 
 
+class Clerk(Actor):
+    async def own(self) -> None:
+        pass
+
+    @on_asyncio
+    async def fetch(self) -> None:
+        pass
+
+
 @wraps(marked)
 async def wrapped() -> None:
     pass
@@ -64,6 +75,10 @@ async def wrapped() -> None:
         (Child.as_view(), "trio"),
         (Other.as_view(), "asyncio"),
         (Other().get, "asyncio"),
+        (Clerk().own, "trio"),
+        (partial(Clerk().own), "trio"),
+        (Clerk().fetch, "asyncio"),
+        (Clerk.own, "asyncio"),
     ],
 )
 def test_the_mark_is_found(code: object, flavour: str) -> None:
@@ -71,6 +86,24 @@ def test_the_mark_is_found(code: object, flavour: str) -> None:
     On functions, methods, classes, instances, partials, and through as_view() and wraps().
     """
     assert flavour_of(code, "asyncio") == flavour
+
+
+@pytest.mark.parametrize(
+    ("code", "args", "flavour"),
+    [
+        (Clerk.own, (Clerk(),), "trio"),
+        (partial(Clerk.own, Clerk()), (), "trio"),
+        (Clerk.fetch, (Clerk(),), "asyncio"),
+        (Clerk.own, (), "asyncio"),
+        (plain, (Clerk(),), "asyncio"),
+        (View.get, (Clerk(),), "asyncio"),
+    ],
+)
+def test_a_method_that_gets_its_actor(code: object, args: tuple[object, ...], flavour: str) -> None:
+    """
+    A bare function is an actor's own if the actor that it gets has it as a method.
+    """
+    assert flavour_of_call(code, args) == flavour
 
 
 def test_the_default_is_for_what_has_no_mark() -> None:

@@ -3,24 +3,23 @@
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
+from inspect import signature
 from typing import Any
 
 import pytest
 import trio
 from asgiref.local import Local
 from asgiref.sync import async_to_sync, sync_to_async
+from hop_state import thread
 from trio.testing import wait_all_tasks_blocked
 
 from greenroom.actors import NobodyWaits, ThreadPool
-from greenroom.bridges import asgiref
 from greenroom.bridges.asgiref import (
-    HopSettings,
-    configure_hops,
     current_hops,
-    hop_scope,
     on_asyncio,
     on_trio,
     open_hops,
@@ -28,35 +27,6 @@ from greenroom.bridges.asgiref import (
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
 local = Local()
-state = threading.local()
-
-
-@pytest.fixture(autouse=True)
-def patched() -> Iterator[None]:
-    """
-    asgiref with our methods, and threads that say when they are inside a transaction.
-    """
-    before = configure_hops(HopSettings(in_transaction=lambda: getattr(state, "inside", False)))
-    was = asgiref.is_patched()
-    assert asgiref.patch_asgiref()
-    yield
-    configure_hops(before)
-    if not was:
-        asgiref.unpatch_asgiref()
-
-
-def thread() -> str:
-    return threading.current_thread().name
-
-
-def begin() -> str:
-    state.inside = True
-    return thread()
-
-
-def end() -> str:
-    state.inside = False
-    return thread()
 
 
 async def test_a_hop() -> None:
@@ -129,6 +99,31 @@ async def test_variables() -> None:
 
     assert await sync_to_async(work)() == ("task", "task")
     assert (seen.get(), local.value) == ("thread", "thread")
+
+
+@pytest.mark.skipif(
+    "context" not in signature(sync_to_async).parameters, reason="an older asgiref has none"
+)
+async def test_a_context_that_several_are_given() -> None:
+    """
+    Hops that are given one context enter it in turns.
+    """
+    together = threading.Barrier(2)
+
+    def work() -> None:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(0.05)  # for the other, which can't come
+        seen.set(f"{seen.get()}1")
+
+    seen.set("")
+    context = copy_context()
+    async with (
+        open_hops(ThreadPool, threads=2, spare=0, listed=[], timeout=5),
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(2):
+            nursery.start_soon(sync_to_async(work, context=context))
+    assert (seen.get(), context[seen]) == ("", "11")
 
 
 @pytest.mark.parametrize("mark", [on_trio, on_asyncio])
@@ -272,59 +267,6 @@ async def test_a_queued_hop_is_withdrawn() -> None:
     assert ran == []
 
 
-async def test_pinned() -> None:
-    """
-    PINNED: from the hop that begins a transaction to the one that ends it, one thread serves.
-    """
-    async with (
-        open_hops(ThreadPool, threads=3, spare=0, listed=[], timeout=5) as hops,
-        trio.open_nursery() as nursery,
-    ):
-        first = await sync_to_async(begin)()
-        block = threading.Event()
-        nursery.start_soon(sync_to_async(block.wait), 20)  # it gets the same thread: it waits
-        assert hops.pool.statistics().running == 1
-        block.set()
-        assert {await sync_to_async(thread)() for _ in range(5)} == {first}
-        assert await sync_to_async(end)() == first
-
-
-async def test_released_with_the_scope() -> None:
-    """
-    RELEASED: a scope that ends inside a transaction gives its thread back.
-    """
-    async with open_hops(ThreadPool, threads=1, spare=0, listed=[], timeout=5):
-        with hop_scope():
-            await sync_to_async(begin)()
-        assert await sync_to_async(end)() == "orm-1"
-
-
-async def test_released_with_the_task() -> None:
-    """
-    RELEASED: so does a task, where no scope was opened.
-    """
-    async with open_hops(ThreadPool, threads=1, spare=0, listed=[], timeout=5):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(sync_to_async(begin))
-        assert await sync_to_async(end)() == "orm-1"
-
-
-async def test_an_error_inside_a_transaction() -> None:
-    """
-    A hop that raises and leaves its thread in a transaction raises, and keeps the thread.
-    """
-
-    def bad() -> None:
-        begin()
-        raise LookupError("bad")
-
-    async with open_hops(ThreadPool, threads=2, spare=0, listed=[], timeout=5) as hops:
-        with pytest.raises(LookupError, match="bad"):
-            await sync_to_async(bad)()
-        assert hops.pool.statistics().running == 1
-        assert await sync_to_async(end)() == "orm-1"
-
-
 def test_asyncio_beside_trio() -> None:
     """
     An asyncio program in another thread has asgiref's own threads, and is not disturbed.
@@ -348,6 +290,25 @@ def test_asyncio_beside_trio() -> None:
     mine, theirs = trio.run(main)
     assert mine.startswith("orm-")
     assert not any(name.startswith("orm-") for name in theirs)
+
+
+@pytest.mark.parametrize("mark", [on_trio, on_asyncio])
+async def test_a_run_of_trio_in_a_thread(mark: Callable[[Any], Any]) -> None:
+    """
+    Sync code may call trio.run(), as a management command does; that has threads of its own.
+    """
+
+    def command() -> tuple[str, str]:
+        return thread(), trio.run(sync_to_async(thread))
+
+    @mark
+    async def code() -> tuple[str, str]:
+        return await sync_to_async(command)()
+
+    with trio.fail_after(20):
+        mine, inner = await sync_to_async(async_to_sync(code))()
+    assert mine.startswith("orm-")
+    assert inner.startswith("orm-")
 
 
 def test_trio_in_a_script() -> None:

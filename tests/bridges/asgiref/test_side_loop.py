@@ -1,8 +1,9 @@
 # asyncio beside trio, in a thread of its own.
 
 import asyncio
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -10,22 +11,9 @@ import pytest
 import trio
 from asgiref.sync import sync_to_async
 
-from greenroom.bridges import asgiref
-from greenroom.bridges.asgiref import current_hops
+from greenroom.bridges.asgiref import SideLoop, current_hops
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
-
-
-@pytest.fixture(autouse=True)
-def patched() -> Iterator[None]:
-    """
-    asgiref with our methods.
-    """
-    was = asgiref.is_patched()
-    assert asgiref.patch_asgiref()
-    yield
-    if not was:
-        asgiref.unpatch_asgiref()
 
 
 async def test_outcome() -> None:
@@ -164,11 +152,22 @@ async def test_a_cancelled_hop_of_asyncio() -> None:
     assert done == ["work"]
 
 
+async def test_closed_before_it_has_run() -> None:
+    """
+    A loop whose end comes before its thread's first step ends like any other.
+    """
+    side_loop, loop = SideLoop(), asyncio.new_event_loop()
+    side_loop._closing = True
+    loop.call_soon(loop.stop)
+    await trio.to_thread.run_sync(side_loop._main, loop)
+    assert loop.is_closed()
+
+
 async def test_closed() -> None:
     """
     Its end cancels its tasks; after that it takes nothing.
     """
-    side_loop, ended = asgiref.SideLoop(), list[str]()
+    side_loop, ended = SideLoop(), list[str]()
 
     async def leave_a_task() -> None:
         async def task() -> None:
@@ -187,3 +186,104 @@ async def test_closed() -> None:
     assert "closed" in repr(side_loop)
     with pytest.raises(RuntimeError, match="closed"):
         await side_loop.run(leave_a_task)
+
+
+async def refuses() -> None:
+    REFUSING.set()
+    while not GIVES_IN.is_set():
+        try:
+            await asyncio.sleep(0.01)
+        except asyncio.CancelledError:  # noqa: ASYNC103
+            continue  # noqa: ASYNC104
+
+
+async def never_closes() -> AsyncIterator[int]:
+    try:
+        yield 1
+    finally:
+        await refuses()
+
+
+async def stands_still() -> None:
+    REFUSING.set()
+    GIVES_IN.wait()
+
+
+REFUSING, GIVES_IN = threading.Event(), threading.Event()
+
+
+@pytest.fixture
+def refusing() -> Iterator[None]:
+    """
+    Lets what refuses to end do so at last.
+    """
+    REFUSING.clear()
+    GIVES_IN.clear()
+    yield
+    GIVES_IN.set()
+    for thread in threading.enumerate():
+        if thread.name == "greenroom-asyncio":
+            thread.join()
+
+
+@pytest.mark.usefixtures("refusing")
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("task", r"Task-\d+ does not end, .*: refuses \(.*test_side_loop.py:\d+\) > sleep"),
+        ("generator", r"an async generator does not close. Open were: never_closes"),
+        ("thread", r"threads of asyncio.to_thread\(\) go on; .*: asyncio_\d+ in .*:\d+ "),
+        ("loop", r"has not ended within 0.4 s: it is here:\n(.*\n)*.*GIVES_IN.wait()"),
+    ],
+)
+async def test_what_refuses_to_end(kind: str, named: str, caplog: Any) -> None:
+    """
+    What refuses to end with the loop is named in the log, and does not hold the end up.
+    """
+    kept: list[Any] = []
+
+    async def start() -> None:
+        if kind == "task":
+            kept.append(asyncio.create_task(refuses()))
+        elif kind == "generator":
+            kept.append(never_closes())
+            await anext(kept[0])
+        elif kind == "thread":
+            kept.append(asyncio.get_running_loop().run_in_executor(None, GIVES_IN.wait))
+            REFUSING.set()
+        await asyncio.sleep(0)
+
+    side_loop = SideLoop(grace_seconds=0)
+    async with trio.open_nursery() as nursery:
+        await side_loop.run(start)
+        if kind == "loop":
+            nursery.start_soon(side_loop.run, stands_still)
+        if kind != "generator":
+            await trio.to_thread.run_sync(REFUSING.wait)
+        with trio.fail_after(30):
+            await side_loop.aclose(0.4)
+        nursery.cancel_scope.cancel()
+        GIVES_IN.set()
+
+    assert re.search(named, caplog.text), caplog.text
+
+
+@pytest.mark.usefixtures("refusing")
+async def test_who_waits_for_what_refuses(caplog: Any) -> None:
+    """
+    Who waits for a call that has refused to end with the loop is told.
+    """
+    side_loop = SideLoop()
+
+    async def wait() -> None:
+        with pytest.raises(RuntimeError, match="the call of it did not end with the asyncio loop"):
+            await side_loop.run(refuses, label="the call of it")
+
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            await trio.to_thread.run_sync(REFUSING.wait)
+            await side_loop.aclose(0.4)
+
+    assert side_loop.labels() == []
+    assert "the call of it does not end, though it was cancelled" in caplog.text

@@ -159,7 +159,8 @@ class Mixin(MiddlewareMixin):
 def function(get_response: Any) -> Any:
     def run(request: HttpRequest) -> HttpResponseBase:
         taste.set("function")
-        return get_response(request)
+        response: HttpResponseBase = get_response(request)
+        return response
 
     return run
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -51,7 +52,37 @@ def middleware(name: str, acts: dict[str, str]) -> Any:
     methods: dict[str, Any] = {
         kind: method(kind, act) for kind, act in acts.items() if kind in METHODS
     }
+    if "__call__" in acts:
+        before = method("__call__", acts["__call__"])
+        return calling(name, init, methods, before)
+    if "function" in acts:
+        return partial(as_function, method("function", acts["function"]))
     return type(name, (MiddlewareMixin,), {**methods, "__init__": init})
+
+
+def calling(name: str, init: Any, methods: dict[str, Any], before: Any) -> Any:
+    class Calling:
+        def __call__(self, request: HttpRequest) -> Any:
+            answer = before(None, request)
+            if answer is not None:
+                return answer
+            return self.get_response(request)  # type: ignore[attr-defined]
+
+    def plain_init(self: Any, get_response: Any) -> None:
+        init(MiddlewareMixin(get_response), get_response)
+        self.get_response = get_response
+
+    return type(name, (Calling,), {**methods, "__init__": plain_init})
+
+
+def as_function(before: Any, get_response: Any) -> Any:
+    def function(request: HttpRequest) -> Any:
+        answer = before(None, request)
+        if answer is not None:
+            return answer
+        return get_response(request)
+
+    return function
 
 
 def _done(act: str, text: str, request: HttpRequest, passed: Any) -> Any:
@@ -114,7 +145,17 @@ STACKS = st.lists(
             "process_exception": ACTS | st.just("template"),
             "process_template_response": ACTS | st.just("pass"),
         },
-    ),
+    )
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "__call__": ACTS | st.just("urlconf") | st.just("pass"),
+            "process_request": st.just("answer"),  # nobody calls it
+            "process_view": ACTS | st.just("template"),
+            "process_exception": ACTS | st.just("template"),
+        },
+    )
+    | st.fixed_dictionaries({"function": ACTS | st.just("urlconf") | st.just("pass")}),
     max_size=5,
 )
 VIEWS = st.sampled_from(
@@ -215,29 +256,6 @@ def test_as_djangos(propagate: bool, stack: list[dict[str, str]], act: str) -> N
 
 def _without_view_name(part: Any) -> str:
     return str(part).replace("answered_async", "answered")
-
-
-@pytest.mark.parametrize("call", ["function", "__call__"])
-def test_more_than_a_mixin_is_not_taken_apart(call: str) -> None:
-    """
-    Middleware that is a function, or has a `__call__` of its own, leaves the chain whole.
-    """
-
-    def function(get_response: Any) -> Any:
-        return lambda request: get_response(request)
-
-    class Calling(MiddlewareMixin):
-        def __call__(self, request: HttpRequest) -> Any:
-            return self.get_response(request)
-
-    module = ModuleType("chain_middleware")
-    module.M0 = function if call == "function" else Calling  # type: ignore[attr-defined]
-    sys.modules["chain_middleware"] = module
-    handler = BaseHandler()
-    with override_settings(MIDDLEWARE=["chain_middleware.M0"]):
-        handler.load_middleware()
-
-    assert take_apart(handler) is None
 
 
 def test_untouched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
@@ -192,9 +193,9 @@ def test_check_asgi_application_of_django(site: ModuleType) -> None:
     """
     E005: Django's own handlers can't run on trio; ours is fine.
     """
-    for handler in (ASGIHandler(), WSGIHandler()):
-        site.application = handler  # type: ignore[attr-defined]
-        with override_settings(ASGI_APPLICATION="checked_site.application"):
+    with override_settings(ASGI_APPLICATION="checked_site.application", STATIC_URL="/static/"):
+        for handler in (ASGIHandler(), WSGIHandler(), ASGIStaticFilesHandler(None)):
+            site.application = handler  # type: ignore[attr-defined]
             assert ids(checks.check_asgi_application()) == ["greenroom.E005"]
 
     from greenroom.bridges.django import django_application

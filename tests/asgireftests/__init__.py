@@ -1,0 +1,1 @@
+"""asgiref's own tests on trio; see run.py."""
