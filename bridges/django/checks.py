@@ -144,7 +144,7 @@ def check_atomic_requests(**_: object) -> list[CheckMessage]:
             id="greenroom.W006",
         )
         for route, view in _views(get_resolver())
-        if is_async(view) and not atomic <= getattr(view, "_non_atomic_requests", set())
+        if is_async(view) and not atomic <= getattr(view, "_non_atomic_requests", set[str]())
     ]
 
 
@@ -212,7 +212,8 @@ def _is_as_asgi(view: object) -> bool:
 def _pools() -> Iterator[tuple[str, int, bool]]:
     databases: dict[str, dict[str, Any]] = settings.DATABASES
     for alias, database in databases.items():
-        pool = (database.get("OPTIONS") or {}).get("pool")
+        options: dict[str, Any] = database.get("OPTIONS") or {}
+        pool = options.get("pool")
         if pool:
             sizes = cast("dict[str, Any]", pool) if isinstance(pool, dict) else {}
             # psycopg_pool: max_size defaults to min_size, which defaults to 4
