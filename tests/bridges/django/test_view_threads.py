@@ -22,7 +22,9 @@ def middleware(get_response: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def call(request: HttpRequest) -> Any:
-        return get_response(request)
+        response = get_response(request)
+        response["X-Outside"] = "1"
+        return response
 
     return call
 
