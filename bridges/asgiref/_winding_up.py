@@ -39,7 +39,7 @@ def stack_of_thread(thread: threading.Thread | None) -> str:
     """Say where *thread* is. Any thread."""
     frame = None
     if thread is not None and thread.ident is not None:
-        frame = sys._current_frames().get(thread.ident)  # noqa: SLF001
+        frame = sys._current_frames().get(thread.ident)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     if frame is None:
         return "its thread has ended"
     return "it is here:\n" + "".join(traceback.format_stack(frame))
@@ -75,7 +75,7 @@ def _place_of(task: asyncio.Task[Any]) -> str:
 
 
 def _threads_of_asyncio() -> Iterator[str]:
-    frames = sys._current_frames()  # noqa: SLF001
+    frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for thread in threading.enumerate():
         frame = frames.get(thread.ident or 0)
         if thread.name.startswith("asyncio_") and frame is not None:
