@@ -76,7 +76,7 @@ def _place_of(task: asyncio.Task[Any]) -> str:
 
 
 def _threads_of_asyncio() -> Iterator[str]:
-    frames = sys._current_frames()  # noqa: SLF001
+    frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for thread in threading.enumerate():
         frame = frames.get(thread.ident or 0)
         if thread.name.startswith("asyncio_") and frame is not None:
