@@ -41,6 +41,7 @@ class RequestTask:
         send: Send,
     ) -> None:
         self._application, self._answer, self._label = application, answer, label
+        self._pool = application.pool  # the one of now, even if it closes meanwhile
         self._receive, self._send = receive, send
 
     async def run(self) -> None:
@@ -94,7 +95,7 @@ class RequestTask:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         run = partial(self._answer.context.run, work)
-        return await self._application.pool.run(run, label=self._label)
+        return await self._pool.run(run, label=self._label)
 
     async def _send_or_leave(self, message: Message) -> None:
         try:
@@ -103,18 +104,21 @@ class RequestTask:
             raise Left from error
 
     async def _give_up(self) -> None:
+        answer = self._answer
         with trio.move_on_after(self._application.shutdown_seconds, shield=True):
             try:
-                await self._in_thread(self._answer.close)
+                await self._in_thread(answer.close)
             except PoolClosed:
-                logger.warning("%s was cut off: no thread was left to end it", self._label)
-                self._answer.release()
+                pass  # told below
             except Exception:  # something else is raised already, or nobody is there to hear it
                 logger.exception("the end of %s raised", self._label)
+        if not answer.closed:
+            logger.warning("%s was cut off: no thread was free to end it", self._label)
+            answer.release()
 
     async def _hop(self, work: Callable[[Exchange], None]) -> None:
         application, answer, exchange = self._application, self._answer, Exchange()
-        legs = Legs(answer, exchange, application.pool, self._label)
+        legs = Legs(answer, exchange, self._pool, self._label)
         answer.cross = legs.cross
         try:
             legs.start(work)

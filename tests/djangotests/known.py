@@ -31,9 +31,14 @@ MODULES = (
 _ASGI = "asgi.tests.ASGITest."
 
 CANNOT: dict[str, str] = {
-    _ASGI + "test_disconnect_with_body": "a sync view that has begun answers to nobody",
     _ASGI + "test_assert_in_listen_for_disconnect": "an unknown ASGI message is passed over",
     _ASGI + "test_static_file_response": "Django's ASGIStaticFilesHandler runs on asyncio only;"
     " runserver brings one of its own",
 }
 """Tests, by name, and why they fail."""
+
+EITHER: dict[str, str] = {
+    _ASGI + "test_disconnect_with_body": "a client that leaves is heeded until a thread has begun"
+    " with a sync view, which is a race here",
+}
+"""Tests that may pass or fail, and why."""

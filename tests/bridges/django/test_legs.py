@@ -133,10 +133,11 @@ async def test_a_client_that_leaves_the_second_queue(
 
 @pytest.mark.parametrize("at", ["view", "thread"])
 async def test_the_pool_closes_meanwhile(
-    at: str, app: DjangoApplication, running: Any, request_to: Any, signalled: list[str]
+    at: str, app: DjangoApplication, running: Any, request_to: Any, caplog: Any
 ) -> None:
     """
-    What is at asyncio, or waits for a thread behind it, when the threads end is told so.
+    What is at asyncio, or waits for a thread behind it, when the threads end is told so; it is cut
+    off, with a line in the log, and lets go of its body.
     """
     failures: list[type[BaseException]] = []
 
@@ -162,3 +163,4 @@ async def test_the_pool_closes_meanwhile(
 
     assert request.got.status == 0
     assert failures[0] is PoolClosed
+    assert "GET '/holding/' was cut off" in caplog.text
