@@ -13,7 +13,7 @@ from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from hop_state import SECONDS, all_at_rest, begin, end, hops, keep_busy, thread
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from greenroom.actors import Job
+from greenroom.actors import Job, PoolClosed
 from greenroom.bridges.asgiref import current_hops, hop_scope, on_trio, open_hops
 from greenroom.bridges.asgiref._scopes import _scope
 from greenroom.bridges.testing._inline import InlinePool
@@ -248,6 +248,17 @@ async def test_tasks_of_a_thread_sensitive_context() -> None:
         assert len(names) == 5
         assert len(set(names)) == 1
         assert here.pool.statistics().threads == 1
+
+
+async def test_a_thread_sensitive_context_without_a_thread() -> None:
+    """
+    No hop waits for a thread that the pool has refused.
+    """
+    async with hops(1) as here, ThreadSensitiveContext():
+        await here.pool.aclose(timeout=SECONDS)
+        for _ in range(2):
+            with trio.fail_after(SECONDS), pytest.raises(PoolClosed):
+                await sync_to_async(thread)()
 
 
 # Generators.
