@@ -64,6 +64,32 @@ async def test_released_with_the_task() -> None:
         assert await sync_to_async(end)() == "orm-1"
 
 
+async def test_a_task_that_outlives_its_scope() -> None:
+    """
+    PINNED: a view's end takes no thread from a task that goes on; that task's own end does.
+    """
+    names, begun, over, go = list[str](), trio.Event(), trio.Event(), threading.Event()
+
+    async def task() -> None:
+        names.append(await sync_to_async(begin)())
+        begun.set()
+        await over.wait()
+        names.append(await sync_to_async(thread)())
+
+    async with hops(2) as here:
+        with trio.fail_after(SECONDS):
+            async with trio.open_nursery() as nursery:
+                with hop_scope():
+                    nursery.start_soon(task)
+                    await begun.wait()
+                for _ in range(2):  # so that no thread is left if that one is given back
+                    keep_busy(here, go)
+                over.set()
+        assert names == ["orm-1", "orm-1"]
+        go.set()
+        await all_at_rest(here)
+
+
 async def test_two_tasks_of_a_scope_that_begin_at_once() -> None:
     """
     RELEASED: two tasks of one scope have a thread each, and both come back.
