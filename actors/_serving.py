@@ -152,7 +152,10 @@ class Serving:
                 job.state = JobState.RUNNING
         if begins:
             job.outermost = self._job
+            waits_again = self.goes_on()
             job.carry_out(_NO_HOOKS)
+            if waits_again:
+                self.may_park()
             with self._lock:
                 job.state = JobState.DONE
             self._notify(job)
@@ -184,11 +187,21 @@ class Serving:
         job.abandoned = True
 
     def park(self, job: Job[Any]) -> bool:
-        """Do nothing: the thread has given its place away when it began to serve, or keeps it."""
+        """Say no: the thread has given its place away when it began to serve, or keeps it."""
+        self.may_park()
         return False
 
-    def unpark(self, job: Job[Any]) -> None:
-        """Do nothing."""
+    def unpark(self, job: Job[Any], *, freed: bool) -> None:
+        """Tell the hooks that *job* goes on."""
+        self.goes_on()
+
+    def may_park(self) -> bool:
+        """Tell the hooks of the thread that what it does now is about to wait."""
+        return self._job is not None and self._job.places.may_park()
+
+    def goes_on(self) -> bool:
+        """Tell them that it goes on."""
+        return self._job is not None and self._job.places.goes_on()
 
 
 class AsyncCall(Serving):

@@ -364,3 +364,27 @@ async def test_calls_that_have_ended_are_forgotten() -> None:
             return sum(call() is not None for call in calls)
 
         assert await pool.run(many, label="asks") == 1
+
+
+async def test_hooks_hear_when_a_parked_job_goes_on() -> None:
+    """
+    Before what its thread is given meanwhile, with another question behind that, and at the end.
+    """
+    told = list[str]()
+
+    def tell(what: str) -> bool:
+        told.append(what)
+        return True
+
+    hooks = ThreadHooks(may_park=lambda: tell("may park"), goes_on=lambda: tell("goes on"))
+
+    def inner() -> None:
+        tell("inner begins")
+        ask(trio.lowlevel.checkpoint)
+        tell("inner ends")
+
+    async with pool_of(1, hooks=hooks) as pool:
+        await pool.run(lambda: ask(lambda: here(inner)), label="asks")
+
+    around = ["may park", "goes on", "inner begins", "may park", "goes on", "inner ends"]
+    assert told == [*around, "may park", "goes on"]
