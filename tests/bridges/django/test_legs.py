@@ -1,7 +1,9 @@
 # From a worker thread to the asyncio loop and back, without trio's loop in between.
 
+import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import ModuleType
@@ -19,6 +21,7 @@ from greenroom.bridges.django import DjangoApplication, django_application, on_a
 
 EVENTS: dict[str, threading.Event] = {}
 LOG: list[str] = []
+SEEN: list[weakref.ref[HttpRequest]] = []
 
 
 class Gate(MiddlewareMixin):
@@ -36,7 +39,8 @@ class Gate(MiddlewareMixin):
 
 
 @on_asyncio
-async def view(_request: HttpRequest) -> HttpResponse:
+async def view(request: HttpRequest) -> HttpResponse:
+    SEEN.append(weakref.ref(request))
     EVENTS["view"].set()
     return HttpResponse(threading.current_thread().name)
 
@@ -70,6 +74,7 @@ def urls(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """
     monkeypatch.setitem(sys.modules, "django_legs_urls", URLS)
     LOG.clear()
+    SEEN.clear()
     names = ("before", "go", "view", "through", "blocked", "leave")
     EVENTS.update({name: threading.Event() for name in names})
     with override_settings(ROOT_URLCONF="django_legs_urls", MIDDLEWARE=[f"{__name__}.Gate"]):
@@ -104,6 +109,25 @@ async def test_the_way_does_not_lead_over_trio(
         assert EVENTS["through"].wait(10)  # this is trio's thread: nothing else goes on in it
 
     assert request.got.body == b"greenroom-asyncio"
+
+
+async def test_nothing_of_a_request_stays(
+    app: DjangoApplication, running: Any, request_to: Any
+) -> None:
+    """
+    What an async view was called with is gone when its request is over, not when garbage is
+    collected.
+    """
+    EVENTS["go"].set()
+    gc.disable()
+    try:
+        async with running(app):
+            got = await request_to(app, "/view/").run()
+    finally:
+        gc.enable()
+
+    assert got.status == 200
+    assert [seen() for seen in SEEN] == [None]
 
 
 async def test_a_client_that_leaves_the_second_queue(
