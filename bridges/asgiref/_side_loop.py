@@ -105,6 +105,8 @@ class SideLoop:
                     await parker.park()
             if not ended:
                 logger.warning("%s goes on, though it was cancelled", call.label)
+            else:
+                call.log_error()
             raise
         restore_context(call.context)
         return call.result()
@@ -289,6 +291,12 @@ class _Call:
             raise error
         finally:
             del error  # its traceback holds this frame
+
+    def log_error(self) -> None:
+        """Log what it raised, if nobody is there to hear it; not that it was cancelled."""
+        _, error = self.outcome()
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            logger.warning("%s raised after it was cancelled", self.label, exc_info=error)
 
     # In the side loop's thread.
 

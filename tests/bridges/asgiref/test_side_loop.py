@@ -125,6 +125,29 @@ async def test_cancelled() -> None:
     assert side_loop.labels() == []
 
 
+async def test_an_error_of_a_cancelled_call(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    CANCELLED: what a call raises when it is cancelled is logged; the cancellation is raised.
+    """
+    began = threading.Event()
+
+    async def refusing() -> None:
+        began.set()
+        try:
+            await asyncio.sleep(1e6)
+        finally:
+            raise LookupError("while it ends")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(current_hops().side_loop.run, refusing)
+        while not began.is_set():
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+
+    assert "refusing raised after it was cancelled" in caplog.text
+    assert "LookupError: while it ends" in caplog.text
+
+
 async def test_a_cancelled_task_of_asyncio() -> None:
     """
     CANCELLED: an asyncio task that waits for trio cancels what it waits for.
