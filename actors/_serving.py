@@ -214,7 +214,8 @@ class AsyncCall(Serving):
         super().__init__(loop, name)
         self._function = function
         self._context = copy_context() if context is None else context
-        self.outer = self._context.get(_serving)
+        # Not one that has ended: each would hold the one before it, without end.
+        self.outer = self._context.run(serving_here)
         self._context.run(_serving.set, self)
         self._value: Any = None
         self._error: BaseException | None = None
@@ -255,7 +256,8 @@ class AsyncCall(Serving):
         """Serve until the call has ended; return or raise its outcome. The calling thread's."""
         self.serve()
         if self._error is None:
-            return self._value
+            value, self._value = self._value, None  # a context may hold this call for long
+            return value
         try:
             raise self._error
         finally:

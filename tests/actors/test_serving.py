@@ -1,6 +1,8 @@
 # A job's thread has async code awaited by the task that waits for the job, and serves meanwhile.
 
+import gc
 import threading
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar, copy_context
@@ -341,3 +343,24 @@ async def test_the_outer_thread_serves_again_behind_an_inner_call() -> None:
         first, last = await pool.run(lambda: ask(outer), label="asks")
 
     assert first == last
+
+
+async def test_calls_that_have_ended_are_forgotten() -> None:
+    """
+    However many calls leave their variables in one context, it holds the last of them at most.
+    """
+    async with pool_of(1) as pool:
+        calls = list[weakref.ref[Any]]()
+
+        async def inner() -> None:
+            calls.append(weakref.ref(serving_here()))
+
+        def many() -> int:
+            job, context = current_job(), copy_context()
+            assert job is not None
+            for _ in range(5):
+                job.run_async(inner, context=context)
+            gc.collect()
+            return sum(call() is not None for call in calls)
+
+        assert await pool.run(many, label="asks") == 1
