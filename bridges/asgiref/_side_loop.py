@@ -83,7 +83,7 @@ class SideLoop:
             BaseException: What *function* raises; asyncio.CancelledError if it was cancelled
                 by somebody else than the caller.
         """
-        loop, parker, ended = self._started(), Parker(), False
+        parker, ended = Parker(), False
 
         def end() -> None:
             nonlocal ended
@@ -94,7 +94,7 @@ class SideLoop:
             with suppress(trio.RunFinishedError):  # else nobody waits
                 self._trio.call_soon(end)
 
-        call = self._begin(loop, _Call(function, copy_context(), label or _name(function), tell))
+        call = self._begin(_Call(function, copy_context(), label or _name(function), tell))
         try:
             while not ended:
                 await parker.park()
@@ -105,6 +105,8 @@ class SideLoop:
                     await parker.park()
             if not ended:
                 logger.warning("%s goes on, though it was cancelled", call.label)
+            else:
+                call.log_error()
             raise
         restore_context(call.context)
         return call.result()
@@ -131,17 +133,14 @@ class SideLoop:
         """
         call = _Call(function, context, label, lambda: ended(*call.outcome()))
         try:
-            return self._begin(self._started(), call).cancel
+            return self._begin(call).cancel
         except RuntimeError:  # it is closed
             return None
 
-    def _begin(self, loop: asyncio.AbstractEventLoop, call: _Call) -> _Call:
-        self._calls[call] = None
-        try:
-            call.begin(loop, partial(self._calls.pop, call))
-        except BaseException:
-            del self._calls[call]
-            raise
+    def _begin(self, call: _Call) -> _Call:
+        """Have *call* made a task. Raises RuntimeError if the loop is closed. Any thread."""
+        with self._starting:  # so that none begins behind the last look at the calls
+            call.begin(self._started(), self._calls)
         return call
 
     async def on_trio(self, function: Callable[[], Awaitable[T]]) -> T:
@@ -191,18 +190,18 @@ class SideLoop:
             logger.warning("the asyncio loop has not ended within %g s: %s", timeout, where)
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        with self._starting:
-            if self._closing:
-                raise RuntimeError("the asyncio loop beside trio is closed")
-            if self._loop is None:
-                loop = asyncio.new_event_loop()
-                # Daemon: a task that never ends must not keep the process from ending.
-                self._thread = threading.Thread(
-                    target=self._main, args=(loop,), name="greenroom-asyncio", daemon=True
-                )
-                self._thread.start()
-                self._loop = loop
-            return self._loop
+        """Return the loop, in a thread. Under the lock."""
+        if self._closing:
+            raise RuntimeError("the asyncio loop beside trio is closed")
+        if self._loop is None:
+            loop = asyncio.new_event_loop()
+            # Daemon: a task that never ends must not keep the process from ending.
+            self._thread = threading.Thread(
+                target=self._main, args=(loop,), name="greenroom-asyncio", daemon=True
+            )
+            self._thread.start()
+            self._loop = loop
+        return self._loop
 
     # In the side loop's thread.
 
@@ -214,8 +213,10 @@ class SideLoop:
             wind_up(loop, self._seconds)
         finally:
             asyncio.set_event_loop(None)
-            loop.close()
-            for call in list(self._calls):
+            with self._starting:
+                loop.close()
+                lost = list(self._calls)
+            for call in lost:
                 call.lose()
             with suppress(trio.RunFinishedError):  # else nobody waits
                 self._trio.call_soon(self._ended.set)
@@ -256,10 +257,15 @@ class _Call:
         self._value: Any = None
         self._error: BaseException | None = None
 
-    def begin(self, loop: asyncio.AbstractEventLoop, forget: Callable[[], object]) -> None:
-        """Have the task made. Raises RuntimeError if the loop is closed. Any thread."""
-        self._loop, self._forget = loop, forget
-        loop.call_soon_threadsafe(self._start)
+    def begin(self, loop: asyncio.AbstractEventLoop, listed: dict[_Call, None]) -> None:
+        """Have the task made, and be *listed*. Raises RuntimeError if the loop is closed."""
+        self._loop, self._listed = loop, listed
+        listed[self] = None
+        try:
+            loop.call_soon_threadsafe(self._start)
+        except BaseException:
+            del listed[self]
+            raise
 
     def cancel(self) -> None:
         """Cancel the task. Any thread."""
@@ -269,8 +275,7 @@ class _Call:
     def lose(self) -> None:
         """Tell that it will not end: its loop is closed."""
         self._error = RuntimeError(f"{self.label} did not end with the asyncio loop")
-        self._forget()
-        self._ended()
+        self._end()
 
     def outcome(self) -> tuple[Any, BaseException | None]:
         """Return what it returned, and what it raised."""
@@ -286,6 +291,12 @@ class _Call:
             raise error
         finally:
             del error  # its traceback holds this frame
+
+    def log_error(self) -> None:
+        """Log what it raised, if nobody is there to hear it; not that it was cancelled."""
+        _, error = self.outcome()
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            logger.warning("%s raised after it was cancelled", self.label, exc_info=error)
 
     # In the side loop's thread.
 
@@ -307,8 +318,13 @@ class _Call:
     def _done(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():  # before its first step
             self._error = asyncio.CancelledError()
-        self._forget()
-        self._ended()
+        self._end()
+
+    def _end(self) -> None:
+        del self._listed[self]
+        ended = self._ended
+        del self._ended, self._function  # which may refer to this
+        ended()
 
 
 class _Back:

@@ -118,6 +118,8 @@ class Exchange:
         """Say that the thread gives the request away, and another one will `begin` it again."""
         with self._changed:
             self._begun = False
+            if self._watch_due:
+                self._ring()
 
     def answer(self, head: Head, body: bytes) -> None:
         """Hand over a whole response. The task hears of it with `finish`. Never blocks."""
@@ -220,13 +222,13 @@ class Exchange:
         """
         Wait for what `head` waits for, or for what is to be awaited while the client is there.
 
-        That is a call of the thread, or `begun` once `look_out` was called. A checkpoint only
-        if it has to wait; a cancellation leaves the exchange as it was.
+        That is a call of the thread, or `begun` once `look_out` was called and no thread has the
+        request. A checkpoint only if it has to wait; a cancellation leaves the exchange as it was.
         """
         while not self._settled_or_waiting(self._has_head):
             if self._call is not None:
                 return partial(carried_out, self._take_call())
-            if self._watch_due:
+            if self._watch_due and not self._begun:
                 self._watch_due = False
                 return self.begun
             await self._parker.park()

@@ -11,18 +11,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ...actors import Job, JobState, PoolClosed, ThreadPool
+from ...actors import Job, JobState, ThreadPool
 from ...actors._lowlevel import LoopThread
 from ..asgiref import SideLoop, current_hops, flavour_of
 from ._answer import Answer, Outcome
 from ._async import at_home
 from ._chain import Call
 from ._exchange import Exchange
+
+logger = logging.getLogger("greenroom.django")
 
 
 def _nothing() -> None:
@@ -54,8 +58,15 @@ class Legs:
         Raises:
             PoolClosed: The pool is closing.
         """
-        self._job = job = self._pool.submit(partial(work, self._exchange), label=self._label)
+        with self._lock:  # its thread may have it at asyncio, and back, before this is over
+            self._submit(partial(work, self._exchange))
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        job = self._pool.new_job(work, self._loop, label=self._label)
+        # Before a thread may have it: else it may end as one that somebody waits for.
         job.on_call, job.on_end = self._exchange.take_call, _nothing
+        self._pool.submit_from_thread(job)
+        self._job = job
 
     @property
     def withdrawn(self) -> bool:
@@ -103,18 +114,17 @@ class Legs:
     # In the asyncio loop's thread.
 
     def _landed(self, value: Any, error: BaseException | None) -> None:
-        answer, failure = self._answer, None
-        go_on = partial(answer.go_on, Outcome(value, error), self._exchange)
+        go_on = partial(self._answer.go_on, Outcome(value, error), self._exchange)
         with self._lock:
             self._cancel = None
             if not self._stopped:
-                work = partial(answer.context.run, go_on)
-                self._job = job = self._pool.new_job(work, self._loop, label=self._label)
-                job.on_call, job.on_end = self._exchange.take_call, _nothing
                 try:
-                    self._pool.submit_from_thread(job)
-                except (PoolClosed, RuntimeError) as refusal:
-                    failure = refusal
-                else:
-                    return
-        self._exchange.finish(failure)
+                    self._submit(partial(self._answer.context.run, go_on))
+                except RuntimeError as refusal:  # PoolClosed, or no thread to be had
+                    self._exchange.finish(refusal)
+                return
+        try:
+            if error is not None and not isinstance(error, asyncio.CancelledError):
+                logger.warning("%s raised after it was cancelled", self._label, exc_info=error)
+        finally:
+            self._exchange.finish(None)

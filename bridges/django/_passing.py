@@ -8,12 +8,16 @@
 # Whether it is so its source tells: of `get_response` there may be nothing but such returns, in no
 # `try` and no `with`, with the very request; and no other method may know of it. Where there is no
 # source, or it says anything else, Django's own chain is called, which is always right.
+#
+# Source does not tell of all who may call it in the end: a method behind a decorator, what is given
+# `self`, what has been put around the middleware since. So at once get_response returns to that
+# very function only, called by nobody in between; all others get what Django gave them to call.
 
 import ast
 import gc
 import inspect
+import sys
 import textwrap
-import threading
 from collections.abc import Iterator
 from types import CellType, CodeType, FunctionType
 from typing import Any, cast
@@ -28,24 +32,19 @@ _NAME = "get_response"
 class Passing:
     """Such middleware, as a layer of the chain with nothing but ``process_request``."""
 
-    def __init__(self, middleware: Any, cell: CellType | None = None) -> None:
+    def __init__(self, middleware: Any, code: CodeType, cell: CellType | None = None) -> None:
         inner: Any = middleware.get_response if cell is None else cell.cell_contents
         owner = getattr(inner, "__self__", None)
         self.inner: Any = owner.inner if isinstance(owner, Passing) else inner
         """What Django gave it to call."""
-        self._middleware, self._cell = middleware, cell
-        self._asked = threading.local()
+        self._middleware, self._code, self._cell = middleware, code, cell
 
     def __repr__(self) -> str:
         return f"<Passing {self._middleware!r}>"
 
     def process_request(self, request: HttpRequest) -> Any:
         """Return the middleware's own answer, or None if it passes the request on."""
-        self._asked.now = True
-        try:
-            answer = self._middleware(request)
-        finally:
-            self._asked.now = False
+        answer = self._middleware(request)
         if answer is None:
             raise ValueError(f"The middleware {self._middleware!r} returned None, no response.")
         return None if answer is _PASSED else answer
@@ -58,10 +57,15 @@ class Passing:
             self._cell.cell_contents = self._get_response
 
     def _get_response(self, request: HttpRequest) -> Any:
-        if not getattr(self._asked, "now", False):
-            return self.inner(request)
-        self._asked.now = False
-        return _PASSED
+        caller = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        if caller.f_code is self._code:
+            above = caller.f_back
+            if above is not None and above.f_code is _ASKING:
+                return _PASSED
+        return self.inner(request)
+
+
+_ASKING = Passing.process_request.__code__
 
 
 def passing(middleware: Any) -> Passing | None:
@@ -70,14 +74,15 @@ def passing(middleware: Any) -> Passing | None:
     if isinstance(middleware, FunctionType):
         cell = _cell_of(middleware)
         known = cell is not None and _passes_on(middleware, [])
-        return Passing(middleware, cell) if known else None
+        return Passing(middleware, middleware.__code__, cell) if known else None
     call = inspect.getattr_static(kind, "__call__", None)
     if not isinstance(call, FunctionType) or _NAME not in getattr(middleware, "__dict__", ()):
         return None
     if not all(_leaves_it(*each) for each in _functions(kind) if each[0] is not call):
         return None
     arguments = call.__code__.co_varnames[: call.__code__.co_argcount]
-    return Passing(middleware) if _passes_on(call, list(arguments[:1])) else None
+    known = _passes_on(call, list(arguments[:1]))
+    return Passing(middleware, call.__code__) if known else None
 
 
 def _cell_of(function: FunctionType) -> CellType | None:

@@ -107,7 +107,9 @@ class RequestTask:
         answer = self._answer
         with trio.move_on_after(self._application.shutdown_seconds, shield=True):
             try:
-                await self._in_thread(answer.close)
+                # In a copy: an async view that was cancelled in vain may be in the other.
+                close = partial(answer.context.copy().run, answer.close)
+                await self._pool.run(close, label=self._label)
             except PoolClosed:
                 pass  # told below
             except Exception:  # something else is raised already, or nobody is there to hear it

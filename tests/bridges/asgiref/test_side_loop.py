@@ -1,10 +1,13 @@
 # asyncio beside trio, in a thread of its own.
 
 import asyncio
+import gc
 import re
 import threading
+import weakref
 from collections.abc import AsyncIterator, Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Any
 
 import pytest
@@ -40,6 +43,62 @@ async def running_loop() -> Any:
     return asyncio.get_running_loop()
 
 
+async def test_nothing_of_a_call_stays() -> None:
+    """
+    What a call was made with is gone when it is over, not when garbage is collected.
+    """
+    side_loop = current_hops().side_loop
+
+    class Argument:
+        pass
+
+    async def call(argument: Argument) -> None:
+        await asyncio.sleep(0)
+
+    argument = Argument()
+    gone = weakref.ref(argument)
+    gc.disable()
+    try:
+        await side_loop.run(partial(call, argument))
+        del argument
+        await side_loop.run(running_loop)  # behind what the loop still had to do
+    finally:
+        gc.enable()
+    assert gone() is None
+
+
+async def test_no_call_begins_behind_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    While a call begins, in whatever thread, the loop can't be told to end: else nobody tells of it.
+    """
+    side_loop, may_end = SideLoop(), list[bool]()
+
+    class Loop(asyncio.SelectorEventLoop):
+        def call_soon_threadsafe(self, *args: Any, **options: Any) -> asyncio.Handle:
+            if threading.current_thread().name == "begins":
+                may_end.append(side_loop._starting.acquire(blocking=False))
+            return super().call_soon_threadsafe(*args, **options)
+
+    monkeypatch.setattr(asyncio, "new_event_loop", Loop)
+    ended = threading.Event()
+    send = partial(
+        side_loop.send,
+        running_loop,
+        context=copy_context(),
+        label="a call",
+        ended=lambda _value, _error: ended.set(),
+    )
+    thread = threading.Thread(target=send, name="begins")
+    thread.start()
+    assert await trio.to_thread.run_sync(ended.wait, 10)
+    await trio.to_thread.run_sync(thread.join)
+    monkeypatch.undo()
+
+    assert may_end == [False]
+    await side_loop.aclose(5)
+    assert send() is None
+
+
 async def test_cancelled() -> None:
     """
     CANCELLED: trio's cancellation cancels the asyncio task, and is over when that has ended.
@@ -64,6 +123,29 @@ async def test_cancelled() -> None:
             scope.cancel()
     assert ended == ["ended"]
     assert side_loop.labels() == []
+
+
+async def test_an_error_of_a_cancelled_call(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    CANCELLED: what a call raises when it is cancelled is logged; the cancellation is raised.
+    """
+    began = threading.Event()
+
+    async def refusing() -> None:
+        began.set()
+        try:
+            await asyncio.sleep(1e6)
+        finally:
+            raise LookupError("while it ends")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(current_hops().side_loop.run, refusing)
+        while not began.is_set():
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+
+    assert "refusing raised after it was cancelled" in caplog.text
+    assert "LookupError: while it ends" in caplog.text
 
 
 async def test_a_cancelled_task_of_asyncio() -> None:

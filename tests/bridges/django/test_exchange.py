@@ -182,3 +182,32 @@ def test_a_loop_that_has_ended_closes_it() -> None:
     exchange.write(b"into the void")
     with pytest.raises(ClientGone):
         exchange.write(b"again")
+
+
+async def test_no_watch_while_a_thread_has_it() -> None:
+    """
+    A watch that is due begins when the thread gives the request away, not while it has it.
+    """
+    exchange = Exchange()
+    exchange.begin()
+    exchange.look_out()
+    watched: list[str] = []
+
+    async def task() -> None:
+        while (function := await exchange.called()) is not None:
+            await trio.lowlevel.checkpoint()
+            await function()
+            watched.append("until a thread had it again")
+            if len(watched) < 3:
+                exchange.look_out()  # as a lookout does that does not run
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(task)
+        await wait_all_tasks_blocked()
+        assert watched == []
+        exchange.leave()
+        await wait_all_tasks_blocked()
+        exchange.begin()
+        await wait_all_tasks_blocked()
+        assert len(watched) == 1
+        exchange.finish(None)

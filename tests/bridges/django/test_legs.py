@@ -1,7 +1,10 @@
 # From a worker thread to the asyncio loop and back, without trio's loop in between.
 
+import asyncio
+import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import ModuleType
@@ -19,6 +22,7 @@ from greenroom.bridges.django import DjangoApplication, django_application, on_a
 
 EVENTS: dict[str, threading.Event] = {}
 LOG: list[str] = []
+SEEN: list[weakref.ref[HttpRequest]] = []
 
 
 class Gate(MiddlewareMixin):
@@ -36,7 +40,8 @@ class Gate(MiddlewareMixin):
 
 
 @on_asyncio
-async def view(_request: HttpRequest) -> HttpResponse:
+async def view(request: HttpRequest) -> HttpResponse:
+    SEEN.append(weakref.ref(request))
     EVENTS["view"].set()
     return HttpResponse(threading.current_thread().name)
 
@@ -49,6 +54,16 @@ async def holding(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("held")
 
 
+@on_asyncio
+async def refusing(_request: HttpRequest) -> HttpResponse:
+    """Raise an error when it is cancelled."""
+    EVENTS["view"].set()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        raise LookupError("while it ends")
+
+
 def blocked(_request: HttpRequest) -> HttpResponse:
     EVENTS["blocked"].set()
     assert EVENTS["leave"].wait(10)
@@ -59,6 +74,7 @@ URLS: Any = ModuleType("django_legs_urls")
 URLS.urlpatterns = [
     path("view/", view),
     path("holding/", holding),
+    path("refusing/", refusing),
     path("blocked/", blocked),
 ]
 
@@ -70,6 +86,7 @@ def urls(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """
     monkeypatch.setitem(sys.modules, "django_legs_urls", URLS)
     LOG.clear()
+    SEEN.clear()
     names = ("before", "go", "view", "through", "blocked", "leave")
     EVENTS.update({name: threading.Event() for name in names})
     with override_settings(ROOT_URLCONF="django_legs_urls", MIDDLEWARE=[f"{__name__}.Gate"]):
@@ -106,6 +123,25 @@ async def test_the_way_does_not_lead_over_trio(
     assert request.got.body == b"greenroom-asyncio"
 
 
+async def test_nothing_of_a_request_stays(
+    app: DjangoApplication, running: Any, request_to: Any
+) -> None:
+    """
+    What an async view was called with is gone when its request is over, not when garbage is
+    collected.
+    """
+    EVENTS["go"].set()
+    gc.disable()
+    try:
+        async with running(app):
+            got = await request_to(app, "/view/").run()
+    finally:
+        gc.enable()
+
+    assert got.status == 200
+    assert [seen() for seen in SEEN] == [None]
+
+
 async def test_a_client_that_leaves_the_second_queue(
     app: DjangoApplication, running: Any, request_to: Any, signalled: list[str]
 ) -> None:
@@ -129,6 +165,60 @@ async def test_a_client_that_leaves_the_second_queue(
     assert (request.got.status, other.got.body) == (0, b"left")
     assert LOG == ["behind"], "the other's"
     assert sorted(signalled) == ["finished"] * 2 + ["started"] * 2
+
+
+async def test_a_view_that_holds_the_loop_is_given_up(
+    app: DjangoApplication, running: Any, request_to: Any, signalled: list[str], caplog: Any
+) -> None:
+    """
+    A cancelled request ends, with request_finished, though its view still runs on the other loop.
+    """
+    request = request_to(app, "/holding/")
+    async with running(app, shutdown_seconds=0.01):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(request.run)
+            await in_thread("view")
+            nursery.cancel_scope.cancel()
+        EVENTS["go"].set()
+
+    assert (request.got.status, signalled) == (0, ["started", "finished"])
+    assert "holding" not in caplog.text
+
+
+async def test_what_a_cancelled_view_raises(
+    app: DjangoApplication, running: Any, request_to: Any, caplog: Any
+) -> None:
+    """
+    What a view raises when it is cancelled is logged: there is no response to tell of it.
+    """
+    async with running(app), trio.open_nursery() as nursery:
+        nursery.start_soon(request_to(app, "/refusing/").run)
+        await in_thread("view")
+        nursery.cancel_scope.cancel()
+
+    assert "GET '/refusing/' raised after it was cancelled" in caplog.text
+    assert "LookupError: while it ends" in caplog.text
+
+
+async def test_a_job_is_told_to_nobody_before_a_thread_has_it(
+    app: DjangoApplication, running: Any, request_to: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Each job of a request is known to be waited for by no task before it is submitted.
+    """
+    told: list[bool] = []
+    async with running(app):
+        submit = app.pool._crew.submit
+
+        def submitted(job: Any) -> None:
+            told.append(job.on_end is not None)
+            submit(job)
+
+        monkeypatch.setattr(app.pool._crew, "submit", submitted)
+        EVENTS["go"].set()
+        await request_to(app, "/view/").run()
+
+    assert told == [True, True]
 
 
 @pytest.mark.parametrize("at", ["view", "thread"])

@@ -336,6 +336,112 @@ def test_what_may_see_the_response(made: Any) -> None:
     assert passing(made(inner)) is None
 
 
+def counting(method: Any) -> Any:
+    @wraps(method)
+    def run(*args: Any) -> Any:
+        response = method(*args)
+        response["X-Seen"] = "yes"
+        return response
+
+    return run
+
+
+class DecoratedHelper(Base):
+    @counting
+    def look(self, request: Any) -> Any:
+        return self.get_response(request)
+
+    def __call__(self, request: Any) -> Any:
+        if request.path == "seen":
+            return self.look(request)
+        return self.get_response(request)
+
+
+def seen_by(middleware: Any, request: Any) -> Any:
+    response = middleware.get_response(request)
+    response["X-Seen"] = "yes"
+    return response
+
+
+class GivenAwayByHelper(Base):
+    def look(self, request: Any) -> Any:
+        return seen_by(self, request)
+
+    def __call__(self, request: Any) -> Any:
+        if request.path == "seen":
+            return self.look(request)
+        return self.get_response(request)
+
+
+class Again(Base):
+    def look(self, request: Any) -> Any:
+        request.path = "again"
+        response = self(request)
+        response["X-Seen"] = "yes"
+        return response
+
+    def __call__(self, request: Any) -> Any:
+        if request.path == "seen":
+            return self.look(request)
+        return self.get_response(request)
+
+
+class MadeAtFirst(Base):
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self.look = counting(lambda request: self.get_response(request))
+
+    def __call__(self, request: Any) -> Any:
+        if request.path == "seen":
+            return self.look(request)
+        return self.get_response(request)
+
+
+def hidden(get_response: Any) -> Any:
+    @counting
+    def look(request: Any) -> Any:
+        return get_response(request)
+
+    def run(request: Any) -> Any:
+        if request.path == "seen":
+            return look(request)
+        return get_response(request)
+
+    return run
+
+
+@pytest.mark.parametrize("made", [DecoratedHelper, GivenAwayByHelper, Again, MadeAtFirst, hidden])
+def test_who_looks_at_the_response_gets_one(made: Any) -> None:
+    """
+    Whoever calls get_response out of the sight of the source gets what Django gave it to call.
+    """
+    layer = passing(made(inner))
+    assert layer is not None
+    layer.take_over()
+
+    response = layer.process_request(asked("seen"))
+    assert response.content in (b"inner seen", b"inner again")
+    assert response["X-Seen"] == "yes"
+    assert layer.process_request(asked("other")) is None
+
+
+def test_what_is_put_around_it_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What somebody puts in the place of its `__call__` gets a response from that.
+    """
+
+    class Late(Base):
+        def __call__(self, request: Any) -> Any:
+            return self.get_response(request)
+
+    layer = passing(Late(inner))
+    assert layer is not None
+    layer.take_over()
+    monkeypatch.setattr(Late, "__call__", counting(Late.__call__))
+
+    assert layer.process_request(asked("seen"))["X-Seen"] == "yes"
+
+
 def test_a_source_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Without its source nothing is said of a middleware.
