@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
@@ -22,6 +23,7 @@ from asgiref.sync import AsyncToSync, SyncToAsync
 from ...actors import ThreadPool, current_job
 from ...actors._context import current_life
 from ...actors._lowlevel import LoopThread, Parker, inside_trio
+from ...actors._threads import tell_late
 from ._asyncio_hops import hop_of_asyncio
 from ._context import alone_in, restore_context
 from ._flavour import flavour_of_call, on_asyncio, on_trio
@@ -114,6 +116,7 @@ async def _on_executor(executor: Any, call: Callable[[], Any], label: str) -> An
             await parker.park()
     except trio.Cancelled:
         if not future.cancel():
+            future.add_done_callback(partial(_tell_late, label))
             with trio.move_on_after(5.0, shield=True):
                 while not future.done():
                     await parker.park()
@@ -123,6 +126,11 @@ async def _on_executor(executor: Any, call: Callable[[], Any], label: str) -> An
                 )
         raise
     return future.result()
+
+
+def _tell_late(label: str, future: Future[Any]) -> None:
+    if not future.cancelled():
+        tell_late(label, future.exception())
 
 
 def async_to_sync(self: AsyncToSync[Any, Any], /, *args: Any, **kwargs: Any) -> Any:
