@@ -28,6 +28,7 @@ from ._asyncio_hops import hop_of_asyncio
 from ._context import alone_in, restore_context
 from ._flavour import flavour_of_call, on_asyncio, on_trio
 from ._hops import current_hops, hop
+from ._scopes import current_scope, take_scope_along
 from ._sensitive import executor_of_context
 from ._side_loop import side_loop_here
 from ._work import Generators
@@ -51,6 +52,7 @@ async def sync_to_async(self: SyncToAsync[Any, Any], /, *args: Any, **kwargs: An
         return await original_sync_to_async(self, *args, **kwargs)
     given: Context | None = getattr(self, "context", None)
     context = copy_context() if given is None else given
+    scope = current_scope()
     child = partial(self.func, *args, **kwargs)
 
     def call() -> Any:
@@ -77,6 +79,7 @@ async def sync_to_async(self: SyncToAsync[Any, Any], /, *args: Any, **kwargs: An
         return await side_loop.on_trio(run)
     finally:
         if given is None:
+            take_scope_along(context, scope)
             restore_context(context)
 
 
