@@ -113,6 +113,8 @@ class Serving:
         finally:
             if thread_job is not None:
                 thread_job.serving, thread_job.waits = outer, False
+            with self._lock:
+                self._job = None  # a context may hold this one for long, and the job its result
 
     def _serve(self, until: Callable[[], bool]) -> None:
         while (job := self._orders.get()) is not None:
