@@ -6,8 +6,11 @@
 #   handler   from its begin to its end; the next message has a new one
 #   view      what `hop_scope()` encloses, also for an async stream
 #   task      a background task, or one that a handler or a view has started: its own, unless
-#             it was started in a scope, which it then shares. If that ends before the task, as
-#             behind asyncio.create_task(), the thread that the task has had kept ends with the task
+#             it was started while a thread was kept, which it then shares
+#
+# A generator that such a task has begun is the handler's or the view's, since asyncio.wait_for()
+# may read each of its chunks in another task. If they end before the task, as behind
+# asyncio.create_task(), its thread ends with the task.
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ class _Scope:
     closed = False
     kept: Kept | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, outer: _Scope | None = None) -> None:
+        self.outer = outer  # when this one is closed; a call of the side loop brings its own back
         self._owner: object = _running_task()
         self._keeper: object = None  # the task that `kept` is for
         self._others: set[object] = set()  # tasks that go on and have had a thread kept
@@ -50,6 +54,11 @@ class _Scope:
         self.closed, self._owner = True, None
         if self.kept is not None and self._keeper not in self._others:
             self.kept.end()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the running task is the one that it was made for."""
+        return self._owner is _running_task()
 
     def keep(self, thread: Kept, when_task_ends: _WhenEnds) -> None:
         """Keep *thread* until the end, and that of the running task if it is another's."""
@@ -69,6 +78,13 @@ def _running_task() -> object:
 
 
 _scope: ContextVar[_Scope | None] = ContextVar("greenroom_hop_scope", default=None)
+
+
+def _scope_here() -> _Scope | None:
+    scope = _scope.get()
+    while scope is not None and scope.closed and scope.thread() is None:
+        scope = scope.outer
+    return scope
 
 
 @contextmanager
@@ -128,10 +144,12 @@ def take_scope_along(context: Context, before: object) -> None:
 
 def keep(thread: Kept, when_it_ends: _WhenEnds) -> None:
     """Keep *thread* for this scope; made now, for the running code, if there is none."""
-    scope = _scope.get()
-    # Two tasks that share a scope may each begin a transaction at the same moment.
-    if scope is None or scope.closed or scope.thread() is not None:
-        scope = _Scope()
+    scope = _scope_here()
+    # Two tasks that share a scope may each begin a transaction at the same moment; and one that a
+    # task begins for itself must not get what others do meanwhile.
+    apart = scope is None or scope.thread() is not None
+    if scope is None or apart or (thread.by_transaction and not scope.is_ours):
+        scope = _Scope(scope)
         _scope.set(scope)
         when_it_ends(scope.close)
     scope.keep(thread, when_it_ends)
@@ -149,7 +167,7 @@ def thread_of_scope(pool: Workers, loop: LoopThread, *, sensitive: bool = True) 
         return thread  # in one thread there is none, but by other means
     if thread is None:
         thread = thread_of_context(pool, loop) if sensitive else None
-    if thread is None and (scope := _scope.get()) is not None:
+    if thread is None and (scope := _scope_here()) is not None:
         thread = scope.thread()
     if thread is not None and thread.loop is not loop:  # it called trio.run(), and waits for that
         return None

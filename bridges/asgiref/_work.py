@@ -34,6 +34,8 @@ class Kept(Serving):
     def __init__(self, loop: LoopThread, name: str) -> None:
         super().__init__(loop, name)
         self._generators: list[ref[Generators]] = []
+        self.by_transaction = False
+        """Whether it was kept for a transaction in the first place."""
 
     def hold(self, generator: Generators | None) -> None:
         """Be kept until *generator*, if there is one, has ended or is forgotten."""
@@ -108,6 +110,7 @@ class Work:
             return value
         self.value, self.error = value, error
         self.kept = kept = Kept(job.loop, job.thread_name)
+        kept.by_transaction = in_transaction()
         if job.abandoned:  # asked only now: whoever abandons it then looks for `kept`
             kept.end()
         kept.hold(generator)

@@ -15,16 +15,18 @@ import pytest
 import trio
 from asgiref.local import Local
 from asgiref.sync import async_to_sync, sync_to_async
-from hop_state import begin, thread
+from hop_state import begin, end, thread
 from trio.testing import wait_all_tasks_blocked
 
 from greenroom.actors import NobodyWaits, ThreadPool
 from greenroom.bridges.asgiref import (
     current_hops,
+    hop_scope,
     on_asyncio,
     on_trio,
     open_hops,
 )
+from greenroom.bridges.asgiref._scopes import _scope_here
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
 local = Local()
@@ -309,6 +311,21 @@ async def test_an_error_behind_a_cancellation(where: str, caplog: pytest.LogCapt
                 await cancelled_here(call)
     assert "raised after its caller was cancelled" in caplog.text
     assert "LookupError: too late" in caplog.text
+
+
+async def test_the_scope_behind_a_call_of_the_side_loop() -> None:
+    """
+    A transaction of asyncio's is in a scope of its own, and behind it the caller has its own again.
+    """
+
+    async def both() -> None:
+        await sync_to_async(begin)()
+        await sync_to_async(end)()
+
+    with hop_scope():
+        mine = _scope_here()
+        await current_hops().side_loop.run(both)
+        assert _scope_here() is mine is not None
 
 
 def test_asyncio_beside_trio() -> None:

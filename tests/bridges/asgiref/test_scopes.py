@@ -68,13 +68,14 @@ async def test_a_task_that_outlives_its_scope() -> None:
     """
     PINNED: a view's end takes no thread from a task that goes on; that task's own end does.
     """
-    names, begun, over, go = list[str](), trio.Event(), trio.Event(), threading.Event()
+    names, begun, over, go = set[str](), trio.Event(), trio.Event(), threading.Event()
 
     async def task() -> None:
-        names.append(await sync_to_async(begin)())
+        generator = count(names)
+        await sync_to_async(take)(generator, 3)
         begun.set()
         await over.wait()
-        names.append(await sync_to_async(thread)())
+        await sync_to_async(take)(generator, 3)
 
     async with hops(2) as here:
         with trio.fail_after(SECONDS):
@@ -85,7 +86,7 @@ async def test_a_task_that_outlives_its_scope() -> None:
                 for _ in range(2):  # so that no thread is left if that one is given back
                     keep_busy(here, go)
                 over.set()
-        assert names == ["orm-1", "orm-1"]
+        assert names == {"orm-1"}
         go.set()
         await all_at_rest(here)
 
@@ -110,6 +111,28 @@ async def test_two_tasks_of_a_scope_that_begin_at_once() -> None:
                 nursery.start_soon(task)
         await all_at_rest(here)
     assert sorted(names) == [("orm-1", "orm-1"), ("orm-2", "orm-2")]
+
+
+async def test_a_task_begins_for_itself() -> None:
+    """
+    PINNED: in a transaction that a task has begun there is nothing of what started it.
+    """
+    names, begun, over = list[str](), trio.Event(), trio.Event()
+
+    async def task() -> None:
+        names.append(await sync_to_async(begin)())
+        begun.set()
+        await over.wait()
+        names.append(await sync_to_async(end)())
+
+    async with hops(2):
+        with hop_scope():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(task)
+                await begun.wait()
+                names.append(await sync_to_async(thread)())
+                over.set()
+    assert names == ["orm-1", "orm-2", "orm-1"]
 
 
 async def test_an_error_inside_a_transaction() -> None:
