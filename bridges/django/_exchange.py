@@ -162,8 +162,10 @@ class Exchange:
             self._wait_for_room()
 
     def finish(self, error: BaseException | None) -> None:
-        """End the response; with *error* it is cut off. Never blocks."""
+        """End the response; with *error* it is cut off. Never blocks. Behind `fail` it is inert."""
         with self._changed:
+            if self._ended:
+                return
             self._ended = True
             self._error = error
             self._ring()
@@ -273,8 +275,7 @@ class Exchange:
     def fail(self, error: BaseException) -> None:
         """End and close an exchange whose thread never ran, or is not waited for any more."""
         self.close()
-        if not self._ended:
-            self.finish(error)
+        self.finish(error)
 
     def raise_error(self) -> None:
         """Raise what the view's thread raised, if anything. Not a checkpoint."""
