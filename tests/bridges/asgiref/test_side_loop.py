@@ -397,3 +397,41 @@ async def test_what_ends_when_it_is_asked_again(caplog: Any) -> None:
     assert kept[0].cancelled()
     assert asked == ["once"]
     assert "does not end" not in caplog.text
+
+
+@pytest.mark.parametrize("how", ["exits", "stops the loop"])
+async def test_a_task_that_breaks_the_end_off(how: str, caplog: Any) -> None:
+    """
+    A task that exits, or stops the loop, when it is cancelled does not keep others from their end.
+    """
+    ended: list[str] = []
+    kept: list[Any] = []
+
+    async def breaks_off() -> None:
+        try:
+            await asyncio.sleep(1e6)
+        finally:
+            if how == "exits":
+                raise SystemExit(3)
+            asyncio.get_running_loop().stop()
+
+    async def takes_its_time() -> None:
+        try:
+            await asyncio.sleep(1e6)
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            ended.append("in its time")
+
+    async def start() -> None:
+        kept.extend(asyncio.create_task(each()) for each in (breaks_off, takes_its_time))
+        await asyncio.sleep(0)
+
+    side_loop = SideLoop()
+    await side_loop.run(start)
+    await side_loop.aclose(5)
+    for each in kept:
+        each.cancelled() or each.exception()
+
+    assert ended == ["in its time"]
+    assert ("SystemExit: 3" in caplog.text) == (how == "exits")
