@@ -226,3 +226,17 @@ async def test_it_ends_once() -> None:
 
     with pytest.raises(LookupError):
         exchange.raise_error()
+
+
+async def test_what_has_ended_does_not_fail() -> None:
+    """
+    A response that is whole when its pool closes is still sent as it is.
+    """
+    exchange = Exchange()
+    exchange.answer(HEAD, b"all of it")
+    exchange.finish(None)
+    exchange.fail(LookupError("its pool is closed"))
+
+    exchange.raise_error()
+    assert not exchange.closed
+    assert await exchange.next_chunk() == b"all of it"
