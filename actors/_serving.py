@@ -214,7 +214,8 @@ class AsyncCall(Serving):
         super().__init__(loop, name)
         self._function = function
         context = copy_context() if context is None else context
-        self.outer = context.get(_serving)
+        # Not one that has ended: each would hold the one before it, without end.
+        self.outer = context.run(serving_here)
         context.run(_serving.set, self)
         self._context: Context | None = context  # until the end: its variables refer to this
         self._value: Any = None

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import trio
 
-from ..actors import ActorNotFound, ActorRef, PoolStatistics, ThreadHooks, ThreadPool
+from ..actors import ActorNotFound, ActorRef, ThreadHooks, ThreadPool
 from ..actors._lowlevel import LoopThread, task_stacks
 from ..actors._workers import Workers
 from ._backoff import Backoff
@@ -41,7 +41,7 @@ from ._task_pool import TaskPool
 from ._task_pool_spec import TaskPoolSpec
 from ._task_supervisor import TaskSupervisor
 from ._traces import Traces
-from ._tree import NodeSnapshot, render
+from ._tree import NodeSnapshot, facts_of_threads, render
 from ._watch import Watch
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
@@ -257,7 +257,7 @@ class Root(Operations):
             facts={
                 "ready": not problems,
                 "problems": problems,
-                "threads": {pool.name: _threads(pool.statistics()) for pool in self.pools},
+                "threads": {pool.name: facts_of_threads(pool.statistics()) for pool in self.pools},
                 **self._watch.facts(),
                 "groups": self.groups.names(),
                 "events": {kind: n for kind, n in self.events.counts().items() if n},
@@ -388,14 +388,3 @@ class Root(Operations):
             self.events.emit("root.overdue", "/", left=left, stack=task_stacks())
             if self._abandon is not None:
                 self._abandon(f"not stopped within {seconds:g} s, left by force: {', '.join(left)}")
-
-
-def _threads(now: PoolStatistics) -> dict[str, object]:
-    return {
-        "size": now.size,
-        "running": now.running,
-        "queued": now.queued,
-        "parked": now.parked,
-        "alive": now.threads,
-        "abandoned": [f"{job.label} for {job.seconds:.0f} s" for job in now.abandoned],
-    }

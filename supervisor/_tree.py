@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from ..actors import PoolStatistics
 from ._events import Event, plain, printable
 
 Kind = Literal["root", "supervisor", "slot"]
@@ -228,3 +229,15 @@ def _last_crash(node: NodeSnapshot) -> str:
     how = "resumed" if crash.directive == "resume" else "crashed"
     where = f"{how} {when} in epoch {crash.epoch}"
     return printable(f"{where}: {crash.exception}{text}{during}{caller}")
+
+
+def facts_of_threads(now: PoolStatistics) -> dict[str, object]:
+    """Return what the tree tells of a pool."""
+    return {
+        "size": now.size,
+        "running": now.running,
+        "queued": now.queued,
+        "parked": now.parked,
+        "alive": now.threads,
+        "abandoned": [f"{job.label} for {job.seconds:.0f} s" for job in now.abandoned],
+    }

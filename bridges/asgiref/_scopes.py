@@ -6,21 +6,26 @@
 #   handler   from its begin to its end; the next message has a new one
 #   view      what `hop_scope()` encloses, also for an async stream
 #   task      a background task, or one that a handler or a view has started: its own, unless
-#             it was started while a thread was kept, which it then shares
+#             it was started in a scope, which it then shares. If that ends before the task, as
+#             behind asyncio.create_task(), the thread that the task has had kept ends with the task
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from ...actors import Job, NobodyWaits, ThreadPool
-from ...actors._lowlevel import LoopThread
+from ...actors._lowlevel import LoopThread, inside_trio, this_task
 from ...actors._serving import Serving, serving_here
 from ...actors._workers import Workers
 from ._sensitive import thread_of_context
 from ._work import Kept, Work
+
+_WhenEnds: TypeAlias = Callable[[Callable[[], object]], object]
 
 
 class _Scope:
@@ -28,6 +33,11 @@ class _Scope:
 
     closed = False
     kept: Kept | None = None
+
+    def __init__(self) -> None:
+        self._owner: object = _running_task()
+        self._keeper: object = None  # the task that `kept` is for
+        self._others: set[object] = set()  # tasks that go on and have had a thread kept
 
     def thread(self) -> Kept | None:
         """Return the thread that is kept."""
@@ -37,9 +47,25 @@ class _Scope:
 
     def close(self) -> None:
         """Give it back, behind what it was given; keep none any more."""
-        self.closed = True
-        if self.kept is not None:
+        self.closed, self._owner = True, None
+        if self.kept is not None and self._keeper not in self._others:
             self.kept.end()
+
+    def keep(self, thread: Kept, when_task_ends: _WhenEnds) -> None:
+        """Keep *thread* until the end, and that of the running task if it is another's."""
+        self.kept, self._keeper = thread, _running_task()
+        if self._keeper is not self._owner and self._keeper not in self._others:
+            self._others.add(self._keeper)
+            when_task_ends(partial(self._other_ended, self._keeper))
+
+    def _other_ended(self, task: object) -> None:
+        self._others.discard(task)
+        if self.closed and self.kept is not None and self._keeper is task:
+            self.kept.end()
+
+
+def _running_task() -> object:
+    return this_task() if inside_trio() else asyncio.current_task()
 
 
 _scope: ContextVar[_Scope | None] = ContextVar("greenroom_hop_scope", default=None)
@@ -84,7 +110,7 @@ def assigned(
     return work, to_pool(work)
 
 
-def keep(thread: Kept, when_it_ends: Callable[[Callable[[], object]], object]) -> None:
+def keep(thread: Kept, when_it_ends: _WhenEnds) -> None:
     """Keep *thread* for this scope; made now, for the running code, if there is none."""
     scope = _scope.get()
     # Two tasks that share a scope may each begin a transaction at the same moment.
@@ -92,7 +118,7 @@ def keep(thread: Kept, when_it_ends: Callable[[Callable[[], object]], object]) -
         scope = _Scope()
         _scope.set(scope)
         when_it_ends(scope.close)
-    scope.kept = thread
+    scope.keep(thread, when_it_ends)
 
 
 def thread_of_scope(pool: Workers, loop: LoopThread, *, sensitive: bool = True) -> Serving | None:

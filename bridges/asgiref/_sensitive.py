@@ -82,10 +82,11 @@ def thread_of_context(pool: ThreadPool, loop: LoopThread) -> Serving | None:
     if entered is None:
         return None
     if entered.kept is None:
-        entered.kept = kept = Kept(loop, f"{pool.name}, for a ThreadSensitiveContext")
+        kept = Kept(loop, f"{pool.name}, for a ThreadSensitiveContext")
         job = pool.new_job(lambda: _serve(kept), loop, label="a ThreadSensitiveContext")
         job.on_end = kept.end
         pool.submit_from_thread(job)
+        entered.kept = kept  # only now: what it is given without a thread nobody would do
     return entered.kept
 
 

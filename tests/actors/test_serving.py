@@ -379,3 +379,24 @@ async def test_nothing_of_a_call_stays(how: str) -> None:
         gc.enable()
 
     assert [each() for each in gone] == [None]
+
+
+async def test_calls_that_have_ended_are_forgotten() -> None:
+    """
+    However many calls leave their variables in one context, it holds the last of them at most.
+    """
+    async with pool_of(1) as pool:
+        calls = list[weakref.ref[Any]]()
+
+        async def inner() -> None:
+            calls.append(weakref.ref(serving_here()))
+
+        def many() -> int:
+            job, context = current_job(), copy_context()
+            assert job is not None
+            for _ in range(5):
+                job.run_async(inner, context=context)
+            gc.collect()
+            return sum(call() is not None for call in calls)
+
+        assert await pool.run(many, label="asks") == 1

@@ -19,10 +19,10 @@ from e2e._server import WAIT_SECONDS
 from trio_websocket import open_websocket_url
 
 PROJECT = Path(__file__).resolve().parent / "project"
-THREADS = {"VIEW_THREADS": 4, "CONSUMER_THREADS": 3, "ORM_THREADS": 2, "PARKED_THREADS": 0}
+THREADS = {"VIEW_THREADS": 4, "CONSUMER_THREADS": 3, "ORM_THREADS": 2, "PARKED_THREADS": 1}
 POOLS = ("views", "consumers", "orm")
-BOUND = 4 + 3 + 2
-"""How many connections may be open: one for each thread, and none may stand in for another."""
+BOUND = 4 + 3 + 2 + 3 * 1
+"""How many connections may be open: one for each thread, and for one more in each pool."""
 
 PATHS = ("/db/write/?text=r", "/db/count/?text=none", "/db/async/")
 

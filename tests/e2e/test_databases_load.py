@@ -16,14 +16,14 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc: run it on Linux"),
 ]
 
-NUMBERS = [
-    pytest.param((150, 90), id="small"),
-    pytest.param((10_000, 10_000), id="large", marks=pytest.mark.long),
+SMALL = [Kept("sqlite", 0), Kept("sqlite", None), Kept("postgres", 60), Kept("postgres", pool=True)]
+CASES = [
+    *(pytest.param(kept, (150, 90), id=f"small-{kept}") for kept in SMALL),
+    *(pytest.param(kept, (10_000, 10_000), id=f"{kept}", marks=pytest.mark.long) for kept in ALL),
 ]
 
 
-@pytest.mark.parametrize("kept", ALL, ids=str)
-@pytest.mark.parametrize("numbers", NUMBERS)
+@pytest.mark.parametrize(("kept", "numbers"), CASES)
 def test_connections_are_bounded_and_none_is_left(
     kept: Kept,
     numbers: tuple[int, int],

@@ -13,7 +13,7 @@ from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from hop_state import SECONDS, all_at_rest, begin, end, hops, keep_busy, thread
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from greenroom.actors import Job
+from greenroom.actors import Job, PoolClosed
 from greenroom.bridges.asgiref import current_hops, hop_scope, on_trio, open_hops
 from greenroom.bridges.asgiref._scopes import _scope
 from greenroom.bridges.testing._inline import InlinePool
@@ -62,6 +62,32 @@ async def test_released_with_the_task() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(sync_to_async(begin))
         assert await sync_to_async(end)() == "orm-1"
+
+
+async def test_a_task_that_outlives_its_scope() -> None:
+    """
+    PINNED: a view's end takes no thread from a task that goes on; that task's own end does.
+    """
+    names, begun, over, go = list[str](), trio.Event(), trio.Event(), threading.Event()
+
+    async def task() -> None:
+        names.append(await sync_to_async(begin)())
+        begun.set()
+        await over.wait()
+        names.append(await sync_to_async(thread)())
+
+    async with hops(2) as here:
+        with trio.fail_after(SECONDS):
+            async with trio.open_nursery() as nursery:
+                with hop_scope():
+                    nursery.start_soon(task)
+                    await begun.wait()
+                for _ in range(2):  # so that no thread is left if that one is given back
+                    keep_busy(here, go)
+                over.set()
+        assert names == ["orm-1", "orm-1"]
+        go.set()
+        await all_at_rest(here)
 
 
 async def test_two_tasks_of_a_scope_that_begin_at_once() -> None:
@@ -248,6 +274,17 @@ async def test_tasks_of_a_thread_sensitive_context() -> None:
         assert len(names) == 5
         assert len(set(names)) == 1
         assert here.pool.statistics().threads == 1
+
+
+async def test_a_thread_sensitive_context_without_a_thread() -> None:
+    """
+    No hop waits for a thread that the pool has refused.
+    """
+    async with hops(1) as here, ThreadSensitiveContext():
+        await here.pool.aclose(timeout=SECONDS)
+        for _ in range(2):
+            with trio.fail_after(SECONDS), pytest.raises(PoolClosed):
+                await sync_to_async(thread)()
 
 
 # Generators.

@@ -101,3 +101,23 @@ def test_the_test_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(_install, "trouble_on_trio")
     asgiref.unpatch_asgiref()
     assert asgiref.patch_asgiref()
+
+
+def test_a_system_that_has_no_thread_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Django is set up all the same, and the check says why asgiref is left as it is.
+    """
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_install._Tested, "trouble", None)
+    asgiref.unpatch_asgiref()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    try:
+        assert not asgiref.patch_asgiref()
+        assert not asgiref.is_patched()
+        assert asgiref.patch_problem() == "the self-test was not made: can't start new thread"
+    finally:
+        monkeypatch.undo()
+        assert asgiref.patch_asgiref()

@@ -17,6 +17,9 @@ import pytest
 import trio
 from django.conf import settings
 from django.core import signals
+from django.db import connections
+from django.db.backends.signals import connection_created
+from django_connections import Opened
 
 FOLDER = Path(tempfile.mkdtemp(prefix="greenroom-django-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -203,3 +206,28 @@ def signalled() -> Iterator[list[str]]:
     yield sent
     signals.request_started.disconnect(started)
     signals.request_finished.disconnect(finished)
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """
+    The connections opened during the test.
+    """
+    noted = Opened()
+    connection_created.connect(noted.note)
+    yield noted
+    connection_created.disconnect(noted.note)
+    assert noted.now == 0, "a connection was left open"
+
+
+@pytest.fixture
+def max_age() -> Iterator[Callable[[int | None], None]]:
+    """
+    Sets CONN_MAX_AGE of the test's database, and puts it back.
+    """
+
+    def set_to(value: int | None) -> None:
+        connections.settings["default"]["CONN_MAX_AGE"] = value
+
+    yield set_to
+    set_to(0)

@@ -1,11 +1,9 @@
 # Database connections of worker threads, with a real SQLite file.
 
-import logging
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -13,82 +11,19 @@ from typing import Any
 import pytest
 import trio
 from django.contrib.auth.models import User
-from django.db import close_old_connections, connection, connections, transaction
-from django.db.backends.signals import connection_created
+from django.db import connection, connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
+from django_connections import Opened, pool_of, query
 
 from greenroom.actors import Actor, ThreadPool, current_job, handles
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.django import django_application
-from greenroom.bridges.django._database import _initialized, database_hooks, in_transaction
+from greenroom.bridges.django._database import _initialized, database_hooks
 from greenroom.bridges.testing import serve
 
 pytestmark = pytest.mark.usefixtures("database")
-
-
-class Opened:
-    """Every connection to the database that was opened while the test ran."""
-
-    def __init__(self) -> None:
-        self.all: list[Any] = []
-
-    def note(self, *, connection: Any, **_: Any) -> None:
-        self.all.append(connection)
-
-    @property
-    def now(self) -> int:
-        return len({id(each) for each in self.all if each.connection is not None})
-
-
-@pytest.fixture
-def opened() -> Iterator[Opened]:
-    """
-    The connections opened during the test.
-    """
-    noted = Opened()
-    connection_created.connect(noted.note)
-    yield noted
-    connection_created.disconnect(noted.note)
-    assert noted.now == 0, "a connection was left open"
-
-
-@pytest.fixture
-def max_age() -> Iterator[Callable[[int | None], None]]:
-    """
-    Sets CONN_MAX_AGE of the test's database, and puts it back.
-    """
-
-    def set_to(value: int | None) -> None:
-        connections.settings["default"]["CONN_MAX_AGE"] = value
-
-    yield set_to
-    set_to(0)
-
-
-@asynccontextmanager
-async def pool_of(
-    size: int, idle: threading.Event | None = None
-) -> AsyncGenerator[ThreadPool, None]:
-    hooks = database_hooks()
-
-    def on_idle() -> object:
-        seconds = hooks.on_idle()
-        if idle:
-            idle.set()
-        return seconds
-
-    watched = replace(hooks, on_idle=on_idle)
-    pool = ThreadPool("tested", size, hooks=watched, idle_seconds=0.01 if idle else 60)
-    try:
-        yield pool
-    finally:
-        await pool.aclose(timeout=5)
-
-
-def query() -> int:
-    return User.objects.count()
 
 
 async def test_a_burst_of_messages_uses_one_connection(opened: Opened) -> None:
@@ -229,41 +164,6 @@ async def test_a_broken_connection_is_closed_after_the_job(
         assert opened.now == 0
 
 
-async def test_a_transaction_left_open_is_rolled_back(
-    opened: Opened, caplog: pytest.LogCaptureFixture
-) -> None:
-    """
-    A job that ends inside a transaction is reported by name, and its writes are gone.
-    """
-
-    def forget() -> None:
-        transaction.atomic().__enter__()
-        User.objects.create(username="half")
-
-    async with pool_of(1) as pool:
-        with caplog.at_level(logging.ERROR, "greenroom.django"):
-            await pool.run(forget, label="forgetful")
-        assert await pool.run(query, label="next") == 0
-
-    assert "forgetful ended inside a transaction on database 'default'" in caplog.text
-
-
-async def test_a_connection_closed_inside_a_transaction_is_replaced(opened: Opened) -> None:
-    """
-    A block left open over the end of a request, where Django closes, spoils no later job.
-    """
-
-    def forget() -> None:
-        transaction.atomic().__enter__()
-        close_old_connections()
-        assert connection.closed_in_transaction
-
-    async with pool_of(1) as pool:
-        await pool.run(forget, label="forgetful")
-
-        assert await pool.run(query, label="next") == 0
-
-
 async def test_a_pooled_connection_is_returned_after_each_job(opened: Opened) -> None:
     """
     With a connection pool of Django's a thread holds a connection only during a job.
@@ -358,104 +258,6 @@ async def test_an_inline_handler_sees_the_transaction_of_its_test(
         transaction.set_rollback(True)
     assert User.objects.count() == before
     connection.close()
-
-
-@pytest.fixture
-def two_databases() -> Iterator[None]:
-    """
-    A second alias, "other", for the same file.
-    """
-    connections.settings["other"] = dict(connections.settings["default"])
-    yield
-    del connections.settings["other"]
-
-
-def close_fails() -> None:
-    """Have the close of this thread's first connection raise, as with a server that is gone."""
-    close = connection._close
-
-    def fail() -> None:
-        close()
-        raise ConnectionError("the server is gone")
-
-    connections["default"]._close = fail  # type: ignore[attr-defined]
-
-
-@pytest.mark.usefixtures("two_databases")
-async def test_a_database_that_fails_leaves_no_transaction_on_another(
-    opened: Opened, caplog: pytest.LogCaptureFixture
-) -> None:
-    """
-    Where one connection can't be rolled back the next one still is, and the error is logged.
-    """
-
-    def forget() -> None:
-        for alias in ("default", "other"):
-            transaction.atomic(using=alias).__enter__()
-            User.objects.using(alias).count()
-        close_fails()
-
-    def inside() -> bool:
-        return connections["other"].in_atomic_block
-
-    async with pool_of(1) as pool:
-        await pool.run(forget, label="forgetful")
-        assert "the server is gone" in caplog.text
-        assert opened.now == 0
-        assert not await pool.run(inside, label="next")
-
-
-@pytest.mark.usefixtures("two_databases")
-async def test_a_database_that_fails_keeps_no_other_open(opened: Opened) -> None:
-    """
-    At the end of its thread each connection is closed, whatever the one before it raises.
-    """
-
-    def use_both() -> None:
-        query()
-        User.objects.using("other").count()
-        close_fails()
-
-    async with pool_of(1) as pool:
-        await pool.run(use_both, label="both")
-        assert opened.now == 2
-    assert opened.now == 0
-
-
-async def test_a_transaction_without_a_block_is_rolled_back(
-    opened: Opened, caplog: pytest.LogCaptureFixture
-) -> None:
-    """
-    A job that switches autocommit off, and not on again, holds no lock behind its end.
-    """
-
-    def forget() -> None:
-        transaction.set_autocommit(False)
-        User.objects.create(username="half")
-
-    async with pool_of(1) as pool:
-        await pool.run(forget, label="forgetful")
-        assert opened.now == 0
-        assert await pool.run(query, label="next") == 0
-
-    assert "forgetful ended inside a transaction on database 'default'" in caplog.text
-
-
-async def test_autocommit_that_is_off_is_a_transaction(opened: Opened) -> None:
-    """
-    A job without autocommit keeps its place and its thread, as one inside atomic() does.
-    """
-
-    def look() -> list[tuple[bool, bool]]:
-        query()
-        seen: list[tuple[bool, bool]] = []
-        for autocommit in (False, True):
-            transaction.set_autocommit(autocommit)
-            seen.append((in_transaction(), database_hooks().may_park()))
-        return seen
-
-    async with pool_of(1) as pool:
-        assert await pool.run(look, label="looks") == [(True, False), (False, True)]
 
 
 async def test_a_threads_connections_are_those_that_django_lists() -> None:

@@ -151,7 +151,9 @@ async def test_nothing_of_a_request_stays_in_the_tree(request_to: Any) -> None:
     app, state = Greenroom(http=django_application()), dict[str, Any]()
     EVENTS["go"].set()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(app, {"type": "lifespan", "state": state}, messages.receive, from_app.send)
+        nursery.start_soon(
+            app, {"type": "lifespan", "state": state}, messages.receive, from_app.send
+        )
         await to_app.send({"type": "lifespan.startup"})
         assert (await replies.receive())["type"] == "lifespan.startup.complete"
         gc.disable()
