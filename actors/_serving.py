@@ -243,6 +243,7 @@ class AsyncCall(Serving):
             others = _without_cancelled(error)
             if others is error:
                 self._error = error
+                del others  # as below
                 return  # noqa: ASYNC104 - no Cancelled: the thread raises it
             self._error = others or NobodyWaits("the task that ran async code was cancelled")
             cancelled = next(each for each in _leaves(error) if isinstance(each, _OURS))

@@ -346,7 +346,7 @@ async def test_the_outer_thread_serves_again_behind_an_inner_call() -> None:
     assert first == last
 
 
-@pytest.mark.parametrize("how", ["returns", "is cancelled"])
+@pytest.mark.parametrize("how", ["returns", "raises", "is cancelled"])
 async def test_nothing_of_a_call_stays(how: str) -> None:
     """
     What async code was called with, and returned, is gone when the call is over, not when garbage
@@ -362,12 +362,14 @@ async def test_nothing_of_a_call_stays(how: str) -> None:
         if how == "is cancelled":
             scope.cancel()
         await trio.lowlevel.checkpoint()
+        if how == "raises":
+            raise LookupError(argument)
         return argument
 
     def work() -> None:
         argument = Argument()
         gone.append(weakref.ref(argument))
-        with suppress(NobodyWaits):
+        with suppress(NobodyWaits, LookupError):
             ask(partial(echo, argument))
 
     gc.disable()
