@@ -399,6 +399,54 @@ async def test_what_ends_when_it_is_asked_again(caplog: Any) -> None:
     assert "does not end" not in caplog.text
 
 
+@pytest.mark.parametrize("how", ["is cancelled", "raises when it is cancelled"])
+async def test_nothing_of_a_cancelled_call_stays(how: str, caplog: Any) -> None:
+    """
+    What a cancelled task of asyncio waited for on trio is gone with it; what that raised is logged.
+    """
+
+    class Argument:
+        pass
+
+    began, gone = threading.Event(), list[weakref.ref[Argument]]()
+
+    async def of_trio(_argument: Argument) -> None:
+        began.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            if how != "is cancelled":
+                raise LookupError("while it ends")
+
+    async def of_asyncio() -> None:
+        argument = Argument()
+        gone.append(weakref.ref(argument))
+        await side_loop.on_trio(partial(of_trio, argument))
+
+    async def cancels() -> None:
+        task = asyncio.create_task(of_asyncio())
+        while not began.is_set():  # noqa: ASYNC110 - set by another thread
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+
+    side_loop = current_hops().side_loop
+    await side_loop.run(running_loop)
+    gc.disable()
+    try:
+        await side_loop.run(cancels)
+        await side_loop.run(running_loop)  # behind what the loop still had to do
+        left = [each() for each in gone]
+    finally:
+        gc.enable()
+
+    if how == "is cancelled":
+        assert (left, caplog.text) == ([None], "")
+    else:  # what is logged pytest keeps
+        assert "LookupError: while it ends" in caplog.text
+
+
 @pytest.mark.parametrize("how", ["exits", "stops the loop"])
 async def test_a_task_that_breaks_the_end_off(how: str, caplog: Any) -> None:
     """
