@@ -478,8 +478,8 @@ async def test_a_task_that_breaks_the_end_off(how: str, caplog: Any) -> None:
     side_loop = SideLoop()
     await side_loop.run(start)
     await side_loop.aclose(5)
-    for each in kept:
-        each.cancelled() or each.exception()
+    raised = [None if each.cancelled() else each.exception() for each in kept]
 
     assert ended == ["in its time"]
     assert ("SystemExit: 3" in caplog.text) == (how == "exits")
+    assert [type(error).__name__ for error in raised if error] == ["SystemExit"] * (how == "exits")
