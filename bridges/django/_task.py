@@ -63,6 +63,8 @@ class RequestTask:
         finally:
             if answer.begun and not (answer.closed or answer.in_thread):
                 await self._give_up()  # noqa: ASYNC102 - has both inside
+            if slot is not None:
+                slot.awaits = None  # it may live for longer, and request and response with it
 
     async def _go_on(self) -> None:
         answer = self._answer
