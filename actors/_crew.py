@@ -158,7 +158,7 @@ class Crew:
 
     def park(self, job: Job[Any]) -> bool:
         """Free the place of *job*, in its thread; False if it has to keep it."""
-        if not self._may_park():
+        if not self.may_park():
             return False
         with self._lock:
             if self._parked >= self.spare:
@@ -168,15 +168,22 @@ class Crew:
         self._tell("cannot stand in for a parked job at %d threads", refused)
         return True
 
-    def unpark(self, job: Job[Any]) -> None:
-        """Take a place for *job*, in its thread, whether or not one is free."""
-        with self._lock:
-            self._parked -= 1
-            # The one that has rested longest; the others look for themselves, in `rested`.
-            if self._idle and self._idle[0].rested and self._surplus():
-                self._dismiss(self._idle.pop(0))
+    def unpark(self, job: Job[Any], *, freed: bool) -> None:
+        """Take a place for *job*, in its thread, if it has *freed* one, whether or not one is."""
+        if freed:
+            with self._lock:
+                self._parked -= 1
+                # The one that has rested longest; the others look for themselves, in `rested`.
+                if self._idle and self._idle[0].rested and self._surplus():
+                    self._dismiss(self._idle.pop(0))
+        self.goes_on()
 
-    def _may_park(self) -> bool:
+    def goes_on(self) -> bool:
+        """Tell the hook that a parked job's thread goes on; whether it gives up something then."""
+        return guarded("goes_on", self.hooks.goes_on) is True
+
+    def may_park(self) -> bool:
+        """Ask the hook whether the calling thread's job may give its place away."""
         try:
             return self.hooks.may_park()
         except BaseException as error:  # noqa: BLE001, ASYNC103 - so it keeps its place

@@ -86,6 +86,12 @@ class ThreadHooks:
     """Runs as the last act of its thread."""
     may_park: Callable[[], bool] = _always
     """Asked before a job gives its place away: whether another thread may run meanwhile."""
+    goes_on: Callable[[], object] = _nothing
+    """
+    Runs before a parked job goes on, and before its thread does what it is given meanwhile.
+
+    If it returns True, `may_park` is asked anew behind what was given.
+    """
 
 
 class Places(Protocol):
@@ -94,7 +100,9 @@ class Places(Protocol):
     def withdraw(self, job: Job[Any]) -> bool: ...
     def abandon(self, job: Job[Any]) -> None: ...
     def park(self, job: Job[Any]) -> bool: ...
-    def unpark(self, job: Job[Any]) -> None: ...
+    def unpark(self, job: Job[Any], *, freed: bool) -> None: ...
+    def may_park(self) -> bool: ...
+    def goes_on(self) -> bool: ...
 
 
 def _forget_job() -> None:
@@ -163,7 +171,8 @@ class Job(Generic[T]):
     def __init__(self, places: Places, work: Callable[[], T], label: str) -> None:
         self.label = label
         """What to call it in listings and in logs."""
-        self._places = places
+        self.places = places
+        """Who carries it out."""
         self._work = work
         self._context = copy_context()
 
@@ -178,7 +187,7 @@ class Job(Generic[T]):
         Returns:
             Whether it had not begun; then it never runs, and whoever waits for it is woken.
         """
-        if not self._places.withdraw(self):
+        if not self.places.withdraw(self):
             return False
         del self._work, self._context
         self.notify()
@@ -240,7 +249,7 @@ class Job(Generic[T]):
         `PoolStatistics.abandoned` and keeps its place until it returns.
         """
         if not self.withdraw():
-            self._places.abandon(self)
+            self.places.abandon(self)
             self.refuse_calls(f"nobody waits for {self.label} any more")
 
     @contextmanager
@@ -260,7 +269,7 @@ class Job(Generic[T]):
         if current_job() is not self:
             raise RuntimeError(f"{self!r} can be parked only by the thread that runs it")
         if self._parked == 0:
-            self._free = self._places.park(self)
+            self._free = self.places.park(self)
         self._parked += 1
         thread_job = self.outermost or self
         thread_job.waits = True
@@ -269,8 +278,8 @@ class Job(Generic[T]):
         finally:
             thread_job.waits = False
             self._parked -= 1
-            if self._parked == 0 and self._free:
-                self._places.unpark(self)
+            if self._parked == 0:
+                self.places.unpark(self, freed=self._free)
 
     def run_async(
         self, function: Callable[[], Awaitable[T]], *, context: Context | None = None

@@ -113,6 +113,8 @@ class Serving:
         finally:
             if thread_job is not None:
                 thread_job.serving, thread_job.waits = outer, False
+            with self._lock:
+                self._job = None  # a context may hold this one for long, and the job its result
 
     def _serve(self, until: Callable[[], bool]) -> None:
         while (job := self._orders.get()) is not None:
@@ -152,7 +154,10 @@ class Serving:
                 job.state = JobState.RUNNING
         if begins:
             job.outermost = self._job
+            waits_again = self.goes_on()
             job.carry_out(_NO_HOOKS)
+            if waits_again:
+                self.may_park()
             with self._lock:
                 job.state = JobState.DONE
             self._notify(job)
@@ -184,11 +189,21 @@ class Serving:
         job.abandoned = True
 
     def park(self, job: Job[Any]) -> bool:
-        """Do nothing: the thread has given its place away when it began to serve, or keeps it."""
+        """Say no: the thread has given its place away when it began to serve, or keeps it."""
+        self.may_park()
         return False
 
-    def unpark(self, job: Job[Any]) -> None:
-        """Do nothing."""
+    def unpark(self, job: Job[Any], *, freed: bool) -> None:
+        """Tell the hooks that *job* goes on."""
+        self.goes_on()
+
+    def may_park(self) -> bool:
+        """Tell the hooks of the thread that what it does now is about to wait."""
+        return self._job is not None and self._job.places.may_park()
+
+    def goes_on(self) -> bool:
+        """Tell them that it goes on."""
+        return self._job is not None and self._job.places.goes_on()
 
 
 class AsyncCall(Serving):

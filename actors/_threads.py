@@ -320,8 +320,14 @@ async def part_with(job: Job[Any], grace_seconds: float) -> None:
     with trio.move_on_after(grace_seconds, shield=True):
         await job.wait()
     job.abandon()
-    if job.error is not None and not (job.abandoned or isinstance(job.error, NobodyWaits)):
-        logger.warning("%r raised after its caller was cancelled", job, exc_info=job.error)
+    if not job.abandoned:
+        tell_late(job, job.error)
+
+
+def tell_late(what: object, error: BaseException | None) -> None:
+    """Log the *error* of *what*, if it has one: its caller was cancelled, so nobody raises it."""
+    if error is not None and not isinstance(error, NobodyWaits):
+        log(logging.WARNING, "%s raised after its caller was cancelled", what, error=error)
 
 
 def threads_busy() -> bool:

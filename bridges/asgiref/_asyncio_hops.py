@@ -17,6 +17,7 @@ import trio
 from ...actors import Job, ThreadPool
 from ...actors._lowlevel import start_system_task
 from ...actors._serving import AsyncCall, Serving
+from ...actors._threads import tell_late
 from ._scopes import assigned, keep, thread_of_scope
 from ._side_loop import SideLoop
 from ._work import Generators, Work
@@ -90,8 +91,8 @@ async def hop_of_asyncio(
         try:
             await _until(done, side_loop, calls, job.withdraw)
         except asyncio.CancelledError:
-            if work.kept is not None:
-                work.kept.end()
+            tell_late(job, job.error)
+            work.give_up()
             raise
         if work.kept is None:
             return job.result()

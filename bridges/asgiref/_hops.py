@@ -162,8 +162,7 @@ async def hop(
             await job.wait()
         except trio.Cancelled:
             await part_with(job, _GRACE)  # noqa: ASYNC102 - has both inside
-            if work.kept is not None:
-                work.kept.end()
+            work.give_up()
             raise
         if work.kept is None:
             return job.result()

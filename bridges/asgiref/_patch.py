@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
@@ -22,10 +23,12 @@ from asgiref.sync import AsyncToSync, SyncToAsync
 from ...actors import ThreadPool, current_job
 from ...actors._context import current_life
 from ...actors._lowlevel import LoopThread, Parker, inside_trio
+from ...actors._threads import tell_late
 from ._asyncio_hops import hop_of_asyncio
 from ._context import alone_in, restore_context
 from ._flavour import flavour_of_call, on_asyncio, on_trio
 from ._hops import current_hops, hop
+from ._scopes import current_scope, take_scope_along
 from ._sensitive import executor_of_context
 from ._side_loop import side_loop_here
 from ._work import Generators
@@ -49,6 +52,7 @@ async def sync_to_async(self: SyncToAsync[Any, Any], /, *args: Any, **kwargs: An
         return await original_sync_to_async(self, *args, **kwargs)
     given: Context | None = getattr(self, "context", None)
     context = copy_context() if given is None else given
+    scope = current_scope()
     child = partial(self.func, *args, **kwargs)
 
     def call() -> Any:
@@ -75,6 +79,7 @@ async def sync_to_async(self: SyncToAsync[Any, Any], /, *args: Any, **kwargs: An
         return await side_loop.on_trio(run)
     finally:
         if given is None:
+            take_scope_along(context, scope)
             restore_context(context)
 
 
@@ -114,6 +119,7 @@ async def _on_executor(executor: Any, call: Callable[[], Any], label: str) -> An
             await parker.park()
     except trio.Cancelled:
         if not future.cancel():
+            future.add_done_callback(partial(_tell_late, label))
             with trio.move_on_after(5.0, shield=True):
                 while not future.done():
                     await parker.park()
@@ -123,6 +129,11 @@ async def _on_executor(executor: Any, call: Callable[[], Any], label: str) -> An
                 )
         raise
     return future.result()
+
+
+def _tell_late(label: str, future: Future[Any]) -> None:
+    if not future.cancelled():
+        tell_late(label, future.exception())
 
 
 def async_to_sync(self: AsyncToSync[Any, Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -108,6 +108,22 @@ def assigned(
             # What it was kept for was over just now: any thread will do.
     work = new_work()
     return work, to_pool(work)
+
+
+def current_scope() -> object:
+    """Return the scope of the running code, for :func:`take_scope_along`."""
+    return _scope.get()
+
+
+def take_scope_along(context: Context, before: object) -> None:
+    """
+    Tell *context*, which is about to be restored here, of a scope that was begun meanwhile.
+
+    Else that would be forgotten, with its thread, for the one that was there *before*.
+    """
+    scope = _scope.get()
+    if scope is not before:
+        context.run(_scope.set, scope)
 
 
 def keep(thread: Kept, when_it_ends: _WhenEnds) -> None:

@@ -17,6 +17,7 @@ from weakref import ref
 from ...actors import current_job
 from ...actors._lowlevel import LoopThread
 from ...actors._serving import Serving
+from ...actors._threads import tell_late
 from ._hop_settings import hop_settings
 
 INLINE = (
@@ -115,6 +116,12 @@ class Work:
         with job.parked():
             kept.serve(lambda: not kept.holds)
         return None
+
+    def give_up(self) -> None:
+        """Let go of a thread that goes on: the caller was cancelled."""
+        if self.kept is not None:
+            self.kept.end()
+            tell_late(self.kept.name, self.error)
 
     def early_result(self) -> Any:
         """Return or raise what came of it, of a thread that goes on."""

@@ -52,6 +52,7 @@ def database_hooks() -> ThreadHooks:
         on_idle=_close_what_is_old,
         on_exit=_close_all,
         may_park=_outside_transactions,
+        goes_on=_have_turn_again,
     )
 
 
@@ -66,6 +67,13 @@ def _outside_transactions() -> bool:
     if _at_start.sharing is not None:
         _at_start.sharing.let_others()
     return not any(_in_transaction(each) for each in _opened())
+
+
+def _have_turn_again() -> bool:
+    if _at_start.sharing is None:
+        return False
+    _at_start.sharing.have_turn()
+    return True
 
 
 def _in_transaction(connection: BaseDatabaseWrapper) -> bool:

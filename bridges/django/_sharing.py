@@ -7,8 +7,8 @@
 #
 # One job at a time has them, since a transaction's savepoints are a stack. A job that waits for
 # something else (`Job.parked`: for an actor's answer, for async code, for a slow client) lets the
-# next one in; else a view that calls a `def` handler would wait for ever. The test's own thread
-# asks for no leave.
+# next one in; else a view that calls a `def` handler would wait for ever. To go on it waits for its
+# turn again. The test's own thread asks for no leave.
 
 import threading
 from collections.abc import Generator
@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-
-from ...actors import Job, current_job
 
 _SIGNALS = (request_started, request_finished)
 
@@ -35,26 +33,33 @@ class Sharing:
         self._lent = lent
         self._owner = threading.get_ident()
         self._changed = threading.Condition()
-        self._holder: Job[object] | None = None
+        self._holder = 0  # the thread, as get_ident() gives it
         self._own = threading.local()
 
     def lend(self) -> None:
         """Give the calling thread's job the connections, when its turn has come."""
         if threading.get_ident() == self._owner:
             return
-        with self._changed:
-            self._changed.wait_for(lambda: self._holder is None)
-            self._holder = current_job()
+        self.have_turn()
         have = {each.alias: each for each in connections.all(initialized_only=True)}
         self._own.before = {alias: have.get(alias) for alias in self._lent}
         for alias, connection in self._lent.items():
             connections[alias] = connection
 
+    def have_turn(self) -> None:
+        """Wait until no other thread has them, since the calling thread's job goes on."""
+        me = threading.get_ident()
+        if me == self._owner:
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: self._holder in (0, me))
+            self._holder = me
+
     def let_others(self) -> None:
         """Let the next job have them, too, because the calling thread's is about to wait."""
         with self._changed:
-            if self._holder is current_job():
-                self._holder = None
+            if self._holder == threading.get_ident():
+                self._holder = 0
                 self._changed.notify()
 
     def give_back(self) -> None:

@@ -128,5 +128,13 @@ class InlinePool:
         """
         raise inline_handler("a wait")
 
-    def unpark(self, job: Job[Any]) -> None:
+    def unpark(self, job: Job[Any], *, freed: bool) -> None:
         """Do nothing: no job was ever parked."""
+
+    def may_park(self) -> bool:
+        """Say no."""
+        return False
+
+    def goes_on(self) -> bool:
+        """Do nothing."""
+        return False

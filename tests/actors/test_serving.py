@@ -385,20 +385,46 @@ async def test_nothing_of_a_call_stays(how: str) -> None:
 
 async def test_calls_that_have_ended_are_forgotten() -> None:
     """
-    However many calls leave their variables in one context, it holds the last of them at most.
+    A context that calls have left their variables in holds the last, and nothing of its job.
     """
+    calls, context = list[weakref.ref[Any]](), copy_context()
+
+    async def inner() -> None:
+        calls.append(weakref.ref(serving_here()))
+
+    def many() -> set[str]:
+        job = current_job()
+        assert job is not None
+        for _ in range(5):
+            job.run_async(inner, context=context)
+        return {"much"}
+
     async with pool_of(1) as pool:
-        calls = list[weakref.ref[Any]]()
+        result = weakref.ref(await pool.run(many, label="asks"))
+        gc.collect()
+        assert result() is None
+        assert sum(call() is not None for call in calls) == 1
 
-        async def inner() -> None:
-            calls.append(weakref.ref(serving_here()))
 
-        def many() -> int:
-            job, context = current_job(), copy_context()
-            assert job is not None
-            for _ in range(5):
-                job.run_async(inner, context=context)
-            gc.collect()
-            return sum(call() is not None for call in calls)
+async def test_hooks_hear_when_a_parked_job_goes_on() -> None:
+    """
+    Before what its thread is given meanwhile, with another question behind that, and at the end.
+    """
+    told = list[str]()
 
-        assert await pool.run(many, label="asks") == 1
+    def tell(what: str) -> bool:
+        told.append(what)
+        return True
+
+    hooks = ThreadHooks(may_park=lambda: tell("may park"), goes_on=lambda: tell("goes on"))
+
+    def inner() -> None:
+        tell("inner begins")
+        ask(trio.lowlevel.checkpoint)
+        tell("inner ends")
+
+    async with pool_of(1, hooks=hooks) as pool:
+        await pool.run(lambda: ask(lambda: here(inner)), label="asks")
+
+    around = ["may park", "goes on", "inner begins", "may park", "goes on", "inner ends"]
+    assert told == [*around, "may park", "goes on"]

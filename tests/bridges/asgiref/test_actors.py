@@ -65,6 +65,10 @@ class Clerk(Actor):
     async def _child(self, names: list[str]) -> None:
         names.append(await sync_to_async(thread)())
 
+    @handles("whole")
+    async def on_whole(self, message: dict[str, Any]) -> list[str]:
+        return [await sync_to_async(work)() for work in (begin, thread, end)]
+
     @handles("task")
     async def on_task(self, message: dict[str, Any]) -> list[str]:
         names = [await sync_to_async(begin)()]
@@ -116,6 +120,16 @@ async def test_the_last_handler_is_a_scope() -> None:
         async with clerks(a="stopped"):
             pass
         await all_at_rest(here)
+
+
+async def test_each_handler_has_one_thread() -> None:
+    """
+    PINNED: not the first message alone, but each has one thread for the whole of its transaction.
+    """
+    async with hops(2), clerks(a="") as server:
+        for _ in range(3):
+            names = await server.root.find("/residents/a").call({"type": "whole"})
+            assert len(set(names)) == 1
 
 
 async def test_actors_share_no_transaction() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import trio
 from asgiref.local import Local
 from asgiref.sync import async_to_sync, sync_to_async
-from hop_state import thread
+from hop_state import begin, thread
 from trio.testing import wait_all_tasks_blocked
 
 from greenroom.actors import NobodyWaits, ThreadPool
@@ -265,6 +266,49 @@ async def test_a_queued_hop_is_withdrawn() -> None:
                 scope.cancel()
         go.set()
     assert ran == []
+
+
+@pytest.mark.parametrize("where", ["pool", "transaction", "executor", "asyncio"])
+async def test_an_error_behind_a_cancellation(where: str, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    What a hop raises whose caller was cancelled meanwhile is in the log.
+    """
+    began, go = threading.Event(), threading.Event()
+
+    async def cancelled_here(call: Callable[[], Any]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call)
+            while not began.is_set():
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+            go.set()
+
+    async def cancelled_there(call: Callable[[], Any]) -> None:
+        task = asyncio.create_task(call())
+        while not began.is_set():  # noqa: ASYNC110 - a thread sets it
+            await asyncio.sleep(0)
+        task.cancel()
+        go.set()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    def work() -> None:
+        began.set()
+        go.wait(20)
+        if where == "transaction":
+            begin()
+        raise LookupError("too late")
+
+    with ThreadPoolExecutor(1) as executor:
+        own: dict[str, Any] = {"thread_sensitive": False, "executor": executor}
+        call = sync_to_async(work, **own) if where == "executor" else sync_to_async(work)
+        async with open_hops(ThreadPool, threads=1, spare=0, listed=[], timeout=5) as here:
+            if where == "asyncio":
+                await here.side_loop.run(partial(cancelled_there, call))
+            else:
+                await cancelled_here(call)
+    assert "raised after its caller was cancelled" in caplog.text
+    assert "LookupError: too late" in caplog.text
 
 
 def test_asyncio_beside_trio() -> None:

@@ -92,21 +92,24 @@ async def test_a_task_that_outlives_its_scope() -> None:
 
 async def test_two_tasks_of_a_scope_that_begin_at_once() -> None:
     """
-    RELEASED: two tasks of one scope have a thread each, and both come back.
+    PINNED, RELEASED: two tasks of one scope have a thread each, and both come back.
     """
-    together, names = threading.Barrier(2, timeout=SECONDS), list[str]()
+    together, names = threading.Barrier(2, timeout=SECONDS), list[tuple[str, str]]()
 
-    def begin_together() -> None:
+    def begin_together() -> str:
         together.wait()
-        names.append(begin())
+        return begin()
+
+    async def task() -> None:
+        names.append((await sync_to_async(begin_together)(), await sync_to_async(thread)()))
 
     async with hops(2) as here:
         with hop_scope():
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(sync_to_async(begin_together))
-                nursery.start_soon(sync_to_async(begin_together))
+                nursery.start_soon(task)
+                nursery.start_soon(task)
         await all_at_rest(here)
-    assert sorted(names) == ["orm-1", "orm-2"]
+    assert sorted(names) == [("orm-1", "orm-1"), ("orm-2", "orm-2")]
 
 
 async def test_an_error_inside_a_transaction() -> None:

@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import pytest
 import trio
@@ -14,19 +15,43 @@ from django.test import override_settings
 from django.urls import path as view
 from trio.testing import MockClock
 
-from greenroom.actors import Actor, WebsocketConsumer, handles
+from greenroom.actors import Actor, WebsocketConsumer, current_job, handles
 from greenroom.bridges.django import Greenroom, django_application, on_trio, path
 from greenroom.bridges.django._sharing import current_sharing
 from greenroom.bridges.testing import serve, share_connections, virtual_clock
-from greenroom.supervisor import current_root
+from greenroom.supervisor import ChildSpec, current_root
 
 pytestmark = pytest.mark.usefixtures("database", "urls")
+
+LONG = 20.0
 
 
 class Clerk(Actor):
     @handles("count")
     def on_count(self, message: dict[str, str]) -> int:
         return User.objects.count()
+
+
+class Turns(Actor):
+    """Two of them: one waits for the other to be inside its own block."""
+
+    @handles("first")
+    def on_first(self, message: dict[str, Any]) -> None:
+        job = current_job()
+        assert job is not None
+        with transaction.atomic():
+            with job.parked():
+                message["second"].cast({**message, "type": "second"})
+                message["inside"].wait(LONG)
+            message["order"].append("first")
+            message["outside"].set()
+
+    @handles("second")
+    def on_second(self, message: dict[str, Any]) -> None:
+        with transaction.atomic():
+            message["inside"].set()
+            message["outside"].wait(0.05)  # the first would come out in no time, if it could
+            message["order"].append("second")
 
 
 class Signup(WebsocketConsumer):
@@ -170,3 +195,17 @@ async def test_many_jobs_at_once_take_turns(in_transaction: int) -> None:
             for number in range(20):
                 nursery.start_soon(sign_up, number)
         assert await User.objects.acount() == in_transaction + 20
+
+
+async def test_a_job_that_has_waited_takes_its_turn_again(in_transaction: int) -> None:
+    """
+    It does not come out of its block in the midst of that of a job which was let in meanwhile.
+    """
+    order = list[str]()
+    message: dict[str, Any] = {"inside": threading.Event(), "outside": threading.Event()}
+    names = ("first", "second")
+    children = [ChildSpec(actor=Turns, name=name) for name in names]
+    async with serve(Greenroom(http=django_application(), children=children)) as server:
+        first, second = (server.root.find(f"/residents/{name}") for name in names)
+        await first.call({**message, "type": "first", "order": order, "second": second})
+        assert order == ["second", "first"]
