@@ -228,10 +228,11 @@ class AsyncCall(Serving):
     ) -> None:
         super().__init__(loop, name)
         self._function = function
-        self._context = copy_context() if context is None else context
+        context = copy_context() if context is None else context
         # Not one that has ended: each would hold the one before it, without end.
-        self.outer = self._context.run(serving_here)
-        self._context.run(_serving.set, self)
+        self.outer = context.run(serving_here)
+        context.run(_serving.set, self)
+        self._context: Context | None = context  # until the end: its variables refer to this
         self._value: Any = None
         self._error: BaseException | None = None
 
@@ -247,31 +248,38 @@ class AsyncCall(Serving):
         Raises:
             trio.Cancelled: The calling task was cancelled. The thread gets NobodyWaits.
         """
-        function = self._function
+        function, context = self._function, self._context
         del self._function
+        self._context = None
+        assert context is not None, "it was refused"
         try:
-            self._value = await in_context(self._context, function)
+            self._value = await in_context(context, function)
         except BaseException as error:  # noqa: ASYNC103, BLE001 - to the thread, or raised
             others = _without_cancelled(error)
             if others is error:
                 self._error = error
+                del others  # as below
                 return  # noqa: ASYNC104 - no Cancelled: the thread raises it
             self._error = others or NobodyWaits("the task that ran async code was cancelled")
             cancelled = next(each for each in _leaves(error) if isinstance(each, _OURS))
-            raise cancelled from None  # noqa: ASYNC104 - the one that was caught
+            try:
+                raise cancelled from None  # noqa: ASYNC104 - the one that was caught
+            finally:
+                del cancelled, others  # its traceback holds this frame
         finally:
             self.end()
 
     def refuse(self, why: str) -> None:
         """End the call without having run it: the thread gets NobodyWaits. Any thread."""
         self._error = NobodyWaits(why)
+        self._context = None
         self.end()
 
     def wait_in_thread(self) -> Any:
         """Serve until the call has ended; return or raise its outcome. The calling thread's."""
         self.serve()
+        value, self._value = self._value, None  # variables may refer to this for long
         if self._error is None:
-            value, self._value = self._value, None  # a context may hold this call for long
             return value
         try:
             raise self._error

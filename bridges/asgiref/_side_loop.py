@@ -167,7 +167,11 @@ class SideLoop:
                     self._trio.call_soon(back.cancel)
         restore_context(back.context)
         if cancelled is not None:
-            raise cancelled
+            back.log_error()
+            try:
+                raise cancelled
+            finally:
+                del cancelled, back  # its traceback holds this frame
         return back.result()
 
     async def aclose(self, timeout: float) -> None:
@@ -293,10 +297,8 @@ class _Call:
             del error  # its traceback holds this frame
 
     def log_error(self) -> None:
-        """Log what it raised, if nobody is there to hear it; not that it was cancelled."""
-        _, error = self.outcome()
-        if error is not None and not isinstance(error, asyncio.CancelledError):
-            logger.warning("%s raised after it was cancelled", self.label, exc_info=error)
+        """Log what it raised, since nobody is there to hear it."""
+        _log(self.label, self.outcome()[1])
 
     # In the side loop's thread.
 
@@ -352,6 +354,11 @@ class _Back:
         finally:
             self._error = None
 
+    def log_error(self) -> None:
+        """Log what it raised, since nobody is there to hear it."""
+        error, self._error = self._error, None
+        _log(_name(self._function), error)
+
     # In trio's thread.
 
     def start(self) -> None:
@@ -381,6 +388,11 @@ class _Back:
     def _settle(self) -> None:
         if not self.done.done():
             self.done.set_result(None)
+
+
+def _log(label: str, error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, asyncio.CancelledError):
+        logger.warning("%s raised after it was cancelled", label, exc_info=error)
 
 
 def _name(function: Callable[..., object]) -> str:

@@ -53,7 +53,24 @@ def _cancel_all(
         task.cancel()
     if not tasks:
         return tasks
-    return loop.run_until_complete(asyncio.wait(tasks, timeout=seconds))[1]
+    return _wait(loop, tasks, seconds)
+
+
+def _wait(
+    loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[Any]], seconds: float
+) -> set[asyncio.Task[Any]]:
+    """Run *loop* until *tasks* are over, or the time; return those that are not."""
+    waiting = loop.create_task(asyncio.wait(tasks, timeout=seconds))
+    while not waiting.done():
+        try:
+            loop.run_until_complete(waiting)
+        except (SystemExit, KeyboardInterrupt):
+            logger.exception("a task of the asyncio loop raised; the loop goes on to its end")
+        except RuntimeError:
+            if waiting.done():
+                raise
+            # A task has stopped the loop.
+    return waiting.result()[1]
 
 
 def _run(
@@ -61,7 +78,7 @@ def _run(
 ) -> bool:
     """Await *function*, but not longer than *seconds*; say whether it is over."""
     task = loop.create_task(function)
-    return not loop.run_until_complete(asyncio.wait({task}, timeout=seconds))[1]
+    return not _wait(loop, {task}, seconds)
 
 
 def _place_of(task: asyncio.Task[Any]) -> str:

@@ -162,8 +162,10 @@ class Exchange:
             self._wait_for_room()
 
     def finish(self, error: BaseException | None) -> None:
-        """End the response; with *error* it is cut off. Never blocks."""
+        """End the response; with *error* it is cut off. Never blocks. Behind `fail` it is inert."""
         with self._changed:
+            if self._ended:
+                return
             self._ended = True
             self._error = error
             self._ring()
@@ -271,10 +273,17 @@ class Exchange:
             self._take_call().refuse("nobody wants this response any more")
 
     def fail(self, error: BaseException) -> None:
-        """End and close an exchange whose thread never ran, or is not waited for any more."""
+        """
+        End and close an exchange whose thread never ran, or is not waited for any more.
+
+        What has ended is left alone: all of it is there to be sent.
+        """
+        with self._changed:
+            if self._ended:
+                return
+            self._ended, self._error = True, error
+            self._ring()
         self.close()
-        if not self._ended:
-            self.finish(error)
 
     def raise_error(self) -> None:
         """Raise what the view's thread raised, if anything. Not a checkpoint."""

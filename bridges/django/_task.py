@@ -63,6 +63,8 @@ class RequestTask:
         finally:
             if answer.begun and not (answer.closed or answer.in_thread):
                 await self._give_up()  # noqa: ASYNC102 - has both inside
+            if slot is not None:
+                slot.awaits = None  # it may live for longer, and request and response with it
 
     async def _go_on(self) -> None:
         answer = self._answer
@@ -78,7 +80,7 @@ class RequestTask:
             elif isinstance(pending, StreamToRead):
                 await self._stream(pending)
             else:
-                await watched(self._receive, self._file)
+                await self._file()
 
     async def _stream(self, stream: StreamToRead) -> None:
         send = partial(send_stream, self._answer, stream, self._send_or_leave, self._label)
@@ -87,11 +89,17 @@ class RequestTask:
         await self._in_thread(self._answer.close)
 
     async def _file(self) -> None:
-        ended = False
-        while not ended:
+        # The end is sent outside of the watch: hypercorn's `receive` tells of a disconnect while
+        # it still sends that, and a cancelled `send` would leave the connection open for ever.
+        last = await watched(self._receive, self._all_but_the_last)
+        await send_body(last, self._send_or_leave, last=True)
+
+    async def _all_but_the_last(self) -> bytes:
+        while True:
             block = await self._in_thread(self._answer.read)
-            ended = self._answer.closed
-            await send_body(block, self._send_or_leave, last=ended)
+            if self._answer.closed:
+                return block
+            await send_body(block, self._send_or_leave, last=False)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         run = partial(self._answer.context.run, work)

@@ -4,8 +4,9 @@ import gc
 import threading
 import weakref
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import Context, ContextVar, copy_context
+from functools import partial
 from typing import Any
 
 import pytest
@@ -343,6 +344,43 @@ async def test_the_outer_thread_serves_again_behind_an_inner_call() -> None:
         first, last = await pool.run(lambda: ask(outer), label="asks")
 
     assert first == last
+
+
+@pytest.mark.parametrize("how", ["returns", "raises", "is cancelled"])
+async def test_nothing_of_a_call_stays(how: str) -> None:
+    """
+    What async code was called with, and returned, is gone when the call is over, not when garbage
+    is collected; also if it was cancelled.
+    """
+
+    class Argument:
+        pass
+
+    gone: list[weakref.ref[Argument]] = []
+
+    async def echo(argument: Argument) -> Argument:
+        if how == "is cancelled":
+            scope.cancel()
+        await trio.lowlevel.checkpoint()
+        if how == "raises":
+            raise LookupError(argument)
+        return argument
+
+    def work() -> None:
+        argument = Argument()
+        gone.append(weakref.ref(argument))
+        with suppress(NobodyWaits, LookupError):
+            ask(partial(echo, argument))
+
+    gc.disable()
+    try:
+        async with pool_of(1) as pool:
+            with trio.CancelScope() as scope:
+                await pool.run(work, label="asks")
+    finally:
+        gc.enable()
+
+    assert [each() for each in gone] == [None]
 
 
 async def test_calls_that_have_ended_are_forgotten() -> None:

@@ -79,7 +79,7 @@ def test_a_body_after_100_continue(server: Asyncs, prefix: str, flavour: str) ->
     """
     lines = ("Expect: 100-continue", "Content-Length: 5")
     with server.reader(f"/{prefix}/hello/", "POST", *lines) as client:
-        client.until(b"HTTP/1.1 100 Continue\r\n\r\n")
+        assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
         client.socket.sendall(b"12345")
         client.until(f"{flavour} {flavour} POST 5".encode())
 

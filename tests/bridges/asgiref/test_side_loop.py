@@ -397,3 +397,89 @@ async def test_what_ends_when_it_is_asked_again(caplog: Any) -> None:
     assert kept[0].cancelled()
     assert asked == ["once"]
     assert "does not end" not in caplog.text
+
+
+@pytest.mark.parametrize("how", ["is cancelled", "raises when it is cancelled"])
+async def test_nothing_of_a_cancelled_call_stays(how: str, caplog: Any) -> None:
+    """
+    What a cancelled task of asyncio waited for on trio is gone with it; what that raised is logged.
+    """
+
+    class Argument:
+        pass
+
+    began, gone = threading.Event(), list[weakref.ref[Argument]]()
+
+    async def of_trio(_argument: Argument) -> None:
+        began.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            if how != "is cancelled":
+                raise LookupError("while it ends")
+
+    async def of_asyncio() -> None:
+        argument = Argument()
+        gone.append(weakref.ref(argument))
+        await side_loop.on_trio(partial(of_trio, argument))
+
+    async def cancels() -> None:
+        task = asyncio.create_task(of_asyncio())
+        while not began.is_set():  # noqa: ASYNC110 - set by another thread
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+
+    side_loop = current_hops().side_loop
+    await side_loop.run(running_loop)
+    gc.disable()
+    try:
+        await side_loop.run(cancels)
+        await side_loop.run(running_loop)  # behind what the loop still had to do
+        left = [each() for each in gone]
+    finally:
+        gc.enable()
+
+    if how == "is cancelled":
+        assert (left, caplog.text) == ([None], "")
+    else:  # what is logged pytest keeps
+        assert "LookupError: while it ends" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["exits", "stops the loop"])
+async def test_a_task_that_breaks_the_end_off(how: str, caplog: Any) -> None:
+    """
+    A task that exits, or stops the loop, when it is cancelled does not keep others from their end.
+    """
+    ended: list[str] = []
+    kept: list[Any] = []
+
+    async def breaks_off() -> None:
+        try:
+            await asyncio.sleep(1e6)
+        finally:
+            if how == "exits":
+                raise SystemExit(3)
+            asyncio.get_running_loop().stop()
+
+    async def takes_its_time() -> None:
+        try:
+            await asyncio.sleep(1e6)
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            ended.append("in its time")
+
+    async def start() -> None:
+        kept.extend(asyncio.create_task(each()) for each in (breaks_off, takes_its_time))
+        await asyncio.sleep(0)
+
+    side_loop = SideLoop()
+    await side_loop.run(start)
+    await side_loop.aclose(5)
+    raised = [None if each.cancelled() else each.exception() for each in kept]
+
+    assert ended == ["in its time"]
+    assert ("SystemExit: 3" in caplog.text) == (how == "exits")
+    assert [type(error).__name__ for error in raised if error] == ["SystemExit"] * (how == "exits")

@@ -211,3 +211,32 @@ async def test_no_watch_while_a_thread_has_it() -> None:
         await wait_all_tasks_blocked()
         assert len(watched) == 1
         exchange.finish(None)
+
+
+async def test_it_ends_once() -> None:
+    """
+    What cut a stream off is raised, also if its thread, which hears of it, ends before that.
+    """
+    exchange = Exchange()
+    exchange.start(HEAD)
+    exchange.fail(LookupError("its pool is closed"))
+    with pytest.raises(ClientGone):
+        exchange.write(b"more")
+    exchange.finish(None)
+
+    with pytest.raises(LookupError):
+        exchange.raise_error()
+
+
+async def test_what_has_ended_does_not_fail() -> None:
+    """
+    A response that is whole when its pool closes is still sent as it is.
+    """
+    exchange = Exchange()
+    exchange.answer(HEAD, b"all of it")
+    exchange.finish(None)
+    exchange.fail(LookupError("its pool is closed"))
+
+    exchange.raise_error()
+    assert not exchange.closed
+    assert await exchange.next_chunk() == b"all of it"

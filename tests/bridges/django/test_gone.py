@@ -2,6 +2,7 @@
 # thread is free, and while async code waits for something that never comes.
 
 import asyncio
+import io
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import path
 from django.utils.decorators import method_decorator
@@ -19,6 +20,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from greenroom.bridges.django import DjangoApplication, django_application
+from greenroom.bridges.django._answer import BLOCK_SIZE
 from greenroom.bridges.django._lookout import ROUND_SECONDS
 
 LOG: list[str] = []
@@ -62,6 +64,21 @@ def quiet_stream(_request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(generate())
 
 
+def file(_request: HttpRequest) -> FileResponse:
+    return FileResponse(io.BytesIO(b"x" * 2 * BLOCK_SIZE))
+
+
+def stream(_request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(iter([b"x"] * 3))
+
+
+def async_stream(_request: HttpRequest) -> StreamingHttpResponse:
+    async def generate() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    return StreamingHttpResponse(generate())
+
+
 urls = ModuleType("django_gone_urls")
 urls.urlpatterns = [  # type: ignore[attr-defined]
     path("blocked/", blocked),
@@ -69,6 +86,9 @@ urls.urlpatterns = [  # type: ignore[attr-defined]
     path("never/", never),
     path("never-class/", Never.as_view()),
     path("quiet-stream/", quiet_stream),
+    path("file/", file),
+    path("stream/", stream),
+    path("async-stream/", async_stream),
 ]
 sys.modules.setdefault("django_gone_urls", urls)
 
@@ -158,3 +178,27 @@ async def test_an_async_view_is_cancelled_with_its_request(
         assert scope.cancelled_caught
         assert LOG == ["async view cancelled"]
         assert not app.pool.statistics().abandoned
+
+
+@pytest.mark.parametrize("path", ["/hello/", "/file/", "/stream/", "/async-stream/"])
+async def test_the_end_is_sent_though_receive_tells_of_a_disconnect(
+    path: str, app: DjangoApplication, running: Any, request_to: Any
+) -> None:
+    """
+    A server that tells of the disconnect while it sends the end of a response, as hypercorn does,
+    is not cancelled in it.
+    """
+    request = request_to(app, path)
+    ended: list[bool] = []
+
+    async def send(message: Any) -> None:
+        await trio.lowlevel.checkpoint()
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            request.gone.set()
+            await trio.testing.wait_all_tasks_blocked()
+            ended.append(True)
+
+    async with running(app):
+        await app(request.scope, request.receive, send)
+
+    assert ended == [True]

@@ -18,7 +18,7 @@ from django.urls import path
 from django.utils.deprecation import MiddlewareMixin
 
 from greenroom.actors import PoolClosed
-from greenroom.bridges.django import DjangoApplication, django_application, on_asyncio
+from greenroom.bridges.django import DjangoApplication, Greenroom, django_application, on_asyncio
 
 EVENTS: dict[str, threading.Event] = {}
 LOG: list[str] = []
@@ -140,6 +140,31 @@ async def test_nothing_of_a_request_stays(
 
     assert got.status == 200
     assert [seen() for seen in SEEN] == [None]
+
+
+async def test_nothing_of_a_request_stays_in_the_tree(request_to: Any) -> None:
+    """
+    The place of a request in the tree does not keep what was asked and answered.
+    """
+    to_app, messages = trio.open_memory_channel[Any](2)
+    from_app, replies = trio.open_memory_channel[Any](2)
+    app, state = Greenroom(http=django_application()), dict[str, Any]()
+    EVENTS["go"].set()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(
+            app, {"type": "lifespan", "state": state}, messages.receive, from_app.send
+        )
+        await to_app.send({"type": "lifespan.startup"})
+        assert (await replies.receive())["type"] == "lifespan.startup.complete"
+        gc.disable()
+        try:
+            got = await request_to(app, "/view/", state=state).run()
+            seen = [each() for each in SEEN]
+        finally:
+            gc.enable()
+            await to_app.send({"type": "lifespan.shutdown"})
+
+    assert (got.status, seen) == (200, [None])
 
 
 async def test_a_client_that_leaves_the_second_queue(
