@@ -268,18 +268,13 @@ class Job(Generic[T]):
         """
         if current_job() is not self:
             raise RuntimeError(f"{self!r} can be parked only by the thread that runs it")
-        if self._parked == 0:
-            self._free = self.places.park(self)
-        self._parked += 1
         thread_job = self.outermost or self
-        thread_job.waits = True
-        try:
-            yield
-        finally:
-            thread_job.waits = False
-            self._parked -= 1
-            if self._parked == 0:
-                self.places.unpark(self, freed=self._free)
+        with self._without_place():
+            thread_job.waits = True
+            try:
+                yield
+            finally:
+                thread_job.waits = False
 
     def run_async(
         self, function: Callable[[], Awaitable[T]], *, context: Context | None = None
@@ -303,7 +298,9 @@ class Job(Generic[T]):
         if current_job() is not self:
             raise RuntimeError(f"{self!r} can call async code only in the thread that runs it")
         call = AsyncCall(self.loop, function, context, threading.current_thread().name)
-        with self.parked():
+        # That it waits it says itself, and only once the loop has been told: for a clock in a test
+        # there must be no moment between.
+        with self._without_place():
             try:
                 self.loop.call_soon(self._called, call)
             except trio.RunFinishedError:
@@ -315,6 +312,18 @@ class Job(Generic[T]):
         self._let_go = True
         with suppress(trio.RunFinishedError):  # else nobody is left who could wait
             self.loop.call_soon(self.notify)
+
+    @contextmanager
+    def _without_place(self) -> Generator[None, None, None]:
+        if self._parked == 0:
+            self._free = self.places.park(self)
+        self._parked += 1
+        try:
+            yield
+        finally:
+            self._parked -= 1
+            if self._parked == 0:
+                self.places.unpark(self, freed=self._free)
 
     # For the pool.
 
