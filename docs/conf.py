@@ -52,5 +52,6 @@ nitpick_ignore_regex = [
     # Private types in a signature: shown, not linked. Public ones are found, see resolve_private().
     (r"py:.*", r"greenroom\..*\._.*"),
     (r"py:class", r"Target|LoopThread|AsyncCall|_LiteralGenericAlias"),
-    (r"py:class", r"Ts"),  # the types of a function's arguments, whatever they are
+    (r"py:class", r"T|Ts"),  # type variables, whatever they stand for
+    (r"py:class", r"GeneratorType"),  # of the module types, where it is named without it
 ]
