@@ -3,47 +3,20 @@
 import gc
 import threading
 import weakref
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from typing import Any
 
 import pytest
 import trio
+from serving_bench import LONG, ask, here, pool_of
 from trio.testing import wait_all_tasks_blocked
 
-from greenroom.actors import NobodyWaits, ThreadHooks, ThreadPool, current_job
+from greenroom.actors import NobodyWaits, ThreadHooks, current_job
 from greenroom.actors._serving import serving_here
 
-LONG = 20.0
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
-
-
-@asynccontextmanager
-async def pool_of(size: int, **options: Any) -> AsyncGenerator[ThreadPool, None]:
-    pool = ThreadPool("served", size, **options)
-    try:
-        yield pool
-    finally:
-        with trio.CancelScope(shield=True):
-            await pool.aclose(timeout=LONG)
-
-
-def ask(function: Any) -> Any:
-    """Have *function* awaited, from whichever job runs here."""
-    job = current_job()
-    assert job is not None
-    return job.run_async(function)
-
-
-async def here(work: Any) -> Any:
-    """Have *work* done by the thread that serves this code."""
-    serving = serving_here()
-    assert serving is not None
-    job = serving.submit(work, label="inner")
-    await job.wait()
-    return job.result()
 
 
 async def test_the_waiting_task_awaits_it() -> None:

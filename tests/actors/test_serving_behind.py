@@ -2,41 +2,14 @@
 
 import gc
 import weakref
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import Any
 
 import trio
+from serving_bench import ask, here, pool_of
 
-from greenroom.actors import ThreadHooks, ThreadPool, current_job
+from greenroom.actors import ThreadHooks, current_job
 from greenroom.actors._serving import serving_here
-
-
-def ask(function: Any) -> Any:
-    """Have *function* awaited, from whichever job runs here."""
-    job = current_job()
-    assert job is not None
-    return job.run_async(function)
-
-
-async def here(work: Any) -> None:
-    """Have *work* done by the thread that serves this code."""
-    serving = serving_here()
-    assert serving is not None
-    job = serving.submit(work, label="inner")
-    await job.wait()
-    job.result()
-
-
-@asynccontextmanager
-async def pool_of(size: int, **options: Any) -> AsyncGenerator[ThreadPool, None]:
-    pool = ThreadPool("served", size, **options)
-    try:
-        yield pool
-    finally:
-        with trio.CancelScope(shield=True):
-            await pool.aclose(timeout=20)
 
 
 async def test_calls_that_have_ended_are_forgotten() -> None:

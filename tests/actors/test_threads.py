@@ -5,7 +5,6 @@ import math
 import random
 import threading
 import weakref
-from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from functools import partial
 
@@ -17,16 +16,6 @@ from trio.testing import wait_all_tasks_blocked
 from greenroom.actors._job import JobState, current_job
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    """
-    Give a bench, and leave no thread behind.
-    """
-    bench = Bench()
-    yield bench
-    await bench.aclose()
 
 
 class TestJobs:

@@ -5,7 +5,6 @@ import math
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
@@ -16,16 +15,6 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from greenroom.actors._job import JobState, ThreadHooks, current_job
 from greenroom.actors._lowlevel import LoopThread
 from greenroom.actors._threads import PoolClosed, ThreadPool
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    """
-    Give a bench, and leave no thread behind.
-    """
-    bench = Bench()
-    yield bench
-    await bench.aclose()
 
 
 class TestWithdrawal:

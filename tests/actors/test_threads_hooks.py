@@ -3,7 +3,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import replace
 
@@ -14,16 +13,6 @@ from thread_bench import Bench, begun
 from greenroom.actors._job import JobState, ThreadHooks, current_job
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    """
-    Give a bench, and leave no thread behind.
-    """
-    bench = Bench()
-    yield bench
-    await bench.aclose()
 
 
 class TestHooks:

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
-import pytest
 import trio
 from thread_bench import LONG, Bench, Gate, begun
 
 from greenroom.actors._job import JobState, ThreadHooks, current_job
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    """
-    Give a bench, and leave no thread behind.
-    """
-    bench = Bench()
-    yield bench
-    await bench.aclose()
 
 
 def parks(work: Callable[[], object]) -> Callable[[], str]:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 import pytest
 import trio
+from serving_bench import ask, here, pool_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from greenroom.actors import ThreadPool, current_job
-from greenroom.actors._serving import serving_here
 from greenroom.bridges.testing import virtual_clock
 
 A_WHILE = 0.02
@@ -24,32 +20,6 @@ A_WHILE = 0.02
 @pytest.fixture
 def clock() -> MockClock:
     return virtual_clock()
-
-
-@asynccontextmanager
-async def pool_of(size: int, spare: int = 32) -> AsyncGenerator[ThreadPool, None]:
-    pool = ThreadPool("clocked", size, spare=spare)
-    try:
-        yield pool
-    finally:
-        with trio.CancelScope(shield=True):
-            await pool.aclose(timeout=20)
-
-
-def ask(function: Any) -> Any:
-    """Have *function* awaited, from whichever job runs here."""
-    job = current_job()
-    assert job is not None
-    return job.run_async(function)
-
-
-async def here(work: Any) -> Any:
-    """Have *work* done by the thread that serves this code."""
-    serving = serving_here()
-    assert serving is not None
-    job = serving.submit(work, label="inner")
-    await job.wait()
-    return job.result()
 
 
 def works() -> None:
@@ -90,7 +60,7 @@ async def test_time_passes_for_what_a_thread_waits_for(clock: MockClock, spare: 
         await trio.sleep(60)
         await here(lambda: ask(sleeps))
 
-    async with pool_of(1, spare) as pool:
+    async with pool_of(1, spare=spare) as pool:
         await pool.run(lambda: ask(outer), label="asks")
 
     assert trio.current_time() == 120
