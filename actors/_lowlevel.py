@@ -155,6 +155,11 @@ def _run_context() -> Mapping[str, Any]:
     return vars(getattr(module, "GLOBAL_RUN_CONTEXT", object)) if module else {}
 
 
+def calls_wait() -> bool:
+    """Whether a thread has had something called soon that the running loop has not yet seen."""
+    return trio.lowlevel.current_statistics().run_sync_soon_queue_size > 0
+
+
 def on_real_time() -> bool:
     """Whether the running loop's clock is the real one, and not one for tests."""
     testing = sys.modules.get("trio.testing")  # else nobody can have one

@@ -6,6 +6,7 @@
 
 from trio.testing import MockClock
 
+from ...actors._lowlevel import calls_wait
 from ...actors._threads import threads_busy
 
 _LOOK_SECONDS = 0.001  # of real time, between two looks at busy threads
@@ -28,7 +29,8 @@ def virtual_clock() -> MockClock:
         raise RuntimeError("this trio's MockClock has no _autojump: use MockClock by hand")
 
     def jump_unless_busy() -> None:
-        if not threads_busy():
+        # In this order: a thread tells the loop first, and is at rest afterwards.
+        if not threads_busy() and not calls_wait():
             jump()
 
     clock._autojump = jump_unless_busy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]

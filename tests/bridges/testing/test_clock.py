@@ -108,3 +108,18 @@ async def test_no_time_passes_while_a_job_waits_for_an_abandoned_one(clock: Mock
         timer.join()
 
     assert trio.current_time() == 0
+
+
+async def test_no_time_passes_before_the_loop_has_seen_what_a_thread_said(
+    clock: MockClock,
+) -> None:
+    """
+    What a thread has had called soon comes before a jump, also if the thread rests since.
+    """
+    seen: list[float] = []
+    with trio.fail_after(10):
+        token = trio.lowlevel.current_trio_token()
+        token.run_sync_soon(lambda: seen.append(trio.current_time()))
+        clock._autojump()  # type: ignore[attr-defined] # as trio calls it
+        await trio.lowlevel.checkpoint()
+    assert seen == [0]
