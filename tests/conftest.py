@@ -14,6 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Some machines set it for all; then each server that a test starts compiles all of Greenroom anew,
+# a tenth of what such a test costs.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A test that needs something from outside skips with a reason that starts with this word
 # ("needs chromium"). On a person's machine that is right; in CI everything is there.
 NEEDS = "needs "

@@ -19,7 +19,6 @@ from django.conf import settings
 from django.core import signals
 from django.db import connections
 from django.db.backends.signals import connection_created
-from django_connections import Opened
 
 FOLDER = Path(tempfile.mkdtemp(prefix="greenroom-django-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -45,6 +44,8 @@ if not settings.configured:
     )
 
 import_module("greenroom.bridges.django")  # sets Django up
+
+from django_connections import Opened  # noqa: E402 - it imports what is set up only now
 
 
 @dataclass
