@@ -24,7 +24,7 @@ demo:  ## start the demo chat under `hypercorn -k trio` and print its address
 	$(ENVIRONMENT)
 	@$(BIN)/python scripts/demo.py
 
-# One process a core; a file stays together, so that its tests can share a server.
+# As many processes as tests/conftest.py says; a file stays together, so that its tests can share a server.
 test:  ## run the whole test suite; ARGS="-k chat" narrows it, ARGS=--cov measures it
 	$(ENVIRONMENT) test
 	@rm -f .coverage .coverage.*  # a killed server leaves half a file behind

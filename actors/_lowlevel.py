@@ -1,5 +1,7 @@
 """The only module that touches ``trio.lowlevel``."""
 
+# Over 400 lines because it is the only door to it, and what stands here is small and apart.
+#
 # Invariants, each with a test of that name in tests/actors/test_lowlevel.py:
 #   CANCEL AND WAKE   a task that is cancelled and woken in one tick is rescheduled
 #                     once. A second reschedule would end the whole worker, so

@@ -29,6 +29,16 @@ hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, 
 hypothesis.settings.load_profile("steady")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """
+    Run three processes on two cores: tests of real servers wait for much of their time.
+    """
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return max(1, cores * 3 // 2)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """
     Stop at once when a file in the checkout is not in the (strict, editable) install.
