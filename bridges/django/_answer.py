@@ -215,7 +215,8 @@ class _Hop:
             else:
                 answer.context = copy_context()
                 answer.in_thread = False
-                if answer.cross and isinstance(pending, Call) and answer.cross(pending):
+                cross = answer.cross  # the request's task takes it away when it waits no more
+                if cross is not None and isinstance(pending, Call) and cross(pending):
                     return True
         except BaseException as worse:  # noqa: BLE001, ASYNC103 - the request's task raises it
             error = worse

@@ -32,17 +32,6 @@ from ...actors._serving import AsyncCall
 from ...supervisor._request import current_slot
 from ..asgiref import flavour_of
 
-
-async def carried_out(call: AsyncCall) -> None:
-    """Carry *call* out, and show meanwhile in the tree where, and which thread waits for it."""
-    slot = current_slot()
-    if slot is None:
-        await call.carry_out()
-    else:
-        with slot.holding(flavour_of(call.function), call.name):
-            await call.carry_out()
-
-
 HIGH_WATER = 65536
 """Bytes that may wait unsent before the thread has to wait."""
 
@@ -56,6 +45,16 @@ class Head(NamedTuple):
 
     status: int
     headers: list[tuple[bytes, bytes]]
+
+
+async def carried_out(call: AsyncCall) -> None:
+    """Carry *call* out, and show meanwhile in the tree where, and which thread waits for it."""
+    slot = current_slot()
+    if slot is None:
+        await call.carry_out()
+    else:
+        with slot.holding(flavour_of(call.function), call.name):
+            await call.carry_out()
 
 
 class Exchange:
