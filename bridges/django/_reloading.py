@@ -5,6 +5,7 @@
 # has the syntax error, and a file of a library if asgi.py calls one wrongly. So all files that
 # the traceback names are watched here, and asgi.py in any case.
 
+import logging
 import os
 import signal
 import subprocess
@@ -24,6 +25,8 @@ from django.utils.autoreload import (
     StatReloader,
     autoreload_started,
     get_child_arguments,
+    get_reloader,
+    start_django,
 )
 
 from ._settings import problems
@@ -93,6 +96,7 @@ def import_application(failed: FailedFiles) -> None:
 # And Django's kills the child when it is told to end: at once by SIGTERM, after a quarter of a
 # second by Ctrl-C. Here a child has time to close its WebSockets and streams.
 
+logger = logging.getLogger("django.utils.autoreload")  # where Django's reloader says it
 _PIPE = "GREENROOM_RUNSERVER_PIPE"
 _ARRIVED, _LEAVES = b"+", b"-"
 RELOADS = 3
@@ -193,3 +197,31 @@ class Child:
     def _tell(self, what: bytes) -> None:
         if self._write_end is not None:
             os.write(self._write_end, what)
+
+
+def watch_and_run(run: Callable[..., object], **options: Any) -> None:
+    """
+    Run *run* in a thread and watch the files, as Django's `run_with_reloader` does in its child.
+
+    But one SIGTERM is enough: when all processes are told to end, the parent's comes behind the
+    first, and must not cut short what the first began.
+
+    Raises:
+        SystemExit: It was SIGTERM, or a file has changed (`RELOADS`).
+    """
+    signal.signal(signal.SIGTERM, leave)
+    with suppress(KeyboardInterrupt):
+        reloader = get_reloader()
+        logger.info("Watching for file changes with %s", type(reloader).__name__)
+        start_django(reloader, run, None, **options)
+
+
+def leave(*_: object) -> None:
+    """
+    End by SIGTERM; the next one is ignored.
+
+    Raises:
+        SystemExit: Always.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)

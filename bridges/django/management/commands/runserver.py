@@ -34,6 +34,7 @@ from ..._reloading import (
     Children,
     FailedFiles,
     import_application,
+    watch_and_run,
 )
 from .serve import load_application
 
@@ -83,7 +84,10 @@ class Command(Runserver):
             return
         child = Child()
         try:
-            super().run(**options)
+            if options["use_reloader"]:
+                watch_and_run(self.inner_run, **options)
+            else:
+                super().run(**options)
         except SystemExit as end:
             if end.code == RELOADS:
                 child.makes_room()
@@ -97,7 +101,7 @@ class Command(Runserver):
         if server is None or server.ended.is_set():
             return
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent's, when all were told
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a reload is not cut short
         server.stop()
         if not server.ended.wait(PATIENCE_SECONDS):  # a view hangs in its thread
             sys.stdout.flush()
