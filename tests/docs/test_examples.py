@@ -26,7 +26,19 @@ def test_example_of_tests_passes(tmp_path: Path) -> None:
         "[pytest]\ntrio_mode = true\npythonpath = .\nfilterwarnings = error\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:django", "."],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:django",
+            "-p",
+            "no:asyncio",
+            ".",
+        ],
         cwd=tmp_path,
         env=ENVIRONMENT,
         capture_output=True,

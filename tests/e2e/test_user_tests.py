@@ -32,7 +32,7 @@ def test_threads_see_the_data_of_a_test(
     ini = tmp_path / "pytest.ini"
     ini.write_text(
         "[pytest]\ntrio_mode = true\nDJANGO_SETTINGS_MODULE = mysite.settings\n"
-        "filterwarnings = error\npython_files = user_tests.py\n"
+        "filterwarnings = error\npython_files = user_tests.py\naddopts = -p no:asyncio\n"
     )
     done = subprocess.run(
         [
