@@ -47,6 +47,7 @@ from ._threads import PoolClosed as PoolClosed
 from ._threads import PoolStatistics as PoolStatistics
 from ._threads import ThreadPool as ThreadPool
 from ._timers import Timer as Timer
+from .consumers import HttpConsumer as HttpConsumer
 from .consumers import WebsocketConsumer as WebsocketConsumer
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "Disconnected",
     "Down",
     "GreenroomError",
+    "HttpConsumer",
     "Job",
     "JobState",
     "MailboxFull",

@@ -3,6 +3,7 @@
 from ._consumer import ASGIApplication as ASGIApplication
 from ._consumer import Consumer as Consumer
 from ._frames import Frame as Frame
+from ._http import HttpConsumer as HttpConsumer
 from ._websocket import WebsocketConsumer as WebsocketConsumer
 
-__all__ = ["ASGIApplication", "Consumer", "Frame", "WebsocketConsumer"]
+__all__ = ["ASGIApplication", "Consumer", "Frame", "HttpConsumer", "WebsocketConsumer"]
