@@ -6,7 +6,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from functools import partial
 from typing import Any, cast
 
 import trio
@@ -224,7 +223,7 @@ class HttpConnection(Attached):
         if most is None or size <= most:
             return True
         if not self.output.over:
-            self.output.deny(413, f"A body of more than {most} bytes is not taken here.\n")
+            self.output.deny(413, too_large(most))
             self.slot.request_stop(f"its body has more than {most} bytes")
         return False
 
@@ -274,6 +273,11 @@ class HttpConnection(Attached):
                 if not self._flushed.is_set() and output.progress == seen:
                     break
         return self._flushed.is_set()
+
+
+def too_large(most: int) -> str:
+    """Return what the client of a body that has more than *most* bytes is told."""
+    return f"A body of more than {most} bytes is not taken here.\n"
 
 
 def declared_length(scope: Scope) -> int:

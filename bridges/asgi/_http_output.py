@@ -25,8 +25,11 @@ PIECE_BYTES = 65536
 ANSWERED = "answered"
 _PARTS_LIMIT = 16384
 _SLOW, _CRASHED = 1013, 1011
-_PASSING = (1001, 1012, 1013)
-"""Why a slot ended, of which a client may be told that it is worth coming back."""
+
+
+def passes(code: int) -> bool:
+    """Say whether what a slot has ended with will be over soon, so that it is worth coming back."""
+    return code in (1001, 1012, 1013)
 
 
 class HttpOutput(WebsocketOutput):
@@ -160,7 +163,7 @@ class HttpOutput(WebsocketOutput):
             if self.begun:
                 self._cut(code, reason)
             else:
-                passing = code in _PASSING
+                passing = passes(code)
                 status, text = (503, "Shutting down\n") if passing else (500, "Server Error\n")
                 self._refuse_with(status, text, ((b"retry-after", b"5"),) if passing else ())
                 self.code, self._reason = code, reason
