@@ -255,7 +255,6 @@ class Options:
         2621440,
         "A request's body that an HttpConsumer takes as a whole; a larger one gets 413.",
         unit="bytes",
-        minimum=0,
     )
     answer_seconds: float | None = _seconds(
         30.0,
