@@ -1,22 +1,37 @@
-"""Tools for tests, ours and yours: an in-process driver, a virtual clock, an engine suite."""
+"""
+Tools for tests, ours and yours: drivers, a real server, a virtual clock, an engine suite.
 
-from ._clock import virtual_clock as virtual_clock
-from ._driver import HttpAnswer as HttpAnswer
-from ._driver import ServerDriver as ServerDriver
-from ._driver import serve as serve
-from ._errors import HandshakeRefused as HandshakeRefused
-from ._errors import SocketClosed as SocketClosed
-from ._errors import StartupFailed as StartupFailed
-from ._sharing import share_connections as share_connections
-from ._websocket import WebsocketDriver as WebsocketDriver
-from .engine_suite import DistributedEngineSuite as DistributedEngineSuite
-from .engine_suite import EngineSuite as EngineSuite
+Nothing is imported before it is asked for: see _lazy.py.
+"""
+
+import typing
+
+from ._lazy import importer as _importer
+
+if typing.TYPE_CHECKING:
+    from ._clock import virtual_clock as virtual_clock
+    from ._driver import HttpAnswer as HttpAnswer
+    from ._driver import ServerDriver as ServerDriver
+    from ._driver import serve as serve
+    from ._errors import HandshakeRefused as HandshakeRefused
+    from ._errors import NothingCame as NothingCame
+    from ._errors import NotStopped as NotStopped
+    from ._errors import ProtocolViolation as ProtocolViolation
+    from ._errors import SocketClosed as SocketClosed
+    from ._errors import StartupFailed as StartupFailed
+    from ._sharing import share_connections as share_connections
+    from ._websocket import WebsocketDriver as WebsocketDriver
+    from .engine_suite import DistributedEngineSuite as DistributedEngineSuite
+    from .engine_suite import EngineSuite as EngineSuite
 
 __all__ = [
     "DistributedEngineSuite",
     "EngineSuite",
     "HandshakeRefused",
     "HttpAnswer",
+    "NotStopped",
+    "NothingCame",
+    "ProtocolViolation",
     "ServerDriver",
     "SocketClosed",
     "StartupFailed",
@@ -25,3 +40,23 @@ __all__ = [
     "share_connections",
     "virtual_clock",
 ]
+
+__getattr__ = _importer(
+    __name__,
+    {
+        "DistributedEngineSuite": "engine_suite",
+        "EngineSuite": "engine_suite",
+        "HandshakeRefused": "_errors",
+        "HttpAnswer": "_driver",
+        "NotStopped": "_errors",
+        "NothingCame": "_errors",
+        "ProtocolViolation": "_errors",
+        "ServerDriver": "_driver",
+        "SocketClosed": "_errors",
+        "StartupFailed": "_errors",
+        "WebsocketDriver": "_websocket",
+        "serve": "_driver",
+        "share_connections": "_sharing",
+        "virtual_clock": "_clock",
+    },
+)
