@@ -19,12 +19,18 @@ if typing.TYPE_CHECKING:
     from ._errors import ProtocolViolation as ProtocolViolation
     from ._errors import SocketClosed as SocketClosed
     from ._errors import StartupFailed as StartupFailed
+    from ._running import BlockingServer as BlockingServer
+    from ._running import BlockingWebsocket as BlockingWebsocket
+    from ._running import open_server as open_server
+    from ._running import run_server as run_server
     from ._sharing import share_connections as share_connections
     from ._websocket import WebsocketDriver as WebsocketDriver
     from .engine_suite import DistributedEngineSuite as DistributedEngineSuite
     from .engine_suite import EngineSuite as EngineSuite
 
 __all__ = [
+    "BlockingServer",
+    "BlockingWebsocket",
     "DistributedEngineSuite",
     "EngineSuite",
     "HandshakeRefused",
@@ -36,6 +42,8 @@ __all__ = [
     "SocketClosed",
     "StartupFailed",
     "WebsocketDriver",
+    "open_server",
+    "run_server",
     "serve",
     "share_connections",
     "virtual_clock",
@@ -44,6 +52,8 @@ __all__ = [
 __getattr__ = _importer(
     __name__,
     {
+        "BlockingServer": "_running",
+        "BlockingWebsocket": "_running",
         "DistributedEngineSuite": "engine_suite",
         "EngineSuite": "engine_suite",
         "HandshakeRefused": "_errors",
@@ -55,6 +65,8 @@ __getattr__ = _importer(
         "SocketClosed": "_errors",
         "StartupFailed": "_errors",
         "WebsocketDriver": "_websocket",
+        "open_server": "_running",
+        "run_server": "_running",
         "serve": "_driver",
         "share_connections": "_sharing",
         "virtual_clock": "_clock",

@@ -17,7 +17,7 @@ import trio
 from ...actors._lowlevel import checkpoint
 from ...supervisor import Root
 from ..asgi._app import STATE, WORKERS
-from ._errors import StartupFailed
+from ._errors import StartupFailed, alone
 from ._inline import InlinePool
 from ._journal import Journal, tell_of_crashes
 from ._rules import HttpRules
@@ -117,7 +117,7 @@ class ServerDriver(TreeDriver):
                 await self._application(scope, queue.receive, send)
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            raise (_alone(group) or group)  # noqa: B904 - it is the very exception
+            raise alone(group)  # noqa: B904 - it is the very exception
         return answer
 
 
@@ -213,10 +213,7 @@ async def _served(
                         await lifespan.finished.wait()
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        alone = _alone(group)
-        if alone is None:
-            raise
-        raise alone  # noqa: B904 - it is the very exception, with its own cause
+        raise alone(group)  # noqa: B904 - it is the very exception, with its own cause
     finally:
         if driver is not None:
             driver.journal.close()
@@ -256,17 +253,6 @@ class _Lifespan:
         if event["type"] == "lifespan.startup.failed":
             self.failure = str(event.get("message", ""))
         (self.finished if event["type"].startswith("lifespan.shutdown") else self.started).set()
-
-
-def _alone(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
-    """Return the one exception that *group* is about, or None if there are several."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        inner = cast("tuple[BaseException, ...]", error.exceptions)
-        if len(inner) != 1:
-            return None
-        error = inner[0]
-    return error
 
 
 def _scope(kind: str, path: str, headers: Headers, state: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 # What a driver raises when the application says no, or nothing.
 
+from typing import cast
+
 import trio
 
 from ...actors import GreenroomError
@@ -55,3 +57,14 @@ class NotStopped(GreenroomError):
 
 class ProtocolViolation(GreenroomError, RuntimeError):
     """The application sent what a server refuses; raised in its ``send``."""
+
+
+def alone(error: BaseException) -> BaseException:
+    """Return the one exception that *error*, as a rule a group, is about; else *error*."""
+    found = error
+    while isinstance(found, BaseExceptionGroup):
+        inner = cast("tuple[BaseException, ...]", found.exceptions)
+        if len(inner) != 1:
+            return error
+        found = inner[0]
+    return found

@@ -13,7 +13,7 @@ from types import FrameType
 
 import trio
 
-from ...actors import ActorNotFound
+from ...actors import ActorNotFound, Job
 from ...actors._ref import target_of
 from ...supervisor import NodeSnapshot, Root
 from ...supervisor._slot import Slot
@@ -78,8 +78,8 @@ def _thread_of(node: NodeSnapshot) -> str:
 def _is_job_of(thread: threading.Thread, path: str) -> bool:
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for each in _frames(frame):
-        label = getattr(each.f_locals.get("self"), "label", None)
-        if isinstance(label, str) and label.startswith(f"{path}#"):
+        job = each.f_locals.get("self")
+        if isinstance(job, Job) and job.label.startswith(f"{path}#"):
             return True
     return False
 

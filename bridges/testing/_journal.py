@@ -98,6 +98,7 @@ class Journal:
 
         Its own traceback goes on below the line that raises it here; a note says whose it is.
         """
+        __tracebackhide__ = True
         if self.strict and self.failures:
             raise self.pop()
 

@@ -1,6 +1,8 @@
 # What a test does with a tree, whatever drives it: crash an actor, wait for its next incarnation,
 # wait for events and dead letters, assert that there were or were none.
 
+import trio
+
 from ...actors import ActorNotFound
 from ...actors._ref import target_of
 from ...supervisor import DeadLetter, Event, NodeSnapshot, Root
@@ -201,6 +203,10 @@ class TreeDriver:
             "\n".join(f"  {each.summary} to {each.target_path}: {each.reason}" for each in letters)
             or "  (none)"
         )
+
+    async def sleep(self, seconds: float) -> None:
+        """Let *seconds* pass on the application's clock, a virtual one too. Always a checkpoint."""
+        await trio.sleep(seconds)
 
     # -- the end -----------------------------------------------------------------------------
 
