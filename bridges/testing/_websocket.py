@@ -314,4 +314,5 @@ class WebsocketDriver:
         return None
 
     def _so_far(self) -> str:
-        return f"Received before: {', '.join(f'{each!r:.80}' for each in self._received) or 'nothing'}."
+        messages = ", ".join(f"{each!r:.80}" for each in self._received)
+        return f"Received before: {messages or 'nothing'}."
