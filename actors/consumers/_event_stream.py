@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Mapping
 from typing import Any, ClassVar, cast
 
@@ -51,7 +50,6 @@ class EventStreamConsumer(RequestConsumer, runtime=True):
     servers: ClassVar[Mapping[str, str]] = {
         "http": "greenroom.bridges.asgi._event_stream:serve_event_stream"
     }
-    wants_body: ClassVar[bool] = False
     _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
 
     history: ClassVar[EventHistory | None] = None
@@ -71,8 +69,6 @@ class EventStreamConsumer(RequestConsumer, runtime=True):
                 f"{cls.__qualname__}.history must be an EventHistory. Write"
                 f" history = EventHistory(events=100). Got: {history!r}"
             )
-        connect: object = getattr(cls, "connect", None)
-        cls.wants_body = callable(connect) and "body" in inspect.signature(connect).parameters
 
     def accept(self, headers: Headers = (), *, retry: int | None = None) -> Awaitable[None]:
         """

@@ -112,6 +112,7 @@ class EventOutput(HttpOutput):
             if self.state is not State.OPEN or self._count:
                 return
             self._put_part(HEARTBEAT)
+            self.progress -= 1  # it is none, when it goes out: the next is due as long after it
         self._wake()
 
     def _retry(self) -> bytes:

@@ -3,8 +3,9 @@
 # It is a request whose response does not end by itself, and a connection whose slot is
 # restarted while it stays open, as a WebSocket's is.
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
 
 import trio
@@ -16,6 +17,7 @@ from ._event_output import EventOutput
 from ._foreign import take_place
 from ._http import Request, plain
 from ._http_consumer import (
+    GONE,
     LEFT,
     HttpConnection,
     Receive,
@@ -46,7 +48,7 @@ async def serve_event_stream(
     if await turned_away(root, route, actor, scope, receive, send):
         return
     body: bytes | None = b""
-    if actor.wants_body:
+    if wants_body(actor):
         most = getattr(actor, "body_bytes", root.options.body_bytes)
         request = Request(receive, send)
         body = await _whole_body(scope, request, most)
@@ -99,18 +101,26 @@ class EventConnection(HttpConnection):
 
     async def _beat(self, seconds: float) -> None:
         """Send a comment whenever nothing has gone out for *seconds*."""
-        seen, output = -1, cast("EventOutput", self.output)
+        output = cast("EventOutput", self.output)
+        seen = output.progress
         while not output.over:
-            if seen == output.progress:
-                output.beat()
-            seen = output.progress
             await trio.sleep(seconds)
+            if seen == output.progress:
+                output.beat()  # when it goes out, it leaves that as it was
+            seen = max(seen, output.progress)
 
     async def _read(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass  # a body that nobody has asked for
         self._read_all.set()
-        self._ended(1006, LEFT)
+        self._ended(GONE, LEFT)
+
+
+@cache
+def wants_body(actor: type[EventStreamConsumer]) -> bool:
+    """Say whether `connect` asks for the body of the request."""
+    connect: object = getattr(actor, "connect", None)
+    return callable(connect) and "body" in inspect.signature(connect).parameters
 
 
 def last_event_id(scope: Scope) -> str:

@@ -24,7 +24,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 PIECE_BYTES = 65536
 ANSWERED = "answered"
 _PARTS_LIMIT = 16384
-_SLOW, _CRASHED = 1013, 1011
+SLOW, _CRASHED = 1013, 1011
 
 
 def passes(code: int) -> bool:
@@ -128,14 +128,14 @@ class HttpOutput(WebsocketOutput):
             too_much = waiting and waiting + len(data) > self._limit
             if too_much or self._count >= _PARTS_LIMIT:
                 slow = max(waiting, 1)
-                self._end(_SLOW, "reads too slowly")
+                self._end(SLOW, "reads too slowly")
             elif data:
                 self._put_part(data)
         self._wake()
         if slow:
             self.tell_waiters()
             self._on_slow(slow)
-            raise Disconnected(self.path, _SLOW, "reads too slowly")
+            raise Disconnected(self.path, SLOW, "reads too slowly")
         return self.full
 
     def finish(self, data: bytes, trailers: Headers) -> None:

@@ -58,9 +58,7 @@ class EventStreamDriver(RequestDriver):
             NothingCame: None came within *timeout* seconds.
         """
         __tracebackhide__ = True
-        while not self._events:
-            self._events.extend(self._decoder.feed(await self.receive(timeout)))
-        return self._events.popleft()
+        return await self._until(self._look_for_event, timeout, "an event")
 
     async def no_event(self, seconds: float = 0.1) -> None:
         """
@@ -74,3 +72,11 @@ class EventStreamDriver(RequestDriver):
         except NothingCame:
             return
         raise AssertionError(f"an event came: {event!r}")
+
+    def _look_for_event(self) -> StreamEvent | None:
+        while not self._events:
+            part = self._look_for_part()
+            if part is None:
+                return None
+            self._events.extend(self._decoder.feed(part))
+        return self._events.popleft()
