@@ -10,6 +10,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import trio
+
 from ...actors._lowlevel import LoopThread
 from ...actors._messages import RequestOpening
 from ...actors.consumers import EventHistory, Frame
@@ -29,7 +31,7 @@ _CRASHED = 1011
 class EventOutput(HttpOutput):
     """The output of one event stream; what its consumer knows as its connection."""
 
-    __slots__ = ("_history", "_on_answered", "_random", "_reconnect_seconds", "_upto")
+    __slots__ = ("_history", "_on_answered", "_random", "_reconnect_seconds", "_upto", "last_sent")
 
     def __init__(
         self,
@@ -47,6 +49,8 @@ class EventOutput(HttpOutput):
         self._history = history
         self._random, self._reconnect_seconds = random, reconnect_seconds
         self._on_answered = on_answered
+        self.last_sent: float = trio.current_time()
+        """When something went out last, or should have, on trio's clock."""
         self._upto = 0  # the number of the last event that was replayed
 
     # -- for consumers ---------------------------------------------------------------------
@@ -106,13 +110,18 @@ class EventOutput(HttpOutput):
 
     # -- for the server's side ---------------------------------------------------------------
 
-    def beat(self) -> None:
-        """Append a comment, unless something waits or nothing can be sent."""
+    def sent(self, size: int) -> None:
+        """Take note that an event of *size* went out. Writer only."""
+        self.last_sent = trio.current_time()
+        super().sent(size)
+
+    def beat(self, now: float) -> None:
+        """Append a comment, unless something waits or nothing can be sent. Loop thread only."""
+        self.last_sent = now
         with self._lock:
             if self.state is not State.OPEN or self._count:
                 return
             self._put_part(HEARTBEAT)
-            self.progress -= 1  # it is none, when it goes out: the next is due as long after it
         self._wake()
 
     def _retry(self) -> bytes:

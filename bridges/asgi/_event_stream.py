@@ -102,12 +102,12 @@ class EventConnection(HttpConnection):
     async def _beat(self, seconds: float) -> None:
         """Send a comment whenever nothing has gone out for *seconds*."""
         output = cast("EventOutput", self.output)
-        seen = output.progress
         while not output.over:
-            await trio.sleep(seconds)
-            if seen == output.progress:
-                output.beat()  # when it goes out, it leaves that as it was
-            seen = max(seen, output.progress)
+            left = output.last_sent + seconds - trio.current_time()
+            if left > 0:
+                await trio.sleep(left)
+            else:
+                output.beat(trio.current_time())
 
     async def _read(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -63,7 +63,7 @@ class HttpOutput(WebsocketOutput):
         """Whether the client is sent no body."""
         self.complete = False
         """Whether the whole response was handed over, if not taken yet."""
-        self.progress = 0
+        self.progress: int = 0
         """How often something was taken by the server."""
         self.status = 0
         """Of the response; 0 as long as it was not begun."""
