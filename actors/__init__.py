@@ -47,7 +47,10 @@ from ._threads import PoolClosed as PoolClosed
 from ._threads import PoolStatistics as PoolStatistics
 from ._threads import ThreadPool as ThreadPool
 from ._timers import Timer as Timer
+from .consumers import InvalidContent as InvalidContent
+from .consumers import JsonWebsocketConsumer as JsonWebsocketConsumer
 from .consumers import WebsocketConsumer as WebsocketConsumer
+from .consumers import receives as receives
 
 __all__ = [
     "AbandonedJob",
@@ -66,8 +69,10 @@ __all__ = [
     "Disconnected",
     "Down",
     "GreenroomError",
+    "InvalidContent",
     "Job",
     "JobState",
+    "JsonWebsocketConsumer",
     "MailboxFull",
     "Monitor",
     "NobodyWaits",
@@ -94,6 +99,7 @@ __all__ = [
     "WrongSide",
     "current_job",
     "handles",
+    "receives",
 ]
 
 _set_django_up()

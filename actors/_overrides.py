@@ -14,6 +14,8 @@ _OPEN = {
     "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
     "disconnected",
     "after_start", "describe", "idle", "idle_seconds", "defer_capacity",
+    "receive_json", "encode_json", "decode_json", "on_invalid", "dispatch_by", "json_depth",
+    "invalid_per_minute", "invalid_close_code",
 }  # fmt: skip
 
 

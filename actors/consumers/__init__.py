@@ -1,6 +1,9 @@
 """Consumers: actors that live as long as one connection."""
 
 from ._frames import Frame as Frame
+from ._invalid import InvalidContent as InvalidContent
+from ._json import JsonWebsocketConsumer as JsonWebsocketConsumer
+from ._json_handlers import receives as receives
 from ._websocket import WebsocketConsumer as WebsocketConsumer
 
-__all__ = ["Frame", "WebsocketConsumer"]
+__all__ = ["Frame", "InvalidContent", "JsonWebsocketConsumer", "WebsocketConsumer", "receives"]
