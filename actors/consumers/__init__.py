@@ -1,9 +1,19 @@
 """Consumers: actors that live as long as one connection."""
 
+from ._consumer import ASGIApplication as ASGIApplication
+from ._consumer import Consumer as Consumer
 from ._frames import Frame as Frame
 from ._invalid import InvalidContent as InvalidContent
 from ._json import JsonWebsocketConsumer as JsonWebsocketConsumer
 from ._json_handlers import receives as receives
 from ._websocket import WebsocketConsumer as WebsocketConsumer
 
-__all__ = ["Frame", "InvalidContent", "JsonWebsocketConsumer", "WebsocketConsumer", "receives"]
+__all__ = [
+    "ASGIApplication",
+    "Consumer",
+    "Frame",
+    "InvalidContent",
+    "JsonWebsocketConsumer",
+    "WebsocketConsumer",
+    "receives",
+]
