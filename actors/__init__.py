@@ -49,6 +49,7 @@ from ._threads import ThreadPool as ThreadPool
 from ._timers import Timer as Timer
 from .consumers import InvalidContent as InvalidContent
 from .consumers import JsonWebsocketConsumer as JsonWebsocketConsumer
+from .consumers import LongPollConsumer as LongPollConsumer
 from .consumers import WebsocketConsumer as WebsocketConsumer
 from .consumers import receives as receives
 
@@ -73,6 +74,7 @@ __all__ = [
     "Job",
     "JobState",
     "JsonWebsocketConsumer",
+    "LongPollConsumer",
     "MailboxFull",
     "Monitor",
     "NobodyWaits",

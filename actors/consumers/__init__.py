@@ -6,6 +6,7 @@ from ._frames import Frame as Frame
 from ._invalid import InvalidContent as InvalidContent
 from ._json import JsonWebsocketConsumer as JsonWebsocketConsumer
 from ._json_handlers import receives as receives
+from ._long_poll import LongPollConsumer as LongPollConsumer
 from ._websocket import WebsocketConsumer as WebsocketConsumer
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Frame",
     "InvalidContent",
     "JsonWebsocketConsumer",
+    "LongPollConsumer",
     "WebsocketConsumer",
     "receives",
 ]

@@ -32,7 +32,7 @@ async def serve_http(
     of the body is read and thrown away. A checkpoint; a cancellation goes through *app* as
     it would without us.
     """
-    request = _Request(receive, send)
+    request = Request(receive, send)
     refusal = root.connections.refusal(request=True)
     if refusal is not None:
         root.events.emit("connection.refused", f"/connections/{route}", reason=refusal)
@@ -53,7 +53,7 @@ async def serve_http(
         root.connections.detach(route, slot)
 
 
-class _Request:
+class Request:
     """The *receive* and *send* of one request, which may be answered before it is read."""
 
     def __init__(self, receive: Receive, send: Send) -> None:

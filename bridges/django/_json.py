@@ -1,4 +1,4 @@
-# What Django's own objects are in JSON, told to the JSON consumers (actors/consumers/_json_codec.py).
+# What Django's own objects are in JSON: told to actors/consumers/_json_codec.py.
 
 from django.utils.functional import Promise
 
