@@ -47,6 +47,7 @@ from ._threads import PoolClosed as PoolClosed
 from ._threads import PoolStatistics as PoolStatistics
 from ._threads import ThreadPool as ThreadPool
 from ._timers import Timer as Timer
+from .consumers import HttpConsumer as HttpConsumer
 from .consumers import InvalidContent as InvalidContent
 from .consumers import JsonWebsocketConsumer as JsonWebsocketConsumer
 from .consumers import LongPollConsumer as LongPollConsumer
@@ -70,6 +71,7 @@ __all__ = [
     "Disconnected",
     "Down",
     "GreenroomError",
+    "HttpConsumer",
     "InvalidContent",
     "Job",
     "JobState",

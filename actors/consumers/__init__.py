@@ -19,3 +19,7 @@ __all__ = [
     "WebsocketConsumer",
     "receives",
 ]
+from ._http import HttpConsumer as HttpConsumer
+from ._websocket import WebsocketConsumer as WebsocketConsumer
+
+__all__ = ["ASGIApplication", "Consumer", "Frame", "HttpConsumer", "WebsocketConsumer"]
