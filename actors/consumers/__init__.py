@@ -3,6 +3,7 @@
 from ._consumer import ASGIApplication as ASGIApplication
 from ._consumer import Consumer as Consumer
 from ._frames import Frame as Frame
+from ._http import HttpConsumer as HttpConsumer
 from ._invalid import InvalidContent as InvalidContent
 from ._json import JsonWebsocketConsumer as JsonWebsocketConsumer
 from ._json_handlers import receives as receives
@@ -13,13 +14,10 @@ __all__ = [
     "ASGIApplication",
     "Consumer",
     "Frame",
+    "HttpConsumer",
     "InvalidContent",
     "JsonWebsocketConsumer",
     "LongPollConsumer",
     "WebsocketConsumer",
     "receives",
 ]
-from ._http import HttpConsumer as HttpConsumer
-from ._websocket import WebsocketConsumer as WebsocketConsumer
-
-__all__ = ["ASGIApplication", "Consumer", "Frame", "HttpConsumer", "WebsocketConsumer"]

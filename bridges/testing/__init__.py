@@ -19,6 +19,8 @@ if typing.TYPE_CHECKING:
     from ._errors import ProtocolViolation as ProtocolViolation
     from ._errors import SocketClosed as SocketClosed
     from ._errors import StartupFailed as StartupFailed
+    from ._long_poll import LongPollAnswer as LongPollAnswer
+    from ._long_poll import LongPollDriver as LongPollDriver
     from ._running import BlockingServer as BlockingServer
     from ._running import BlockingWebsocket as BlockingWebsocket
     from ._running import open_server as open_server
@@ -35,6 +37,8 @@ __all__ = [
     "EngineSuite",
     "HandshakeRefused",
     "HttpAnswer",
+    "LongPollAnswer",
+    "LongPollDriver",
     "NotStopped",
     "NothingCame",
     "ProtocolViolation",
@@ -58,6 +62,8 @@ __getattr__ = _importer(
         "EngineSuite": "engine_suite",
         "HandshakeRefused": "_errors",
         "HttpAnswer": "_driver",
+        "LongPollAnswer": "_long_poll",
+        "LongPollDriver": "_long_poll",
         "NotStopped": "_errors",
         "NothingCame": "_errors",
         "ProtocolViolation": "_errors",
