@@ -3,7 +3,7 @@
 # Everything here is the loop thread's. One task for all of them expires those that nobody polls;
 # it lives while there is a session that lives.
 #
-# Invariants, each with a test of that name in tests/bridges/longpoll/test_sessions.py:
+# Invariants, each with a test of that name in tests/bridges/longpoll/test_memory.py:
 #   CAPPED     no more sessions of a class, or of an address, than it says; counted by what lives.
 #   FORGOTTEN  an ended session is remembered for `expiry_seconds` at most, and no more than 1000
 #              of them, or 16 MiB of what they have not delivered.

@@ -1,92 +1,22 @@
-# Long-polling sessions as their clients see them, in process.
+# The life of long-polling sessions as their clients see it, in process.
 
 from typing import Any
 
 import pytest
 import trio
-from helpers import happened, requested
+from helpers import requested
+from poll_chat import Chat, InThread, ended, posted
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from greenroom.actors import LongPollConsumer, handles
-from greenroom.bridges.testing import (
-    HandshakeRefused,
-
-    ServerDriver,
-    SocketClosed,
-    virtual_clock,
-)
-
-ended: list[tuple[int, str]] = []
-
-
-@pytest.fixture
-def clock() -> MockClock:
-    return virtual_clock()
-
-
-@pytest.fixture(autouse=True)
-def _no_ends_yet() -> None:
-    ended.clear()
-
-
-class Chat(LongPollConsumer):
-    async def connect(self):
-        self.name = "nobody"
-        await self.accept(headers=[("X-Room", "blue")])
-        await self.join("room")
-
-    async def receive(self, text, bytes):
-        if bytes is not None:
-            await self.send(bytes=bytes)
-        elif text == "boom":
-            raise RuntimeError("boom")
-        elif text == "tick":
-            self.send_after(30.0, {"type": "tick"})
-        elif text == "bye":
-            await self.send(text="last words")
-            await self.close(4000, "enough")
-        elif text.startswith("many "):
-            for number in range(int(text[5:])):
-                self.send(text=str(number))
-        else:
-            await self.send(text=f"{self.name} {self.epoch}: {text}")
-
-    @handles("tick")
-    async def tick(self):
-        await self.send(text="tick")
-
-    async def disconnect(self, code, reason):
-        ended.append((code, reason))
-
-
-class InThread(LongPollConsumer):
-    def connect(self):
-        self.accept()
-
-    def receive(self, text):
-        self.send(text=text)
-        self.group_send("room", text=f"from a thread: {text}")
-
-
-class Dropping(Chat):
-    on_window_full = "drop_oldest"
-    window_messages = 4
-
-
-class Small(Chat):
-    window_messages = 4
-
-
-def posted(*messages: tuple[int, str]) -> dict[str, Any]:
-    """Return the body of a POST with *messages*."""
-    return {"messages": [{"seq": number, "text": text} for number, text in messages]}
+from greenroom.actors import LongPollConsumer
+from greenroom.bridges.testing import HandshakeRefused, ServerDriver, SocketClosed
 
 
 async def test_it_is_used_as_a_socket_is(clock: MockClock) -> None:
     """
     Text and bytes go both ways, in order, on trio and in a thread.
     """
-    async with requested(**{"chat": Chat, "thread": InThread}) as server:
+    async with requested(chat=Chat, thread=InThread) as server:
         async with server.long_poll("/chat") as one, server.long_poll("/thread") as two:
             one.send_text("hi")
             one.send_bytes(b"\x00\xff")
@@ -102,7 +32,7 @@ async def test_the_answer_that_opens_it_has_what_a_client_needs(clock: MockClock
     """
     Token, seconds, the consumer's own headers; and nothing may keep it in a cache.
     """
-    async with requested(**{"chat": Chat}) as server:
+    async with requested(chat=Chat) as server:
         async with server.long_poll("/chat", polling=False) as client:
             headers = dict(client.response_headers)
             assert headers[b"x-room"] == b"blue"
@@ -112,157 +42,11 @@ async def test_the_answer_that_opens_it_has_what_a_client_needs(clock: MockClock
             assert answer.json.keys() == {"token", "poll_seconds", "expiry_seconds"}
 
 
-async def test_a_poll_waits_and_is_answered_with_204(clock: MockClock) -> None:
-    """
-    Nothing to say within `poll_seconds`: 204, at that very second.
-    """
-    async with requested(**{"chat": Chat}) as server:
-        async with server.long_poll("/chat", polling=False) as client:
-            began = trio.current_time()
-            answer = await client.poll()
-            assert (answer.status, answer.body) == (204, b"")
-            assert trio.current_time() - began == Chat.poll_seconds
-
-
-async def test_what_is_not_acknowledged_comes_again(clock: MockClock) -> None:
-    """
-    A message stays until a later poll says that it was seen.
-    """
-    async with requested(**{"chat": Chat}) as server:
-        async with server.long_poll("/chat", polling=False) as client:
-            await client.request("POST", posted((1, "a"), (2, "b")))
-            both = [{"seq": 1, "text": "nobody 1: a"}, {"seq": 2, "text": "nobody 1: b"}]
-            for _ in range(2):
-                answer = await client.request("GET", query="after=0")
-                assert answer.json == {"messages": both}
-            assert (await client.request("GET", query="after=1")).json == {"messages": both[1:]}
-            # An older number, of a request that was late, brings nothing back and breaks nothing.
-            assert (await client.request("GET", query="after=0")).json == {"messages": both[1:]}
-            assert client.slot.facts["window"] == 1
-            assert (await client.request("GET", query="after=2")).status == 204
-
-
-async def test_a_client_that_leaves_its_poll_loses_nothing(clock: MockClock) -> None:
-    """
-    A message that is sent while the poll breaks off is in the next one.
-    """
-    async with requested(**{"chat": Chat}) as server:
-        async with server.long_poll("/chat", polling=False) as client:
-            left = trio.Event()
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(client.poll, left)
-                await wait_all_tasks_blocked()
-                left.set()
-            server.root.groups.send("room", text="meanwhile")
-            answer = await client.poll()
-            assert answer.json == {"messages": [{"seq": 1, "text": "meanwhile"}]}
-            assert ended == []
-
-
-async def test_a_posted_message_is_handled_once(clock: MockClock) -> None:
-    """
-    A request that is sent again, whole or with more behind it, hands on what is new.
-    """
-    async with requested(**{"chat": Chat}) as server:
-        async with server.long_poll("/chat", polling=False) as client:
-            for body, received in (
-                (posted((1, "a")), 1),
-                (posted((1, "a")), 1),
-                (posted((1, "a"), (2, "b")), 2),
-                (posted(), 2),
-            ):
-                answer = await client.request("POST", body)
-                assert (answer.status, answer.json) == (200, {"received": received})
-            answer = await client.request("POST", posted((4, "d")))
-            assert (answer.status, answer.json["error"]) == (409, "ahead")
-            assert answer.json["received"] == 2
-            texts = [each["text"] for each in (await client.poll()).json["messages"]]
-            assert texts == ["nobody 1: a", "nobody 1: b"]
-
-
-async def test_two_requests_with_the_same_messages_hand_them_on_once(clock: MockClock) -> None:
-    """
-    A retry that overtakes its first attempt, while the consumer is behind, doubles nothing.
-    """
-    go = trio.Event()
-    seen: list[str] = []
-
-    class Slow(LongPollConsumer):
-        async def receive(self, text):
-            await go.wait()
-            seen.append(text)
-
-    async with requested(**{"slow": Slow}) as server:
-        async with server.long_poll("/slow", polling=False) as client:
-            body = posted(*((number, str(number)) for number in range(1, 41)))
-            async with trio.open_nursery() as nursery:
-                for _ in range(3):
-                    nursery.start_soon(client.request, "POST", body)
-                await wait_all_tasks_blocked()
-                assert seen == []
-                go.set()
-            await wait_all_tasks_blocked()
-            assert seen == [str(number) for number in range(1, 41)]
-
-
-async def test_a_consumer_that_is_behind_holds_its_client_back(clock: MockClock) -> None:
-    """
-    Beyond the read-ahead a POST waits, then gets 429 and how far it came; nothing is lost.
-    """
-    go = trio.Event()
-
-    class Slow(LongPollConsumer):
-        async def receive(self, text):
-            await go.wait()
-
-    async with requested(**{"slow": Slow}) as server:
-        async with server.long_poll("/slow", polling=False) as client:
-            body = posted(*((number, "x") for number in range(1, 41)))
-            answer = await client.request("POST", body)
-            assert (answer.status, answer.json["error"]) == (429, "behind")
-            assert answer.headers["retry-after"] == "1"
-            assert 0 < answer.json["received"] < 40
-            async with trio.open_nursery() as nursery:
-                answers = []
-
-                async def post() -> None:
-                    answers.append((await client.request("POST", body)).status)
-
-                for _ in range(7):
-                    nursery.start_soon(post)
-                await wait_all_tasks_blocked()
-                assert answers == [429, 429], "one has its turn, four wait"
-                go.set()
-            assert sorted(answers) == [200] * 5 + [429, 429]
-
-
-async def test_the_newest_poll_wins(clock: MockClock) -> None:
-    """
-    A second poll answers the first with 204 and says why; messages go to the second.
-    """
-    async with requested(**{"chat": Chat}) as server:
-        async with server.long_poll("/chat", polling=False) as client:
-            answers: list[Any] = []
-
-            async def poll() -> None:
-                answers.append(await client.request("GET"))
-
-            async with trio.open_nursery() as nursery:
-                for _ in range(3):
-                    nursery.start_soon(poll)
-                    await wait_all_tasks_blocked()
-                assert [(each.status, each.headers["greenroom-reason"]) for each in answers] == [
-                    (204, "superseded"), (204, "superseded"),
-                ]  # fmt: skip
-                server.root.groups.send("room", text="news")
-            assert answers[2].json == {"messages": [{"seq": 1, "text": "news"}]}
-
-
 async def test_a_crash_leaves_the_session_open(clock: MockClock) -> None:
     """
     The next incarnation has what connect left behind, and the messages behind the bad one.
     """
-    async with requested(**{"chat": Chat}) as server:
+    async with requested(chat=Chat) as server:
         async with server.long_poll("/chat", polling=False) as client:
             answer = await client.request("POST", posted((1, "a"), (2, "boom"), (3, "b")))
             assert answer.json == {"received": 3}
@@ -280,7 +64,7 @@ async def test_too_many_crashes_end_it(clock: MockClock) -> None:
     """
     Past the budget the session ends with 1011, and disconnect has run once.
     """
-    async with requested(**{"chat": Chat}) as server:
+    async with requested(chat=Chat) as server:
         async with server.long_poll("/chat") as client:
             for _ in range(4):
                 client.send_text("boom")
@@ -292,7 +76,7 @@ async def test_it_expires_without_a_poll(clock: MockClock) -> None:
     """
     `disconnect` runs with 1006 and the reason, at that second; later requests get 410 with it.
     """
-    async with requested(**{"chat": Chat}) as server:
+    async with requested(chat=Chat) as server:
         async with server.long_poll("/chat", polling=False) as client:
             await trio.sleep(Chat.expiry_seconds - 1)
             assert ended == []
@@ -316,7 +100,7 @@ async def test_polls_keep_it_alive(clock: MockClock) -> None:
     class Patient(Chat):
         poll_seconds = 300.0
 
-    async with requested(**{"chat": Chat, "patient": Patient}) as server:
+    async with requested(chat=Chat, patient=Patient) as server:
         async with server.long_poll("/chat") as client:
             await trio.sleep(1000)
             assert client.slot.state == "running"
@@ -336,7 +120,7 @@ async def test_a_close_is_told_behind_the_last_messages(clock: MockClock) -> Non
     """
     What was sent before the close can be fetched, as often as needed; then 410 says the code.
     """
-    async with requested(**{"chat": Chat}) as server:
+    async with requested(chat=Chat) as server:
         async with server.long_poll("/chat", polling=False) as client:
             await client.request("POST", posted((1, "bye")))
             await wait_all_tasks_blocked()
@@ -359,7 +143,7 @@ async def test_a_waiting_poll_learns_of_the_end_at_once(clock: MockClock) -> Non
     """
     No poll waits for a session that is over.
     """
-    async with requested(**{"chat": Chat}) as server:
+    async with requested(chat=Chat) as server:
         async with server.long_poll("/chat", polling=False) as client:
             answers: list[Any] = []
 
@@ -377,72 +161,11 @@ async def test_a_waiting_poll_learns_of_the_end_at_once(clock: MockClock) -> Non
             assert (await client.request("DELETE")).status == 410
 
 
-async def test_a_full_window_closes_the_session(clock: MockClock) -> None:
-    """
-    More than fits: 1013, `disconnect` once, 410 with the reason, and the memory is free.
-    """
-    async with requested(**{"small": Small}) as server:
-        async with server.long_poll("/small", polling=False) as client:
-            for _ in range(5):
-                server.root.groups.send("room", text="x")
-            await wait_all_tasks_blocked()
-            assert ended == [(1013, "polls too slowly")]
-            answer = await client.request("GET")
-            assert answer.status == 410
-            assert (answer.json["code"], answer.json["reason"]) == (1013, "polls too slowly")
-            assert len(happened(server, "output.slow")) == 1
-
-
-async def test_a_sender_waits_for_a_slow_client(clock: MockClock) -> None:
-    """
-    Above half of the window `send` waits until the client acknowledges, or is given up.
-    """
-    sent: list[int] = []
-
-    class Stream(Small):
-        async def receive(self, text):
-            for number in range(int(text)):
-                await self.send(text=str(number))
-                sent.append(number)
-
-    async with requested(**{"stream": Stream}) as server:
-        async with server.long_poll("/stream", polling=False) as client:
-            await client.request("POST", posted((1, "9")))
-            await wait_all_tasks_blocked()
-            assert sent == [0, 1], "the third waits"
-            await client.poll()
-            assert (await client.poll()).status == 200
-            await wait_all_tasks_blocked()
-            assert sent == [0, 1, 2, 3, 4]
-            await trio.sleep(Stream.expiry_seconds)
-            await wait_all_tasks_blocked()
-            assert sent == [0, 1, 2, 3, 4, 5], "the one that waited; the next raises"
-            assert len(ended) == 1
-
-
-async def test_the_oldest_make_room_and_the_gap_is_told(clock: MockClock) -> None:
-    """
-    `drop_oldest`: the newest stay, and the next poll says which numbers were lost.
-    """
-    async with requested(**{"d": Dropping}) as server:
-        async with server.long_poll("/d", polling=False) as client:
-            await client.request("POST", posted((1, "many 10")))
-            await wait_all_tasks_blocked()
-            answer = await client.request("GET")
-            assert answer.json["lost"] == {"from": 1, "to": 6}
-            assert [each["text"] for each in answer.json["messages"]] == ["6", "7", "8", "9"]
-            assert [each["seq"] for each in answer.json["messages"]] == [7, 8, 9, 10]
-            assert client.slot.facts["lost"] == 6
-            answer = await client.request("GET", query="after=8")
-            assert "lost" not in answer.json
-            assert ended == []
-
-
 async def test_timers_go_on_between_requests(clock: MockClock) -> None:
     """
     What the consumer has set comes though nobody polls in that moment.
     """
-    async with requested(**{"chat": Chat}) as server:
+    async with requested(chat=Chat) as server:
         async with server.long_poll("/chat", polling=False) as client:
             await client.request("POST", posted((1, "tick")))
             await trio.sleep(31)
@@ -496,7 +219,7 @@ async def test_shutdown_answers_waiting_polls(clock: MockClock) -> None:
     A poll that waits gets 410 with 1012 and a hint when to come again; disconnect runs.
     """
     answers: list[Any] = []
-    async with requested(**{"chat": Chat}) as server:
+    async with requested(chat=Chat) as server:
         async with server.long_poll("/chat", polling=False) as client:
             async with trio.open_nursery() as nursery:
 
@@ -523,7 +246,7 @@ async def test_last_words_at_shutdown_are_delivered(clock: MockClock) -> None:
         async def disconnect(self, code):
             await self.send(text=f"going away: {code}")
 
-    async with requested(**{"p": Polite}) as server:
+    async with requested(p=Polite) as server:
         async with server.long_poll("/p", polling=False) as client:
             await server.root.drain()
             answer = await client.poll()
@@ -535,7 +258,7 @@ async def test_the_tree_shows_facts_and_no_token(clock: MockClock) -> None:
     """
     Each session is a node with its window and its counts; the token is nowhere.
     """
-    async with requested(**{"chat": Chat}) as server:
+    async with requested(chat=Chat) as server:
         async with server.long_poll("/chat", polling=False) as client:
             await client.request("POST", posted((1, "a")))
             await wait_all_tasks_blocked()
@@ -548,7 +271,7 @@ async def test_the_tree_shows_facts_and_no_token(clock: MockClock) -> None:
             assert secret not in repr(server.root.events.recent(1000))
 
 
-async def test_nothing_is_left_behind(clock: MockClock, client_count: int = 50) -> None:
+async def test_nothing_is_left_behind(clock: MockClock) -> None:
     """
     Sessions that end in every way leave no slot, no task and no count.
     """
@@ -562,12 +285,12 @@ async def test_nothing_is_left_behind(clock: MockClock, client_count: int = 50) 
             todo += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
         return found
 
-    async with requested(**{"chat": Chat}) as server:
+    async with requested(chat=Chat) as server:
         async with server.long_poll("/chat"):
             pass
         await wait_all_tasks_blocked()
         before = tasks()
-        for number in range(client_count):
+        for number in range(50):
             async with server.long_poll("/chat", polling=False) as client:
                 if number % 3 == 0:
                     await trio.sleep(61)
@@ -576,6 +299,4 @@ async def test_nothing_is_left_behind(clock: MockClock, client_count: int = 50) 
         await wait_all_tasks_blocked()
         assert tasks() == before
         assert server.root.connections.open == 0
-        assert len(ended) == client_count + 1
-
-
+        assert len(ended) == 51
