@@ -53,7 +53,7 @@ class LongPollOutput:
 
     __slots__ = (
         "_lock", "_loop", "_on_news", "_on_slow", "_waiters", "_window", "code", "headers", "path",
-        "reason", "scope", "stall_seconds", "state",
+        "polling", "reason", "scope", "stall_seconds", "state",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +68,8 @@ class LongPollOutput:
     ) -> None:
         self.scope = scope
         self.path = ""
+        self.polling = False
+        """Whether a poll waits."""
         self.state = State.CONNECTING
         self.headers: list[tuple[bytes, bytes]] = []
         """What the consumer added to the answer that opens the session."""
@@ -174,6 +176,7 @@ class LongPollOutput:
             "session": self.state.value,
             "url": self.scope.get("path", ""),
             "client": ":".join(str(part) for part in client),
+            "polling": self.polling,
             "sent": self._window.last,
             "window": len(self._window),
             "window_bytes": self._window.bytes,

@@ -178,12 +178,14 @@ class Session:
         if isinstance(before, Poll):
             before.superseded = True
             before.news.set()
+        self.output.polling = True
         try:
             self._news()
             with trio.move_on_after(seconds):
                 await poll.news.wait()
         finally:
             self.presence.end(poll, trio.current_time())
+            self.output.polling = self.presence.current is not None
 
     async def take(self, messages: list[Sent]) -> None:
         """
