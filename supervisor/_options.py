@@ -19,10 +19,11 @@ from ._option_checks import check_fraction as _check_fraction
 from ._option_checks import check_on_fatal as _check_on_fatal
 from ._option_checks import check_seed as _check_seed
 from ._option_checks import checked as _checked
-from ._option_checks import refuse_unless_seconds as refuse_unless_seconds
-from ._option_checks import refuse_unless_whole as refuse_unless_whole
+from ._option_checks import refuse_unless_seconds, refuse_unless_whole
 from ._option_checks import seconds as _seconds
 from ._option_checks import whole as _whole
+
+__all__ = ["OptionDoc", "Options", "refuse_unless_seconds", "refuse_unless_whole"]
 
 
 class OptionDoc(NamedTuple):
@@ -254,7 +255,6 @@ class Options:
         2621440,
         "A request's body that an HttpConsumer takes as a whole; a larger one gets 413.",
         unit="bytes",
-        minimum=0,
     )
     answer_seconds: float | None = _seconds(
         30.0,

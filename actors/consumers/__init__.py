@@ -2,6 +2,8 @@
 
 from ._consumer import ASGIApplication as ASGIApplication
 from ._consumer import Consumer as Consumer
+from ._event_history import EventHistory as EventHistory
+from ._event_stream import EventStreamConsumer as EventStreamConsumer
 from ._frames import Frame as Frame
 from ._http import HttpConsumer as HttpConsumer
 from ._invalid import InvalidContent as InvalidContent
@@ -13,6 +15,8 @@ from ._websocket import WebsocketConsumer as WebsocketConsumer
 __all__ = [
     "ASGIApplication",
     "Consumer",
+    "EventHistory",
+    "EventStreamConsumer",
     "Frame",
     "HttpConsumer",
     "InvalidContent",

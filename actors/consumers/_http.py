@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from .._actor import HOOKS
 from .._awaitables import DONE, room_of
@@ -170,7 +170,7 @@ def part_of(text: object, data: object) -> bytes:
     if data is not None and text is None:
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"bytes must be bytes-like. Got: {type(data).__name__}")
-        return bytes(data)
+        return bytes(cast("bytes", data))
     raise TypeError(
         "send needs exactly one of text=... and bytes=.... Got: "
         + ("both" if text is not None else "neither")

@@ -75,5 +75,5 @@ def _latin(value: object) -> bytes:
     if isinstance(value, str):
         return value.encode("latin-1")
     if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
+        return bytes(cast("bytes", value))
     raise TypeError(f"a header's name and value are str or bytes. Got: {value!r}")

@@ -13,7 +13,13 @@ from .._life import Life
 from ._consumer import Consumer, Headers
 from ._http_port import header_list, response_of
 
-UNSET: Final = cast("object", type("Unset", (), {"__repr__": lambda _: "<nothing>"})())
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "<nothing>"
+
+
+UNSET: Final[object] = _Unset()
 """Stands for a value that was left out, where None is one."""
 
 _NO_BODY = (204, 205, 304)
@@ -145,7 +151,7 @@ def _body_of(text: object, data: object, json: object) -> tuple[bytes, str]:
     if data is not None:
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"bytes must be bytes-like. Got: {type(data).__name__}")
-        return bytes(data), "application/octet-stream"
+        return bytes(cast("bytes", data)), "application/octet-stream"
     if json is not UNSET:
         return json_of(json).encode(), "application/json"
     return b"", ""

@@ -6,7 +6,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from functools import partial
 from typing import Any, cast
 
 import trio
@@ -19,13 +18,13 @@ from ..hypercorn._drop import drop
 from ._attached import Attached
 from ._foreign import take_place
 from ._http import Request, plain
-from ._http_output import HttpOutput
+from ._http_output import SLOW, HttpOutput
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 
-LEFT = "client left"
+LEFT, GONE = "client left", 1006
 
 logger = logging.getLogger("greenroom")
 
@@ -161,7 +160,7 @@ class HttpConnection(Attached):
             raise
         except Exception as error:  # noqa: BLE001 - the server's, and the client is gone with it
             self.slot.note("connection.failed", error=f"receive failed: {error!r}")
-            self._ended(1006, LEFT)
+            self._ended(GONE, LEFT)
         finally:
             self._read_all.set()
 
@@ -176,7 +175,7 @@ class HttpConnection(Attached):
         self._read_all.set()
         while not gone:
             gone = (await receive())["type"] == "http.disconnect"
-        self._ended(1006, LEFT)
+        self._ended(GONE, LEFT)
 
     async def _read_parts(self, receive: Receive) -> bool:
         """Put the parts of the body into the mailbox; False when the client has left."""
@@ -224,7 +223,7 @@ class HttpConnection(Attached):
         if most is None or size <= most:
             return True
         if not self.output.over:
-            self.output.deny(413, f"A body of more than {most} bytes is not taken here.\n")
+            self.output.deny(413, too_large(most))
             self.slot.request_stop(f"its body has more than {most} bytes")
         return False
 
@@ -252,7 +251,7 @@ class HttpConnection(Attached):
                 except Exception as error:  # noqa: BLE001 - whatever it is, nothing reaches the client
                     if not isinstance(error, OSError):  # that is how ASGI tells of a client gone
                         self.slot.note("connection.failed", error=f"send failed: {error!r}")
-                    self._ended(1006, LEFT)
+                    self._ended(GONE, LEFT)
                     break
                 output.sent(size)
         self._flushed.set()
@@ -261,11 +260,15 @@ class HttpConnection(Attached):
         """
         Wait until all is out; False if the client takes nothing any more. A checkpoint.
 
-        As long as it takes something it has its time, but not at a shutdown.
+        As long as it takes something it has its time, but not at a shutdown. One that has left,
+        or was dropped, has none: nothing waits for it.
         """
         options, output = self._root.options, self.output
         with self._patience as patience:
-            if exit_.kind is ExitKind.STOPPED and not exit_.own:
+            if output.code == SLOW:
+                await trio.sleep(0)
+                return self._flushed.is_set()
+            if output.code == GONE or (exit_.kind is ExitKind.STOPPED and not exit_.own):
                 patience.deadline = trio.current_time() + options.close_seconds
             while not self._flushed.is_set():
                 seen = output.progress
@@ -274,6 +277,11 @@ class HttpConnection(Attached):
                 if not self._flushed.is_set() and output.progress == seen:
                     break
         return self._flushed.is_set()
+
+
+def too_large(most: int) -> str:
+    """Return what the client of a body that has more than *most* bytes is told."""
+    return f"A body of more than {most} bytes is not taken here.\n"
 
 
 def declared_length(scope: Scope) -> int:

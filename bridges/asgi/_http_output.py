@@ -24,9 +24,12 @@ Headers = Sequence[tuple[bytes, bytes]]
 PIECE_BYTES = 65536
 ANSWERED = "answered"
 _PARTS_LIMIT = 16384
-_SLOW, _CRASHED = 1013, 1011
-_PASSING = (1001, 1012, 1013)
-"""Why a slot ended, of which a client may be told that it is worth coming back."""
+SLOW, _CRASHED = 1013, 1011
+
+
+def passes(code: int) -> bool:
+    """Say whether what a slot has ended with will be over soon, so that it is worth coming back."""
+    return code in (1001, 1012, 1013)
 
 
 class HttpOutput(WebsocketOutput):
@@ -60,7 +63,7 @@ class HttpOutput(WebsocketOutput):
         """Whether the client is sent no body."""
         self.complete = False
         """Whether the whole response was handed over, if not taken yet."""
-        self.progress = 0
+        self.progress: int = 0
         """How often something was taken by the server."""
         self.status = 0
         """Of the response; 0 as long as it was not begun."""
@@ -125,14 +128,14 @@ class HttpOutput(WebsocketOutput):
             too_much = waiting and waiting + len(data) > self._limit
             if too_much or self._count >= _PARTS_LIMIT:
                 slow = max(waiting, 1)
-                self._end(_SLOW, "reads too slowly")
+                self._end(SLOW, "reads too slowly")
             elif data:
                 self._put_part(data)
         self._wake()
         if slow:
             self.tell_waiters()
             self._on_slow(slow)
-            raise Disconnected(self.path, _SLOW, "reads too slowly")
+            raise Disconnected(self.path, SLOW, "reads too slowly")
         return self.full
 
     def finish(self, data: bytes, trailers: Headers) -> None:
@@ -160,7 +163,7 @@ class HttpOutput(WebsocketOutput):
             if self.begun:
                 self._cut(code, reason)
             else:
-                passing = code in _PASSING
+                passing = passes(code)
                 status, text = (503, "Shutting down\n") if passing else (500, "Server Error\n")
                 self._refuse_with(status, text, ((b"retry-after", b"5"),) if passing else ())
                 self.code, self._reason = code, reason

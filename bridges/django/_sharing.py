@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -47,7 +47,7 @@ class Sharing:
         self._put()
 
     def lend_to_test(self) -> None:
-        """Give the connections to the calling thread, as one of the test's: it asks for no leave."""
+        """Give the connections to the calling thread, one of the test's, which asks for no leave."""
         if threading.get_ident() not in self._tests:
             self._put()
             self._tests.add(threading.get_ident())
@@ -147,6 +147,25 @@ async def borrow_connections() -> AsyncGenerator[None, None]:
     with _lending(lent) as sharing:
         async with _also_in_orm_thread(sharing):
             yield
+
+
+@contextmanager
+def lent_to_orm_thread() -> Generator[None, None, None]:
+    """
+    Lend what is shared now to the thread in which a test on asyncio has its ORM work done.
+
+    For fixtures that are plain functions, where the loop does not run yet. Blocks a little.
+    """
+    sharing = _Current.sharing
+    if sharing is None:
+        yield
+        return
+    executor = cast("Any", SyncToAsync).single_thread_executor
+    executor.submit(sharing.lend_to_test).result()
+    try:
+        yield
+    finally:
+        executor.submit(sharing.take_from_test).result()
 
 
 def lendable(*, in_memory: bool) -> dict[str, BaseDatabaseWrapper]:

@@ -41,7 +41,7 @@ def virtual_clock() -> MockClock:
 
 def gate(clock: MockClock, may_jump: Callable[[], bool]) -> None:
     """Have *clock*, which :func:`virtual_clock` made, jump only while *may_jump* says so."""
-    jump: Callable[[], None] = clock._autojump  # noqa: SLF001 # pyright: ignore
+    jump: Callable[[], None] = clock._autojump  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
     def jump_if_it_may() -> None:
         if may_jump():

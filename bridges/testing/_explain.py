@@ -18,11 +18,11 @@ from ...actors._ref import target_of
 from ...supervisor import NodeSnapshot, Root
 from ...supervisor._slot import Slot
 
-_OWN = tuple(
-    f"{Path(module.__file__ or '').parent}/"
-    for module in (trio, *map(sys.modules.get, ("greenroom.actors", "greenroom.supervisor")))
-    if module is not None
-) + (f"{Path(__file__).parent.parent}/",)
+_PACKAGES = (trio, sys.modules["greenroom.actors"], sys.modules["greenroom.supervisor"])
+_OWN = (
+    f"{Path(__file__).parent.parent}/",
+    *(f"{Path(package.__file__ or '').parent}/" for package in _PACKAGES),
+)
 _LINE = re.compile(r"^  (?P<file>.+):(?P<line>\d+) in (?P<name>.+)$")
 _MOST = 8  # actors that are told of
 
@@ -55,8 +55,16 @@ def _task_of(root: Root, path: str) -> str:
     except ActorNotFound:  # it has just ended
         return ""
     stack = target.waits_at() if isinstance(target, Slot) else ""
-    users = [found for found in map(_LINE.match, stack.splitlines()) if found and _is_users(found["file"])]
-    return f"; it waits at {users[-1]['file']}:{users[-1]['line']} in {users[-1]['name']}" if users else ""
+    users = [
+        found
+        for found in map(_LINE.match, stack.splitlines())
+        if found and _is_users(found["file"])
+    ]
+    return (
+        f"; it waits at {users[-1]['file']}:{users[-1]['line']} in {users[-1]['name']}"
+        if users
+        else ""
+    )
 
 
 def _thread_of(node: NodeSnapshot) -> str:

@@ -87,7 +87,11 @@ class Journal:
         """Take the first crash that no test has asked for yet and fits; None if there is none."""
         for event in self.failures:
             error = error_of(event)
-            if isinstance(error, kinds) and re.search(match, str(error)) and path in ("", event.path):
+            if (
+                isinstance(error, kinds)
+                and re.search(match, str(error))
+                and path in ("", event.path)
+            ):
                 self.failures.remove(event)
                 return error
         return None

@@ -12,7 +12,8 @@ import trio
 
 from ...actors._lowlevel import checkpoint
 from ._rules import HttpRules
-from ._websocket import Server, WebsocketDriver
+from ._slot_side import Server
+from ._websocket import WebsocketDriver
 
 Headers = Iterable[tuple[str, str]]
 

@@ -145,7 +145,7 @@ class Portal:
             raise NothingCame(
                 f"{_name(function)} did not return within {self.patience:g} s.\n{self.stacks()}"
             ) from None
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again
             raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
         finally:
             future.cancel()
@@ -278,6 +278,8 @@ def _name(function: Callable[..., Any]) -> str:
 
 def users_part(trace: TracebackType | None) -> TracebackType | None:
     """Return *trace* from the first frame on that is not of the machinery here; None if all are."""
-    while trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(_MACHINERY):
+    while trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(
+        _MACHINERY
+    ):
         trace = trace.tb_next
     return trace

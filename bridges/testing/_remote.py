@@ -156,7 +156,7 @@ async def wait_for(future: Future[Any]) -> Any:
     __tracebackhide__ = True
     try:
         return await _wait_for(future)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - raised again
         raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
 
 

@@ -7,7 +7,7 @@ from contextlib import (
     contextmanager,
 )
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from trio.testing import MockClock
 
@@ -48,9 +48,18 @@ def run_server(
         StartupFailed: The application answered ``lifespan.startup.failed``.
         NotStopped: It did not stop, or left something behind.
     """
-    manager = partial(serve, application, timeout=timeout, threads=threads, crashes=crashes)
-    with share_connections(in_memory=True), open_portal(manager, clock) as (portal, driver):
-        yield cast("BlockingServer", Blocking(portal, driver))
+    with (
+        share_connections(in_memory=True),
+        serving_elsewhere(
+            application,
+            timeout=timeout,
+            threads=threads,
+            crashes=crashes,
+            clock=clock,
+            flavour="blocking",
+        ) as server,
+    ):
+        yield server
 
 
 @asynccontextmanager
@@ -75,15 +84,35 @@ async def open_server(
     if inside_trio():
         if clock is not None:
             raise TypeError("on trio the test itself runs on the clock: give it to trio.run()")
-        async with serve(
-            application, timeout=timeout, threads=threads, crashes=crashes
-        ) as driver:
+        async with serve(application, timeout=timeout, threads=threads, crashes=crashes) as driver:
             yield driver
         return
-    manager = partial(serve, application, timeout=timeout, threads=threads, crashes=crashes)
     async with borrowed_connections():
-        with open_portal(manager, clock) as (portal, driver):
-            yield cast("ServerDriver", Awaiting(portal, driver))
+        with serving_elsewhere(
+            application,
+            timeout=timeout,
+            threads=threads,
+            crashes=crashes,
+            clock=clock,
+            flavour="async",
+        ) as server:
+            yield server
+
+
+@contextmanager
+def serving_elsewhere(
+    application: Callable[..., Any],
+    *,
+    timeout: float = 10.0,
+    threads: Threads,
+    crashes: Crashes,
+    clock: MockClock | None,
+    flavour: Literal["blocking", "async"],
+) -> Generator[Any, None, None]:
+    """Run *application* on trio in a thread; yield its driver in the *flavour* of the caller."""
+    manager = partial(serve, application, timeout=timeout, threads=threads, crashes=crashes)
+    with open_portal(manager, clock) as (portal, driver):
+        yield Awaiting(portal, driver) if flavour == "async" else Blocking(portal, driver)
 
 
 if TYPE_CHECKING:
@@ -119,8 +148,15 @@ if TYPE_CHECKING:
             timeout: float = 5.0,
         ) -> BaseException: ...
         def allow_crashes(self, *kinds: type[BaseException]) -> None: ...
+        def refuse_crashes(self) -> None: ...
         def wait_event(
-            self, kind: str, *, path: str = "", count: int = 1, timeout: float = 5.0, **facts: object
+            self,
+            kind: str,
+            *,
+            path: str = "",
+            count: int = 1,
+            timeout: float = 5.0,
+            **facts: object,
         ) -> Event: ...
         def events(
             self, kind: str | None = None, *, path: str = "", **facts: object
@@ -159,4 +195,3 @@ if TYPE_CHECKING:
 
 else:
     BlockingServer = BlockingWebsocket = Blocking
-

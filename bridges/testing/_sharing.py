@@ -45,5 +45,17 @@ async def borrowed_connections() -> AsyncGenerator[None, None]:
         yield
 
 
+@contextmanager
+def lent_to_orm_thread() -> Generator[None, None, None]:
+    """Lend what is shared now to the thread of asyncio's async ORM work, too. Blocks a little."""
+    if not _is_there():
+        yield
+        return
+    from ..django._sharing import lent_to_orm_thread as lent
+
+    with lent():
+        yield
+
+
 def _is_there() -> bool:
     return "django.db" in sys.modules and "greenroom.bridges.django" in sys.modules

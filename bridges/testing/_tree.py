@@ -88,6 +88,14 @@ class TreeDriver:
         """Let actors crash with *kinds*, or anything without them, for the rest of the test."""
         self.journal.allow(*(kinds or (BaseException,)))
 
+    def refuse_crashes(self) -> None:
+        """
+        Raise the first crash that the test did not ask for, where such are its errors.
+
+        The drivers do so by themselves, while the test waits and when they end.
+        """
+        self.journal.refuse()
+
     # -- events and dead letters ---------------------------------------------------------------
 
     async def wait_event(
@@ -119,7 +127,11 @@ class TreeDriver:
             found = self.events(kind, path=path, **facts)
             return found[count - 1] if len(found) >= count else None
 
-        wanted = f"{count} times {_wanted(kind, path, facts)}" if count > 1 else _wanted(kind, path, facts)
+        wanted = (
+            f"{count} times {_wanted(kind, path, facts)}"
+            if count > 1
+            else _wanted(kind, path, facts)
+        )
         return await self.journal.until(
             check, timeout, wanted, lambda: f"The last events:\n{self.journal.listed()}"
         )
@@ -157,7 +169,9 @@ class TreeDriver:
         """
         found = self.events(kind, path=path, **facts)
         if found:
-            raise AssertionError("these events happened:\n" + "\n".join(f"  {said(each)}" for each in found))
+            raise AssertionError(
+                "these events happened:\n" + "\n".join(f"  {said(each)}" for each in found)
+            )
 
     async def wait_dead_letter(
         self, message_type: str = "", *, path: str = "", timeout: float = 5.0
@@ -225,10 +239,18 @@ class TreeDriver:
         )
 
     def what_is_left(self) -> str:
-        """Say what has outlived the test: threads that work still; "" if there is nothing."""
-        jobs = [job for pool in self.root.pools for job in pool.statistics().abandoned]
-        left = [f"{job.label} still runs in thread {job.thread}" for job in jobs]
-        left += [f"{each.path} did not stop: {each.facts.get('stack', '')}" for each in self.events("slot.unkillable")]
+        """Say what has outlived the server: threads, tasks, connections; "" if nothing has."""
+        root = self.root
+        left = [
+            f"{job}, in a thread of {pool.name}"
+            for pool in root.pools
+            for job in pool.oldest_jobs()
+        ]
+        left += [
+            f"{each.path} did not stop in time, where it was:\n{each.facts.get('stack', '')}"
+            for each in self.events("slot.unkillable")
+        ]
+        left += [f"the connection {path}" for path in root.connections.left()]
         return "\n".join(left)
 
     def refuse_what_is_left(self) -> None:
@@ -247,9 +269,11 @@ class TreeDriver:
             target = target_of(self.root.find(path))
         except ActorNotFound:
             paths = [node.path for node in self.root.snapshot().walk() if node.kind == "slot"]
-            raise LookupError(f"no actor is at {path!r}. There are: {', '.join(paths) or 'none'}") from None
+            raise LookupError(
+                f"no actor is at {path!r}. There are: {', '.join(paths) or 'none'}"
+            ) from None
         if not isinstance(target, Slot):
-            raise LookupError(f"{path} handles no messages: it can't crash by itself")
+            raise LookupError(f"{path} handles no messages: it can't crash")  # noqa: TRY004
         return target
 
 
@@ -258,7 +282,9 @@ _MISSING = object()
 
 def _wanted(kind: str, path: str, facts: dict[str, object]) -> str:
     of = f" of {path}" if path else ""
-    having = f" with {', '.join(f'{name}={fact!r}' for name, fact in facts.items())}" if facts else ""
+    having = (
+        f" with {', '.join(f'{name}={fact!r}' for name, fact in facts.items())}" if facts else ""
+    )
     return f"event {kind}{of}{having}"
 
 
@@ -269,9 +295,7 @@ def crash_slot(journal: Journal, slot: Slot, error: BaseException | None) -> Non
     slot.inject_crash(error)
 
 
-async def slot_restarted(
-    journal: Journal, slot: Slot, epoch: int, timeout: float
-) -> NodeSnapshot:
+async def slot_restarted(journal: Journal, slot: Slot, epoch: int, timeout: float) -> NodeSnapshot:
     """Wait until incarnation *epoch* of *slot* serves; return how the slot is then."""
 
     def check() -> NodeSnapshot | None:
@@ -288,5 +312,3 @@ async def slot_restarted(
         )
     finally:
         journal.strict = strict
-
-
