@@ -223,11 +223,10 @@ class LongPollDriver(WebsocketDriver):
             message["text"] = event["text"]
         else:
             message["bytes"] = base64.b64encode(event["bytes"]).decode()
-        status = 429
-        while status == 429:  # the consumer is behind
+        answer = LongPollAnswer()
+        while answer.status in (0, 429):  # the consumer is behind
             answer = await self.request("POST", {"messages": [message]})
-            status = answer.status
-        if status == 410:
+        if answer.status == 410:
             self._end(answer)
 
     def _end(self, answer: LongPollAnswer) -> None:
