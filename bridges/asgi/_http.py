@@ -14,6 +14,7 @@ import trio
 from ...actors._lowlevel import checkpoint
 from ...supervisor import Root
 from ...supervisor._request import ASKED, RequestSlot
+from ._foreign import PLACE, Place
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -39,7 +40,7 @@ async def serve_http(
         await plain(request.send, 503, f"{refusal}\n", [(b"retry-after", b"5")])
         return
     slot = RequestSlot(root, root.connections.new_path(route), f"{scope['method']} {scope['path']}")
-    root.connections.add(route, slot)
+    place = scope[PLACE] = Place(root, route, slot)
     try:
         exit_ = await slot.run(lambda: request.answer_with(app, scope))
         if not request.begun and not request.gone:
@@ -50,7 +51,7 @@ async def serve_http(
             with trio.move_on_after(root.options.close_seconds):
                 await request.read_body()
     finally:
-        root.connections.detach(route, slot)
+        place.give_up()
 
 
 class Request:

@@ -106,7 +106,9 @@ class HttpConnection(Attached):
                 exit_ = self._fault(error)
             beside.cancel()
             if not await self._flush(exit_):
-                self.slot.note("output.slow", code=self.output.code, reset=drop(send))
+                reset = drop(send)
+                if self.output.code != SLOW:  # else it was told when it was dropped
+                    self.slot.note("output.slow", code=self.output.code, reset=reset)
             try:
                 if self.output.complete:  # a server may want its body read before it goes on
                     with trio.move_on_after(self._root.options.close_seconds):

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from helpers import happened, requested, settle, watch
+from helpers import requested, watch
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, EventHistory, EventStreamConsumer, handles
@@ -398,4 +398,3 @@ async def test_a_resident_reaches_streams() -> None:
     async with requested(Ticker, room=Room) as server, server.event_stream("/room") as stream:
         await stream.next_event()
         assert (await stream.next_event()).data == "tick"
-        await settle(lambda: not happened(server, "message.dead_letter"))
