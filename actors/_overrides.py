@@ -18,8 +18,8 @@ _OPEN = {
     "receive_json", "encode_json", "decode_json", "on_invalid", "dispatch_by", "json_depth",
     "invalid_per_minute", "invalid_close_code",
     "poll_seconds", "expiry_seconds", "window_messages", "window_bytes", "on_window_full",
-    "body_bytes", "body_seconds", "max_sessions", "max_sessions_per_address", "session_cookie",
-    "origins",
+    "body_bytes", "body_seconds", "max_sessions", "sessions_per_address", "session_cookie",
+    "check_origin",
 }  # fmt: skip
 
 

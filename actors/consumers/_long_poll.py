@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Mapping
 from math import inf
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from ._consumer import Consumer, Headers, latin
 from ._frames import frame_of
 from ._websocket import WebsocketConsumer, check_close
 
+_IDENTITY = "greenroom.identity"  # in the scope: whose connection it is, where somebody knows
 _FULL = ("close", "drop_oldest")
 
 
@@ -51,15 +52,12 @@ class LongPollConsumer(Consumer, runtime=True):
     """How long a body may take to arrive; then it gets 408."""
     max_sessions: ClassVar[int | None] = 10_000
     """Sessions of this class at a time; one more gets 503. None: any number."""
-    max_sessions_per_address: ClassVar[int | None] = 1_000
+    sessions_per_address: ClassVar[int | None] = 1_000
     """The same for one address of clients; one more gets 429."""
     session_cookie: ClassVar[str | None] = "sessionid"
     """The cookie that a session belongs to, if its client has one; None: to none."""
-    origins: ClassVar[Iterable[str]] = ()
-    """
-    Other origins whose pages may open a session, such as ``https://app.example.com``; those of
-    the server's own host always may. ``*`` stands for any.
-    """
+    check_origin: ClassVar[bool] = True
+    """Whether pages of strangers may not open a session."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -78,8 +76,40 @@ class LongPollConsumer(Consumer, runtime=True):
             Stale: This incarnation is over.
         """
         life = self._acting()
+        connection = connection_of(self)
         named = [(latin(name).lower(), latin(value)) for name, value in headers]
-        connection_of(self).accept(None, named)
+        if (identity := connection.scope.get(_IDENTITY)) is not None:
+            named += identity.accept_headers()
+        connection.accept(None, named)
+        life.answered()
+        return self._answer(DONE)
+
+    def deny(
+        self, status: int = 403, headers: Headers = (), body: str | bytes = b""
+    ) -> Awaitable[None]:
+        """
+        Refuse the session with an HTTP response, at the call; again is no different.
+
+        Then ``disconnect`` runs, with code 1000. Awaiting it is no checkpoint.
+
+        Args:
+            status: 300 to 599.
+            headers: Of the response; its length is added.
+            body: What the client gets; a str as ``text/plain``, if the headers say nothing else.
+
+        Raises:
+            RuntimeError: The session is open: :meth:`close` it.
+            ValueError: A status or a header that can't be sent.
+            Stale: This incarnation is over.
+        """
+        life = self._acting()
+        named = [(latin(name).lower(), latin(value)) for name, value in headers]
+        if isinstance(body, str) and not any(name == b"content-type" for name, _ in named):
+            named.append((b"content-type", b"text/plain; charset=utf-8"))
+        data = body.encode() if isinstance(body, str) else body
+        connection: Any = connection_of(self)
+        if connection.refuse(status, named, data):
+            life.host.request_stop(f"denied with {status}", patient=True)
         life.answered()
         return self._answer(DONE)
 
@@ -138,7 +168,7 @@ def check_long_poll(cls: type[LongPollConsumer]) -> None:
         _check(cls, name, whole=False)
     for name in ("window_messages", "window_bytes", "body_bytes"):
         _check(cls, name, whole=True)
-    for name in ("max_sessions", "max_sessions_per_address"):
+    for name in ("max_sessions", "sessions_per_address"):
         if getattr(cls, name) is not None:
             _check(cls, name, whole=True)
     if cls.on_window_full not in _FULL:
@@ -152,12 +182,9 @@ def check_long_poll(cls: type[LongPollConsumer]) -> None:
             f"{cls.__qualname__}.session_cookie must be the name of a cookie, or None."
             f" Got: {cookie!r}"
         )
-    origins: object = cls.origins
-    if isinstance(origins, str) or not all(isinstance(each, str) for each in cls.origins):
-        raise TypeError(
-            f"{cls.__qualname__}.origins lists origins: write origins = [{origins!r}]."
-            f" Got: {origins!r}"
-        )
+    check: object = cls.check_origin
+    if not isinstance(check, bool):
+        raise TypeError(f"{cls.__qualname__}.check_origin must be True or False. Got: {check!r}")
 
 
 def _check(cls: type, name: str, *, whole: bool) -> None:

@@ -31,18 +31,25 @@ def cookie(scope: Scope, name: str | None) -> str | None:
     return None
 
 
-def origin_allowed(scope: Scope, allowed: Iterable[str]) -> bool:
-    """
-    Say whether the page that a request comes from may open a session.
+def set_cookie(headers: Iterable[tuple[bytes, bytes]], name: str | None) -> str | None:
+    """Return the value that *headers*, of an answer, give the cookie *name*; None if none."""
+    found: str | None = None
+    for key, value in headers:
+        pair = value.decode("latin-1").partition(";")[0]
+        cookie_name, equals, content = pair.strip().partition("=")
+        if key == b"set-cookie" and equals and cookie_name == name:
+            found = content
+    return found
 
-    It may if it is of the host that the request is for, or *allowed*. A request without
-    ``Origin`` is no browser's: browsers send it with every POST.
+
+def is_own_page(scope: Scope) -> bool:
+    """
+    Say whether the page that a request comes from is of the host that it is for.
+
+    A request without ``Origin`` is no browser's: browsers send it with every POST.
     """
     origin = header(scope, b"origin")
     if origin is None:
-        return True
-    allowed = {each.rstrip("/").lower() for each in allowed}
-    if "*" in allowed or origin.lower() in allowed:
         return True
     theirs, ours = _place(origin), _place(f"{scope.get('scheme', 'http')}://{_host(scope)}")
     return theirs is not None and ours is not None and theirs == ours

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import trio
 
@@ -19,10 +19,20 @@ from ...actors import Disconnected
 from ...actors._lowlevel import LoopThread
 from ...actors._messages import OPENING, Opening
 from ...actors.consumers import Frame
+from ..asgi._output import checked
+from ._identity import identity_of
 from ._window import Unacknowledged, Window
 
 SLOW = 1013
 _SLOW_REASON = "polls too slowly"
+
+
+class Denial(NamedTuple):
+    """What the consumer wants a client to be answered that it does not take."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
 
 
 class State(Enum):
@@ -52,7 +62,8 @@ class LongPollOutput:
     """
 
     __slots__ = (
-        "_lock", "_loop", "_on_news", "_on_slow", "_waiters", "_window", "code", "headers", "path",
+        "_lock", "_loop", "_on_news", "_on_slow", "_waiters", "_window", "code", "denial",
+        "headers", "path",
         "polling", "reason", "scope", "stall_seconds", "state",
     )  # fmt: skip
 
@@ -73,6 +84,8 @@ class LongPollOutput:
         self.state = State.CONNECTING
         self.headers: list[tuple[bytes, bytes]] = []
         """What the consumer added to the answer that opens the session."""
+        self.denial: Denial | None = None
+        """How the consumer has refused the session, if it said so itself."""
         self.code: int | None = None
         self.reason = ""
         self.stall_seconds = stall_seconds
@@ -109,13 +122,29 @@ class LongPollOutput:
         """Open the session; the answer has *headers* as well."""
         if subprotocol is not None:
             raise ValueError(f"a long-polling session has no subprotocol. Got: {subprotocol!r}")
+        listed = [checked(name, value) for name, value in headers]
         with self._lock:
             self._refuse_if_over()
             if self.state is State.OPEN:
                 raise RuntimeError("accept() was called before: a session is accepted once")
-            self.headers = list(headers)
+            self.headers = listed
             self.state = State.OPEN
         self._tell()
+
+    def refuse(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Refuse the session with an HTTP response; False when it was over."""
+        if not isinstance(status, int) or not 300 <= status <= 599:
+            raise ValueError(f"a session is refused with a status of 300 to 599. Got: {status!r}")
+        denial = Denial(status, [checked(name, value) for name, value in headers], body)
+        with self._lock:
+            if self.over:
+                return False
+            if self.state is State.OPEN:
+                raise RuntimeError("deny() behind accept(): the session is open, so close() it")
+            self.denial = denial
+            self._end(State.REFUSED, 1000, "", forget=True)
+        self._tell()
+        return True
 
     def send_text(self, text: str) -> bool:
         """Append a text message; whether the window is half full now."""
@@ -181,6 +210,8 @@ class LongPollOutput:
             "window": len(self._window),
             "window_bytes": self._window.bytes,
         }
+        if (identity := identity_of(self.scope)) is not None:
+            facts |= identity.facts()
         if self._window.lost:
             facts["lost"] = self._window.lost
         if self.code is not None:

@@ -25,14 +25,18 @@ class Answer(NamedTuple):
     content: object = None
     """What its body is, as JSON; None for no body."""
     headers: Sequence[tuple[bytes, bytes]] = ()
+    raw: bytes | None = None
+    """What its body is instead, of the type that the headers say."""
 
     def events(self) -> list[dict[str, Any]]:
         """Return the two events of ASGI."""
-        body = b"" if self.content is None else msgspec.json.encode(self.content)
-        headers = [_NO_STORE, *self.headers]
+        body, headers = self.raw, [_NO_STORE, *self.headers]
+        if body is None:
+            body = b"" if self.content is None else msgspec.json.encode(self.content)
+            if self.content is not None:
+                headers.append((b"content-type", b"application/json"))
         if self.status != 204:
-            length = str(len(body)).encode()
-            headers += [(b"content-type", b"application/json"), (b"content-length", length)]
+            headers.append((b"content-length", str(len(body)).encode()))
         return [
             {"type": "http.response.start", "status": self.status, "headers": headers},
             {"type": "http.response.body", "body": body},

@@ -13,7 +13,8 @@ from ...actors import Actor
 from ...actors.consumers._long_poll import LongPollConsumer
 from ...supervisor import Root
 from ..asgi._http import Request
-from ._guards import cookie, header, origin_allowed
+from ._guards import cookie, header, is_own_page, set_cookie
+from ._identity import identity_of
 from ._output import State
 from ._protocol import (
     REASON,
@@ -28,7 +29,7 @@ from ._protocol import (
 )
 from ._session import Ahead, ConsumerBehind, Poll, Session, TooManyPosts
 from ._sessions import PROCESS, Sessions
-from ._token import Token, parse_token
+from ._token import Token, parse_token, seal
 from ._window import BadAcknowledgement
 
 Scope = MutableMapping[str, Any]
@@ -125,7 +126,8 @@ class _Exchange:
 
     async def _open(self) -> Answer:
         root, actor, scope = self._root, self._actor, self._scope
-        if not origin_allowed(scope, actor.origins):
+        # Below a Greenroom application its own gate has looked, by the setting ORIGINS.
+        if actor.check_origin and identity_of(scope) is None and not is_own_page(scope):
             self._refused(f"the origin {header(scope, b'origin')!r} is not allowed")
             return refusal(403, "origin", "Pages of this origin may not open a session here.")
         if (reason := root.connections.refusal()) is not None:
@@ -143,6 +145,8 @@ class _Exchange:
         mine = cookie(scope, actor.session_cookie)
         session, token = self._sessions.open(self._route, actor, self._kwargs, scope, mine)
         await self._wait_decided(session)
+        if (denial := session.output.denial) is not None:
+            return Answer(denial.status, None, denial.headers, denial.body)
         if session.output.state is State.REFUSED:
             return refusal(
                 403, "refused", "The server refused this session.",
@@ -150,6 +154,9 @@ class _Exchange:
             )  # fmt: skip
         if session.output.state is State.FAILED:
             return refusal(500, "failed", "The server failed to open this session.")
+        fresh = set_cookie(session.output.headers, actor.session_cookie)
+        if session.bound and fresh is not None:  # a login in connect(): what the client sends next
+            session.seal = seal(token, fresh)
         content = {
             "token": str(token),
             "poll_seconds": actor.poll_seconds,

@@ -13,6 +13,7 @@ from ...actors._messages import InFrame
 from ...actors.consumers._long_poll import LongPollConsumer
 from ...supervisor import Root
 from ...supervisor._slot import Slot
+from ._identity import identity_of
 from ._inbox import Arrival, Inbox
 from ._output import SLOW, LongPollOutput
 from ._presence import Presence
@@ -115,6 +116,9 @@ class Session:
         )
         self.slot = root.connections.attach(route, actor, kwargs, self.output)
         self.output.path = self.slot.path
+        self._identity = identity_of(scope)
+        if self._identity is not None:
+            self._identity.attach(self.slot)
         root.events.emit("connection.opened", self.slot.path, url=self.path)
 
     # -- its life -------------------------------------------------------------------------
@@ -134,6 +138,8 @@ class Session:
         del exit_  # its error's traceback may hold this frame: no cycle
         self.output.close(1011, "")  # it is by now; but no poll may wait for a slot that is gone
         self.ended_at = trio.current_time()
+        if self._identity is not None:
+            self._identity.detach()
         root.connections.detach(self._route, slot)
         root.events.emit("connection.closed", slot.path, code=self.output.code or 1006)
         self._news()

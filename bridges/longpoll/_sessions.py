@@ -59,9 +59,9 @@ class Sessions:
         most = actor.max_sessions
         if most is not None and self._of_class[actor] >= most:
             return 503, f"{most} sessions are open (max_sessions)"
-        most = actor.max_sessions_per_address
+        most = actor.sessions_per_address
         if most is not None and self._of_address[actor, address] >= most:
-            return 429, f"{most} sessions of {address} are open (max_sessions_per_address)"
+            return 429, f"{most} sessions of {address} are open (sessions_per_address)"
         return None
 
     def open(

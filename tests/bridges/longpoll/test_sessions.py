@@ -202,12 +202,29 @@ async def test_a_consumer_that_refuses_or_fails(clock: MockClock) -> None:
         async def connect(self):
             await trio.sleep_forever()
 
-    routes = {"refuses": Refuses, "fails": Fails, "silent": Silent, "hangs": Hangs}
+    class Denies(LongPollConsumer):
+        def connect(self):
+            self.deny(402, [("X-Price", "5")], "pay first")
+
+    routes = {
+        "denies": Denies,
+        "refuses": Refuses,
+        "fails": Fails,
+        "silent": Silent,
+        "hangs": Hangs,
+    }
     async with requested(**routes) as server:
         with pytest.raises(HandshakeRefused) as refused:
             async with server.long_poll("/refuses"):
                 pass
         assert (refused.value.status, b"not today" in refused.value.body) == (403, True)
+        with pytest.raises(HandshakeRefused) as refused:
+            async with server.long_poll("/denies"):
+                pass
+        assert (refused.value.status, refused.value.body) == (402, b"pay first")
+        headers = dict(refused.value.headers)
+        assert headers[b"x-price"] == b"5"
+        assert headers[b"content-type"] == b"text/plain; charset=utf-8"
         assert await opened(server, "/fails") == 500
         assert await opened(server, "/silent") == 403
         assert await opened(server, "/hangs", timeout=60) == 500
