@@ -93,7 +93,7 @@ class JsonMessages(Actor, runtime=True):
             text: The message, if it was a text.
             bytes: The message, if it was binary.
         """
-        return self.answer_invalid(error)
+        return self._answer_invalid(error)
 
     # -- for the runtime ------------------------------------------------------------------------
 
@@ -104,11 +104,11 @@ class JsonMessages(Actor, runtime=True):
         self._invalid_rate = InvalidRate()
         self._invalid_clock = clock_here()
 
-    def answer_invalid(self, error: InvalidContent) -> Awaitable[None]:
+    def _answer_invalid(self, error: InvalidContent) -> Awaitable[None]:
         """Send the default answer to an invalid message, as `send_json` does."""
         return self.send_json({self.dispatch_by: "error", **error.facts()})
 
-    def refuse_content(self, error: InvalidContent, frame: InFrame) -> bool:
+    def _refuse_content(self, error: InvalidContent, frame: InFrame) -> bool:
         """Count an invalid message; close and say True if it is one too many. Any thread."""
         host = self._bound().host
         host.note("input.invalid", what=error.kind, field=error.field, size=frame.size)

@@ -105,6 +105,7 @@ class Reader:
         self._key = actor.dispatch_by
         self.default = _special(actor, "receive_json")
         self.ways = _ways(actor)
+        _check_kinds(actor, self.ways, self.default)
         self._decode = decode_any
         if self._own_decoder:
             self._decode = actor.decode_json
@@ -117,7 +118,6 @@ class Reader:
             else None
         )
         """The class's own; None for the default."""
-        _check_kinds(actor, self)
 
     @property
     def handlers(self) -> list[Handler]:
@@ -181,10 +181,10 @@ def receive_handler(reader: Reader) -> Handler:
         try:
             handler, item = read(frame)
         except InvalidContent as error:
-            if self.refuse_content(error, frame):
+            if self._refuse_content(error, frame):
                 return None
             if invalid is None:
-                self.answer_invalid(error)
+                self._answer_invalid(error)
                 return None
             return invalid.call(self, Invalid(error, frame))
         return handler.call(self, item)
@@ -193,10 +193,10 @@ def receive_handler(reader: Reader) -> Handler:
         try:
             handler, item = read(frame)
         except InvalidContent as error:
-            if self.refuse_content(error, frame):
+            if self._refuse_content(error, frame):
                 return None
             if invalid is None:
-                await self.answer_invalid(error)
+                await self._answer_invalid(error)
                 return None
             handler, item = invalid, Invalid(error, frame)
         if handler.is_async:
@@ -277,9 +277,8 @@ def _kind_of(owner: str, actor: type, function: Callable[..., Any]) -> Any:
         ) from error
 
 
-def _check_kinds(actor: type[JsonMessages], reader: Reader) -> None:
-    ways = {**reader.ways}
-    for key, way in [*ways.items(), ("", reader.default)]:
+def _check_kinds(actor: type[JsonMessages], ways: dict[str, _Way], default: _Way | None) -> None:
+    for key, way in [*ways.items(), ("", default)]:
         if way is None or not way.typed:
             continue
         owner = f"{actor.__qualname__}.{way.handler.name}"
