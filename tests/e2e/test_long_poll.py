@@ -173,3 +173,15 @@ def test_a_stop_answers_waiting_polls(tmp_path: Path) -> None:
             assert json.loads(body or waiting.recv(65536))["code"] == 1012
             assert server.wait_end() in (0, -signal.SIGTERM)
     assert log.read_text().startswith("disconnect 1012")
+
+
+def test_another_process_says_that_it_is_another(server: Server, steady: Client) -> None:
+    """
+    A session of one process is 421 in another one, which can't say whether it lives.
+    """
+    with Server("polling:application") as other:
+        url = f"http://{other.host}:{other.port}/steady"
+        for method in ("GET", "POST", "DELETE"):
+            answer = steady.http.request(method, url)
+            assert (answer.status_code, answer.json()["error"]) == (421, "elsewhere")
+    assert steady.post((1, "a")).json() == {"received": 1}

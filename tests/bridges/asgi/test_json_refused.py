@@ -74,7 +74,7 @@ def test_receives_takes_keys() -> None:
 
 def test_handlers_that_could_not_be_called() -> None:
     """
-    Two for one key, a parameter nobody fills, a tag in another field, a Struct that refuses the key.
+    Two for one key, an unknown parameter, a tag in another field, a Struct that refuses the key.
     """
     with pytest.raises(TypeError, match="two handlers for 'move': one and two. Keep one"):
 
