@@ -147,6 +147,8 @@ class _Exchange:
         await self._wait_decided(session)
         if (denial := session.output.denial) is not None:
             return Answer(denial.status, None, denial.headers, denial.body)
+        if session.output.code == _SHUTDOWN:
+            return refusal(503, "busy", "The server is shutting down.", [retry_after(5)])
         if session.output.state is State.REFUSED:
             return refusal(
                 403, "refused", "The server refused this session.",

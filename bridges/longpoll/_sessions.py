@@ -13,7 +13,6 @@ from heapq import heappop, heappush
 from itertools import islice
 from math import inf
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import trio
 
@@ -46,9 +45,9 @@ class Sessions:
     @classmethod
     def of(cls, root: Root) -> "Sessions":
         """Return those of *root*, which are made with the first."""
-        found = _all.get(root)
+        found = root.bridged.get(cls)
         if found is None:
-            found = _all[root] = cls(root)
+            found = root.bridged[cls] = cls(root)
         return found
 
     def __len__(self) -> int:
@@ -172,5 +171,3 @@ def _is_late(session: Session) -> bool:
     ended_at, seconds = session.ended_at, session.actor.expiry_seconds
     return ended_at is not None and trio.current_time() >= ended_at + seconds
 
-
-_all: WeakKeyDictionary[Root, Sessions] = WeakKeyDictionary()

@@ -1,7 +1,11 @@
 # What sessions are counted as, and how long an ended one is remembered.
 
+import gc
+import weakref
+
 import pytest
 import trio
+import trio.testing
 from helpers import requested
 from poll_chat import Chat, posted
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -15,6 +19,21 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remember 3 ended sessions, and 100 bytes of them."""
     monkeypatch.setattr(_sessions, "_REMEMBERED", 3)
     monkeypatch.setattr(_sessions, "_REMEMBERED_BYTES", 100)
+
+
+async def test_a_tree_and_its_sessions_are_gone_together(clock: MockClock) -> None:
+    """
+    Nothing of the process holds a tree that has stopped, though its sessions are remembered.
+    """
+    async with requested(chat=Chat) as server:
+        async with server.long_poll("/chat"):
+            pass
+        root = weakref.ref(server.root)
+    del server
+    for _ in range(3):
+        await trio.testing.wait_all_tasks_blocked()
+        gc.collect()
+    assert root() is None
 
 
 async def test_capped(clock: MockClock) -> None:

@@ -1,5 +1,6 @@
 # The life of long-polling sessions as their clients see it, in process.
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -231,6 +232,37 @@ async def test_a_consumer_that_refuses_or_fails(clock: MockClock) -> None:
         assert server.root.connections.open == 0
 
 
+async def test_a_client_that_leaves_while_it_opens(clock: MockClock) -> None:
+    """
+    Nobody has the token then: the session ends at once, and disconnect says so, once.
+    """
+    go = trio.Event()
+
+    class Slow(LongPollConsumer):
+        async def connect(self):
+            if self.scope["path"] == "/slow" and self.scope["query_string"] == b"wait":
+                await go.wait()
+            await self.accept()
+
+        async def disconnect(self, code, reason):
+            ended.append((code, reason))
+
+    async with requested(slow=Slow) as server:
+        async with server.long_poll("/slow", polling=False) as client:
+            left = trio.Event()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(
+                    partial(client.request, "POST", token="", query="wait", left=left)
+                )
+                await wait_all_tasks_blocked()
+                assert server.root.connections.open == 2
+                left.set()
+            go.set()
+            await wait_all_tasks_blocked()
+            assert [code for code, _ in ended] == [1006]
+            assert server.root.connections.open == 1
+
+
 async def test_shutdown_answers_waiting_polls(clock: MockClock) -> None:
     """
     A poll that waits gets 410 with 1012 and a hint when to come again; disconnect runs.
@@ -252,6 +284,30 @@ async def test_shutdown_answers_waiting_polls(clock: MockClock) -> None:
             assert answers[0].headers["retry-after"] == "1"
             assert [code for code, _ in ended] == [1012]
             assert await opened(server) == 503
+
+
+async def test_shutdown_while_a_session_is_opened(clock: MockClock) -> None:
+    """
+    Who waits for `connect` is told to come again: 503, not that he was refused.
+    """
+
+    class Slow(LongPollConsumer):
+        shutdown_seconds = 1.0
+
+        async def connect(self):
+            await trio.sleep_forever()
+
+    statuses: list[int] = []
+    async with requested(slow=Slow) as server:
+        async with trio.open_nursery() as nursery:
+
+            async def open_one() -> None:
+                statuses.append(await opened(server, "/slow", timeout=60))
+
+            nursery.start_soon(open_one)
+            await wait_all_tasks_blocked()
+            assert await server.root.drain()
+        assert statuses == [503]
 
 
 async def test_last_words_at_shutdown_are_delivered(clock: MockClock) -> None:
