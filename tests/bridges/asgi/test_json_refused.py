@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import msgspec
 import pytest
+import trio
 from helpers import running
+from trio.testing import wait_all_tasks_blocked
 
 from greenroom.actors import JsonWebsocketConsumer, receives
+from greenroom.supervisor import Options
 
 
 class Move(msgspec.Struct, tag="move"):
@@ -164,6 +168,40 @@ async def test_a_subclass_replaces_one_handler() -> None:
         ws.send_text('{"type": "a"}')
         ws.send_text('{"type": "b"}')
         assert [await ws.receive_text(), await ws.receive_text()] == ['"derived a"', '"base b"']
+
+
+async def test_what_waits_for_a_thread_is_the_next_ones() -> None:
+    """
+    In a class of both kinds a message whose `def` handler had not begun survives a crash.
+    """
+    busy, go = threading.Event(), threading.Event()
+
+    class Hog(JsonWebsocketConsumer):
+        def receive_json(self, content):
+            busy.set()
+            go.wait()
+
+    class Both(JsonWebsocketConsumer):
+        @receives("slow")
+        def slow(self, content):
+            self.send_json(["slow", self.epoch])
+
+        @receives("quick")
+        async def quick(self, content):
+            await self.send_json(["quick", self.epoch])
+
+    async with running(options=Options(consumer_threads=1), hog=Hog, both=Both) as server:
+        async with server.websocket("/hog") as hog, server.websocket("/both") as ws:
+            hog.send_text("1")
+            await trio.to_thread.run_sync(busy.wait)
+            ws.send_text('{"type": "slow"}')
+            ws.send_text('{"type": "quick"}')
+            await wait_all_tasks_blocked()
+            ws.crash()
+            await ws.wait_restarted()
+            go.set()
+            assert json.loads(await ws.receive_text()) == ["slow", 2]
+            assert json.loads(await ws.receive_text()) == ["quick", 2]
 
 
 async def test_an_own_answer_to_bad_input() -> None:
