@@ -88,9 +88,13 @@ class EventOutput(HttpOutput):
 
     def send(self, frame: Frame) -> bool:
         """Append what a group sends, as one event; whether the output is full now."""
-        if self._upto and frame.data is not None and self._history is not None:
+        if self._history is not None and frame.data is not None:
+            with self._lock:
+                opened, upto = self.opened, self._upto
+            if not opened:  # it is in the history already, and will be replayed
+                raise RuntimeError("send() before accept(): the stream was not begun yet")
             number = self._history.number_of(frame.data)
-            if number is not None and number <= self._upto:
+            if number is not None and number <= upto:
                 return False  # it was replayed
         return self.send_part(frame.event())
 

@@ -7,6 +7,7 @@ from typing import Any
 import trio
 
 from ...actors._lowlevel import checkpoint
+from ..hypercorn._state import STATE
 from ._errors import ResponseCut, StreamEnded
 from ._rules import HttpRules
 from ._slot_side import Server, SlotSide
@@ -142,7 +143,7 @@ class RequestDriver(SlotSide):
         self._rules.take(event)
         if event["type"] == "http.response.start":
             self.status, self.headers = event["status"], list(event.get("headers", ()))
-            if self._found is None:
+            if self._found is None and STATE in self.scope["state"]:
                 self._look_for_slot()  # now: it may be gone when a test asks
         elif event["type"] == "http.response.trailers":
             self.trailers = list(event["headers"])
