@@ -95,13 +95,14 @@ class LongPollDriver(WebsocketDriver):
         Args:
             method: GET, POST or DELETE.
             body: To be sent: bytes as they are, all else as JSON.
-            query: Of the URL, such as ``after=3``.
+            query: Of the URL, such as ``after=3``, behind that of the path.
             token: The session's, if not this one's; empty for none.
             headers: Further ones.
             left: Once it is set the client leaves; the answer's status is 0 if there was none.
         """
         data = body if isinstance(body, bytes) else b"" if body is None else _encoded(body)
-        scope = self.scope | {"method": method, "query_string": query.encode()}
+        parts = (self.scope["query_string"], query.encode())
+        scope = self.scope | {"method": method, "query_string": b"&".join(filter(None, parts))}
         scope["headers"] = [*self._headers, *((n.encode(), v.encode()) for n, v in headers)]
         token = self.token if token is None else token
         if token:
