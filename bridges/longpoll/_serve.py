@@ -128,16 +128,17 @@ class _Exchange:
         root, actor, scope = self._root, self._actor, self._scope
         # Below a Greenroom application its own gate has looked, by the setting ORIGINS.
         if actor.check_origin and identity_of(scope) is None and not is_own_page(scope):
-            self._refused(f"the origin {header(scope, b'origin')!r} is not allowed")
+            self._refused("a page of another origin", origin=header(scope, b"origin") or "")
             return refusal(403, "origin", "Pages of this origin may not open a session here.")
         if (reason := root.connections.refusal()) is not None:
             self._refused(reason)
             return refusal(503, "busy", f"{reason}.", [retry_after(5)])
         client = scope.get("client")
-        refused = self._sessions.refusal(actor, str(client[0]) if client else "")
+        address = str(client[0]) if client else ""
+        refused = self._sessions.refusal(actor, address)
         if refused is not None:
             status, reason = refused
-            self._refused(reason)
+            self._refused(reason, client=address)
             return refusal(status, "too_many_sessions", "Too many are open.", [retry_after(5)])
         problem = await self._read_body()
         if isinstance(problem, Answer):
@@ -166,11 +167,10 @@ class _Exchange:
         }
         return Answer(201, content, session.output.headers)
 
-    def _refused(self, reason: str) -> None:
-        path = f"/connections/{self._route}"
-        self._root.events.emit(
-            "connection.refused", path, reason=reason, url=self._scope["path"]
-        )  # fmt: skip
+    def _refused(self, reason: str, **facts: str) -> None:
+        # The log counts by reason: what a client can choose must not be part of it.
+        path, url = f"/connections/{self._route}", self._scope["path"]
+        self._root.events.emit("connection.refused", path, reason=reason, url=url, **facts)
 
     async def _wait_decided(self, session: Session) -> None:
         async def watch() -> None:

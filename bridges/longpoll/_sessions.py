@@ -60,7 +60,7 @@ class Sessions:
             return 503, f"{most} sessions are open (max_sessions)"
         most = actor.sessions_per_address
         if most is not None and self._of_address[actor, address] >= most:
-            return 429, f"{most} sessions of {address} are open (sessions_per_address)"
+            return 429, f"{most} sessions of one address are open (sessions_per_address)"
         return None
 
     def open(
@@ -170,4 +170,3 @@ def _less(counter: Counter[Any], key: object) -> None:
 def _is_late(session: Session) -> bool:
     ended_at, seconds = session.ended_at, session.actor.expiry_seconds
     return ended_at is not None and trio.current_time() >= ended_at + seconds
-
