@@ -167,7 +167,7 @@ class _Exchange:
         }
         return Answer(201, content, session.output.headers)
 
-    def _refused(self, reason: str, **facts: str) -> None:
+    def _refused(self, reason: str, **facts: Any) -> None:
         # The log counts by reason: what a client can choose must not be part of it.
         path, url = f"/connections/{self._route}", self._scope["path"]
         self._root.events.emit("connection.refused", path, reason=reason, url=url, **facts)
@@ -216,8 +216,13 @@ class _Exchange:
         return _gone(session) if output.over else Answer(204)
 
     async def _until_left(self) -> None:
-        while not self._request.gone:
-            await self._request.receive()
+        try:
+            while not self._request.gone:
+                await self._request.receive()
+        except Exception as error:  # noqa: BLE001 - the server's, and the client is gone with it
+            path, said = f"/connections/{self._route}", f"receive failed: {error!r}"
+            self._root.events.emit("connection.failed", path, error=said)
+            self._request.gone = True
 
     # -- sending, ending ---------------------------------------------------------------------
 

@@ -57,6 +57,27 @@ async def test_a_client_that_leaves_its_poll_loses_nothing(clock: MockClock) -> 
             assert ended == []
 
 
+async def test_a_server_that_fails_to_receive_has_lost_its_client(clock: MockClock) -> None:
+    """
+    It is told as an event, and the session waits for the next poll.
+    """
+
+    async def receive() -> Any:
+        raise OSError("gone")
+
+    async def send(event: Any) -> None:
+        raise AssertionError("nobody is there")
+
+    async with requested(chat=Chat) as server:
+        async with server.long_poll("/chat", polling=False) as client:
+            token = [(b"greenroom-token", client.token.encode())]
+            scope = client.scope | {"method": "GET", "headers": token}
+            await server._application(scope, receive, send)
+            (event,) = happened(server, "connection.failed")
+            assert "gone" in str(event.facts["error"])
+            assert client.slot.state == "running"
+
+
 async def test_a_posted_message_is_handled_once(clock: MockClock) -> None:
     """
     A request that is sent again, whole or with more behind it, hands on what is new.
