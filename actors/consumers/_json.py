@@ -12,12 +12,19 @@ from .._handlers import HandlerTable
 from .._lowlevel import clock_here
 from ._invalid import BINARY, InvalidContent, InvalidRate
 from ._json_codec import decode_any, encode
-from ._json_handlers import Reader, receive_handler
+from ._json_handlers import CONTENT, INVALID, Reader, receive_handler
 from ._websocket import WebsocketConsumer, check_close
 
 if TYPE_CHECKING:
     from .._life import Life
     from .._messages import InFrame
+
+
+_SPECIAL = {
+    **{name: offered for name, offered in WebsocketConsumer._special.items() if name != "receive"},  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    "receive_json": CONTENT,
+    "on_invalid": INVALID,
+}
 
 
 class JsonMessages(Actor, runtime=True):
@@ -59,7 +66,7 @@ class JsonMessages(Actor, runtime=True):
         return self.group_send_others(group, text=self.encode_json(content))
 
     @classmethod
-    def encode_json(cls, content: object) -> str:
+    def encode_json(cls, content: object, /) -> str:
         """
         Return *content* as JSON; any thread, no checkpoint.
 
@@ -72,7 +79,7 @@ class JsonMessages(Actor, runtime=True):
         return encode(content)
 
     @classmethod
-    def decode_json(cls, text: str) -> Any:
+    def decode_json(cls, text: str, /) -> Any:
         """
         Return the content of a message; any thread, no checkpoint.
 
@@ -80,20 +87,6 @@ class JsonMessages(Actor, runtime=True):
         Content that is to be validated as a type is converted behind it.
         """
         return decode_any(text)
-
-    def on_invalid(self, error: InvalidContent, text: str | None, bytes: bytes | None) -> Any:
-        """
-        Take a message that is no JSON, or not the JSON that the class wants; ``def`` or async.
-
-        The default answers ``{"type": "error", "error": ..., "detail": ..., "field": ...}``.
-        It is not asked for one more than ``invalid_per_minute``, which closes the socket.
-
-        Args:
-            error: What is wrong, and where in the content.
-            text: The message, if it was a text.
-            bytes: The message, if it was binary.
-        """
-        return self._answer_invalid(error)
 
     # -- for the runtime ------------------------------------------------------------------------
 
@@ -175,8 +168,13 @@ class JsonWebsocketConsumer(JsonMessages, WebsocketConsumer, runtime=True):
         Handlers of their own for contents with ``"type": "move"``; what none is declared for goes
         to ``receive_json``, if there is one.
     ``on_invalid(error, text, bytes)``
-        For what is no JSON, or has another shape. The socket stays open.
+        For what is no JSON, or has another shape: an :class:`InvalidContent`, and the message as
+        it came. Without it the peer gets ``{"type": "error", "error": ..., "detail": ...,
+        "field": ...}``. The socket stays open; one more than ``invalid_per_minute`` closes it, and
+        is not told.
     """
+
+    _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
 
     @classmethod
     @functools.cache

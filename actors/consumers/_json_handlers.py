@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MARK = "__greenroom_receives__"
-_CONTENT = {"content": "content"}
-_INVALID = {"error": "error", "text": "text", "bytes": "bytes"}
+CONTENT = {"content": "content"}
+INVALID = {"error": "error", "text": "text", "bytes": "bytes"}
 _ANYTHING = (Any, object, inspect.Parameter.empty)
 
 
@@ -111,12 +111,9 @@ class Reader:
             self._decode = actor.decode_json
         elif self.default is not None and not self.ways and self.default.typed:
             self._decode = decoder_of(self.default.kind)
-        own = actor.on_invalid is not cast("Any", base).on_invalid
-        self.on_invalid = (
-            compile_named(f"{actor.__qualname__}.on_invalid", actor.on_invalid, _INVALID)
-            if own
-            else None
-        )
+        own = getattr(actor, "on_invalid", None)
+        owner = f"{actor.__qualname__}.on_invalid"
+        self.on_invalid = None if own is None else compile_named(owner, own, INVALID)
         """The class's own; None for the default."""
 
     @property
@@ -228,7 +225,7 @@ def _special(actor: type[Actor], name: str) -> _Way | None:
     if function is None:
         return None
     owner = f"{actor.__qualname__}.{name}"
-    return _Way(compile_named(owner, function, _CONTENT), _kind_of(owner, actor, function))
+    return _Way(compile_named(owner, function, CONTENT), _kind_of(owner, actor, function))
 
 
 def _ways(actor: type[JsonMessages]) -> dict[str, _Way]:
@@ -248,7 +245,7 @@ def _ways(actor: type[JsonMessages]) -> dict[str, _Way]:
                 owner = f"{actor.__qualname__}.{name}"
                 function = getattr(actor, name)
                 kind = _kind_of(owner, actor, function) if isinstance(key, str) else key
-                ways[tag] = _Way(compile_named(owner, function, _CONTENT), kind)
+                ways[tag] = _Way(compile_named(owner, function, CONTENT), kind)
     return ways
 
 

@@ -100,7 +100,8 @@ class _Exchange:
     async def _answer(self) -> Answer:
         method = self._scope["method"]
         if method not in ("GET", "POST", "DELETE"):
-            return refusal(405, "method", "Use GET, POST or DELETE.", [_ALLOW])
+            refused = refusal(405, "method", "Use GET, POST or DELETE.", [_ALLOW])
+            return refused._replace(content=None) if method == "HEAD" else refused
         text = header(self._scope, TOKEN)
         if text is None:
             if method == "POST":

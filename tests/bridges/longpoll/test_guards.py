@@ -276,6 +276,7 @@ async def test_other_methods_are_told_which_there_are(clock: MockClock) -> None:
             answer = await server.http(method, "/chat")
             assert answer.status == 405
             assert dict(answer.headers)[b"allow"] == b"GET, POST, DELETE"
+            assert bool(answer.body) is (method != "HEAD")
 
 
 BAD_BODIES: list[tuple[object, str]] = [
