@@ -225,7 +225,7 @@ class HttpConnection(Attached):
         if most is None or size <= most:
             return True
         if not self.output.over:
-            self.output.deny(413, too_large(most))
+            self.output.deny(413, too_large(most), closing(self._scope))
             self.slot.request_stop(f"its body has more than {most} bytes")
         return False
 
@@ -248,11 +248,14 @@ class HttpConnection(Attached):
                     await output.parker.park()
                     continue
                 event, size = item
+                began = trio.current_time()
                 try:
                     await send(event)
                 except Exception as error:  # noqa: BLE001 - whatever it is, nothing reaches the client
                     if not isinstance(error, OSError):  # that is how ASGI tells of a client gone
                         self.slot.note("connection.failed", error=f"send failed: {error!r}")
+                    if trio.current_time() - began >= output.stall_seconds:
+                        output.give_up()  # the server was first to lose patience
                     self._ended(GONE, LEFT)
                     break
                 output.sent(size)
@@ -284,6 +287,11 @@ class HttpConnection(Attached):
 def too_large(most: int) -> str:
     """Return what the client of a body that has more than *most* bytes is told."""
     return f"A body of more than {most} bytes is not taken here.\n"
+
+
+def closing(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the header that says that no request will be taken behind a body that is not read."""
+    return [(b"connection", b"close")] if scope["http_version"].startswith("1") else []
 
 
 def declared_length(scope: Scope) -> int:

@@ -257,8 +257,8 @@ async def test_head_has_no_body() -> None:
         async def handle(self) -> None:
             if "stream" in self.query:
                 self.start(200, [("x-kind", "stream")])
-                await self.send("body")
-                self.finish("end")
+                while True:
+                    await self.send("body")  # it must not go on for ever: nobody reads it
             else:
                 self.respond(text="body")
 
