@@ -4,13 +4,16 @@ from greenroom.bridges.testing import serve
 
 
 async def test_a_room():
-    async with serve(RoomConsumer.as_asgi()) as server:
-        async with server.long_poll("/") as one, server.long_poll("/") as two:
-            assert await one.receive_text() == "welcome"
-            assert await two.receive_text() == "welcome"
-            one.send_text("/crash")
-            one.send_text("hi")
-            assert await one.receive_text() == "Anonymous: hi"
-            assert await two.receive_text() == "Anonymous: hi"
-            one.send_text("/quit")
-            assert (await one.closed()).code == 4000
+    async with (
+        serve(RoomConsumer.as_asgi()) as server,
+        server.long_poll("/") as one,
+        server.long_poll("/") as two,
+    ):
+        assert await one.receive_text() == "welcome"
+        assert await two.receive_text() == "welcome"
+        one.send_text("/crash")
+        one.send_text("hi")
+        assert await one.receive_text() == "Anonymous: hi"
+        assert await two.receive_text() == "Anonymous: hi"
+        one.send_text("/quit")
+        assert (await one.closed()).code == 4000
