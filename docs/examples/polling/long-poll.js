@@ -21,7 +21,7 @@ export class LongPoll {
       if (answer.status === 201) this.opened(await answer.json());
       else if (answer.status === 200) this.received(await answer.json());
       else if (answer.headers.get("Greenroom-Reason") === "superseded") return;   // by another poll
-      else if ([400, 403, 410, 421].includes(answer.status)) this.ended(await answer.json());
+      else if ([400, 403, 410, 421].includes(answer.status)) this.ended(await answer.json().catch(() => ({})));
       else if (answer.status !== 204) await this.pause(answer);   // busy, or the network is gone
     }
   }
