@@ -62,7 +62,7 @@ async def turned_away(
     if refusal is None:
         return False
     path = f"/connections/{route}"
-    root.events.emit("connection.refused", path, reason=refusal, url=scope["path"])
+    root.events.emit("connection.refused", path, reason=refusal)
     request = Request(receive, send)
     await plain(request.send, 503, f"{refusal}\n", [(b"retry-after", b"5")])
     return True
@@ -89,6 +89,9 @@ class HttpConnection(Attached):
         self._flushed, self._read_all = trio.Event(), trio.Event()
         self._patience = trio.CancelScope(shield=True)
         self._due = 0.0
+
+    def _opened_with(self, scope: Scope) -> dict[str, Any]:
+        return {"url": scope["path"], "method": scope["method"]}
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Serve the request to its end. A checkpoint; see the function above."""
