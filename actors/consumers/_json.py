@@ -7,7 +7,8 @@ import inspect
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .._actor import Actor
+from .._actor import connection_of
+from .._awaitables import DONE, room_of
 from .._handlers import HandlerTable
 from .._lowlevel import clock_here
 from ._invalid import BINARY, InvalidContent, InvalidRate
@@ -27,8 +28,68 @@ _SPECIAL = {
 }
 
 
-class JsonMessages(Actor, runtime=True):
-    """What makes a consumer of messages one of JSON, a part of :class:`JsonWebsocketConsumer`."""
+def check_json(cls: type[JsonWebsocketConsumer]) -> None:
+    """
+    Refuse what a JSON consumer's class says of itself and can't be kept.
+
+    Raises:
+        TypeError, ValueError: One of its settings or methods is wrong; the message says which.
+    """
+    name = cls.__qualname__
+    if getattr(cls, "receive", None) is not None:
+        raise TypeError(
+            f"{name} defines receive, which decodes the JSON in this family: define"
+            " receive_json(content), or derive it from WebsocketConsumer."
+        )
+    for method in ("encode_json", "decode_json"):
+        function = inspect.getattr_static(cls, method)
+        if not isinstance(function, classmethod):
+            raise TypeError(f"{name}.{method} must be a classmethod. Got: {function!r}")
+        if inspect.iscoroutinefunction(inspect.unwrap(function.__func__)):  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+            raise TypeError(
+                f"{name}.{method} is called at once, nothing awaits it: write def {method}(...)."
+            )
+    _check_numbers(cls)
+
+
+def _check_numbers(cls: type[JsonWebsocketConsumer]) -> None:
+    name = cls.__qualname__
+    by: object = cls.dispatch_by
+    if not isinstance(by, str) or not by:
+        raise TypeError(f"{name}.dispatch_by must be a key of the content. Got: {by!r}")
+    for setting, least, none in (("json_depth", 1, False), ("invalid_per_minute", 0, True)):
+        value: object = getattr(cls, setting)
+        if none and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name}.{setting} must be a whole number. Got: {value!r}")
+        if value < least:
+            raise ValueError(f"{name}.{setting} must be at least {least}. Got: {value!r}")
+    code = cls.invalid_close_code
+    if code is not None:
+        check_close(code, "")
+
+
+class JsonWebsocketConsumer(WebsocketConsumer, runtime=True):
+    """
+    One WebSocket whose messages are JSON, as an actor.
+
+    In place of ``receive`` it has, each ``def`` or ``async def``:
+
+    ``receive_json(content)``
+        For each message, decoded. If ``content`` is annotated with a `msgspec.Struct`, a union
+        of tagged ones, or another type that msgspec knows, it is validated and made into that.
+    ``@receives("move")``
+        Handlers of their own for contents with ``"type": "move"``; what none is declared for goes
+        to ``receive_json``, if there is one.
+    ``on_invalid(error, text, bytes)``
+        For what is no JSON, or has another shape: an :class:`InvalidContent`, and the message as
+        it came. Without it the peer gets ``{"type": "error", "error": ..., "detail": ...,
+        "field": ...}``. The socket stays open; one more than ``invalid_per_minute`` closes it, and
+        is not told.
+    """
+
+    _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
 
     dispatch_by: ClassVar[str] = "type"
     """The key of the content whose value picks the ``@receives`` handler."""
@@ -47,7 +108,14 @@ class JsonMessages(Actor, runtime=True):
             TypeError: It holds something that JSON has no form for. Nothing was sent.
             Disconnected, RuntimeError, Stale: As ``send`` does.
         """
-        return self.send(text=self.encode_json(content))  # type: ignore[attr-defined,no-any-return]
+        text = self.encode_json(content)
+        # As `send` does, not by it: debug mode names the line that calls, so many calls below.
+        life = self._bound()
+        life.check()
+        host, connection = life.host, connection_of(self)
+        if connection.send_text(text):
+            return self._answer(room_of(connection, here=host.loop.is_here()))
+        return self._answer(DONE) if host.debug else DONE
 
     def group_send_json(self, group: str, content: object) -> Awaitable[None]:
         """
@@ -59,11 +127,12 @@ class JsonMessages(Actor, runtime=True):
             TypeError: It holds something that JSON has no form for. Nobody has got anything.
             Stale: This incarnation is over.
         """
-        return self.group_send(group, text=self.encode_json(content))
+        return self._group_send(group, None, self.encode_json(content), None, None)
 
     def group_send_json_others(self, group: str, content: object) -> Awaitable[None]:
         """Do what :meth:`group_send_json` does, to every member but this one."""
-        return self.group_send_others(group, text=self.encode_json(content))
+        host = self._bound().host
+        return self._group_send(group, None, self.encode_json(content), None, host)
 
     @classmethod
     def encode_json(cls, content: object, /) -> str:
@@ -88,6 +157,18 @@ class JsonMessages(Actor, runtime=True):
         """
         return decode_any(text)
 
+    @classmethod
+    @functools.cache
+    def handler_table(cls) -> HandlerTable:
+        """Return the compiled handlers of this class."""
+        check_json(cls)
+        table = HandlerTable(cls, cls._special)
+        own = cls.decode_json.__func__.__module__ != __name__
+        reader = Reader(cls, own_decoder=own)
+        if reader.handlers and (reader.ways or reader.default):
+            table.special["receive"] = receive_handler(reader)
+        return table
+
     # -- for the runtime ------------------------------------------------------------------------
 
     def attach_life(self, life: Life) -> None:
@@ -109,80 +190,5 @@ class JsonMessages(Actor, runtime=True):
         if not self._invalid_rate.exceeded(self._invalid_clock(), most):
             return False
         code = self.invalid_close_code or (1003 if error.kind == BINARY else 1007)
-        self.close(code, f"too many invalid messages, the last: {error.kind}")  # type: ignore[attr-defined]
+        self.close(code, f"too many invalid messages, the last: {error.kind}")
         return True
-
-
-def check_json(cls: type[JsonMessages]) -> None:
-    """
-    Refuse what a JSON consumer's class says of itself and can't be kept.
-
-    Raises:
-        TypeError, ValueError: One of its settings or methods is wrong; the message says which.
-    """
-    name = cls.__qualname__
-    if getattr(cls, "receive", None) is not None:
-        raise TypeError(
-            f"{name} defines receive, which decodes the JSON in this family: define"
-            " receive_json(content), or derive it from WebsocketConsumer."
-        )
-    for method in ("encode_json", "decode_json"):
-        function = inspect.getattr_static(cls, method)
-        if not isinstance(function, classmethod):
-            raise TypeError(f"{name}.{method} must be a classmethod. Got: {function!r}")
-        if inspect.iscoroutinefunction(inspect.unwrap(function.__func__)):  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            raise TypeError(
-                f"{name}.{method} is called at once, nothing awaits it: write def {method}(...)."
-            )
-    _check_numbers(cls)
-
-
-def _check_numbers(cls: type[JsonMessages]) -> None:
-    name = cls.__qualname__
-    by: object = cls.dispatch_by
-    if not isinstance(by, str) or not by:
-        raise TypeError(f"{name}.dispatch_by must be a key of the content. Got: {by!r}")
-    for setting, least, none in (("json_depth", 1, False), ("invalid_per_minute", 0, True)):
-        value: object = getattr(cls, setting)
-        if none and value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name}.{setting} must be a whole number. Got: {value!r}")
-        if value < least:
-            raise ValueError(f"{name}.{setting} must be at least {least}. Got: {value!r}")
-    code = cls.invalid_close_code
-    if code is not None:
-        check_close(code, "")
-
-
-class JsonWebsocketConsumer(JsonMessages, WebsocketConsumer, runtime=True):
-    """
-    One WebSocket whose messages are JSON, as an actor.
-
-    In place of ``receive`` it has, each ``def`` or ``async def``:
-
-    ``receive_json(content)``
-        For each message, decoded. If ``content`` is annotated with a `msgspec.Struct`, a union
-        of tagged ones, or another type that msgspec knows, it is validated and made into that.
-    ``@receives("move")``
-        Handlers of their own for contents with ``"type": "move"``; what none is declared for goes
-        to ``receive_json``, if there is one.
-    ``on_invalid(error, text, bytes)``
-        For what is no JSON, or has another shape: an :class:`InvalidContent`, and the message as
-        it came. Without it the peer gets ``{"type": "error", "error": ..., "detail": ...,
-        "field": ...}``. The socket stays open; one more than ``invalid_per_minute`` closes it, and
-        is not told.
-    """
-
-    _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
-
-    @classmethod
-    @functools.cache
-    def handler_table(cls) -> HandlerTable:
-        """Return the compiled handlers of this class."""
-        check_json(cls)
-        table = HandlerTable(cls, cls._special)
-        reader = Reader(cls, JsonMessages)
-        if reader.handlers and (reader.ways or reader.default):
-            table.special["receive"] = receive_handler(reader)
-        return table

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._actor import Actor
     from .._life import Life
     from .._messages import InFrame
-    from ._json import JsonMessages
+    from ._json import JsonWebsocketConsumer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -98,10 +98,10 @@ class _Way:
 class Reader:
     """Finds the handler of each frame, with its content; one for each class."""
 
-    def __init__(self, actor: type[JsonMessages], base: type) -> None:
+    def __init__(self, actor: type[JsonWebsocketConsumer], *, own_decoder: bool) -> None:
         self._actor = actor
         self._depth = actor.json_depth
-        self._own_decoder = actor.decode_json.__func__ is not base.decode_json.__func__  # type: ignore[attr-defined]
+        self._own_decoder = own_decoder
         self._key = actor.dispatch_by
         self.default = _special(actor, "receive_json")
         self.ways = _ways(actor)
@@ -228,7 +228,7 @@ def _special(actor: type[Actor], name: str) -> _Way | None:
     return _Way(compile_named(owner, function, CONTENT), _kind_of(owner, actor, function))
 
 
-def _ways(actor: type[JsonMessages]) -> dict[str, _Way]:
+def _ways(actor: type[JsonWebsocketConsumer]) -> dict[str, _Way]:
     """Return the class's ``@receives`` handlers; a subclass's replace its bases'."""
     ways: dict[str, _Way] = {}
     for cls in reversed(actor.__mro__):
@@ -274,7 +274,9 @@ def _kind_of(owner: str, actor: type, function: Callable[..., Any]) -> Any:
         ) from error
 
 
-def _check_kinds(actor: type[JsonMessages], ways: dict[str, _Way], default: _Way | None) -> None:
+def _check_kinds(
+    actor: type[JsonWebsocketConsumer], ways: dict[str, _Way], default: _Way | None
+) -> None:
     for key, way in [*ways.items(), ("", default)]:
         if way is None or not way.typed:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from helpers import running
+from helpers import happened, running
 from trio.testing import wait_all_tasks_blocked
 
 from greenroom.actors import JsonWebsocketConsumer, receives
@@ -233,3 +234,24 @@ async def test_an_own_answer_to_bad_input() -> None:
                 assert await ws.receive_text() == "malformed: {"
             one.send_bytes(b"x")
             assert (await one.closed()).code == 4003
+
+
+async def test_a_forgotten_await_is_named_where_it_stands() -> None:
+    """
+    In debug mode the event names the line of the handler, not one of ours.
+    """
+
+    class Forgets(JsonWebsocketConsumer):
+        async def receive_json(self, content):
+            self.send_json(content)
+            self.group_send_json("nobody", content)
+
+    options = Options(debug=True)
+    async with running(options=options, c=Forgets) as server, server.websocket("/c") as ws:
+        ws.send_text("1")
+        assert await ws.receive_text() == "1"
+        await wait_all_tasks_blocked()
+        gc.collect()
+        events = happened(server, "await.forgotten")
+        assert len(events) == 2
+        assert all("test_json_refused.py" in str(each.facts["where"]) for each in events)
