@@ -50,7 +50,11 @@ from ._timers import Timer as Timer
 from .consumers import EventHistory as EventHistory
 from .consumers import EventStreamConsumer as EventStreamConsumer
 from .consumers import HttpConsumer as HttpConsumer
+from .consumers import InvalidContent as InvalidContent
+from .consumers import JsonWebsocketConsumer as JsonWebsocketConsumer
+from .consumers import LongPollConsumer as LongPollConsumer
 from .consumers import WebsocketConsumer as WebsocketConsumer
+from .consumers import receives as receives
 
 __all__ = [
     "AbandonedJob",
@@ -72,8 +76,11 @@ __all__ = [
     "EventStreamConsumer",
     "GreenroomError",
     "HttpConsumer",
+    "InvalidContent",
     "Job",
     "JobState",
+    "JsonWebsocketConsumer",
+    "LongPollConsumer",
     "MailboxFull",
     "Monitor",
     "NobodyWaits",
@@ -100,6 +107,7 @@ __all__ = [
     "WrongSide",
     "current_job",
     "handles",
+    "receives",
 ]
 
 _set_django_up()

@@ -110,6 +110,8 @@ EVENTS: dict[str, str] = {
     "group.gap": "Members of a group may have missed messages from other processes.",
     "registry.registered": "An actor took the unique name `key`.",
     "registry.unregistered": "The unique name `key` is free again.",
+    "input.invalid": "A peer sent what its JSON consumer can't take: `what` is wrong with it, and"
+    " `field` where. The socket stays open, within `invalid_per_minute`.",
     "output.slow": "A peer read too slowly; it was waited for, or dropped.",
     "await.forgotten": "What a send returned was never awaited in an `async def`"
     " handler; the frame went out, the back-pressure was lost.",

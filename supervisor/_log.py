@@ -144,6 +144,7 @@ LEVELS: dict[str, int] = {
     "group.gap": logging.WARNING,
     "registry.registered": logging.DEBUG,
     "registry.unregistered": logging.DEBUG,
+    "input.invalid": logging.INFO,
     "output.slow": logging.WARNING,
     "await.forgotten": logging.WARNING,
 }

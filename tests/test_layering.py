@@ -27,6 +27,7 @@ MAY_IMPORT_SIBLING = {
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
+    "longpoll": {"asgi"},
     "testing": {"asgi", "asgiref", "client", "django", "engines", "hypercorn"},
     "websocket": set[str](),
 }
@@ -43,7 +44,7 @@ MAY_IMPORT_LIBRARY = {
     "trio_websocket": ("bridges/client",),
     "websockets": ("bridges/websocket",),
     "wsproto": ("bridges/client",),
-    "msgspec": ("bridges",),
+    "msgspec": ("bridges", "actors/consumers"),
     "pytest": ("bridges/testing",),
 }
 

@@ -5,6 +5,7 @@ from ..asgiref import on_trio as on_trio
 from ._application import Greenroom as Greenroom
 from ._handler import DjangoApplication as DjangoApplication
 from ._handler import django_application as django_application
+from ._json import teach_json as _teach_json
 from ._paths import path as path
 from ._paths import re_path as re_path
 from ._paths import teach_django as _teach_django
@@ -21,4 +22,5 @@ __all__ = [
 ]
 
 _teach_django()
+_teach_json()
 _set_up_on_import()

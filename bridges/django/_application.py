@@ -16,6 +16,7 @@ from ._database import database_hooks
 from ._handler import refuse_django_handler
 from ._on_trio import hops_of, teach_asgiref
 from ._paths import Route, import_dotted, is_actor, refuse_instance
+from ._poll_cookie import teach_poll_cookie
 from ._routes import DjangoRouter
 from ._settings import load_options
 from ._setup import require_django
@@ -54,6 +55,7 @@ class Greenroom(Application):
         **options: object,
     ) -> None:
         require_django()
+        teach_poll_cookie()
         routed = _is_routes(http)
         if not routed:
             _refuse_no_http(http)

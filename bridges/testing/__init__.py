@@ -29,6 +29,8 @@ if typing.TYPE_CHECKING:
     from ._live import BlockingLiveServer as BlockingLiveServer
     from ._live import LiveServer as LiveServer
     from ._live import live_server as live_server
+    from ._long_poll import LongPollAnswer as LongPollAnswer
+    from ._long_poll import LongPollDriver as LongPollDriver
     from ._request import RequestDriver as RequestDriver
     from ._running import BlockingServer as BlockingServer
     from ._running import BlockingWebsocket as BlockingWebsocket
@@ -52,6 +54,8 @@ __all__ = [
     "HandshakeRefused",
     "HttpAnswer",
     "LiveServer",
+    "LongPollAnswer",
+    "LongPollDriver",
     "NotStopped",
     "NothingCame",
     "ProtocolViolation",
@@ -94,6 +98,8 @@ __getattr__ = _importer(
         "StreamEvent": "_event_decoder",
         "StreamRefused": "_errors",
         "HttpAnswer": "_driver",
+        "LongPollAnswer": "_long_poll",
+        "LongPollDriver": "_long_poll",
         "NotStopped": "_errors",
         "NothingCame": "_errors",
         "ProtocolViolation": "_errors",

@@ -21,6 +21,7 @@ from ._errors import StartupFailed, alone
 from ._event_stream import EventStreamDriver
 from ._inline import InlinePool
 from ._journal import Journal, tell_of_crashes
+from ._long_poll import LongPollDriver
 from ._request import RequestDriver
 from ._rules import HttpRules
 from ._sharing import share_connections
@@ -85,6 +86,40 @@ class ServerDriver(TreeDriver):
         driver.scope["extensions"] = {"websocket.http.response": {}, MARK: driver.mark}
         self.start_soon(driver.run, self._application)
         return driver
+
+    @asynccontextmanager
+    async def long_poll(
+        self,
+        path: str,
+        *,
+        headers: Headers = (),
+        polling: bool = True,
+        timeout: float = 5.0,
+    ) -> AsyncGenerator["LongPollDriver"]:
+        """
+        Open a long-polling session at *path*; end it at the end.
+
+        Args:
+            path: Of the consumer's route.
+            headers: Of every request, such as a cookie.
+            polling: Whether it polls by itself, as clients do.
+            timeout: Seconds for the answer, and for the end.
+
+        Raises:
+            HandshakeRefused: The application refused it.
+            NothingCame: No answer within *timeout* seconds.
+        """
+        scope = _scope("http", path, headers, self.state)
+        driver = LongPollDriver(self, scope, self._application, headers=headers, polling=polling)
+        driver.scope["extensions"] = {MARK: driver.mark}
+        self.start_soon(driver.run, self._application)
+        await driver.handshake(timeout)
+        try:
+            yield driver
+        finally:
+            driver.disconnect()
+            with trio.move_on_after(timeout, shield=True):
+                await driver.application_done.wait()
 
     @asynccontextmanager
     async def request(

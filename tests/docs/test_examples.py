@@ -52,6 +52,30 @@ def test_example_of_tests_passes(tmp_path: Path) -> None:
     assert "12 passed" in done.stdout
 
 
+def test_example_of_polling_passes(tmp_path: Path) -> None:
+    """
+    The test shown in how-to/poll.md passes under pytest with pytest-trio alone.
+    """
+    shutil.copytree(EXAMPLES / "polling", tmp_path / "polling")
+    shutil.copy(EXAMPLES / "test_polling.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\ntrio_mode = true\npythonpath = .\nfilterwarnings = error\n"
+    )
+    alone = ["-p", "no:cacheprovider", "-p", "no:django", "-p", "no:asyncio"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *alone, "."],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
 @pytest.fixture
 def introduction(tmp_path: Path) -> Iterator[str]:
     """
