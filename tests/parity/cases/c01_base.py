@@ -1,0 +1,420 @@
+# C1 to C4, C7, C8: the base consumers, as_asgi(), dispatch by type.
+
+from parity._cases import case
+
+CONNECT = {"type": "websocket.connect"}
+
+
+@case("C1", "a consumer finds scope, layer and channel name on itself", both=True)
+async def base_attributes(api, colour):
+    seen = {}
+
+    @colour
+    class Consumer(colour.Consumer):
+        def look(self, message):
+            seen["path"] = self.scope["path"]
+            seen["layer"] = self.channel_layer is api.layer()
+            seen["name"] = self.channel_name.startswith("specific.")
+            seen["receive"] = callable(self.channel_receive)
+            yield self.send({"type": "seen"})
+
+    driver = api.drive(Consumer.as_asgi(), {"path": "/here/"})
+    driver.give({"type": "look"})
+    await driver.until(1)
+    return [seen, driver.sent]
+
+
+@case("C1", "without a configured layer, channel_layer is None and there is no channel name", both=True)
+async def base_without_layer(api, colour):
+    seen = {}
+
+    @colour
+    class Consumer(colour.Consumer):
+        def look(self, message):
+            seen["layer"] = self.channel_layer
+            seen["name"] = hasattr(self, "channel_name")
+            seen["receive"] = hasattr(self, "channel_receive")
+            raise api.exceptions.StopConsumer
+
+    with api.settings(CHANNEL_LAYERS={}):
+        driver = api.drive(Consumer.as_asgi())
+        driver.give({"type": "look"})
+        return [await driver.ended(), seen]
+
+
+@case("C1", "an instance is an application too, and is then used for all connections", both=True)
+async def instance_is_an_app(api, colour):
+    seen = []
+
+    @colour
+    class Consumer(colour.Consumer):
+        def look(self, message):
+            seen.append([self.scope["path"], id(self)])
+            raise api.exceptions.StopConsumer
+
+    instance = Consumer()
+    for path in ("/a/", "/b/"):
+        driver = api.drive(instance, {"path": path})
+        driver.give({"type": "look"})
+        await driver.ended()
+    return [[path for path, _ in seen], len({identity for _, identity in seen})]
+
+
+@case("C1", "what base_send holds is what send() uses", both=True)
+async def base_send_is_used(api, colour):
+    other = []
+
+    async def elsewhere(message):
+        other.append(message)
+
+    @colour
+    class Consumer(colour.Consumer):
+        def go(self, message):
+            yield self.base_send({"type": "directly"})
+            if colour.is_async:
+                self.base_send = elsewhere
+            else:
+                self.base_send = other.append
+            yield self.send({"type": "elsewhere"})
+            raise api.exceptions.StopConsumer
+
+    driver = api.drive(Consumer.as_asgi())
+    driver.give({"type": "go"})
+    return [await driver.ended(), driver.sent, other]
+
+
+@case("C2", "a SyncConsumer's handler runs in another thread than the loop, an AsyncConsumer's in it", both=True)
+async def thread_of_handlers(api, colour):
+    import threading
+
+    loop, seen = threading.get_ident(), []
+
+    @colour
+    class Consumer(colour.Consumer):
+        def look(self, message):
+            seen.append(threading.get_ident() == loop)
+            raise api.exceptions.StopConsumer
+
+    driver = api.drive(Consumer.as_asgi())
+    driver.give({"type": "look"})
+    await driver.ended()
+    return seen
+
+
+@case("C2", "send() inside of a def handler has sent when it returns")
+async def sync_send_is_done(api):
+    seen, driver = [], None
+
+    class Consumer(api.consumer.SyncConsumer):
+        def go(self, message):
+            for number in range(3):
+                self.send({"type": "said", "number": number})
+                seen.append(len(driver.sent))
+            raise api.exceptions.StopConsumer
+
+    driver = api.drive(Consumer.as_asgi())
+    driver.give({"type": "go"})
+    return [await driver.ended(), seen]
+
+
+@case("C2", "an async def handler on a SyncConsumer is never awaited")
+async def async_handler_on_sync(api):
+    import gc
+    import warnings
+
+    seen = []
+
+    class Consumer(api.consumer.SyncConsumer):
+        async def go(self, message):
+            seen.append("ran")
+
+        def stop(self, message):
+            raise api.exceptions.StopConsumer
+
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        driver = api.drive(Consumer.as_asgi())
+        driver.give({"type": "go"}, {"type": "stop"})
+        outcome = await driver.ended()
+        gc.collect()
+    return [outcome, seen]
+
+
+@case("C2", "a def handler on an AsyncConsumer is a TypeError after it has run")
+async def sync_handler_on_async(api):
+    seen = []
+
+    class Consumer(api.consumer.AsyncConsumer):
+        def go(self, message):
+            seen.append("ran")
+
+    driver = api.drive(Consumer.as_asgi())
+    driver.give({"type": "go"})
+    outcome = await driver.ended()
+    return [type(outcome).__name__, seen]
+
+
+@case("C3", "as_asgi() makes a new consumer for each connection", both=True)
+async def as_asgi_makes_new(api, colour):
+    made = []
+
+    @colour
+    class Consumer(colour.Consumer):
+        def __init__(self):
+            made.append(self)
+
+        def look(self, message):
+            raise api.exceptions.StopConsumer
+
+    app = Consumer.as_asgi()
+    before = len(made)
+    for _ in range(2):
+        driver = api.drive(app)
+        driver.give({"type": "look"})
+        await driver.ended()
+    return [before, len(made), made[0] is made[1]]
+
+
+@case("C3", "as_asgi()'s keyword arguments go to __init__", both=True)
+async def as_asgi_kwargs(api, colour):
+    seen = []
+
+    @colour
+    class Consumer(colour.Consumer):
+        def __init__(self, *args, **kwargs):
+            seen.append([args, kwargs])
+
+        def look(self, message):
+            raise api.exceptions.StopConsumer
+
+    driver = api.drive(Consumer.as_asgi(room="blue", size=3))
+    driver.give({"type": "look"})
+    await driver.ended()
+    return seen
+
+
+@case("C3", "the application carries its class, its arguments, the class's name and docstring", both=True)
+async def as_asgi_metadata(api, colour):
+    class Consumer(colour.Consumer):
+        """What it says."""
+
+    app = Consumer.as_asgi(a=1)
+    return [
+        app.consumer_class is Consumer,
+        app.consumer_initkwargs,
+        app.__name__,
+        app.__doc__,
+        app.__qualname__.rpartition(".")[2],
+    ]
+
+
+@case("C3", "as_asgi() of a WebsocketConsumer accepts arguments that its __init__ ignores", both=True)
+async def websocket_init_kwargs(api, colour):
+    driver = api.drive(colour.WebsocketConsumer.as_asgi(anything=1))
+    return [await driver.connect(), await driver.disconnect()]
+
+
+@case("C4", "a message's type, dots turned to underscores, names the method", both=True)
+async def dispatch_by_type(api, colour):
+    seen = []
+
+    @colour
+    class Consumer(colour.Consumer):
+        def chat_message(self, message):
+            seen.append(message)
+
+        def deep_er_type(self, message):
+            seen.append(message)
+            raise api.exceptions.StopConsumer
+
+    driver = api.drive(Consumer.as_asgi())
+    driver.give({"type": "chat.message", "a": [1]}, {"type": "deep.er.type"})
+    return [await driver.ended(), seen]
+
+
+async def _ends_with(api, colour, message):
+    class Consumer(colour.Consumer):
+        pass
+
+    driver = api.drive(Consumer.as_asgi())
+    driver.give(message)
+    return await driver.ended()
+
+
+@case("C4", "a message without type is a ValueError", both=True)
+async def dispatch_without_type(api, colour):
+    return await _ends_with(api, colour, {"text": "x"})
+
+
+@case("C4", "a type with no method is a ValueError", both=True)
+async def dispatch_unknown_type(api, colour):
+    return await _ends_with(api, colour, {"type": "no.such"})
+
+
+@case("C4", "a type that begins with an underscore is refused", both=True)
+async def dispatch_underscore(api, colour):
+    return await _ends_with(api, colour, {"type": "_private"})
+
+
+@case("C4", "a type that begins with a dot is refused as well", both=True)
+async def dispatch_dot(api, colour):
+    return await _ends_with(api, colour, {"type": ".private"})
+
+
+@case("C4", "a type that is no string is an AttributeError", both=True)
+async def dispatch_not_a_string(api, colour):
+    outcome = await _ends_with(api, colour, {"type": 7})
+    return type(outcome).__name__
+
+
+@case("C4", "a layer message of type websocket.receive reaches that method", both=True)
+async def layer_message_websocket_receive(api, colour):
+    seen = []
+
+    @colour
+    class Consumer(colour.WebsocketConsumer):
+        groups = ["room"]
+
+        def receive(self, text_data=None, bytes_data=None):
+            seen.append([text_data, bytes_data])
+
+    driver = api.drive(Consumer.as_asgi())
+    await driver.connect()
+    await api.layer().group_send("room", {"type": "websocket.receive", "text": "by layer"})
+    await api.until(lambda: seen)
+    return [seen, await driver.disconnect()]
+
+
+@case("C4", "a layer message of type websocket.disconnect ends the consumer", both=True)
+async def layer_message_websocket_disconnect(api, colour):
+    seen = []
+
+    @colour
+    class Consumer(colour.WebsocketConsumer):
+        groups = ["room"]
+
+        def disconnect(self, code):
+            seen.append(code)
+
+    driver = api.drive(Consumer.as_asgi())
+    await driver.connect()
+    await api.layer().group_send("room", {"type": "websocket.disconnect", "code": 4001})
+    return [await driver.ended(), seen, api.groups()]
+
+
+@case("C4", "a layer message of type close reaches close(), with the message as its code", both=True)
+async def layer_message_close(api, colour):
+    @colour
+    class Consumer(colour.WebsocketConsumer):
+        groups = ["room"]
+
+    driver = api.drive(Consumer.as_asgi())
+    await driver.connect()
+    await api.layer().group_send("room", {"type": "close"})
+    await driver.until(2)
+    return driver.sent
+
+
+@case("C4", "a layer message whose type no method has ends the consumer with ValueError", both=True)
+async def layer_message_unknown(api, colour):
+    @colour
+    class Consumer(colour.WebsocketConsumer):
+        groups = ["room"]
+
+    driver = api.drive(Consumer.as_asgi())
+    await driver.connect()
+    await api.layer().group_send("room", {"type": "no.such"})
+    return await driver.ended()
+
+
+@case("C7", "dispatch can be overridden and sees all messages of both sources", both=True)
+async def dispatch_overridden(api, colour):
+    seen = []
+
+    @colour
+    class Consumer(colour.WebsocketConsumer):
+        groups = ["room"]
+
+        def chat(self, message):
+            yield self.send("chat")
+
+        async def dispatch(self, message):
+            seen.append(message["type"])
+            await super().dispatch(message)
+
+    driver = api.drive(Consumer.as_asgi())
+    await driver.connect()
+    driver.text("hi")
+    await api.until(lambda: len(seen) == 2)
+    await api.layer().group_send("room", {"type": "chat"})
+    await driver.until(2)
+    return [await driver.disconnect(), seen, driver.sent]
+
+
+@case("C7", "send can be overridden and sees all that is sent", both=True)
+async def send_overridden(api, colour):
+    @colour
+    class Base(colour.Consumer):
+        def send(self, message):
+            yield super().send({**message, "stamp": 1})
+
+        def go(self, message):
+            yield self.send({"type": "said"})
+            raise api.exceptions.StopConsumer
+
+    driver = api.drive(Base.as_asgi())
+    driver.give({"type": "go"})
+    return [await driver.ended(), driver.sent]
+
+
+@case("C7", "an exception of an overridden dispatch ends the application with it", both=True)
+async def dispatch_raises(api, colour):
+    class Consumer(colour.WebsocketConsumer):
+        async def dispatch(self, message):
+            raise PermissionError("not you")
+
+    driver = api.drive(Consumer.as_asgi())
+    driver.give(CONNECT)
+    return [await driver.ended(), driver.sent]
+
+
+@case("C8", "channel_layer_alias chooses the layer", both=True)
+async def layer_alias(api, colour):
+    seen = []
+
+    @colour
+    class Consumer(colour.Consumer):
+        channel_layer_alias = "other"
+
+        def look(self, message):
+            layers = api.layers.channel_layers
+            seen.append([self.channel_layer is layers[name] for name in ("default", "other")])
+            raise api.exceptions.StopConsumer
+
+    backend = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    with api.settings(CHANNEL_LAYERS={"default": dict(backend), "other": dict(backend)}):
+        driver = api.drive(Consumer.as_asgi())
+        driver.give({"type": "look"})
+        return [await driver.ended(), seen]
+
+
+@case("C8", "an alias that is not configured is a consumer without a layer", both=True)
+async def layer_alias_unknown(api, colour):
+    seen = []
+
+    @colour
+    class Consumer(colour.Consumer):
+        channel_layer_alias = "nowhere"
+
+        def look(self, message):
+            seen.append(self.channel_layer)
+            raise api.exceptions.StopConsumer
+
+    driver = api.drive(Consumer.as_asgi())
+    driver.give({"type": "look"})
+    return [await driver.ended(), seen]
+
+
+@case("C8", "the default alias is called default")
+async def default_alias(api):
+    return [api.DEFAULT_CHANNEL_LAYER, api.consumer.AsyncConsumer.channel_layer_alias]
