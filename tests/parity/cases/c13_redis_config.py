@@ -1,5 +1,5 @@
 # L11 to L14: what can be seen of the Redis layers without a Redis, and layers of others.
-# With a Redis: tests/parity/test_redis.py.
+# With a Redis: c14_redis.py.
 
 from parity._cases import case
 
@@ -63,13 +63,6 @@ async def redis_new_channel(api):
     ]
 
 
-@case("L12", "new_channel() of the pub/sub layer has no !")
-async def pubsub_new_channel(api):
-    _, layer = _made(api, PUBSUB)
-    name = await layer.new_channel()
-    return [name[:13], len(name), "!" in name]
-
-
 @case("L12", "the pub/sub layer's extensions")
 async def pubsub_extensions(api):
     _, layer = _made(api, PUBSUB)
@@ -78,7 +71,7 @@ async def pubsub_extensions(api):
 
 @case("L13", "hosts as a string is a ValueError")
 async def hosts_string(api):
-    return [_made(api, backend, hosts="redis://127.0.0.1") for backend in (CORE, PUBSUB)]
+    return _made(api, CORE, hosts="redis://127.0.0.1")
 
 
 @case("L13", "hosts as URLs, pairs, dicts, a unix socket and Sentinel are taken")
