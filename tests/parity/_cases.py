@@ -53,6 +53,7 @@ class Case:
         colour: ``sync``, ``async`` or empty.
         database: Its tables are emptied before.
         different: Declared difference; None: same.
+        redis: It needs one, of which PARITY_REDIS is the URL.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Case:
     colour: str = ""
     database: bool = False
     different: Different | None = None
+    redis: bool = False
 
 
 CASES: dict[str, Case] = {}
@@ -75,13 +77,14 @@ def case(
     both: bool = False,
     database: bool = False,
     different: Different | dict[str, Different] | None = None,
+    redis: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter a function into the table; *different* by colour if the two differ in it."""
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
         assert row in ROWS, row
         module = function.__module__.rpartition(".")[2]
-        one = Case(function.__name__, row, fact, function, module, "", database)
+        one = Case(function.__name__, row, fact, function, module, "", database, None, redis)
         if both:
             found = [
                 replace(one, name=f"{one.name}-{colour}", colour=colour)

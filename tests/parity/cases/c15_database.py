@@ -47,10 +47,7 @@ async def to_async_decorator(api):
 async def to_async_arguments(api):
     from concurrent.futures import ThreadPoolExecutor
 
-    @api.db.database_sync_to_async(thread_sensitive=False)
-    def free():
-        return "free"
-
+    free = api.db.database_sync_to_async(lambda: "free", thread_sensitive=False)
     with ThreadPoolExecutor(1, thread_name_prefix="mine") as executor:
         made = api.db.database_sync_to_async(
             lambda: threading.current_thread().name[:4], thread_sensitive=False, executor=executor
@@ -178,6 +175,7 @@ async def closed_between_handlers(api, colour):
 async def aclose(api):
     from asgiref.sync import sync_to_async
 
+    await api.db.aclose_old_connections()
     first = await sync_to_async(_is_open)()
     second = await sync_to_async(_is_open)()
     result = await api.db.aclose_old_connections()

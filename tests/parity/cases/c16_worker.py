@@ -158,10 +158,9 @@ async def worker_app_fails(api):
 
     class Handler(logging.Handler):
         def emit(self, record):
-            if record.levelno >= logging.ERROR:
-                records.append("lost" in record.getMessage() or "lost" in str(record.exc_info))
+            records.append("lost" in record.getMessage() or "lost" in str(record.exc_info))
 
-    root, catcher = logging.getLogger(), Handler()
+    root, catcher = logging.getLogger(), Handler(logging.ERROR)
     root.addHandler(catcher)
     try:
         worker, task = _worker(api, app, "jobs")

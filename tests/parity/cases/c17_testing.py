@@ -85,7 +85,7 @@ async def app_wait(api):
     return outcomes
 
 
-@case("T1", "wait() for an application that does not end is a TimeoutError, and cancels it")
+@case("T1", "wait() for an application that does not end, when its timeout is over")
 async def app_wait_timeout(api):
     seen = []
 
@@ -457,7 +457,7 @@ async def ws_disconnect_code(api, colour):
     return seen
 
 
-@case("T3", "disconnect() of an application that goes on is a TimeoutError")
+@case("T3", "disconnect() of an application that goes on, when its timeout is over")
 async def ws_disconnect_hangs(api):
     communicator = _ws(api, _async_echo)
     await communicator.send_input({"type": "websocket.connect"})
