@@ -3,12 +3,13 @@
 # The loop's half is filled by _on_asyncio.py or _on_trio.py. Nothing here imports either library.
 
 import importlib
+import os
 import types
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-SECONDS = 15.0
+SECONDS = float(os.environ.get("PARITY_SECONDS", "15"))
 """How long anything may take that must happen; a case that passes waits for none of it."""
 QUIET = 0.05
 """How long something that must not happen is waited for."""

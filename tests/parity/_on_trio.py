@@ -44,6 +44,8 @@ class OnTrio(Api):
         async def run() -> None:
             with scope:
                 await task.run(self, function, *arguments)
+            if task.outcome is None:
+                task.outcome = "cancelled"  # as a group of Cancelled, out of a nursery of its own
 
         self._nursery.start_soon(run)
         return task

@@ -276,25 +276,41 @@ async def asgi_threads(api):
         return await api.db.database_sync_to_async(lambda: "ran")()
 
 
-@case("D5", "async_to_sync inside of a sync handler runs on the loop of the connection")
-async def back_to_the_loop(api):
+async def _below_async_to_sync(api, coroutine_function):
+    """What a coroutine function gives that a sync handler calls with async_to_sync."""
     from asgiref.sync import async_to_sync
 
-    loop = threading.get_ident()
     seen = []
-
-    async def look():
-        await api.sleep(0)
-        return threading.get_ident() == loop
 
     class Consumer(api.generic.websocket.WebsocketConsumer):
         def receive(self, text_data=None, bytes_data=None):
-            seen.append(async_to_sync(look)())
+            seen.append(async_to_sync(coroutine_function)())
 
     driver = api.drive(Consumer.as_asgi())
     await driver.connect()
     driver.text("x")
     return [await driver.disconnect(), seen]
+
+
+@case("D5", "a coroutine that a sync handler calls with async_to_sync: is it in the server's thread?")
+async def back_to_the_loop(api):
+    loop = threading.get_ident()
+
+    async def look():
+        return threading.get_ident() == loop
+
+    return await _below_async_to_sync(api, look)
+
+
+@case("D5", "... and may it use asyncio?")
+async def back_to_asyncio(api):
+    import asyncio
+
+    async def look():
+        await asyncio.sleep(0)
+        return await asyncio.gather(asyncio.sleep(0, "a"), asyncio.sleep(0, "b"))
+
+    return await _below_async_to_sync(api, look)
 
 
 @case("D5", "sync_to_async below async_to_sync comes back to the waiting thread")
