@@ -1,0 +1,233 @@
+# Exit paths under real servers: what the client sees, whether disconnect() ran, which groups are
+# left behind. Groups are joined by hand in connect() and left in disconnect().
+
+import socket
+
+from parity._servers import server_case
+
+
+def _after_word(server, who, word, path="async/"):
+    with server.connect(path, who) as client:
+        client.send(word)
+        seen = server.seen(client)
+    return [seen, server.after(who)]
+
+
+@server_case("C9", "echo, and a client that closes with 1000")
+def client_closes(server):
+    with server.connect("async/", "client_closes") as client:
+        client.send("hello")
+        echoed = client.recv(timeout=20)
+    return [echoed, server.after("client_closes")]
+
+
+@server_case("C16", "the code that the client closes with is what disconnect() is told")
+def client_code(server):
+    with server.connect("async/", "client_code") as client:
+        client.close(4321, "because")
+    return server.after("client_code")
+
+
+@server_case("C16", "a client that vanishes")
+def client_vanishes(server):
+    with server.connect("async/", "client_vanishes") as client:
+        client.socket.shutdown(socket.SHUT_RDWR)
+    return server.after("client_vanishes")
+
+
+@server_case("C15", "close(4001) in receive()")
+def server_closes(server):
+    return _after_word(server, "server_closes", "close 4001")
+
+
+@server_case("C15", "close(4001) in receive() of a sync consumer")
+def server_closes_sync(server):
+    return _after_word(server, "server_closes_sync", "close 4001", "sync/")
+
+
+@server_case("C15", "close(reason=...)")
+def server_reason(server):
+    return _after_word(server, "server_reason", "reason enough")
+
+
+@server_case("C14", "send(close=4006)")
+def send_and_close(server):
+    return _after_word(server, "send_and_close", "send-close")
+
+
+@server_case("C15", "close(4009) right after accept()")
+def close_after_accept(server):
+    with server.connect("async/accept-close", "close_after_accept") as client:
+        seen = server.seen(client)
+    return [seen, server.after("close_after_accept")]
+
+
+@server_case("C15", "a close code that no server may send")
+def server_closes_with_bad_code(server):
+    return _after_word(server, "bad_code", "close 1006")
+
+
+@server_case("C12", "a subprotocol, and headers of the accept")
+def subprotocol(server):
+    with server.connect("async/subprotocol", "subprotocol", subprotocols=["chat"]) as client:
+        answer = client.response.headers
+        seen = [answer["Sec-WebSocket-Protocol"], answer.get("x-a")]
+    return [seen, server.after("subprotocol")]
+
+
+@server_case("C11", "close() in connect(): the handshake is refused, disconnect() runs")
+def deny(server):
+    return [server.refusal("async/deny", "deny"), server.after("deny")]
+
+
+@server_case("C11", "DenyConnection in connect()")
+def deny_exception(server):
+    who = "deny_exception"
+    return [server.refusal("async/deny-exception", who), server.after(who)]
+
+
+@server_case("C6", "an exception in connect(), before accept()")
+def raise_in_connect(server):
+    return [server.refusal("async/raise", "raise_in_connect"), server.after("raise_in_connect")]
+
+
+@server_case("C6", "an exception in connect(), after accept()")
+def raise_after_accept(server):
+    with server.connect("async/accept-raise", "raise_after_accept") as client:
+        seen = server.seen(client)
+    return [seen, server.after("raise_after_accept")]
+
+
+@server_case("C6", "StopConsumer in connect(), before accept()")
+def stop_in_connect(server):
+    return [server.refusal("async/stop", "stop_in_connect"), server.after("stop_in_connect")]
+
+
+def _goes_on(server, who, word, path="async/"):
+    """Send *word*, then "again": what comes of it, and what is noted after the client's close."""
+    with server.connect(path, who) as client:
+        client.send(word)
+        try:
+            client.send("again")
+            seen = [client.recv(timeout=20)]
+        except Exception as error:
+            seen = [type(error).__name__, error.rcvd.code if error.rcvd else None]
+    return [seen, server.after(who)]
+
+
+@server_case("C6", "an exception in receive()")
+def raise_in_receive(server):
+    return _goes_on(server, "raise_in_receive", "raise")
+
+
+@server_case("C6", "an exception in receive() of a sync consumer")
+def raise_in_receive_sync(server):
+    return _goes_on(server, "raise_in_receive_sync", "raise", "sync/")
+
+
+@server_case("C6", "an exception in the handler of a group's message")
+def raise_in_group_handler(server):
+    return _goes_on(server, "raise_in_group_handler", "tell raises")
+
+
+@server_case("C18", "malformed JSON to a JSON consumer")
+def bad_json(server):
+    with server.connect("json/", "bad_json") as client:
+        client.send("{oops")
+        try:
+            client.send("1")
+            seen = [client.recv(timeout=20)]
+        except Exception as error:
+            seen = [type(error).__name__, error.rcvd.code if error.rcvd else None]
+    return [seen, server.after("bad_json")]
+
+
+@server_case("C6", "StopConsumer in receive()")
+def stop_in_receive(server):
+    return _after_word(server, "stop_in_receive", "stop")
+
+
+@server_case("C6", "StopConsumer in receive() of a sync consumer")
+def stop_in_receive_sync(server):
+    return _after_word(server, "stop_in_receive_sync", "stop", "sync/")
+
+
+@server_case("C6", "StopConsumer in the handler of a group's message")
+def stop_in_group_handler(server):
+    return _after_word(server, "stop_in_group_handler", "tell stops")
+
+
+@server_case("C15", "close() in the handler of a group's message")
+def close_in_group_handler(server):
+    return _after_word(server, "close_in_group_handler", "tell closes")
+
+
+@server_case("C4", "a group's message that no method handles")
+def unknown_group_message(server):
+    return _goes_on(server, "unknown_group_message", "tell nothing")
+
+
+@server_case("C16", "an exception in disconnect()")
+def raise_in_disconnect(server):
+    with server.connect("async/raise-disconnect", "raise_in_disconnect") as client:
+        client.send("x")
+        client.recv(timeout=20)
+    return server.after("raise_in_disconnect")
+
+
+@server_case("C17", "websocket_disconnect overridden without super")
+def no_super(server):
+    with server.connect("no-super/", "no_super") as client:
+        client.send("x")
+        client.recv(timeout=20)
+    return server.after("no_super")
+
+
+@server_case("C5", "the client leaves while a handler waits for ever")
+def leaves_during_handler(server):
+    with server.connect("async/", "leaves_during_handler") as client:
+        client.send("forever")
+        client.recv(timeout=20)
+    return server.after("leaves_during_handler")
+
+
+@server_case("R5", "a path that no route matches")
+def no_route(server):
+    return server.refusal("nowhere/", "no_route")
+
+
+@server_case("R16", "an origin that is refused, and one that is not")
+def origins(server):
+    return [
+        server.refusal("guarded/", "origin_bad", origin="http://evil.com"),
+        server.notes("origin_bad"),
+        server.refusal("guarded/", "origin_good", origin="http://good.com"),
+    ]
+
+
+@server_case("C16", "SIGTERM to the server: an idle connection", own=True)
+def sigterm(server):
+    with server.connect("async/", "sigterm") as client:
+        client.send("x")
+        client.recv(timeout=20)
+        server.terminate()
+        seen = server.seen(client, 6)
+    return [seen, server.notes("sigterm")]
+
+
+@server_case("C16", "SIGTERM to the server: a handler that waits for ever", own=True)
+def sigterm_during_handler(server):
+    with server.connect("async/", "sigterm_during_handler") as client:
+        client.send("forever")
+        client.recv(timeout=20)
+        server.terminate()
+        seen = server.seen(client, 6)
+    return [seen, server.notes("sigterm_during_handler")]
+
+
+@server_case("C6", "SystemExit in receive(): does the server live on?", own=True)
+def system_exit(server):
+    with server.connect("async/", "system_exit") as client:
+        client.send("exit")
+        seen = server.seen(client)
+    return [seen, server.notes("system_exit"), server.answers()]
