@@ -27,8 +27,9 @@ def prepare(library: str) -> Callable[[Callable[[Any], Awaitable[Any]]], Any]:
     folder = Path(tempfile.mkdtemp(prefix="parity-"))
     if library == "greenroom":  # else "stock", or "wrong": stock with mistakes
         configure("greenroom.bridges.django", OURS, folder)
-        from greenroom.bridges.asgiref import patch_asgiref
         from parity._on_trio import run
+
+        from greenroom.bridges.asgiref import patch_asgiref
 
         assert patch_asgiref()
         return lambda function: run(OURS, function)

@@ -1,4 +1,4 @@
-# Each case, with Channels on asyncio and with Greenroom on trio: the same, or different as declared.
+# Each case, with Channels on asyncio and Greenroom on trio: the same, or different as declared.
 #
 # Both libraries run in processes of their own, once for all tests here (_results.py).
 

@@ -40,7 +40,11 @@ async def disconnect_after_server_close(api, colour):
     return [list(seen), await driver.disconnect(4002), seen]
 
 
-@case("C16", "a disconnect event without a code is a KeyError, as is one without reason fine", both=True)
+@case(
+    "C16",
+    "a disconnect event without a code is a KeyError, as is one without reason fine",
+    both=True,
+)
 async def disconnect_without_code(api, colour):
     seen = []
     driver = api.drive(_consumer(colour, seen))
@@ -65,9 +69,7 @@ async def disconnect_sends_to_layer(api, colour):
             heard.append(message["who"])
 
     def disconnect(self, code):
-        yield colour.layer_call(
-            self.channel_layer.group_send, "red", {"type": "left", "who": "me"}
-        )
+        yield colour.layer_call(self.channel_layer.group_send, "red", {"type": "left", "who": "me"})
 
     listener = api.drive(Listener.as_asgi())
     await listener.connect()
@@ -98,7 +100,9 @@ async def disconnect_stops(api, colour):
     return await driver.disconnect()
 
 
-@case("C16", "frames that came before the client's close are handled before disconnect()", both=True)
+@case(
+    "C16", "frames that came before the client's close are handled before disconnect()", both=True
+)
 async def frames_before_disconnect(api, colour):
     seen = []
 
@@ -122,7 +126,11 @@ async def disconnect_once(api, colour):
     return [await driver.ended(), seen]
 
 
-@case("C17", "websocket_connect overridden without super: no group, no connect(), no answer", both=True)
+@case(
+    "C17",
+    "websocket_connect overridden without super: no group, no connect(), no answer",
+    both=True,
+)
 async def raw_connect(api, colour):
     seen = []
 
@@ -166,7 +174,11 @@ async def raw_disconnect_without_super(api, colour):
     return [driver.task.outcome, await driver.cancelled(), seen]
 
 
-@case("C17", "websocket_disconnect overridden with super: first the subclass's, then disconnect()", both=True)
+@case(
+    "C17",
+    "websocket_disconnect overridden with super: first the subclass's, then disconnect()",
+    both=True,
+)
 async def raw_disconnect_with_super(api, colour):
     seen = []
 
@@ -214,7 +226,6 @@ async def invented_protocol(api, colour):
     driver = api.drive(Consumer.as_asgi(), {"type": "mqtt", "extra": {"qos": 1}})
     driver.give({"type": "mqtt.publish", "topic": "t"}, {"type": "mqtt.end"})
     return [await driver.ended(), driver.sent]
-
 
 
 @case("C16", "groups joined by `groups` after an exception in receive()", both=True)

@@ -72,7 +72,11 @@ async def json_codecs_colour(api, colour):
 
     base = colour.JsonWebsocketConsumer
     return [
-        [name, inspect.iscoroutinefunction(getattr(base, name)), inspect.ismethod(getattr(base, name))]
+        [
+            name,
+            inspect.iscoroutinefunction(getattr(base, name)),
+            inspect.ismethod(getattr(base, name)),
+        ]
         for name in ("encode_json", "decode_json")
     ]
 

@@ -1,6 +1,6 @@
 # C19, C20: the HTTP consumer, the exceptions.
 
-from parity._cases import case
+from parity._cases import Different, case
 
 SCOPE = {"type": "http", "method": "POST", "path": "/", "headers": []}
 
@@ -141,7 +141,15 @@ async def http_cancelled(api):
     return [await driver.cancelled(), seen]
 
 
-@case("C19", "the end of the client while handle() runs is not noticed before it returns")
+@case(
+    "C19",
+    "the end of the client while handle() runs is not noticed before it returns",
+    different=Different(
+        "A client that leaves is noticed while handle() runs, which is cancelled; then disconnect().",
+        stock=[[], ["returned", None], ["handle ends", "disconnect"]],
+        ours=[["disconnect"], ["returned", None], ["disconnect"]],
+    ),
+)
 async def http_disconnect_during_handle(api):
     seen, begun, go = [], api.event(), api.event()
 
@@ -219,15 +227,43 @@ async def import_places(api):
             *("AsyncWebsocketConsumer", "AsyncJsonWebsocketConsumer"),
         ],
         "generic.http": ["AsyncHttpConsumer"],
-        "routing": ["ProtocolTypeRouter", "URLRouter", "ChannelNameRouter", "get_default_application"],
+        "routing": [
+            "ProtocolTypeRouter",
+            "URLRouter",
+            "ChannelNameRouter",
+            "get_default_application",
+        ],
         "middleware": ["BaseMiddleware"],
-        "sessions": ["CookieMiddleware", "SessionMiddleware", "SessionMiddlewareStack", "InstanceSessionWrapper"],
-        "auth": ["AuthMiddleware", "AuthMiddlewareStack", "get_user", "login", "logout", "UserLazyObject"],
+        "sessions": [
+            "CookieMiddleware",
+            "SessionMiddleware",
+            "SessionMiddlewareStack",
+            "InstanceSessionWrapper",
+        ],
+        "auth": [
+            "AuthMiddleware",
+            "AuthMiddlewareStack",
+            "get_user",
+            "login",
+            "logout",
+            "UserLazyObject",
+        ],
         "security.websocket": ["OriginValidator", "AllowedHostsOriginValidator", "WebsocketDenier"],
-        "layers": ["BaseChannelLayer", "InMemoryChannelLayer", "ChannelLayerManager", "channel_layers", "get_channel_layer"],
+        "layers": [
+            "BaseChannelLayer",
+            "InMemoryChannelLayer",
+            "ChannelLayerManager",
+            "channel_layers",
+            "get_channel_layer",
+        ],
         "db": ["database_sync_to_async", "DatabaseSyncToAsync", "aclose_old_connections"],
         "exceptions": NAMES,
-        "testing": ["ApplicationCommunicator", "HttpCommunicator", "WebsocketCommunicator", "ChannelsLiveServerTestCase"],
+        "testing": [
+            "ApplicationCommunicator",
+            "HttpCommunicator",
+            "WebsocketCommunicator",
+            "ChannelsLiveServerTestCase",
+        ],
         "worker": ["Worker"],
         "utils": ["await_many_dispatch", "name_that_thing"],
         "apps": ["ChannelsConfig"],
@@ -247,7 +283,32 @@ async def handler_names(api):
     return [api.raised(names, message) for message in messages]
 
 
-@case("C20", "name_that_thing() of functions, classes, methods and objects")
+@case(
+    "C20",
+    "name_that_thing() of functions, classes, methods and objects",
+    different=Different(
+        "Builtins and methods have names, too, where Channels fails.",
+        stock=[
+            {
+                "raised": "AttributeError",
+                "text": "'getset_descriptor' object has no attribute '__module__'",
+            },
+            ["returned", "parity._cases.case"],
+            ["returned", "parity.cases.c06_http.Thing"],
+            ["returned", "parity.cases.c06_http.Thing"],
+            {"raised": "AttributeError", "text": "'Thing' object has no attribute '__name__'"},
+            ["returned", "PACKAGE.consumer.AsyncConsumer"],
+        ],
+        ours=[
+            ["returned", "builtins.len"],
+            ["returned", "parity._cases.case"],
+            ["returned", "parity.cases.c06_http.Thing"],
+            ["returned", "parity.cases.c06_http.Thing"],
+            ["returned", "parity.cases.c06_http.method"],
+            ["returned", "PACKAGE.consumer.AsyncConsumer"],
+        ],
+    ),
+)
 async def names_of_things(api):
     class Thing:
         def method(self):

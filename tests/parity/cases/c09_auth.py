@@ -1,6 +1,6 @@
 # R12 to R15: users in the scope, login and logout.
 
-from parity._cases import case
+from parity._cases import Different, case
 from parity.cases.c08_sessions import _cookies, _counting, _stored
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -46,7 +46,6 @@ async def _in_stack(api, work, key=None, **scope):
     headers = _cookies(f"sessionid={key}".encode()) if key else []
     stack = api.auth.AuthMiddlewareStack(app)
     return await api.outcome(stack, {"type": "websocket", "headers": headers, **scope}, None, None)
-
 
 
 @case("R12", "a logged-in user is in the scope", database=True)
@@ -159,7 +158,16 @@ async def get_user_deleted(api):
     return await _get_user(api, {"session": _store(key)})
 
 
-@case("R13", "after SECRET_KEY was rotated, with the old one in SECRET_KEY_FALLBACKS", database=True)
+@case(
+    "R13",
+    "after SECRET_KEY was rotated, with the old one in SECRET_KEY_FALLBACKS",
+    database=True,
+    different=Different(
+        "A session signed with a key of SECRET_KEY_FALLBACKS stays logged in, as in Django's views.",
+        stock=[["AnonymousUser", ""], 0],
+        ours=[["User", "ada"], 1],
+    ),
+)
 async def get_user_rotated_key(api):
     user = await _make_user(api)
     key = await _session_of(api, user, name="x")
@@ -284,7 +292,11 @@ async def _logged_out(api, scope):
     return [outcome, told, type(scope["user"]).__name__ if "user" in scope else None]
 
 
-@case("R15", "logout() sends the signal, flushes the session, and leaves an AnonymousUser", database=True)
+@case(
+    "R15",
+    "logout() sends the signal, flushes the session, and leaves an AnonymousUser",
+    database=True,
+)
 async def logout(api):
     user = await _make_user(api)
     session = _store(await _session_of(api, user, cart=3))
@@ -309,7 +321,12 @@ async def logout_without_session(api):
     return await api.outcome(api.auth.logout, {})
 
 
-@case("R15", "login, save and logout from inside a consumer behind the stack", database=True, both=True)
+@case(
+    "R15",
+    "login, save and logout from inside a consumer behind the stack",
+    database=True,
+    both=True,
+)
 async def login_in_consumer(api, colour):
     from asgiref.sync import async_to_sync
 

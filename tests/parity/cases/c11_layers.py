@@ -2,7 +2,7 @@
 
 import warnings
 
-from parity._cases import case
+from parity._cases import Different, case
 
 MEMORY = "channels.layers.InMemoryChannelLayer"
 
@@ -257,6 +257,15 @@ async def base_layer(api):
     ]
 
 
+_BAD_CHANNEL, _BAD_GROUP = (
+    {
+        "raised": "TypeError",
+        "text": f"{kind} name must be a valid unicode string with length < 100 containing only ASCII"
+        " alphanumerics, hyphens, underscores, or periods.",
+    }
+    for kind in ("Channel", "Group")
+)
+
 GOOD = ["a", "A-9_.z", "a" * 99, "specific.x!abc", "a!", "a!b.c-d_e"]
 BAD = ["", "a b", "a" * 100, "ä", "a/b", "!a", "a!b!c", "a:b", 7, None, b"a", ["a"]]
 
@@ -279,7 +288,15 @@ async def receive_names(api):
     return [api.raised(check, name, receive=True) for name in ("a", "a!", "a!b")]
 
 
-@case("L7", "a name with a newline at its end")
+@case(
+    "L7",
+    "a name with a newline at its end",
+    different=Different(
+        "A newline is no part of a name.",
+        stock=[["returned", True], ["returned", True]],
+        ours=[_BAD_CHANNEL, _BAD_GROUP],
+    ),
+)
 async def names_newline(api):
     layer = api.layer()
     return [
@@ -288,7 +305,15 @@ async def names_newline(api):
     ]
 
 
-@case("L7", "letters and digits that are not ASCII, after the ! and before")
+@case(
+    "L7",
+    "letters and digits that are not ASCII, after the ! and before",
+    different=Different(
+        "Names are ASCII, as the error has always said.",
+        stock=[["returned", True], ["returned", True], _BAD_CHANNEL],
+        ours=[_BAD_CHANNEL, _BAD_CHANNEL, _BAD_CHANNEL],
+    ),
+)
 async def names_not_ascii(api):
     layer = api.layer()
     return [api.raised(layer.require_valid_channel_name, name) for name in ("a!ü", "a٣", "é")]

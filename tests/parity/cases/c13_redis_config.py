@@ -1,7 +1,7 @@
 # L11 to L14: what can be seen of the Redis layers without a Redis, and layers of others.
 # With a Redis: c14_redis.py.
 
-from parity._cases import case
+from parity._cases import Different, case
 
 CORE = "channels_redis.core.RedisChannelLayer"
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
@@ -43,7 +43,23 @@ async def redis_names(api):
     ]
 
 
-@case("L11", "a Redis that is not there is an error of the call, not of the layer's making")
+@case(
+    "L11",
+    "a Redis that is not there is an error of the call, not of the layer's making",
+    different=Different(
+        "One error for whichever client is inside, that says what happens next; consumers live on.",
+        stock=[
+            "ConnectionError",
+            "Error 111 connecting to 127.0.0.1:1. Connect call failed ('127.0.0.1', 1).",
+        ],
+        ours=[
+            "RedisUnavailable",
+            "Redis at 127.0.0.1:1 can't be reached: [Errno 111] Error connecting to"
+            " ('127.0.0.1', 1): Connection refused. It is tried again by itself; until then sending"
+            " fails, and consumers live on.",
+        ],
+    ),
+)
 async def redis_not_there(api):
     _, layer = _made(api, CORE, hosts=["redis://127.0.0.1:1"])
     outcome = await api.outcome(layer.send, "jobs", {"type": "x"})

@@ -3,7 +3,7 @@
 import functools
 import os
 
-from parity._cases import case
+from parity._cases import Different, case
 
 BACKENDS = {
     "core": ("L11", "channels_redis.core.RedisChannelLayer"),
@@ -11,7 +11,7 @@ BACKENDS = {
 }
 
 
-def on_redis(fact, layers=("core", "pubsub"), **config):
+def on_redis(fact, layers=("core", "pubsub"), different=None, **config):
     """Enter a case for each of *layers*; it is given (api, make), which makes layers alike."""
 
     def enter(function):
@@ -40,7 +40,7 @@ def on_redis(fact, layers=("core", "pubsub"), **config):
 
             functools.update_wrapper(run, function)
             run.__name__ = f"{function.__name__}-{name}"
-            case(row, f"{fact} ({name})", redis=True)(run)
+            case(row, f"{fact} ({name})", redis=True, different=different)(run)
         return function
 
     return enter
@@ -105,7 +105,16 @@ async def redis_normal_channel(api, make):
     return await two.receive("jobs")
 
 
-@on_redis("over capacity send is ChannelFull", layers=("core",), capacity=2)
+@on_redis(
+    "over capacity send is ChannelFull",
+    layers=("core",),
+    capacity=2,
+    different=Different(
+        "The error says which channel is full.",
+        stock=[*[["returned", None]] * 2, {"raised": "ChannelFull", "text": ""}],
+        ours=[*[["returned", None]] * 2, {"raised": "ChannelFull", "text": "jobs"}],
+    ),
+)
 async def redis_full(api, make):
     layer = make()
     return [await api.outcome(layer.send, "jobs", {"type": "x", "n": n}) for n in range(3)]

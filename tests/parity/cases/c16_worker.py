@@ -163,7 +163,7 @@ async def worker_app_fails(api):
     root, catcher = logging.getLogger(), Handler(logging.ERROR)
     root.addHandler(catcher)
     try:
-        worker, task = _worker(api, app, "jobs")
+        _, task = _worker(api, app, "jobs")
         await api.layer().send("jobs", {"type": "go", "n": 1})
         await api.until(lambda: records)
         await api.sleep(0.05)
