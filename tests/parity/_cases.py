@@ -12,15 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-ROWS = [
-    *(f"C{number}" for number in range(1, 21)),
-    *(f"R{number}" for number in range(1, 20)),
-    *(f"L{number}" for number in range(1, 15)),
-    *(f"D{number}" for number in range(1, 7)),
-    *("W1", "W2"),
-    *(f"T{number}" for number in range(1, 5)),
-]
-"""The rows of the inventory of Channels that have cases."""
+from parity._rows import ROWS
 
 
 @dataclass(frozen=True)
@@ -106,7 +98,7 @@ def all_cases() -> dict[str, Case]:
     package = importlib.import_module("parity.cases")
     for module in sorted(entry.name for entry in pkgutil.iter_modules(package.__path__)):
         importlib.import_module(f"parity.cases.{module}")
-    return dict(sorted(CASES.items(), key=lambda item: (ROWS.index(item[1].row), item[0])))
+    return dict(sorted(CASES.items(), key=lambda item: (list(ROWS).index(item[1].row), item[0])))
 
 
 class Colour:

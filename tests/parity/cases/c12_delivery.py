@@ -108,7 +108,7 @@ async def group_send_full(api):
 
 @case("L6", "150 group messages from inside of one handler: how many arrive")
 async def group_send_many(api):
-    seen, done = [], api.event()
+    seen, names, done = [], [], api.event()
 
     class Consumer(api.generic.websocket.AsyncWebsocketConsumer):
         groups = ["red"]
@@ -116,6 +116,7 @@ async def group_send_many(api):
         async def receive(self, text_data=None, bytes_data=None):
             for number in range(150):
                 await self.channel_layer.group_send("red", {"type": "tick", "n": number})
+            names.append(self.channel_name)
             done.set()
 
         async def tick(self, message):
@@ -125,9 +126,13 @@ async def group_send_many(api):
     await driver.connect()
     driver.text("go")
     await done.wait()
-    await api.sleep(0.1)
+    while isinstance(
+        await api.outcome(api.layer().send, names[0], {"type": "tick", "n": 150}), Exception
+    ):
+        await api.sleep(0.005)
+    await api.until(lambda: seen[-1:] == [150])
     await driver.disconnect()
-    return [len(seen), seen == sorted(seen)]
+    return [len(seen) - 1, seen == sorted(seen)]
 
 
 @case("L6", "messages to a channel that nobody reads wait there")
