@@ -117,6 +117,9 @@ def make() -> Any:
             if self.scope["url_route"]["kwargs"].get("how") == "raise-disconnect":
                 raise LookupError("in disconnect")
 
+    class Cancelled(Chat):
+        supervision = {"cancel_on_disconnect": True}  # Channels knows no such attribute
+
     class NoSuper(Chat):
         async def websocket_disconnect(self, message):
             note(self.who, "raw disconnect")
@@ -159,6 +162,7 @@ def make() -> Any:
     guarded = of("security.websocket").OriginValidator(Chat.as_asgi(), ["good.com"])
     routes = [
         re_path(r"^async/(?P<how>[\w-]*)$", Chat.as_asgi()),
+        re_path(r"^cancelled/(?P<how>)$", Cancelled.as_asgi()),
         re_path(r"^no-super/$", NoSuper.as_asgi()),
         re_path(r"^sync/$", SyncChat.as_asgi()),
         re_path(r"^json/$", Json.as_asgi()),

@@ -3,6 +3,7 @@
 
 import socket
 
+from parity._cases import Different
 from parity._servers import server_case
 
 
@@ -13,7 +14,15 @@ def _after_word(server, who, word, path="async/"):
     return [seen, server.after(who)]
 
 
-@server_case("C9", "echo, and a client that closes with 1000")
+@server_case(
+    "C9",
+    "echo, and a client that closes with 1000",
+    different=Different(
+        "`disconnect()` is told the code that the client has closed with; hypercorn reports all as 1006.",
+        stock=["hello", {"notes": [["connect", None], ["disconnect", 1006]], "groups": 0}],
+        ours=["hello", {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def client_closes(server):
     with server.connect("async/", "client_closes") as client:
         client.send("hello")
@@ -21,7 +30,15 @@ def client_closes(server):
     return [echoed, server.after("client_closes")]
 
 
-@server_case("C16", "the code that the client closes with is what disconnect() is told")
+@server_case(
+    "C16",
+    "the code that the client closes with is what disconnect() is told",
+    different=Different(
+        "`disconnect()` is told the code that the client has closed with; hypercorn reports all as 1006.",
+        stock={"notes": [["connect", None], ["disconnect", 1006]], "groups": 0},
+        ours={"notes": [["connect", None], ["disconnect", 4321]], "groups": 0},
+    ),
+)
 def client_code(server):
     with server.connect("async/", "client_code") as client:
         client.close(4321, "because")
@@ -35,27 +52,79 @@ def client_vanishes(server):
     return server.after("client_vanishes")
 
 
-@server_case("C15", "close(4001) in receive()")
+@server_case(
+    "C15",
+    "close(4001) in receive()",
+    different=Different(
+        "`disconnect()` is told the code that was closed with.",
+        stock=[[[4001, ""]], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+        ours=[[[4001, ""]], {"notes": [["connect", None], ["disconnect", 4001]], "groups": 0}],
+    ),
+)
 def server_closes(server):
     return _after_word(server, "server_closes", "close 4001")
 
 
-@server_case("C15", "close(4001) in receive() of a sync consumer")
+@server_case(
+    "C15",
+    "close(4001) in receive() of a sync consumer",
+    different=Different(
+        "`disconnect()` is told the code that was closed with.",
+        stock=[[[4001, ""]], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+        ours=[[[4001, ""]], {"notes": [["connect", None], ["disconnect", 4001]], "groups": 0}],
+    ),
+)
 def server_closes_sync(server):
     return _after_word(server, "server_closes_sync", "close 4001", "sync/")
 
 
-@server_case("C15", "close(reason=...)")
+@server_case(
+    "C15",
+    "close(reason=...)",
+    different=Different(
+        "`disconnect()` is told the code that was closed with.",
+        stock=[
+            [[4005, "enough"]],
+            {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0},
+        ],
+        ours=[
+            [[4005, "enough"]],
+            {"notes": [["connect", None], ["disconnect", 4005]], "groups": 0},
+        ],
+    ),
+)
 def server_reason(server):
     return _after_word(server, "server_reason", "reason enough")
 
 
-@server_case("C14", "send(close=4006)")
+@server_case(
+    "C14",
+    "send(close=4006)",
+    different=Different(
+        "`disconnect()` is told the code that was closed with.",
+        stock=[
+            ["bye", [4006, ""]],
+            {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0},
+        ],
+        ours=[
+            ["bye", [4006, ""]],
+            {"notes": [["connect", None], ["disconnect", 4006]], "groups": 0},
+        ],
+    ),
+)
 def send_and_close(server):
     return _after_word(server, "send_and_close", "send-close")
 
 
-@server_case("C15", "close(4009) right after accept()")
+@server_case(
+    "C15",
+    "close(4009) right after accept()",
+    different=Different(
+        "`disconnect()` is told the code that was closed with.",
+        stock=[[[4009, ""]], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+        ours=[[[4009, ""]], {"notes": [["connect", None], ["disconnect", 4009]], "groups": 0}],
+    ),
+)
 def close_after_accept(server):
     with server.connect("async/accept-close", "close_after_accept") as client:
         seen = server.seen(client)
@@ -67,7 +136,15 @@ def server_closes_with_bad_code(server):
     return _after_word(server, "bad_code", "close 1006")
 
 
-@server_case("C12", "a subprotocol, and headers of the accept")
+@server_case(
+    "C12",
+    "a subprotocol, and headers of the accept",
+    different=Different(
+        "`disconnect()` is told the code that the client has closed with; hypercorn reports all as 1006.",
+        stock=[["chat", "1"], {"notes": [["connect", None], ["disconnect", 1006]], "groups": 0}],
+        ours=[["chat", "1"], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def subprotocol(server):
     with server.connect("async/subprotocol", "subprotocol", subprotocols=["chat"]) as client:
         answer = client.response.headers
@@ -75,7 +152,15 @@ def subprotocol(server):
     return [seen, server.after("subprotocol")]
 
 
-@server_case("C11", "close() in connect(): the handshake is refused, disconnect() runs")
+@server_case(
+    "C11",
+    "close() in connect(): the handshake is refused, disconnect() runs",
+    different=Different(
+        "`disconnect()` is told the code that was closed with.",
+        stock=[403, {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+        ours=[403, {"notes": [["connect", None], ["disconnect", 4003]], "groups": 0}],
+    ),
+)
 def deny(server):
     return [server.refusal("async/deny", "deny"), server.after("deny")]
 
@@ -86,19 +171,43 @@ def deny_exception(server):
     return [server.refusal("async/deny-exception", who), server.after(who)]
 
 
-@server_case("C6", "an exception in connect(), before accept()")
+@server_case(
+    "C6",
+    "an exception in connect(), before accept()",
+    different=Different(
+        "`disconnect()` runs, and the groups are left.",
+        stock=[500, {"notes": [["connect", None]], "groups": 1}],
+        ours=[500, {"notes": [["connect", None], ["disconnect", 1011]], "groups": 0}],
+    ),
+)
 def raise_in_connect(server):
     return [server.refusal("async/raise", "raise_in_connect"), server.after("raise_in_connect")]
 
 
-@server_case("C6", "an exception in connect(), after accept()")
+@server_case(
+    "C6",
+    "an exception in connect(), after accept()",
+    different=Different(
+        "`disconnect()` runs, and the groups are left.",
+        stock=[[[1011, ""]], {"notes": [["connect", None]], "groups": 1}],
+        ours=[[[1011, ""]], {"notes": [["connect", None], ["disconnect", 1011]], "groups": 0}],
+    ),
+)
 def raise_after_accept(server):
     with server.connect("async/accept-raise", "raise_after_accept") as client:
         seen = server.seen(client)
     return [seen, server.after("raise_after_accept")]
 
 
-@server_case("C6", "StopConsumer in connect(), before accept()")
+@server_case(
+    "C6",
+    "StopConsumer in connect(), before accept()",
+    different=Different(
+        "It is a refusal, not a server's error; `disconnect()` runs, and the groups are left.",
+        stock=[500, {"notes": [["connect", None]], "groups": 1}],
+        ours=[403, {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def stop_in_connect(server):
     return [server.refusal("async/stop", "stop_in_connect"), server.after("stop_in_connect")]
 
@@ -115,22 +224,54 @@ def _goes_on(server, who, word, path="async/"):
     return [seen, server.after(who)]
 
 
-@server_case("C6", "an exception in receive()")
+@server_case(
+    "C6",
+    "an exception in receive()",
+    different=Different(
+        "The consumer is restarted with its socket open, and the next message answered.",
+        stock=[["ConnectionClosedError", 1011], {"notes": [["connect", None]], "groups": 1}],
+        ours=[["again"], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def raise_in_receive(server):
     return _goes_on(server, "raise_in_receive", "raise")
 
 
-@server_case("C6", "an exception in receive() of a sync consumer")
+@server_case(
+    "C6",
+    "an exception in receive() of a sync consumer",
+    different=Different(
+        "The consumer is restarted with its socket open, and the next message answered.",
+        stock=[["ConnectionClosedError", 1011], {"notes": [["connect", None]], "groups": 0}],
+        ours=[["again"], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def raise_in_receive_sync(server):
     return _goes_on(server, "raise_in_receive_sync", "raise", "sync/")
 
 
-@server_case("C6", "an exception in the handler of a group's message")
+@server_case(
+    "C6",
+    "an exception in the handler of a group's message",
+    different=Different(
+        "The consumer is restarted with its socket open, and the next message answered.",
+        stock=[["ConnectionClosedError", 1011], {"notes": [["connect", None]], "groups": 1}],
+        ours=[["again"], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def raise_in_group_handler(server):
     return _goes_on(server, "raise_in_group_handler", "tell raises")
 
 
-@server_case("C18", "malformed JSON to a JSON consumer")
+@server_case(
+    "C18",
+    "malformed JSON to a JSON consumer",
+    different=Different(
+        "The consumer is restarted with its socket open, and the next message answered.",
+        stock=[["ConnectionClosedError", 1011], {"notes": [], "groups": 0}],
+        ours=[["1"], {"notes": [["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def bad_json(server):
     with server.connect("json/", "bad_json") as client:
         client.send("{oops")
@@ -142,32 +283,80 @@ def bad_json(server):
     return [seen, server.after("bad_json")]
 
 
-@server_case("C6", "StopConsumer in receive()")
+@server_case(
+    "C6",
+    "StopConsumer in receive()",
+    different=Different(
+        "The socket is closed with 1000, `disconnect()` runs, and the groups are left.",
+        stock=[[[1011, ""]], {"notes": [["connect", None]], "groups": 1}],
+        ours=[[[1000, ""]], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def stop_in_receive(server):
     return _after_word(server, "stop_in_receive", "stop")
 
 
-@server_case("C6", "StopConsumer in receive() of a sync consumer")
+@server_case(
+    "C6",
+    "StopConsumer in receive() of a sync consumer",
+    different=Different(
+        "The socket is closed with 1000, `disconnect()` runs, and the groups are left.",
+        stock=[[[1011, ""]], {"notes": [["connect", None]], "groups": 0}],
+        ours=[[[1000, ""]], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def stop_in_receive_sync(server):
     return _after_word(server, "stop_in_receive_sync", "stop", "sync/")
 
 
-@server_case("C6", "StopConsumer in the handler of a group's message")
+@server_case(
+    "C6",
+    "StopConsumer in the handler of a group's message",
+    different=Different(
+        "The socket is closed with 1000, `disconnect()` runs, and the groups are left.",
+        stock=[[[1011, ""]], {"notes": [["connect", None]], "groups": 1}],
+        ours=[[[1000, ""]], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def stop_in_group_handler(server):
     return _after_word(server, "stop_in_group_handler", "tell stops")
 
 
-@server_case("C15", "close() in the handler of a group's message")
+@server_case(
+    "C15",
+    "close() in the handler of a group's message",
+    different=Different(
+        "`disconnect()` is told the code that was closed with.",
+        stock=[[[4007, ""]], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+        ours=[[[4007, ""]], {"notes": [["connect", None], ["disconnect", 4007]], "groups": 0}],
+    ),
+)
 def close_in_group_handler(server):
     return _after_word(server, "close_in_group_handler", "tell closes")
 
 
-@server_case("C4", "a group's message that no method handles")
+@server_case(
+    "C4",
+    "a group's message that no method handles",
+    different=Different(
+        "The consumer is restarted with its socket open, and the next message answered.",
+        stock=[["ConnectionClosedError", 1011], {"notes": [["connect", None]], "groups": 1}],
+        ours=[["again"], {"notes": [["connect", None], ["disconnect", 1000]], "groups": 0}],
+    ),
+)
 def unknown_group_message(server):
     return _goes_on(server, "unknown_group_message", "tell nothing")
 
 
-@server_case("C16", "an exception in disconnect()")
+@server_case(
+    "C16",
+    "an exception in disconnect()",
+    different=Different(
+        "`disconnect()` is told the code that the client has closed with; hypercorn reports all as 1006.",
+        stock={"notes": [["connect", None], ["disconnect", 1006]], "groups": 0},
+        ours={"notes": [["connect", None], ["disconnect", 1000]], "groups": 0},
+    ),
+)
 def raise_in_disconnect(server):
     with server.connect("async/raise-disconnect", "raise_in_disconnect") as client:
         client.send("x")
@@ -175,7 +364,15 @@ def raise_in_disconnect(server):
     return server.after("raise_in_disconnect")
 
 
-@server_case("C17", "websocket_disconnect overridden without super")
+@server_case(
+    "C17",
+    "websocket_disconnect overridden without super",
+    different=Different(
+        "Groups are left with the connection's end, whatever was overridden.",
+        stock={"notes": [["connect", None], ["raw disconnect", None]], "groups": 1},
+        ours={"notes": [["connect", None], ["raw disconnect", None]], "groups": 0},
+    ),
+)
 def no_super(server):
     with server.connect("no-super/", "no_super") as client:
         client.send("x")
@@ -191,7 +388,34 @@ def leaves_during_handler(server):
     return server.after("leaves_during_handler")
 
 
-@server_case("R5", "a path that no route matches")
+@server_case(
+    "C5",
+    "the same, with `supervision = {'cancel_on_disconnect': True}` in the class",
+    different=Different(
+        "The handler is cancelled when the client leaves; then `disconnect()` runs.",
+        stock={"notes": [["connect", None]], "groups": 1},
+        ours={
+            "notes": [["connect", None], ["handler's finally", None], ["disconnect", 1000]],
+            "groups": 0,
+        },
+    ),
+)
+def leaves_during_handler_cancelled(server):
+    with server.connect("cancelled/", "leaves_cancelled") as client:
+        client.send("forever")
+        client.recv(timeout=20)
+    return server.after("leaves_cancelled")
+
+
+@server_case(
+    "R5",
+    "a path that no route matches",
+    different=Different(
+        "The client gets 404, and the log no traceback.",
+        stock=500,
+        ours=404,
+    ),
+)
 def no_route(server):
     return server.refusal("nowhere/", "no_route")
 
@@ -205,7 +429,16 @@ def origins(server):
     ]
 
 
-@server_case("C16", "SIGTERM to the server: an idle connection", own=True)
+@server_case(
+    "C16",
+    "SIGTERM to the server: an idle connection",
+    own=True,
+    different=Different(
+        "The client is told to come again (1012).",
+        stock=[["no close frame"], [["connect", None], ["disconnect", 1006]]],
+        ours=[[[1012, ""]], [["connect", None], ["disconnect", 1012]]],
+    ),
+)
 def sigterm(server):
     with server.connect("async/", "sigterm") as client:
         client.send("x")
@@ -215,7 +448,19 @@ def sigterm(server):
     return [seen, server.notes("sigterm")]
 
 
-@server_case("C16", "SIGTERM to the server: a handler that waits for ever", own=True)
+@server_case(
+    "C16",
+    "SIGTERM to the server: a handler that waits for ever",
+    own=True,
+    different=Different(
+        "The handler is cancelled, `disconnect()` runs, and the client is told to come again (1012).",
+        stock=[["no close frame"], [["connect", None]]],
+        ours=[
+            [[1012, ""]],
+            [["connect", None], ["handler's finally", None], ["disconnect", 1012]],
+        ],
+    ),
+)
 def sigterm_during_handler(server):
     with server.connect("async/", "sigterm_during_handler") as client:
         client.send("forever")
@@ -225,7 +470,16 @@ def sigterm_during_handler(server):
     return [seen, server.notes("sigterm_during_handler")]
 
 
-@server_case("C6", "SystemExit in receive(): does the server live on?", own=True)
+@server_case(
+    "C6",
+    "SystemExit in receive(): does the server live on?",
+    own=True,
+    different=Different(
+        "It ends this connection alone; the server lives on.",
+        stock=[[[1011, ""]], [["connect", None]], False],
+        ours=[[[1011, ""]], [["connect", None], ["disconnect", 1011]], True],
+    ),
+)
 def system_exit(server):
     with server.connect("async/", "system_exit") as client:
         client.send("exit")
