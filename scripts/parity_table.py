@@ -6,13 +6,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from parity import server_cases
 from parity._results import results
-from parity._servers import SERVER_CASES, server_results
+from parity._servers import all_server_cases, server_results
 from parity._table import PAGE, first_part, second_part
 
 if __name__ == "__main__":
-    assert server_cases
-    parts = (first_part(results()), second_part(SERVER_CASES.values(), server_results()))
+    parts = (first_part(results()), second_part(all_server_cases().values(), server_results()))
     PAGE.write_text("\n".join(parts))
     print(f"wrote {PAGE}")

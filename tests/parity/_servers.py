@@ -4,8 +4,10 @@
 # is served.py for both. A case is given a Server and returns what was observed.
 
 import functools
+import importlib
 import json
 import os
+import pkgutil
 import shutil
 import signal
 import tempfile
@@ -21,6 +23,7 @@ from typing import Any
 
 from e2e.conftest import Served, hypercorn
 from parity._cases import Different
+from parity._rows import ROWS
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -62,6 +65,15 @@ def server_case(
         return function
 
     return enter
+
+
+def all_server_cases() -> dict[str, ServerCase]:
+    """Import all modules of cases and return the table, in the order of the rows."""
+    package = importlib.import_module("parity.served_cases")
+    for module in sorted(entry.name for entry in pkgutil.iter_modules(package.__path__)):
+        importlib.import_module(f"parity.served_cases.{module}")
+    rows = list(ROWS)
+    return dict(sorted(SERVER_CASES.items(), key=lambda item: rows.index(item[1].row)))
 
 
 class Server:
@@ -164,14 +176,14 @@ class Server:
 @functools.cache
 def server_results() -> dict[str, dict[str, Any]]:
     """Run all cases of this layer, both libraries beside each other."""
-    import parity.server_cases  # noqa: F401 - enters them
-
+    cases = all_server_cases()
     with ThreadPoolExecutor(2) as pool:
-        runs = {library: pool.submit(_run_all, library) for library in ("stock", "greenroom")}
+        runs = {library: pool.submit(run_all, library, cases) for library in ("stock", "greenroom")}
         return {library: run.result() for library, run in runs.items()}
 
 
-def _run_all(library: str) -> dict[str, Any]:
+def run_all(library: str, cases: dict[str, ServerCase]) -> dict[str, Any]:
+    """Run *cases* with one library; an exception stands for what went wrong."""
     common = Server(library)
     lock = threading.Lock()
 
@@ -188,6 +200,6 @@ def _run_all(library: str) -> dict[str, Any]:
 
     try:
         with ThreadPoolExecutor(6) as pool:
-            return dict(zip(SERVER_CASES, pool.map(run, SERVER_CASES.values()), strict=True))
+            return dict(zip(cases, pool.map(run, cases.values()), strict=True))
     finally:
         common.close()

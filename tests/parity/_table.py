@@ -16,10 +16,10 @@ INTRODUCTION = """\
 
 Made by `scripts/parity_table.py`; do not edit it.
 
-Each case is one small function that is run twice: with Channels 4.3.2 and channels_redis 4.3.0 on asyncio,
-and with `greenroom.bridges.channels` on trio. What is observed, messages, return values, errors and
-their texts, is compared to the last character. "Same" means equal; where it is meant to differ, the
-test asserts what each of the two does, and the reason stands here.
+Each case is one small function that is run twice: with Channels 4.3.2 and channels_redis 4.3.0
+on asyncio, and with `greenroom.bridges.channels` on trio. What is observed, messages, return values,
+errors and their texts, is compared to the last character. "Same" means equal; where it is meant to
+differ, the test asserts what each of the two does, and the reason stands here.
 
 "sync, async" are the two colours of consumer, which Channels has written twice.
 """
@@ -62,10 +62,10 @@ def first_part(both: Mapping[str, Any]) -> str:
     declared = sum(one.different is not None for one in cases)
     counted = f"{len(cases)} cases, {len(cases) - declared} the same, {declared} different.\n"
     tables = [
-        f"## {row}: {title}\n\n" + _table((_with(fact, colours), said) for (fact, said), colours in
-        lines[row].items())
+        f"## {row}: {title}\n\n"
+        + _table((_with(fact, colours), said) for (fact, said), colours in lines[row].items())
         for row, title in ROWS.items()
-    ]  # fmt: skip
+    ]
     return "\n".join([INTRODUCTION, counted, *tables])
 
 
@@ -76,7 +76,7 @@ def second_part(cases: Iterable[Any], both: Mapping[str, Mapping[str, Any]]) -> 
             f"{one.row}: {one.fact}",
             verdict(one.name, both["stock"][one.name], both["greenroom"][one.name], one.different),
         )
-        for one in sorted(cases, key=lambda one: list(ROWS).index(one.row))
+        for one in cases
     ]
     same = sum(said == "same" for _, said in rows)
     counted = f"{len(rows)} cases, {same} the same, {len(rows) - same} different.\n"
@@ -97,8 +97,10 @@ def _with(fact: str, colours: list[str]) -> str:
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:
     lines = [f"| {_cell(fact)} | {_cell(said)} |" for fact, said in rows]
-    return "\n".join(["| Case | |", "|---|---|", *lines]) + "\n"
+    return "\n".join(["| Case | Result |", "|---|---|", *lines]) + "\n"
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("__", "\\_\\_")
+    parts = text.replace("|", "\\|").split("`")  # every second one is code
+    parts[::2] = [part.replace("*", "\\*").replace("_", "\\_") for part in parts[::2]]
+    return "`".join(parts)

@@ -145,7 +145,7 @@ async def http_cancelled(api):
     "C19",
     "the end of the client while handle() runs is not noticed before it returns",
     different=Different(
-        "A client that leaves is noticed while handle() runs, which is cancelled; then disconnect().",
+        "A client that leaves is noticed while handle() runs, and handle() is cancelled.",
         stock=[[], ["returned", None], ["handle ends", "disconnect"]],
         ours=[["disconnect"], ["returned", None], ["disconnect"]],
     ),

@@ -163,7 +163,7 @@ async def get_user_deleted(api):
     "after SECRET_KEY was rotated, with the old one in SECRET_KEY_FALLBACKS",
     database=True,
     different=Different(
-        "A session signed with a key of SECRET_KEY_FALLBACKS stays logged in, as in Django's views.",
+        "A session signed with a key of SECRET_KEY_FALLBACKS stays valid, as in Django's views.",
         stock=[["AnonymousUser", ""], 0],
         ours=[["User", "ada"], 1],
     ),

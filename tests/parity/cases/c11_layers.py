@@ -262,8 +262,8 @@ async def base_layer(api):
 _BAD_CHANNEL, _BAD_GROUP = (
     {
         "raised": "TypeError",
-        "text": f"{kind} name must be a valid unicode string with length < 100 containing only ASCII"
-        " alphanumerics, hyphens, underscores, or periods.",
+        "text": f"{kind} name must be a valid unicode string with length < 100 containing only"
+        " ASCII alphanumerics, hyphens, underscores, or periods.",
     }
     for kind in ("Channel", "Group")
 )
