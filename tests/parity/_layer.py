@@ -1,4 +1,6 @@
 # A channel layer as a project may have written one: a subclass of BaseChannelLayer.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import importlib
 import sys

@@ -112,10 +112,8 @@ class Server:
 
     def connect(self, path: str, who: str, **more: Any) -> ClientConnection:
         """Open a WebSocket; *who* is what its notes are found by."""
-        return connect(
-            f"ws://{self.served.host}/{path}?{who}",
-            **{"open_timeout": SECONDS, "close_timeout": SECONDS, **more},
-        )
+        url = f"ws://{self.served.host}/{path}?{who}"
+        return connect(url, open_timeout=SECONDS, close_timeout=SECONDS, **more)
 
     def refusal(self, path: str, who: str, **more: Any) -> Any:
         """Open a WebSocket that is expected to be refused: the status of the answer."""

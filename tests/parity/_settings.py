@@ -76,7 +76,7 @@ def in_plain_thread(work: Callable[[], None]) -> None:
         raise errors[0]
 
 
-def fresh_layers() -> AbstractContextManager[None]:
+def fresh_layers() -> AbstractContextManager[object]:
     """Channel layers that nobody has used yet, for a block."""
     from django.test import override_settings
 

@@ -17,9 +17,9 @@ INTRODUCTION = """\
 Made by `scripts/parity_table.py`; do not edit it.
 
 Each case is one small function that is run twice: with Channels 4.3.2 and channels_redis 4.3.0
-on asyncio, and with `greenroom.bridges.channels` on trio. What is observed, messages, return values,
-errors and their texts, is compared to the last character. "Same" means equal; where it is meant to
-differ, the test asserts what each of the two does, and the reason stands here.
+on asyncio, and with `greenroom.bridges.channels` on trio. What is observed, messages, return
+values, errors and their texts, is compared to the last character. "Same" means equal; where it is
+meant to differ, the test asserts what each of the two does, and the reason stands here.
 
 "sync, async" are the two colours of consumer, which Channels has written twice.
 """

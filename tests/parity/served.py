@@ -1,6 +1,8 @@
 # The application that both libraries' servers serve: only the package's name differs.
 #
 # A consumer does what its path and its client's texts say, and writes down what happened to it.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import asyncio
 import importlib

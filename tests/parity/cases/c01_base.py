@@ -1,4 +1,6 @@
 # C1 to C3: the base consumers, as_asgi().
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import case
 
@@ -109,7 +111,7 @@ async def thread_of_handlers(api, colour):
 
 @case("C2", "send() inside of a def handler has sent when it returns")
 async def sync_send_is_done(api):
-    seen, driver = [], None
+    seen = []
 
     class Consumer(api.consumer.SyncConsumer):
         def go(self, message):

@@ -1,4 +1,6 @@
 # C4, C7, C8: dispatch by type, what may be overridden, which layer.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import case
 

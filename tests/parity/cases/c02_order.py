@@ -1,4 +1,6 @@
 # C5, C6: two sources, one message at a time; StopConsumer and all other ends of an application.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import case
 

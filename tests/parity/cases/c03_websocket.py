@@ -1,4 +1,6 @@
 # C9 to C17: the WebSocket consumers, one method after the other.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import case
 

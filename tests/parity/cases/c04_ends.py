@@ -1,4 +1,6 @@
 # C16, C17: disconnect() and the raw handlers.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import case
 

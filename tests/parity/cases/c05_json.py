@@ -1,4 +1,6 @@
 # C18: the JSON consumers.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import case
 

@@ -1,4 +1,6 @@
 # C19, C20: the HTTP consumer, the exceptions.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import Different, case
 

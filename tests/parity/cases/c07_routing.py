@@ -1,4 +1,6 @@
 # R1 to R8: routers, the default application, BaseMiddleware.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from django.urls import include, path, re_path
 from parity._cases import Different, case

@@ -1,4 +1,6 @@
 # R9 to R11: cookies and sessions in the scope, and when a session is saved.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import datetime
 

@@ -1,4 +1,6 @@
 # R12 to R15: users in the scope, login and logout.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import Different, case
 from parity.cases.c08_sessions import _cookies, _counting, _stored

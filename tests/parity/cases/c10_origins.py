@@ -1,4 +1,6 @@
 # R16 to R19: origins.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import Different, case
 

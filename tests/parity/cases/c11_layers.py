@@ -1,4 +1,6 @@
 # L1 to L4, L7: settings, the manager, the API of a layer, names.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import warnings
 

@@ -1,4 +1,6 @@
 # L5, L6, L8 to L10: messages, capacity, expiry, what tests poke at.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import re
 import time

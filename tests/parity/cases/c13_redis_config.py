@@ -1,5 +1,7 @@
 # L11 to L14: what can be seen of the Redis layers without a Redis, and layers of others.
 # With a Redis: c14_redis.py.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import Different, case
 

@@ -1,4 +1,6 @@
 # L11, L12 with a Redis: each case on both layers, under a prefix of its own.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import functools
 import os

@@ -1,4 +1,6 @@
 # D1, D2: database_sync_to_async, and when connections are closed.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import threading
 

@@ -1,4 +1,6 @@
 # D3 to D6: threads, and what goes in and out of them.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import contextvars
 import sys

@@ -1,4 +1,6 @@
 # W1, W2: runworker and Worker.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import logging
 

@@ -1,4 +1,6 @@
 # T1, T2: the communicators of any application, and of HTTP.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import contextvars
 

@@ -1,4 +1,6 @@
 # T3, T4: the WebSocket communicator, and databases in tests.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import Different, case
 from parity.cases.c17_testing import SHORT, _async_echo

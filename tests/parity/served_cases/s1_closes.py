@@ -1,5 +1,7 @@
 # Closes of either side, and refusals: what the client sees, whether disconnect() ran, which groups
 # are left behind. Groups are joined by hand in connect() and left in disconnect().
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 import socket
 

@@ -1,4 +1,6 @@
 # Exceptions, StopConsumer, handlers that wait, paths and origins that are refused, SIGTERM.
+#
+# pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
 from parity._cases import Different
 from parity._servers import server_case
