@@ -9,7 +9,7 @@ from parity._cases import Different, case
 def _teller(name="app"):
     async def app(scope, receive, send):
         keys = {key: scope[key] for key in ("url_route", "path_remaining", "path") if key in scope}
-        await send({"name": name, **keys})
+        await send({"type": "told", "name": name, **keys})
 
     return app
 
@@ -159,6 +159,7 @@ async def route_to_consumer(api, colour):
 
 
 _AT_AB = {
+    "type": "told",
     "name": "app",
     "url_route": {"args": (), "kwargs": {}},
     "path_remaining": "",
