@@ -4,7 +4,7 @@
 
 import logging
 
-from parity._cases import case
+from parity._cases import Different, case
 
 
 class _Record:
@@ -87,11 +87,22 @@ async def worker_keeps_instance(api, colour):
     return seen
 
 
-@case("W1", "a message without type ends the worker with ValueError")
+@case(
+    "W1",
+    "a message without type, and one behind it",
+    different=Different(
+        "It is logged, and the worker goes on with the next message.",
+        stock=[{"raised": "ValueError", "text": "Worker received message with no type."}, []],
+        ours=[None, [{"type": "go"}]],
+    ),
+)
 async def worker_no_type(api):
-    _, task = _worker(api, _Record(api), "jobs")
+    app = _Record(api)
+    _, task = _worker(api, app, "jobs")
     await api.layer().send("jobs", {"n": 1})
-    return await api.ended(task)
+    await api.layer().send("jobs", {"type": "go"})
+    await api.until(lambda: task.outcome is not None or app.messages)
+    return [task.outcome, app.messages]
 
 
 @case("W1", "a worker without a layer is a ValueError")
@@ -195,7 +206,21 @@ async def worker_app_stops(api, colour):
     return len(seen)
 
 
-@case("W2", "send() of an application below a worker is a NotImplementedError")
+@case(
+    "W2",
+    "send() of an application below a worker is a NotImplementedError",
+    different=Different(
+        "The error says what to do instead.",
+        stock=[{"raised": "NotImplementedError", "text": "You must implement application_send()"}],
+        ours=[
+            {
+                "raised": "NotImplementedError",
+                "text": "a consumer on a channel has nobody to send to. Send to a channel or a"
+                " group: await self.channel_layer.send(...)",
+            }
+        ],
+    ),
+)
 async def worker_send(api):
     outcomes = []
 

@@ -256,12 +256,29 @@ def no_route(server):
     return server.refusal("nowhere/", "no_route")
 
 
-@server_case("R16", "an origin that is refused, and one that is not")
+@server_case("R16", "OriginValidator around one consumer: an origin it refuses, and one it allows")
 def origins(server):
     return [
         server.refusal("guarded/", "origin_bad", origin="http://evil.com"),
         server.notes("origin_bad"),
         server.refusal("guarded/", "origin_good", origin="http://good.com"),
+    ]
+
+
+@server_case(
+    "R16",
+    "no validator: a page of ALLOWED_HOSTS, one of another host, and no Origin at all",
+    different=Different(
+        "Pages of other hosts are refused where nobody has said which may connect: see ORIGINS.",
+        stock=["accepted", "accepted", "accepted"],
+        ours=["accepted", 403, "accepted"],
+    ),
+)
+def origins_unsaid(server):
+    return [
+        server.refusal("async/", "origin_own", origin="http://example.com"),
+        server.refusal("async/", "origin_other", origin="http://good.com"),
+        server.refusal("async/", "origin_none"),
     ]
 
 
