@@ -22,6 +22,9 @@ values, errors and their texts, is compared to the last character. "Same" means 
 meant to differ, the test asserts what each of the two does, and the reason stands here.
 
 "sync, async" are the two colours of consumer, which Channels has written twice.
+
+In this first part consumers are called as test communicators call them: without a tree, so that an
+exception ends them as in Channels. How they are supervised is seen [below](#under-real-servers).
 """
 
 SERVED_INTRODUCTION = f"""\
