@@ -340,8 +340,9 @@ class Root(Operations):
             self.tasks = nursery
             # The engine's tasks and the residents are shielded from this scope's
             # cancellation one by one; it is turned into a stop request here.
-            engine_scope = trio.CancelScope(shield=True)
+            engine_scope = trio.CancelScope()
             await nursery.start(self._run_engine, engine_scope)
+            engine_scope.shield = True  # before, who cancels a start would wait for it for ever
             try:
                 await self.residents.start(nursery)
                 if self._state == "starting":  # else a child has escalated already

@@ -128,6 +128,19 @@ async def test_a_cancelled_root_stops_in_order() -> None:
     assert root.state == "stopped"
 
 
+async def test_a_root_that_is_cancelled_while_it_starts(clock: MockClock) -> None:
+    """
+    A root that is cancelled before its engine runs ends at once, and is stopped.
+    """
+    root = Root(LocalEngine())
+    with trio.fail_after(3600), trio.CancelScope() as scope:
+        scope.cancel()
+        await root.run()
+
+    assert scope.cancelled_caught
+    assert root.state == "stopped"
+
+
 async def test_shutdown_is_bounded(clock: MockClock) -> None:
     """
     Handlers that hang, disconnects that hang: the tree stops within its deadlines.
