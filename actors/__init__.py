@@ -42,10 +42,14 @@ from ._monitors import Monitor as Monitor
 from ._monitors import Restarted as Restarted
 from ._ref import ActorRef as ActorRef
 from ._reply_later import DeferredReply as DeferredReply
+from ._runs import cancelled_on_disconnect as cancelled_on_disconnect
+from ._runs import concurrent as concurrent
+from ._runs import timeout as timeout
 from ._threads import AbandonedJob as AbandonedJob
 from ._threads import PoolClosed as PoolClosed
 from ._threads import PoolStatistics as PoolStatistics
 from ._threads import ThreadPool as ThreadPool
+from ._timed import HandlerTimeout as HandlerTimeout
 from ._timers import Timer as Timer
 from .consumers import WebsocketConsumer as WebsocketConsumer
 
@@ -66,6 +70,7 @@ __all__ = [
     "Disconnected",
     "Down",
     "GreenroomError",
+    "HandlerTimeout",
     "Job",
     "JobState",
     "MailboxFull",
@@ -92,8 +97,11 @@ __all__ = [
     "UndeclaredMessage",
     "WebsocketConsumer",
     "WrongSide",
+    "cancelled_on_disconnect",
+    "concurrent",
     "current_job",
     "handles",
+    "timeout",
 ]
 
 _set_django_up()

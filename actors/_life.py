@@ -11,8 +11,8 @@
 #                   the slot touches. So a Cancelled that gets out is never ours.
 #
 # The loop (_loop.py) runs in the slot's task, inside one scope for the whole incarnation:
-# a scope for each message costs as much as a task switch. Only a class that asks
-# for cancel_on_disconnect pays for one.
+# a scope for each message costs as much as a task switch. Only a handler that asks for
+# cancel_on_disconnect or for a timeout pays for one.
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ from ._reply_later import fail_outstanding, failure_of
 from ._run_end import put_away
 from ._state import Handed, Keeper
 from ._tasks import Tasks
-from ._unrun import refuse_unrun
+from ._timed import run_special
 
 if TYPE_CHECKING:
     from ._actor import Actor
+    from ._beside import Beside
     from ._ports import Host
     from ._signature import Handler
 
@@ -50,9 +51,9 @@ class Life:
 
     __slots__ = (
         "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
-        "_why", "actor", "begun", "calls", "deferred", "delivered", "epoch", "failed", "flagged",
-        "handled", "hop", "host", "instance", "item", "leftovers", "over", "table", "task",
-        "tasks",
+        "_why", "actor", "begun", "beside", "calls", "deferred", "delivered", "epoch", "failed",
+        "flagged", "handled", "hop", "host", "instance", "item", "leftovers", "over", "table",
+        "task", "tasks",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +80,8 @@ class Life:
         self.instance: Actor | None = None
         self.deferred: Deferred | None = None
         """What its handlers have put aside, once one has."""
+        self.beside: Beside | None = None
+        """What runs beside the loop, once something has."""
         self.item: Item | Opening | Moment | None = None
         """What is being handled."""
         self.calls = ""
@@ -132,6 +135,8 @@ class Life:
             left = why if fatal else left.with_error(why.error, why.what, told=False)
             if left.error is not why.error:
                 self.host.report(why.error, why.what)
+        if self.beside is not None:
+            self.beside.end()
         put_all_back(self)
         fail_outstanding(self, left.error, left.reason if left.again else "")
         whole, left, why = [left], None, None  # the error's traceback holds this frame: no cycle
@@ -151,7 +156,7 @@ class Life:
         try:
             if self.instance is not None or await self._stand_in(ending):
                 self.item = None
-                await self._run_special(handler, item, begins)
+                await run_special(self, handler, item, begins)
         finally:
             put_away(self)
             current_life.reset(token)
@@ -160,7 +165,7 @@ class Life:
     def request_stop(self, stop: Stop, within: float) -> None:
         """Have it end: at once when idle, else when its handler ends, or after *within* s."""
         self.host.mailbox.put_control(stop)
-        self.hop.tell()
+        self._tell_threads()
         self._why = self._why or stopped(stop)
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + within)
 
@@ -179,7 +184,7 @@ class Life:
         self._scope.cancel()
 
     def cancel_handler(self) -> None:
-        """Cancel the running handler, for classes with ``cancel_on_disconnect``."""
+        """Cancel the running handlers that ``cancel_on_disconnect`` is for."""
         self._loop.cancel_handler()
 
     def resume(self, error: Exception) -> None:
@@ -198,14 +203,19 @@ class Life:
         self.over = True
         self.fail_call(None)
         fail_outstanding(self, None)
-        self.hop.tell()
+        self._tell_threads()
 
     def finish(self) -> None:
         """From now on everything it does is inert."""
         self.over = True
         self.instance = self.item = self._why = None
         self._step = ""
+        self._tell_threads()
+
+    def _tell_threads(self) -> None:
         self.hop.tell()
+        if self.beside is not None:
+            self.beside.tell()
 
     # -- what its own code does ----------------------------------------------------------
 
@@ -265,7 +275,14 @@ class Life:
         facts = {"handling": self.busy_with, "calls": self.calls, "tasks": [*self.tasks.names()]}
         if self.deferred is not None:
             facts |= {"deferred": len(self.deferred), "owed": len(self.deferred.outstanding or ())}
+        if self.beside is not None:
+            facts |= self.beside.facts()
         return {name: fact for name, fact in facts.items() if fact}
+
+    @property
+    def total(self) -> int:
+        """How many messages it has handled, those beside its loop included."""
+        return self.handled + (self.beside.handled if self.beside is not None else 0)
 
     # -- its life ------------------------------------------------------------------------
 
@@ -339,36 +356,16 @@ class Life:
         self._keeper.opened(self.instance)
 
     async def _run_opening(self, handler: Handler) -> None:
-        if not self.actor.cancel_on_disconnect:
-            await self._run_special(handler, _OPENING)
-        elif await self._loop.run_cancellable(self._run_special, handler, _OPENING):
+        if not handler.cancel:
+            await run_special(self, handler, _OPENING)
+        elif await self._loop.run_cancellable(run_special, self, handler, _OPENING):
             raise Disconnected(self.host.path, 1006)
 
     async def _hook(self, name: str, item: Hook) -> None:
         handler = self.table.special.get(name)
         if handler is not None:
             self._step = name
-            await self._run_special(handler, item)
-
-    async def _run_special(
-        self, handler: Handler, item: Any, begins: Callable[[], object] | None = None
-    ) -> None:
-        call, instance = handler.call, self.instance
-        if handler.is_async:
-            if begins is not None:
-                begins()
-            await call(instance, item)
-        else:
-
-            def step() -> object:
-                if begins is not None:
-                    self.host.loop.call_soon(begins)
-                return call(instance, item)
-
-            batch = self.hop.batch([step])
-            await self.hop.run(batch, handler.name)
-            refuse_unrun(batch.value, handler.name)
-        put_away(self)
+            await run_special(self, handler, item)
 
     # -- its end -------------------------------------------------------------------------
 

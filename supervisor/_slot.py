@@ -126,7 +126,7 @@ class Slot(Witness, Succession):
             self._born = trio.current_time()
             exit_ = await life.run()  # shielded, as everything is that it awaits here
             self._alive += trio.current_time() - self._born
-            self._handled += life.handled
+            self._handled += life.total
             self._handed = replace(self._handed)  # a thread left behind fills the old one
             await self._end_tasks(life)
             if exit_.error is not None:
@@ -374,7 +374,7 @@ class Slot(Witness, Succession):
     def peer_ended(self, code: int, reason: str) -> None:
         """Take note of the end of the peer, behind the frames that still wait."""
         self.mailbox.put_arrival(PeerEnd(code, reason))
-        if self.actor.cancel_on_disconnect and self._life is not None:
+        if self._life is not None:
             self._life.cancel_handler()
 
     def halt(self) -> None:
