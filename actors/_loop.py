@@ -44,7 +44,7 @@ class Loop:
         self._life = life
         self._host = life.host
         self._box = life.host.mailbox
-        self._frames = life.table.special.get("receive")
+        self._frames = life.table.special.get(life.actor.frame_handler)
         self._handling: trio.CancelScope | None = None
         self.until = inf
         """When handlers that the end of the connection cancels have had their time, together."""
@@ -198,7 +198,9 @@ class Loop:
         """Return who handles *item*; None, and on record, when nobody does."""
         if type(item) is InFrame:
             if self._frames is None:
-                self._host.dead_letter(item, "the class has no receive handler")
+                self._host.dead_letter(
+                    item, f"the class has no {self._life.actor.frame_handler} handler"
+                )
             return self._frames
         if type(item) is Tick:
             item.timer.taken()

@@ -23,6 +23,7 @@ import trio
 from ...actors import Disconnected
 from ...actors._lowlevel import LoopThread, Parker
 from ...actors._mailbox import wake_from_thread
+from ...actors._messages import OPENING, Opening
 from ...actors.consumers import Frame
 from ..websocket._close import is_code
 
@@ -97,6 +98,11 @@ class WebsocketOutput:
         self._waiters: list[Callable[[], object]] = []
 
     # -- for consumers (actors/_ports.py: Connection) ---------------------------------
+
+    @property
+    def opening(self) -> Opening:
+        """What ``connect`` is given."""
+        return OPENING
 
     @property
     def over(self) -> bool:
