@@ -5,6 +5,7 @@ Knows no supervisor, no Django and no server; those are handed in from above.
 
 from ._actor import Actor as Actor
 from ._decider import Directive as Directive
+from ._denied import Denied as Denied
 from ._early import set_django_up as _set_django_up
 from ._errors import ActorNotFound as ActorNotFound
 from ._errors import ActorStopped as ActorStopped
@@ -66,6 +67,7 @@ __all__ = [
     "Decline",
     "DeferFull",
     "DeferredReply",
+    "Denied",
     "Directive",
     "Disconnected",
     "Down",

@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._context import current_batch, current_life
+from ._declared_groups import join_declared
 from ._deferred import Deferred, put_all_back
+from ._denied import refuse_with
 from ._errors import Disconnected, Stale
 from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
 from ._hop import Hop
@@ -34,6 +36,7 @@ from ._moments import Moment
 from ._reply_later import fail_outstanding, failure_of
 from ._run_end import put_away
 from ._state import Handed, Keeper
+from ._subprotocol import chosen
 from ._tasks import Tasks
 from ._timed import run_special
 
@@ -102,11 +105,7 @@ class Life:
     # -- what the slot does with it --------------------------------------------------
 
     async def run(self) -> Exit:
-        """
-        Live until something ends it; never raises.
-
-        A checkpoint. Shielded; cancelled only through :meth:`request_stop` and :meth:`fail`.
-        """
+        """Live until something ends it; never raises. A checkpoint, shielded from outside."""
         token, self.task = current_life.set(self), this_task()
         left: Exit | None = None
         try:
@@ -288,6 +287,8 @@ class Life:
         self._make()
         # A consumer that never came to connect() needs no disconnect().
         self.begun = not self._first or not self.actor.opening_handler
+        if self._first and self.actor.groups:
+            join_declared(self)
         if not self._first:
             await self._refill()
             await self._hook("restarted", Hook(reason=self._crash))
@@ -347,7 +348,8 @@ class Life:
                 raise TimeoutError(f"{opening}() neither accepted nor closed within {seconds:g} s")
             self.item = None
         elif connection is not None:
-            connection.accept(None, ())
+            spoken = getattr(self.actor, "subprotocols", ())
+            connection.accept(chosen(spoken, connection.scope), ())
         if connection is not None and not connection.decided:
             connection.close(1000, "")
             self.host.request_stop(f"{opening}() neither accepted nor closed", patient=True)
@@ -386,7 +388,8 @@ class Life:
             # A resident's slot that never was has nothing to clean up.
             self.begun = self.begun and not (self._first and not self.actor.opening_handler)
             self.host.note("slot.declined", reason=decline.reason)
-            return Exit(ExitKind.DECLINED, str(decline), opening=opening)
+            code = refuse_with(decline, self.host.connection)
+            return Exit(ExitKind.DECLINED, str(decline), opening=opening, code=code)
         return Exit(ExitKind.CRASHED, what, error, what, opening=opening)
 
     def fail_call(self, error: BaseException | None, anew: str = "") -> None:

@@ -13,6 +13,7 @@ _OPEN = {
     "restarted",
     "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
     "disconnected",
+    "groups", "max_connections", "subprotocols", "subprotocol_required", "lifetime_code",
     "after_start", "describe", "idle", "idle_seconds", "defer_capacity",
 }  # fmt: skip
 

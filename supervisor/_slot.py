@@ -81,7 +81,7 @@ class Slot(Witness, Succession):
         self.batch_messages = options.batch_messages
         self.batch_seconds = options.batch_seconds
         self.thread_batch_messages = options.thread_batch_messages
-        self.handshake_seconds = options.handshake_seconds
+        self.handshake_seconds = getattr(actor, "handshake_seconds", options.handshake_seconds)
         self.shutdown_seconds = shutdown_seconds
         self.state = "starting"
         self._crashes: tuple[Crash, ...] = ()
@@ -301,6 +301,11 @@ class Slot(Witness, Succession):
             self.mailbox.put_control(stop)
         else:
             self._life.request_stop(stop, self.shutdown_seconds)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it handles something, or something waits for it."""
+        return bool(self.mailbox.queued or (self._life is not None and self._life.busy_with))
 
     @property
     def missed(self) -> list[str]:

@@ -15,11 +15,16 @@ import trio
 from ...actors import Actor
 from ...actors._exits import ExitKind
 from ...actors._messages import InFrame
+from ...actors._subprotocol import chosen
 from ...supervisor import Root
 from ..hypercorn._drop import drop, given_up
+from ..hypercorn._peer_close import PeerClose
+from ..websocket._close import TOO_BIG, Violation
 from ._attached import Attached
-from ._direct import DirectConnection
+from ._counted import Place, serve_counted
+from ._direct import DirectConnection, KeptConnection
 from ._foreign import take_place
+from ._keeper import Keeper
 from ._output import denial
 from ._transport import transport_of
 
@@ -29,6 +34,7 @@ Send = Callable[[Any], Awaitable[None]]
 
 _TURNS = 5  # of the loop without input, after which a server has handed over all it read
 _RETRY_AFTER = (b"retry-after", b"5")
+_LATER = (429, 503)
 
 
 def serve_websocket(
@@ -50,14 +56,28 @@ def serve_websocket(
     refusal = root.connections.refusal()
     if refusal is not None:
         return _turn_away(root, route, scope, receive, send, refusal)
-    transport = transport_of(receive, send)
     place = (root, route, actor, kwargs, scope)
-    if transport is not None:
-        return DirectConnection(transport, *place).run()
-    return _serve_plain(place, receive, send)
+    limits = root.connections.limits_of(actor)
+    if limits.subprotocol_required and chosen(limits.subprotocols, scope) is None:
+        wanted = ", ".join(limits.subprotocols)
+        refusal = f"none of the subprotocols spoken here was offered: {wanted}"
+        return _turn_away(root, route, scope, receive, send, refusal, 400)
+    if limits.counted:
+        return serve_counted(place, limits, receive, send, _serve, turn_away)
+    return _serve(place, receive, send)
 
 
-async def _serve_plain(place: Any, receive: Receive, send: Send) -> None:
+def _serve(place: Place, receive: Receive, send: Send) -> Awaitable[None]:
+    """Serve what may be served; its coroutine is nobody's but its own."""
+    transport = transport_of(receive, send)
+    if transport is None:
+        return _serve_plain(place, receive, send)
+    limits = place[0].connections.limits_of(place[2])
+    kind = KeptConnection if limits.watched else DirectConnection
+    return kind(transport, *place).run()
+
+
+async def _serve_plain(place: Place, receive: Receive, send: Send) -> None:
     await receive()  # websocket.connect
     connection = _Connection(*place)
     try:
@@ -67,17 +87,31 @@ async def _serve_plain(place: Any, receive: Receive, send: Send) -> None:
 
 
 async def _turn_away(
-    root: Root, route: str, scope: Scope, receive: Receive, send: Send, refusal: str
+    root: Root,
+    route: str,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    refusal: str,
+    status: int = 503,
 ) -> None:
     await receive()  # websocket.connect
-    await turn_away(root, route, scope, send, refusal)
+    await turn_away(root, route, scope, send, refusal, status)
 
 
-async def turn_away(root: Root, route: str, scope: Scope, send: Send, refusal: str) -> None:
-    """Refuse with 503 what *root* can't take now, for the reason of *refusal*. A checkpoint."""
+async def turn_away(
+    root: Root, route: str, scope: Scope, send: Send, refusal: str, status: int = 503
+) -> None:
+    """
+    Refuse with *status* what can't be taken, or not now, for the reason of *refusal*.
+
+    A checkpoint.
+    """
     path = f"/connections/{route}"
-    root.events.emit("connection.refused", path, reason=refusal, url=scope["path"])
-    await refuse(scope, send, 503, f"{refusal}\n", [_RETRY_AFTER])
+    facts = {"status": status} if status != 503 else {}
+    root.events.emit("connection.refused", path, reason=refusal, url=scope["path"], **facts)
+    headers = [_RETRY_AFTER] if status in _LATER else []
+    await refuse(scope, send, status, f"{refusal}\n", headers)
 
 
 async def refuse(
@@ -95,10 +129,14 @@ async def refuse(
 class _Connection(Attached):
     """The three tasks of one WebSocket."""
 
-    __slots__ = ("_flushed", "_read_all", "_useless")
+    __slots__ = ("_flushed", "_keeper", "_peer_close", "_read_all", "_useless")
 
     def __init__(self, *place: Any) -> None:
         super().__init__(*place)
+        self._peer_close = PeerClose()
+        self._keeper: Keeper | None = None
+        if self._limits.watched:
+            self._keeper = Keeper(self._root, self._limits, self.slot, self.output, self.violated)
         self._flushed, self._read_all = trio.Event(), trio.Event()
         self._useless = 0  # frames that came behind our close, or behind the peer's end
 
@@ -129,6 +167,8 @@ class _Connection(Attached):
             finally:  # also when cancelled: the writer is shielded, nobody else ends it
                 reading.cancel()
                 writing.cancel()  # without effect where the server shields its socket's writes
+        if self._keeper is not None:
+            self._keeper.end()
         if exit_.kind is ExitKind.FATAL:
             self._root.fatal(self.slot.path)
         del exit_  # its error's traceback may hold this frame: no cycle
@@ -171,16 +211,31 @@ class _Connection(Attached):
 
     async def _read_frames(self, receive: Receive) -> tuple[int, str]:
         mailbox, output = self.slot.mailbox, self.output
+        keeper, most = self._keeper, self._limits.message_bytes
         while True:
             event = await receive()
             if event["type"] == "websocket.receive":
                 if output.over:
                     self._useless += 1  # the peer had not seen our close yet
                     continue
-                if not mailbox.put_frames((InFrame(event.get("text"), event.get("bytes")),)):
+                frame = InFrame(event.get("text"), event.get("bytes"))
+                if frame.size > most:
+                    self.violated(Violation(TOO_BIG, f"message over {most} bytes"))
+                    continue
+                if not mailbox.put_frames((frame,)):
                     await mailbox.wait_read_room()
+                if keeper is not None and not keeper.took(1, frame.size):
+                    await keeper.wait_room()
             elif event["type"] == "websocket.disconnect":
-                return event.get("code", 1005), event.get("reason") or ""
+                return self._end_of(event)
+
+    def _end_of(self, event: MutableMapping[str, Any]) -> tuple[int, str]:
+        """Return the code and the reason of the peer's end, as far as they can be known."""
+        code, reason = event.get("code", 1005), event.get("reason") or ""
+        seen = self._peer_close
+        if code == 1006 and seen.code is not None:  # hypercorn says so of every end
+            return seen.code, seen.reason
+        return code, reason
 
     async def _write(self, send: Send, scope: trio.CancelScope) -> None:
         output = self.output
@@ -200,6 +255,8 @@ class _Connection(Attached):
                     self._ended(1006, "send failed")
                     break
                 output.sent(size)
+                if event["type"] == "websocket.accept":
+                    self._peer_close.listen(send)
                 if not size and given_up(send):  # not a frame: a handshake's answer, or a close
                     self._ended(1006, "given up by the server")
                     self._read_all.set()  # the reader waits in vain
