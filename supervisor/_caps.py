@@ -63,7 +63,7 @@ def claims_of_address(
     """Return what a connection claims for its class and for its address."""
     name, claims = actor.__qualname__, list[Claim]()
     if (most := limits.own_connections) is not None:
-        text = f"{most} connections of {name} are open (max_connections)"
+        text = f"too many connections of {name}: {most} at most (max_connections)"
         claims.append(Claim(actor, most, 503, text))
     address = address_key(scope)
     if address is None:
@@ -83,7 +83,8 @@ def _claims(
     claims = list[Claim]()
     for limit, owner, what in ((own, actor, f" of {actor.__qualname__}"), (of_all, None, "")):
         if limit is not None:
-            text = f"{limit} connections{what} are open for this {kind} (connections_per_{kind})"
+            text = f"too many connections{what} from this {kind}: {limit} at most"
+            text = f"{text} (connections_per_{kind})"
             claims.append(Claim((kind, owner, whose), limit, 429, text))
     return claims
 

@@ -211,13 +211,13 @@ class Options:
     messages_per_second: float | None = _checked(
         None,
         "Messages a second that are read from a WebSocket's peer. None: no limit.",
-        "messages",
+        "messages a second",
         _check_rate,
     )
     bytes_per_second: float | None = _checked(
         None,
         "Bytes of messages a second that are read from a WebSocket's peer. None: no limit.",
-        "bytes",
+        "bytes a second",
         _check_rate,
     )
     rate_burst_seconds: float = _seconds(

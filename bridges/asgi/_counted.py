@@ -47,9 +47,12 @@ async def serve_counted(
         refused = caps.claim(claims)
         held += [] if refused else claims
         if refused is None and limits.counts_users:
-            claims = claims_of_user(actor, limits, await _user_of(root, limits, scope))
-            refused = caps.claim(claims)
-            held += [] if refused else claims
+            with trio.move_on_after(limits.handshake_seconds) as patience:
+                claims = claims_of_user(actor, limits, await _user_of(root, scope))
+            if patience.cancelled_caught:
+                refused = _too_slow(limits)
+            elif (refused := caps.claim(claims)) is None:
+                held += claims
         if refused is None:
             await serve(place, receive, send)
         else:
@@ -59,8 +62,13 @@ async def serve_counted(
         caps.release(held)
 
 
-async def _user_of(root: Root, limits: ConnectionLimits, scope: Scope) -> Any:
+async def _user_of(root: Root, scope: Scope) -> Any:
     if root.connections.user_key is None:
         raise RuntimeError(NO_USERS)
-    with trio.fail_after(limits.handshake_seconds):
-        return await root.connections.user_key(scope)
+    return await root.connections.user_key(scope)
+
+
+def _too_slow(limits: ConnectionLimits) -> Claim:
+    seconds = limits.handshake_seconds
+    text = f"it took longer than {seconds:g} s to learn whose connection this is"
+    return Claim(None, 0, 503, text)

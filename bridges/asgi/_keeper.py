@@ -31,7 +31,7 @@ class Keeper:
     """
 
     __slots__ = (
-        "_beats", "_dies", "_heard", "_limits", "_output", "_rate", "_resume", "_slot", "_violated",
+        "_beats", "_busy", "_dies", "_heard", "_limits", "_output", "_rate", "_resume", "_slot", "_violated",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +46,7 @@ class Keeper:
         self._limits, self._slot, self._output, self._violated = limits, slot, output, violated
         self._resume: Callable[[], object] | None = None
         self._heard = now
+        self._busy = False  # it was, at the last look: nobody tells when that has ended
         self._dies = inf
         if limits.lifetime_seconds is not None:
             shorter = limits.lifetime_jitter * root.random.random()
@@ -101,8 +102,10 @@ class Keeper:
         if now >= self._dies:
             slot.request_stop("its lifetime is over", limits.lifetime_code, "lifetime over")
             return inf
-        if self._resume is not None or slot.busy or not self._output.opened:
+        busy = self._resume is not None or slot.busy or not self._output.opened
+        if busy or self._busy:
             self._heard = now
+        self._busy = busy
         if limits.idle_limit_seconds is not None and now >= self._heard + limits.idle_limit_seconds:
             slot.request_stop("its peer was idle", 1001, "idle")
             return inf

@@ -33,7 +33,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 
 _TURNS = 5  # of the loop without input, after which a server has handed over all it read
-_RETRY_AFTER = (b"retry-after", b"5")
+_RETRY_AFTER: list[tuple[bytes, bytes]] = [(b"retry-after", b"5")]
 _LATER = (429, 503)
 
 
@@ -110,7 +110,7 @@ async def turn_away(
     path = f"/connections/{route}"
     facts = {"status": status} if status != 503 else {}
     root.events.emit("connection.refused", path, reason=refusal, url=scope["path"], **facts)
-    headers = [_RETRY_AFTER] if status in _LATER else []
+    headers = _RETRY_AFTER if status in _LATER else []
     await refuse(scope, send, status, f"{refusal}\n", headers)
 
 

@@ -2,7 +2,7 @@
 # argument.
 #
 # Invariants, each with a test of that name in tests/bridges/websocket/test_rate.py:
-#   BURST      what `burst_seconds` of a rate amount to may come at once, a message at least.
+#   BURST      what `burst_seconds` of a rate amount to may come at once, two messages at least.
 #   RATE       who is only read from when told so gets no more through than the burst and the rate.
 #   PATIENCE   who goes on sending more than the rate for longer than the patience is told to go;
 #              one burst, however large, that is over by then is not.
@@ -46,9 +46,9 @@ class Bucket:
             return -inf
         return self._at + (min(level, self._capacity) - self._tokens) / self._rate
 
-    def recovered(self, now: float) -> bool:
-        """Whether half of it is there again."""
-        return 2 * self.level(now) >= self._capacity
+    def recovered(self, now: float, resumed: float) -> bool:
+        """Whether half of what is above *resumed*, at which reading goes on, is there again."""
+        return self.level(now) >= resumed + (self._capacity - resumed) / 2
 
 
 class Rate:
@@ -73,7 +73,7 @@ class Rate:
         patience_seconds: float,
         now: float,
     ) -> None:
-        self._messages = Bucket(messages, max(1.0, (messages or 0) * burst_seconds), now)
+        self._messages = Bucket(messages, max(2.0, (messages or 0) * burst_seconds), now)
         self._bytes = Bucket(size, max(1.0, (size or 0) * burst_seconds), now)
         self._patience = patience_seconds
         self._since: float | None = None  # it wants more than it may have
@@ -89,7 +89,7 @@ class Rate:
 
     def took(self, now: float, messages: int, size: int) -> bool:
         """Take note of what was read; False if the peer has sent too fast for too long."""
-        if self._messages.recovered(now) and self._bytes.recovered(now):
+        if self._messages.recovered(now, 1.0) and self._bytes.recovered(now, 0.0):
             self._since = None
         self._messages.take(now, messages)
         self._bytes.take(now, size)
