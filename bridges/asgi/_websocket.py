@@ -231,11 +231,7 @@ class _Connection(Attached):
 
     def _end_of(self, event: MutableMapping[str, Any]) -> tuple[int, str]:
         """Return the code and the reason of the peer's end, as far as they can be known."""
-        code, reason = event.get("code", 1005), event.get("reason") or ""
-        seen = self._peer_close
-        if code == 1006 and seen.code is not None:  # hypercorn says so of every end
-            return seen.code, seen.reason
-        return code, reason
+        return self._peer_close.instead_of(event.get("code", 1005), event.get("reason") or "")
 
     async def _write(self, send: Send, scope: trio.CancelScope) -> None:
         output = self.output
@@ -248,6 +244,8 @@ class _Connection(Attached):
                     await output.parker.park()
                     continue
                 event, size = item
+                if not size and event["type"] == "websocket.accept":
+                    self._peer_close.listen(send)
                 try:
                     await send(event)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the peer is gone
@@ -255,9 +253,7 @@ class _Connection(Attached):
                     self._ended(1006, "send failed")
                     break
                 output.sent(size)
-                if event["type"] == "websocket.accept":
-                    self._peer_close.listen(send)
                 if not size and given_up(send):  # not a frame: a handshake's answer, or a close
-                    self._ended(1006, "given up by the server")
+                    self._ended(*self._peer_close.instead_of(1006, "given up by the server"))
                     self._read_all.set()  # the reader waits in vain
         self._flushed.set()
