@@ -144,6 +144,11 @@ class Beside:
             if type(run.item) is Call and _has_begun(run):
                 run.item.reply.fail(failure_of(self._life, error, anew))
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs."""
+        return bool(self._busy)
+
     def facts(self) -> dict[str, object]:
         """Details for the tree: what runs, and how many wait for others of their key."""
         running = [run.item.summary() for run in self._runs if run.begun]

@@ -305,7 +305,9 @@ class Slot(Witness, Succession):
     @property
     def busy(self) -> bool:
         """Whether it handles something, or something waits for it."""
-        return bool(self.mailbox.queued or (self._life is not None and self._life.busy_with))
+        life = self._life
+        busy = life is not None and (life.busy_with or (life.beside and life.beside.busy))
+        return bool(self.mailbox.queued or busy)
 
     @property
     def missed(self) -> list[str]:

@@ -51,9 +51,9 @@ class Limited:
     """Those of one user; more are refused with 429. None: no limit."""
 
 
-def check_limits(cls: type) -> None:
+def check_limits(cls: type, check_close: Callable[[int, str], None]) -> None:
     """
-    Refuse limits of *cls* that could not be kept.
+    Refuse limits of *cls* that could not be kept; *check_close* knows what may be sent.
 
     Raises:
         TypeError: One has the wrong type.
@@ -70,8 +70,10 @@ def check_limits(cls: type) -> None:
     for name in ("rate_patience_seconds", "ping_seconds"):
         _number(cls, name, "a finite number from 0 on", float, lambda value: 0 <= value < inf)
     _number(cls, "lifetime_jitter", "a number from 0 to 1", float, lambda value: 0 <= value <= 1)
-    code = "a close code, 1000 to 1003, 1007 to 1014 or 3000 to 4999"
-    _number(cls, "lifetime_code", code, int, _is_code)
+    try:
+        check_close(getattr(cls, "lifetime_code"), "")  # noqa: B009 - pyright knows no such type
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{cls.__qualname__}.lifetime_code: {error}") from None
 
 
 _NONE = (
@@ -89,10 +91,6 @@ def _number(cls: type, name: str, wanted: str, kind: type, fits: Callable[[float
         raise TypeError(f"{told} Got: {value!r}")
     if not fits(value):
         raise ValueError(f"{told} Got: {value!r}")
-
-
-def _is_code(code: float) -> bool:
-    return code in (1000, 1001, 1002, 1003) or 1007 <= code <= 1014 or 3000 <= code <= 4999
 
 
 def _subprotocols(cls: type) -> None:

@@ -59,7 +59,7 @@ class WebsocketConsumer(Limited, Consumer, runtime=True):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        check_limits(cls)
+        check_limits(cls, check_close)
 
     @property
     def subprotocol(self) -> str | None:

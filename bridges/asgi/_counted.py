@@ -51,6 +51,8 @@ async def serve_counted(
                 claims = claims_of_user(actor, limits, await _user_of(root, scope))
             if patience.cancelled_caught:
                 refused = _too_slow(limits)
+            elif (late := root.connections.refusal()) is not None:  # it shuts down meanwhile
+                refused = Claim(None, 0, 503, late)
             elif (refused := caps.claim(claims)) is None:
                 held += claims
         if refused is None:

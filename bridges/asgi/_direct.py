@@ -111,12 +111,10 @@ class KeptConnection(DirectConnection):
         super().__init__(transport, *place)
         self._keeper = Keeper(self._root, self._limits, self.slot, self.output, self.violated)
 
-    async def run(self) -> None:
-        """Serve it to its end. A checkpoint; a cancellation asks the slot to stop first."""
-        try:
-            await super().run()
-        finally:
-            self._keeper.end()
+    def detach(self) -> None:
+        """Take it out of the tree: its connection is over."""
+        self._keeper.end()
+        super().detach()
 
     @property
     def room(self) -> int:

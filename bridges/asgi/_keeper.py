@@ -31,7 +31,8 @@ class Keeper:
     """
 
     __slots__ = (
-        "_beats", "_busy", "_dies", "_heard", "_limits", "_output", "_rate", "_resume", "_slot", "_violated",
+        "_beats", "_busy", "_dies", "_heard", "_limits", "_output", "_rate", "_resume", "_slot",
+        "_violated",
     )  # fmt: skip
 
     def __init__(

@@ -140,6 +140,12 @@ class _Connection(Attached):
         self._flushed, self._read_all = trio.Event(), trio.Event()
         self._useless = 0  # frames that came behind our close, or behind the peer's end
 
+    def detach(self) -> None:
+        """Take it out of the tree: its connection is over."""
+        if self._keeper is not None:
+            self._keeper.end()
+        super().detach()
+
     async def run(self, receive: Receive, send: Send) -> None:
         async with trio.open_nursery() as nursery:
             reading, writing = trio.CancelScope(), trio.CancelScope(shield=True)
@@ -167,8 +173,6 @@ class _Connection(Attached):
             finally:  # also when cancelled: the writer is shielded, nobody else ends it
                 reading.cancel()
                 writing.cancel()  # without effect where the server shields its socket's writes
-        if self._keeper is not None:
-            self._keeper.end()
         if exit_.kind is ExitKind.FATAL:
             self._root.fatal(self.slot.path)
         del exit_  # its error's traceback may hold this frame: no cycle

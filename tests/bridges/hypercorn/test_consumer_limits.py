@@ -7,7 +7,9 @@ import trio
 from helpers import happened, running, settle
 from trio.testing import MockClock
 
-from greenroom.actors import WebsocketConsumer
+from greenroom.actors import WebsocketConsumer, concurrent
+from greenroom.bridges.asgi._keeper import Keeper
+from greenroom.bridges.hypercorn._heartbeats import Heartbeats
 from greenroom.bridges.testing import HandshakeRefused
 from greenroom.supervisor import Options
 
@@ -206,3 +208,52 @@ async def test_a_handshake_of_its_own(way: str, autojump_clock: MockClock) -> No
         assert refused.value.status == 500
         (event,) = happened(server, "slot.crashed")
         assert "within 3 s" in str(event.facts["exception"])
+
+
+async def test_pings_of_its_own(way: str, autojump_clock: MockClock) -> None:
+    """
+    With the connection handler a class says when its peers are pinged, and given up.
+    """
+    chat = echo(ping_seconds=3, pong_seconds=4)
+    async with running(chat=chat) as server, opened(way, server):
+        if way == "plain":
+            await trio.sleep(60)
+            assert chat.ends == []  # nobody pings there
+            return
+        await trio.sleep(6.9)
+        assert chat.ends == []
+        await trio.sleep(0.3)
+        assert chat.ends == [(1006, "no sign of life within 4 s after a ping")]
+
+
+async def test_what_runs_beside_is_no_silence(way: str, autojump_clock: MockClock) -> None:
+    """
+    A peer whose question is still being handled, beside the loop, is not idle.
+    """
+
+    class Searches(WebsocketConsumer):
+        idle_limit_seconds = 10
+        ping_seconds = 0
+
+        @concurrent(2)
+        async def receive(self, text: str) -> None:
+            await trio.sleep(45)
+            await self.send(text=text)
+
+    async with running(chat=Searches) as server, opened(way, server) as client:
+        await client.send("x")
+        assert await client.text() == "x"
+        assert await client.closed() == (1001, "idle")
+
+
+async def test_the_keeper_goes_with_its_socket(way: str) -> None:
+    """
+    Nobody looks after a socket that is over: nothing of it is kept until its time.
+    """
+    chat = echo(lifetime_seconds=3600)
+    async with running(chat=chat) as server:
+        async with opened(way, server):
+            assert len(Heartbeats.current()._deadlines._times) >= 1
+        await settle(lambda: not server.root.connections.open)
+        kept = [each for each in Heartbeats.current()._deadlines._times if type(each) is Keeper]
+        assert kept == []
