@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from ._messages import key_name, message_key
-from ._runs import Key, check_runs, runs, runs_of
+from ._runs import FRAMES, NOTHING, Key, check_runs, runs, runs_of
 from ._signature import Handler, compile_message, compile_named
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -90,16 +90,35 @@ class HandlerTable:
                 f"{self._owner}.{name}", self._function(actor, name)
             )
         self._found = dict(self._declared)
+
+    def mark(self, actor: type) -> None:
+        """
+        Have each handler run as *actor* says of it; once the table is complete.
+
+        Raises:
+            TypeError: It says of one what that can't do.
+        """
         cancel = bool(getattr(actor, "cancel_on_disconnect", False))
+        frames = getattr(actor, "frame_handler", "")
         for name, handler in self.special.items():
-            self._run_as(actor, name, handler, cancel=cancel, declared=False)
+            # What handles frames may be made of a handler with another name.
+            names = FRAMES if name == frames else (name,)
+            self._run_as(actor, names, handler, cancel=cancel, declared=False)
         for handler in self._declared.values():
-            self._run_as(actor, handler.name, handler, cancel=cancel, declared=True)
+            self._run_as(actor, (handler.name,), handler, cancel=cancel, declared=True)
 
     def _run_as(
-        self, actor: type, name: str, handler: Handler, *, cancel: bool, declared: bool
+        self,
+        actor: type,
+        names: Sequence[str],
+        handler: Handler,
+        *,
+        cancel: bool,
+        declared: bool,
     ) -> None:
-        found = runs_of(actor, name)
+        found = next(
+            (said for each in names if (said := runs_of(actor, each)) is not NOTHING), NOTHING
+        )
         check_runs(self._owner, handler, found, declared=declared)
         handler.run_as(found, cancel=cancel)
 

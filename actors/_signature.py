@@ -38,9 +38,19 @@ class Handler:
         """What finds an item's key, if those of one key are handled in order."""
         if runs.per_key is not None:
             self.key = key_function(runs.per_key, frames=self.name in FRAMES)
-        simple = not self.concurrent and self.seconds is None and not self.cancel
-        self.plain = self.is_async and simple
+        self.plain = self.is_async and self.simple
         """Whether it is simply awaited, as nearly all are."""
+
+    @property
+    def simple(self) -> bool:
+        """Whether it says nothing of how it is run."""
+        return not self.concurrent and self.seconds is None and not self.cancel
+
+    def run_like(self, other: Handler) -> Handler:
+        """Be run as *other* is, which this one stands for; return it."""
+        self.concurrent, self.seconds, self.key = other.concurrent, other.seconds, other.key
+        self.cancel, self.plain = other.cancel, self.is_async and other.simple
+        return self
 
     def __repr__(self) -> str:
         return f"<Handler {'async ' if self.is_async else ''}def {self.name}>"

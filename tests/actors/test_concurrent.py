@@ -85,7 +85,7 @@ async def test_bounded() -> None:
 
         assert sorted(Worker.log) == ["+a", "+b"]
         assert node(server).facts["concurrent"] == ["'job'", "'job'"]
-        assert node(server).mailbox[0] == 1
+        assert node(server).mailbox == (1, 256)
         open_gate("b")
         await settle(lambda: "+c" in Worker.log)
         assert Worker.log[2:] == ["-b", "+c"]

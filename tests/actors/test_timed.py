@@ -20,6 +20,7 @@ from greenroom.actors import (
     handles,
     timeout,
 )
+from greenroom.bridges.client import WebsocketClient
 from greenroom.bridges.testing import HandshakeRefused, virtual_clock
 
 
@@ -286,3 +287,31 @@ def test_a_base_s_mark_is_kept() -> None:
         (0, 5.0),
     ]
     assert not any(each.plain for each in found if each)
+
+
+async def test_a_client_s_handlers_are_marked_as_well() -> None:
+    """
+    What stands around the handlers of a WebsocketClient is run as they are; its hooks run alone.
+    """
+
+    class Feed(WebsocketClient):
+        url = "ws://127.0.0.1:1/"
+
+        @timeout(3.0)
+        async def receive(self, text: str) -> None: ...
+
+        @handles("x", concurrent=2)
+        async def on_x(self, message: object) -> None: ...
+
+        @handles("y")
+        async def on_y(self, message: object) -> None: ...
+
+    found = [Feed.handler_table().find({"type": name}) for name in ("x", "y")]
+    assert [each and (each.concurrent, each.plain) for each in found] == [(2, False), (0, True)]
+    with pytest.raises(TypeError, match=r"Wrong\.receive of a client runs alone"):
+
+        class Wrong(WebsocketClient):
+            url = "ws://127.0.0.1:1/"
+
+            @concurrent(2)
+            async def receive(self, text: str) -> None: ...

@@ -28,6 +28,7 @@ async def rejected(server: Server, path: str) -> ConnectionRejected:
                 async with trio.open_nursery() as nursery:
                     await wrap_client_stream(nursery, stream, server.host, path)
     (refusal,) = refused.value.exceptions
+    assert isinstance(refusal, ConnectionRejected)
     return refusal
 
 
