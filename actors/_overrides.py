@@ -14,6 +14,7 @@ _OPEN = {
     "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
     "disconnected",
     "frame_handler", "history",  # set by the classes of the runtime, for those below them
+    "groups", "max_connections", "subprotocols", "subprotocol_required", "lifetime_code",
     "after_start", "describe", "idle", "idle_seconds", "defer_capacity",
     "receive_json", "encode_json", "decode_json", "on_invalid", "dispatch_by", "json_depth",
     "invalid_per_minute", "invalid_close_code",

@@ -57,6 +57,10 @@ class Connection(Protocol):
         """Accept the handshake."""
         ...
 
+    def refuse(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Refuse the handshake with an HTTP response; False when the connection was over."""
+        ...
+
     def send_text(self, text: str) -> bool:
         """Append a text frame; as :meth:`send` does, which takes longer."""
         ...
@@ -116,6 +120,10 @@ class GroupsPort(Protocol):
         exclude: Any = None,
     ) -> int:
         """Deliver to every member but *exclude*; return how many were reached."""
+        ...
+
+    def members(self, group: str) -> Sequence[Any]:
+        """Return the members of *group* in this process, in the order in which they joined."""
         ...
 
 

@@ -11,6 +11,7 @@ from math import inf
 from typing import cast
 
 from ._decider import check_supervise
+from ._declared_groups import check_groups
 from ._mailbox import Overflow
 
 _RESTARTS = ("permanent", "transient", "temporary")
@@ -29,6 +30,7 @@ def check_settings(cls: type) -> None:
     _snapshot(cls)
     _expected_errors(cls)
     check_supervise(cls)
+    check_groups(cls)
     _one_of(cls, "overflow", tuple(map(str, Overflow)))
     _one_of(cls, "restart", _RESTARTS)
     _one_of(cls, "on_exceeded", _EXCEEDED)

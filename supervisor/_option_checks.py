@@ -98,3 +98,13 @@ def check_bool(name: str, value: object) -> None:
     """Refuse what is neither True nor False."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False. Got: {value!r}")
+
+
+def check_rate(name: str, value: object) -> None:
+    """Refuse what is no rate: a finite number above 0, or None."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number a second, or None. Got: {value!r}")
+    if not math.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} must be finite and more than 0 a second. Got: {value!r}")

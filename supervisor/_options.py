@@ -17,6 +17,7 @@ from ._option_checks import check_async_views as _check_async_views
 from ._option_checks import check_bool as _check_bool
 from ._option_checks import check_fraction as _check_fraction
 from ._option_checks import check_on_fatal as _check_on_fatal
+from ._option_checks import check_rate as _check_rate
 from ._option_checks import check_seed as _check_seed
 from ._option_checks import checked as _checked
 from ._option_checks import refuse_unless_seconds, refuse_unless_whole
@@ -192,6 +193,43 @@ class Options:
         "How long a consumer's connect() may take to accept or close; then the client is"
         " refused with 500. Once it has accepted, connect() may take its time.",
     )
+    idle_limit_seconds: float | None = _seconds(
+        None,
+        "Silence of a WebSocket's peer after which it is closed with 1001: no message came,"
+        " and none waits; pings do not count. None: no limit.",
+        none=True,
+    )
+    lifetime_seconds: float | None = _seconds(
+        None, "Age at which a WebSocket is closed with 1001. None: no limit.", none=True
+    )
+    lifetime_jitter: float = _checked(
+        0.1,
+        "Share of lifetime_seconds by which each socket's is shortened at random, so that those"
+        " that came together do not leave together.",
+        "fraction",
+        _check_fraction,
+    )
+    messages_per_second: float | None = _checked(
+        None,
+        "Messages a second that are read from a WebSocket's peer. None: no limit.",
+        "messages a second",
+        _check_rate,
+    )
+    bytes_per_second: float | None = _checked(
+        None,
+        "Bytes of messages a second that are read from a WebSocket's peer. None: no limit.",
+        "bytes a second",
+        _check_rate,
+    )
+    rate_burst_seconds: float = _seconds(
+        2.0, "What so many seconds of the two rates amount to may come at once."
+    )
+    rate_patience_seconds: float = _seconds(
+        10.0,
+        "How long a peer that sends more than the rates allow is only read from more slowly;"
+        " then it is closed with 1008.",
+        zero=True,
+    )
     disconnect_seconds: float = _seconds(
         5.0,
         "How long a consumer's disconnect() may take before it is given up and reported.",
@@ -213,6 +251,19 @@ class Options:
     max_connections: int | None = _whole(
         None,
         "Connections open at once; more are refused with 503. None: no limit.",
+        unit="connections",
+        none=True,
+    )
+    connections_per_address: int | None = _whole(
+        None,
+        "WebSockets open at once from one address (of IPv6, from one /64); more are refused"
+        " with 429. None: no limit.",
+        unit="connections",
+        none=True,
+    )
+    connections_per_user: int | None = _whole(
+        None,
+        "WebSockets open at once of one user; more are refused with 429. None: no limit.",
         unit="connections",
         none=True,
     )

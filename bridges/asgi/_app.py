@@ -20,6 +20,7 @@ from ...actors._exits import Verdict, judge
 from ...actors._lowlevel import inside_trio
 from ...actors.consumers import Consumer
 from ...supervisor import Engine, Options, Root
+from ...supervisor._connections import UserKey
 from ...supervisor._current import set_current_root
 from ...supervisor._supervisor_spec import spec_of
 from ..engines import LocalEngine
@@ -68,6 +69,8 @@ class Application:
         children: Residents: actor classes, :class:`ChildSpec` and :class:`SupervisorSpec`.
         options: Limits, deadlines and budgets.
         engine: Makes what carries group messages to other processes.
+        user_key: Says whose connection a scope is, for ``connections_per_user``: an async
+            function; None for nobody's.
         thread_hooks: Run around the work of the consumers' threads.
         facilities: Async context managers like ``http.lifespan``, entered before it.
 
@@ -87,6 +90,7 @@ class Application:
         children: Sequence[object] = (),
         options: Options | None = None,
         engine: Callable[[], Engine] = LocalEngine,
+        user_key: UserKey | None = None,
         thread_hooks: ThreadHooks | None = None,
         facilities: Sequence[Lifespan] = (),
     ) -> None:
@@ -98,6 +102,7 @@ class Application:
         self._router = router
         self._http_router = http_router
         self._engine = engine
+        self._user_key = user_key
         self._hooks = thread_hooks
         self._facilities = facilities
 
@@ -227,6 +232,7 @@ class Application:
             abandon=abandon if owns_process() else None,
             workers=extensions.get(WORKERS, ThreadPool),
         )
+        root.connections.user_key = self._user_key
         set_current_root(root)
         async with AsyncExitStack() as stack:
             for facility in self._facilities:

@@ -12,6 +12,7 @@ from ...actors import Actor
 from ...actors._exits import Exit, ExitKind
 from ...supervisor import Root
 from ...supervisor._slot import Slot
+from ..websocket._close import Violation
 from ._output import WebsocketOutput
 
 
@@ -23,7 +24,7 @@ class Attached:
         make_output: What to make the output with, if not :class:`WebsocketOutput`.
     """
 
-    __slots__ = ("_root", "_route", "output", "slot")
+    __slots__ = ("_limits", "_root", "_route", "output", "slot")
 
     slot: Slot
 
@@ -37,6 +38,7 @@ class Attached:
         make_output: Callable[..., WebsocketOutput] = WebsocketOutput,
     ) -> None:
         self._root, self._route = root, route
+        self._limits = root.connections.limits_of(actor)
         self.output = make_output(
             scope,
             root.loop,
@@ -76,6 +78,13 @@ class Attached:
 
     def _ended(self, code: int, reason: str) -> None:
         if self.output.peer_ended(code, reason):
+            self.slot.peer_ended(code, reason)
+
+    def violated(self, violation: Violation) -> None:
+        """Close with what the peer has violated, and tell the slot."""
+        code, reason = violation.code, violation.reason
+        self.slot.note("connection.violation", code=code, reason=reason)
+        if self.output.close(code, reason):
             self.slot.peer_ended(code, reason)
 
     def _slow(self, size: int) -> None:

@@ -26,6 +26,7 @@ from ...actors._mailbox import wake_from_thread
 from ...actors._messages import OPENING, Opening
 from ...actors.consumers import Frame
 from ..websocket._close import is_code
+from ._denial import check_denial, denial_events
 
 Event = dict[str, Any]
 
@@ -65,6 +66,7 @@ class WebsocketOutput:
     __slots__ = (
         "_bytes", "_high_water", "_limit", "_lock", "_loop", "_on_slow", "_queue", "_reason",
         "_waiters", "code", "opened", "parker", "path", "scope", "stall_seconds", "state",
+        "subprotocol",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +85,8 @@ class WebsocketOutput:
         self.state = State.CONNECTING
         self.opened = False
         """Whether the handshake was accepted, however the socket stands now."""
+        self.subprotocol: str | None = None
+        """What was agreed on when it was accepted."""
         self.code: int | None = None
         """The close code: ours or the peer's, whichever came first."""
         self._loop = loop
@@ -141,6 +145,7 @@ class WebsocketOutput:
             self._put(event)  # first: it may refuse a header
             self.state = State.OPEN
             self.opened = True
+            self.subprotocol = subprotocol
         self._wake()
 
     def send_text(self, text: str) -> bool:
@@ -192,6 +197,19 @@ class WebsocketOutput:
             self._finish(code, reason, [event])
         self._wake()
         self.tell_waiters()  # a handler that waits for room must not outlive the socket
+        return True
+
+    def refuse(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Refuse the handshake with an HTTP response; False when the connection was over."""
+        check_denial(status, headers, body)
+        events = denial_events(self.scope, status, [_checked(*each) for each in headers], body)
+        with self._lock:
+            if self.over:
+                return False
+            if self.state is State.OPEN:
+                raise RuntimeError("deny() behind accept(): the socket is open, so close() it")
+            self._finish(1000, "", events)
+        self._wake()
         return True
 
     def fail(self) -> None:
@@ -358,17 +376,6 @@ def denial(
     text: str,
     headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> list[Event]:
-    """Return the events that refuse a handshake: the denial response, or a plain close."""
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
-        return [{"type": "websocket.close", "code": 1000, "reason": ""}]
-    body = text.encode()
-    length = str(len(body)).encode()
+    """Return the events that refuse a handshake with *text*."""
     plain = (b"content-type", b"text/plain; charset=utf-8")
-    return [
-        {
-            "type": "websocket.http.response.start",
-            "status": status,
-            "headers": [plain, (b"content-length", length), *headers],
-        },
-        {"type": "websocket.http.response.body", "body": body},
-    ]
+    return denial_events(scope, status, [plain, *headers], text.encode())

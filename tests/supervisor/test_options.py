@@ -13,8 +13,16 @@ WHOLE.remove("debug")
 WHOLE.remove("fast_connections")
 WHOLE.remove("patch_asgiref")
 SECONDS = [name for name in Options.__dataclass_fields__ if name.endswith("_seconds")]
-SECONDS_OR_NONE = {"loop_blocked_seconds", "threads_busy_seconds"}
-NONE_ALLOWED = {"max_restarts", "max_connections", "storm_restarts"}
+SECONDS_OR_NONE = {
+    "idle_limit_seconds",
+    "lifetime_seconds",
+    "loop_blocked_seconds",
+    "threads_busy_seconds",
+}
+NONE_ALLOWED = {
+    "max_restarts", "max_connections", "storm_restarts", "connections_per_address",
+    "connections_per_user",
+}  # fmt: skip
 
 
 def made_with(**options: Any) -> Options:
