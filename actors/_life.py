@@ -36,6 +36,7 @@ from ._run_end import put_away
 from ._state import Handed, Keeper
 from ._tasks import Tasks
 from ._unrun import refuse_unrun
+from ._unsaved import save_unsaved
 
 if TYPE_CHECKING:
     from ._actor import Actor
@@ -52,7 +53,7 @@ class Life:
         "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
         "_why", "actor", "begun", "calls", "deferred", "delivered", "epoch", "failed", "flagged",
         "handled", "hop", "host", "instance", "item", "leftovers", "over", "table", "task",
-        "tasks",
+        "tasks", "unsaved",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +86,7 @@ class Life:
         """The path of whom its handler calls and waits for, if it does."""
         self.task: object = None
         self.leftovers: tuple[Callable[[], object], ...] = ()
+        self.unsaved: Callable[[], object] | None = None  # see _unsaved.py
         self.table = actor.handler_table()
         self.hop = Hop(host, epoch)
         self.tasks = Tasks(self)
@@ -101,11 +103,7 @@ class Life:
     # -- what the slot does with it --------------------------------------------------
 
     async def run(self) -> Exit:
-        """
-        Live until something ends it; never raises.
-
-        A checkpoint. Shielded; cancelled only through :meth:`request_stop` and :meth:`fail`.
-        """
+        """Live until something ends it; never raises. A checkpoint, shielded from outside."""
         token, self.task = current_life.set(self), this_task()
         left: Exit | None = None
         try:
@@ -113,6 +111,7 @@ class Life:
                 try:
                     await self._begin()
                     left = await self._loop.serve()
+                    await save_unsaved(self)
                 except Exception as error:  # noqa: BLE001 - becomes the exit record
                     left = self._ended_by(error)
         except BaseException as error:  # noqa: BLE001, ASYNC103 - the exit record; see judge()
@@ -152,6 +151,7 @@ class Life:
             if self.instance is not None or await self._stand_in(ending):
                 self.item = None
                 await self._run_special(handler, item, begins)
+                await save_unsaved(self)
         finally:
             put_away(self)
             current_life.reset(token)

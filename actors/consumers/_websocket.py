@@ -6,9 +6,11 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, cast
 
-from .._actor import HOOKS, Actor, connection_of
+from .._actor import HOOKS, connection_of
 from .._awaitables import DONE, room_of
+from .._ports import IDENTITY
 from ._frames import frame_of
+from ._identity import Identified
 
 _SPECIAL = {
     **{name: offered for name, offered in HOOKS.items() if name != "stopped"},
@@ -32,7 +34,7 @@ ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 Headers = Iterable[tuple[str | bytes, str | bytes]]
 
 
-class WebsocketConsumer(Actor, runtime=True):
+class WebsocketConsumer(Identified, runtime=True):
     """
     One WebSocket connection as an actor.
 
@@ -88,7 +90,8 @@ class WebsocketConsumer(Actor, runtime=True):
 
         Args:
             subprotocol: One of those that the client offered.
-            headers: Further headers of the response.
+            headers: Further headers of the response. The cookie of a session that is new, or
+                has a new key, is added; in a `def` handler the session is saved first.
 
         Raises:
             Disconnected: The client has gone, or the socket was closed.
@@ -96,9 +99,11 @@ class WebsocketConsumer(Actor, runtime=True):
             Stale: This incarnation is over.
         """
         life = self._acting()
-        connection_of(self).accept(
-            subprotocol, [(_latin(name).lower(), _latin(value)) for name, value in headers]
-        )
+        connection = connection_of(self)
+        listed = [(_latin(name).lower(), _latin(value)) for name, value in headers]
+        if (identity := connection.scope.get(IDENTITY)) is not None:
+            listed += identity.accept_headers()
+        connection.accept(subprotocol, listed)
         life.answered()
         return self._answer(DONE)
 
