@@ -23,6 +23,8 @@ class Match:
     """The route's name, if it was given one."""
     route: str = ""
     """The route as written, such as ``ws/chat/<slug:room>/``."""
+    rest: str | None = None
+    """The rest of the path, where *application* is a router; else None."""
 
 
 class Router(Protocol):
