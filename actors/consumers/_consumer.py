@@ -33,6 +33,10 @@ class Consumer(Identified, runtime=True):
     """
     check_origin: ClassVar[bool] = True
     """Whether pages of strangers may not connect, by the setting ``ORIGINS``."""
+    # No value here: what a class does not set is the tree's option of that name.
+    revalidate_seconds: ClassVar[float | None]
+    """How often session and user are looked at again, in seconds; None for never."""
+
     opening_handler: ClassVar[str] = "connect"
     ending_handler: ClassVar[str] = "disconnect"
 

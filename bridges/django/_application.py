@@ -12,7 +12,10 @@ from ...supervisor import Options
 from ...supervisor._supervisor_spec import Spec, spec_of
 from ..asgi import Application
 from ..hypercorn._startup import refuse
+from ._book import book_kept
 from ._database import database_hooks
+from ._disconnect import listen_to_log_outs
+from ._gate import DjangoGate
 from ._handler import refuse_django_handler
 from ._on_trio import hops_of, teach_asgiref
 from ._paths import Route, import_dotted, is_actor, refuse_instance
@@ -59,9 +62,11 @@ class Greenroom(Application):
             _refuse_no_http(http)
         try:
             loaded = load_options(**options)
+            gate = DjangoGate(loaded)
             teach_asgiref()
         except (ImproperlyConfigured, TypeError, ValueError) as error:
             refuse(str(error), type(error))
+        listen_to_log_outs()
         router = DjangoRouter(cast("Iterable[Route]", http), "http") if routed else None
         super().__init__(
             http=None if routed else cast("ASGIApplication | None", http),
@@ -70,7 +75,8 @@ class Greenroom(Application):
             children=_specs(children, loaded),
             options=loaded,
             thread_hooks=database_hooks(),
-            facilities=(hops_of, *(router.lifespans if router is not None else ())),
+            gate=gate,
+            facilities=(hops_of, book_kept, *(router.lifespans if router is not None else ())),
         )
 
 

@@ -117,7 +117,7 @@ async def test_an_unknown_path_is_refused(caplog: pytest.LogCaptureFixture) -> N
                 pass
 
         assert (refused.value.status, refused.value.body) == (404, b"No WebSocket here.\n")
-        (event,) = happened(server, "connection.refused")
+        (event,) = happened(server, "connection.unknown")
         assert event.facts == {"reason": "no route", "url": "/nowhere"}
     assert [record.exc_info for record in caplog.records if "refused" in record.message] == [None]
 
