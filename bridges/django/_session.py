@@ -146,5 +146,6 @@ def _connection_session(store: Any) -> Any:
 
         _session = property(_get_session)
 
-    ConnectionSession.__name__ = ConnectionSession.__qualname__ = "ConnectionSession"
+    # The name is part of what the data is signed with.
+    ConnectionSession.__name__, ConnectionSession.__qualname__ = store.__name__, store.__qualname__
     return ConnectionSession
