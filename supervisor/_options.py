@@ -408,6 +408,8 @@ class Options:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             field.metadata["check"](field.name, getattr(self, field.name))
+        if isinstance(self.origins, list):  # as a tuple it can be hashed, and is not changed
+            object.__setattr__(self, "origins", tuple(self.origins))
         self._refuse_contradiction("backoff_min_seconds", "backoff_max_seconds")
         self._refuse_contradiction("output_high_water_bytes", "output_limit_bytes")
         self._refuse_contradiction("shutdown_seconds", "total_shutdown_seconds")

@@ -4,5 +4,6 @@ from ._app import Application as Application
 from ._app import ConsumerApplication as ConsumerApplication
 from ._routing import Match as Match
 from ._routing import Router as Router
+from ._tokens import TokenAuthentication as TokenAuthentication
 
-__all__ = ["Application", "ConsumerApplication", "Match", "Router"]
+__all__ = ["Application", "ConsumerApplication", "Match", "Router", "TokenAuthentication"]

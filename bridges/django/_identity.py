@@ -41,7 +41,7 @@ class Identity:
     """Whose connection one scope is of."""
 
     __slots__ = (
-        "__weakref__", "_book", "_changed_by", "_cookies", "_quiet", "_scope", "_session", "_user",
+        "__weakref__", "_book", "_by_token", "_changed_by", "_cookies", "_quiet", "_scope", "_session", "_user",
         "due", "slot", "user_value",
     )  # fmt: skip
 
@@ -51,6 +51,7 @@ class Identity:
         self._cookies: dict[str, str] | None = None
         self._session: Any = None
         self._user: Any = None
+        self._by_token = False
         self._quiet = 0  # the thread whose changes to the session are our own
         self._changed_by: Life | None = None
         self.slot: Any = None
@@ -123,7 +124,7 @@ class Identity:
 
     def load_user(self, scope: Any, *, fresh: bool) -> Any:
         """Return the user, looked up anew if *fresh*."""
-        if fresh and self._user is not None:
+        if fresh and self._user is not None and not self._by_token:
             session = self.session()
             if not session.modified:
                 session.forget_changes()  # so that it is read anew
@@ -159,6 +160,7 @@ class Identity:
             request = self._request(scope)
             login(request, user, backend)
             self.save()
+            self._by_token = False
         self._become(scope, request.user)
 
     def logout(self, scope: Any) -> None:
@@ -170,6 +172,7 @@ class Identity:
             request = self._request(scope)
             logout(request)
             self._session.modified = False
+            self._by_token = False
         self._become(scope, anonymous())
 
     def accept_headers(self) -> list[tuple[bytes, bytes]]:
@@ -257,7 +260,12 @@ class Identity:
     def ticket(self) -> tuple[str | None, str]:
         """Return what is to be looked at: the session's key, None without one, and the user's."""
         assert self.user_value is not None
-        return None if self._session is None else self._session.session_key, self.user_value
+        return None if self._by_token else self.session_key, self.user_value
+
+    def become_by_token(self, scope: Any, user: Any) -> None:
+        """Take note that the connection is *user*'s, whatever the session says."""
+        self._by_token = True
+        self._become(scope, user)
 
     def expel(self, reason: str, code: int = 4401) -> bool:
         """Close the connection; whether there was one. Any thread."""
