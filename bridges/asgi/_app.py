@@ -8,9 +8,9 @@
 
 import logging
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 import trio
@@ -26,10 +26,11 @@ from ..engines import LocalEngine
 from ..hypercorn._limits import limits_from
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
 from ..hypercorn._state import STATE
+from ._falling_through import falling_through
 from ._foreign import serve_foreign
 from ._gate import Gate
 from ._http import plain, serve_http
-from ._routing import Match, Router
+from ._routing import Match, NoRoute, Router, hand_on
 from ._signals import leave as leave_by_signal
 from ._signals import stop_on_signal
 from ._websocket import refuse, turn_away
@@ -150,7 +151,10 @@ class Application:
         if match is None:
             return self._no_route(root, scope, receive, send)
         inner = match.application
-        hand_on(match, scope)
+        if match.others is not None:
+            inner = falling_through(match, partial(self._no_route, root))
+        else:
+            hand_on(match, scope)
         actor, kwargs = consumer_of(inner)
         if (stranger := self._let_in(root, actor, scope)) is not None:
             return self._no_entry(root, scope, receive, send, stranger)
@@ -202,6 +206,8 @@ class Application:
         logger.warning("a scope of type %r is not served", scope["type"])
 
     async def _no_route(self, root: Root, scope: Scope, receive: Receive, send: Send) -> None:
+        if "path_remaining" in scope:  # the router outside has other routes
+            raise NoRoute(f"no route for {scope['path_remaining']!r}")
         await receive()  # websocket.connect
         path = scope["path"]
         root.events.emit("connection.unknown", "/connections", reason="no route", url=path)
@@ -343,17 +349,6 @@ def server_of(actor: type[Consumer], protocol: str) -> Callable[..., Awaitable[N
         serves = " and ".join(sorted(actor.protocols)) or "nothing"
         raise TypeError(f"a route for {protocol} leads to {actor.__name__}, which serves {serves}.")
     return cast("Callable[..., Awaitable[None]]", pkgutil.resolve_name(actor.servers[protocol]))
-
-
-def hand_on(match: Match, scope: Scope) -> None:
-    """Put what *match* has found of the path into *scope*, behind what others have found."""
-    outer: Mapping[str, Any] = scope.get("url_route") or {}
-    scope["url_route"] = {
-        "args": (*outer.get("args", ()), *match.args),
-        "kwargs": {**outer.get("kwargs", {}), **match.kwargs},
-    }
-    if match.rest is not None:
-        scope["path_remaining"] = match.rest
 
 
 def route_name(match: Match, actor: type[Consumer]) -> str:

@@ -46,6 +46,9 @@ async def serve_foreign(
     What it raises is recorded as its crash and goes no further; the server then ends the
     connection. Asked to stop, it is cancelled after ``shutdown_seconds``.
     """
+    if _PLACE in scope:  # a router inside of it leads here: it is one connection still
+        await serve_inner(app, scope, *channel)
+        return
     foreign = scope[_PLACE] = _Foreign(root, route, scope)
     try:
         await foreign.slot.run(lambda: serve_inner(app, scope, *channel))

@@ -21,6 +21,7 @@ from ...actors._lowlevel import inside_trio
 from ..asgi._app import root_of
 from ..asgi._http import plain
 from ..asgi._nesting import leads_to_router
+from ..asgi._routing import NoRoute
 from ..asgi._websocket import refuse
 
 logger = logging.getLogger("greenroom")
@@ -45,6 +46,10 @@ def get_default_application() -> Any:
     if not hasattr(module, name):
         raise ImproperlyConfigured(f"Cannot find {name!r} in ASGI_APPLICATION module {module_name}")
     return getattr(module, name)
+
+
+class UnknownPath(NoRoute, Resolver404):
+    """An inner router knows no way: Django's error, and that which our own routers look for."""
 
 
 class ProtocolTypeRouter:
@@ -125,7 +130,7 @@ class URLRouter:
                 }
                 try:
                     return await route.callback(inner, receive, send)
-                except Resolver404:  # a router inside knows no more of it than its path
+                except (Resolver404, NoRoute):  # of a router inside
                     continue
         return await _no_route(scope, path, receive, send)
 
@@ -166,7 +171,7 @@ async def _no_route(scope: Any, path: str | None, receive: Any, send: Any) -> No
     written = scope["path"] if path is None else path
     problem = f"No route found for path {written!r}."
     if "path_remaining" in scope:
-        raise Resolver404(problem)
+        raise UnknownPath(problem)
     kind = scope.get("type")
     if kind not in ("http", "websocket") or root_of(scope) is None:
         raise ValueError(problem)

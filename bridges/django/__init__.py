@@ -12,11 +12,13 @@ from ._handler import django_application as django_application
 from ._paths import path as path
 from ._paths import re_path as re_path
 from ._paths import teach_django as _teach_django
+from ._url_router import UrlRouter as UrlRouter
 from ._setup import set_up_on_import as _set_up_on_import
 
 __all__ = [
     "DjangoApplication",
     "Greenroom",
+    "UrlRouter",
     "aconnections_of",
     "adisconnect_user",
     "connections_of",

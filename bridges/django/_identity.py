@@ -64,6 +64,8 @@ class Identity:
     @classmethod
     def put_into(cls, scope: Any, book: "Book") -> None:
         """Put the lazy parts into *scope*, each where nobody has put one."""
+        if IDENTITY in scope:
+            return
         identity = scope[IDENTITY] = cls(scope, book)
         scope.setdefault("cookies", SimpleLazyObject(identity.cookies))
         scope.setdefault("session", SimpleLazyObject(identity.session))
