@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
@@ -15,7 +15,15 @@ from ._threads import part_with
 
 if TYPE_CHECKING:
     from ._life import Life
-    from ._ports import Host
+    from ._workers import Workers
+
+
+class HasWorkers(Protocol):
+    """Whoever has work done in threads: a slot, and others like it."""
+
+    path: str
+    pool: Workers
+    shutdown_seconds: float
 
 
 def save_when_handler_succeeds(save: Callable[[], object]) -> Life | None:
@@ -46,7 +54,7 @@ async def save_unsaved(life: Life) -> None:
         await in_worker(life.host, save, "what has changed is saved")
 
 
-async def in_worker(host: Host, work: Callable[[], Any], what: str) -> Any:
+async def in_worker(host: HasWorkers, work: Callable[[], Any], what: str) -> Any:
     """
     Return what *work* returns in a worker thread. A checkpoint.
 

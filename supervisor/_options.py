@@ -117,6 +117,9 @@ def _check_origins(name: str, value: object) -> None:
             )
 
 
+Origins = list[str] | tuple[str, ...] | str | None
+
+
 class OptionDoc(NamedTuple):
     """
     What the reference says about one option.
@@ -366,17 +369,17 @@ class Options:
     pong_seconds: float = _seconds(
         20.0, "How long a pinged peer may go on being silent before it counts as gone."
     )
-    origins: list[str] | tuple[str, ...] | str | None = _checked(
+    origins: Origins = _checked(  # noqa: RUF009 - a list is made into a tuple
         None,
         "Which pages may open WebSockets, event streams and long-poll sessions: hosts"
         " (`example.com`), domains (`.example.com`), either behind a scheme and with a port, or"
-        " `null`; '*' for all. None: those of ALLOWED_HOSTS, and where that is '*' the host itself.",
+        " `null`; '*' for all. None: those of ALLOWED_HOSTS; where that is '*', the host itself.",
         "list",
         _check_origins,
     )
     origin_required: bool = _checked(
         False,
-        "Refuse connections without an Origin header, too; programs that are no browsers send none.",
+        "Refuse connections without an Origin header, too; only browsers send one.",
         "choice",
         _check_bool,
     )

@@ -48,7 +48,9 @@ async def in_db(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 @asynccontextmanager
-async def served(*consumers: type[WebsocketConsumer], **options: Any) -> AsyncGenerator[ServerDriver]:
+async def served(
+    *consumers: type[WebsocketConsumer], **options: Any
+) -> AsyncGenerator[ServerDriver]:
     """Serve each of *consumers* at its name, in lower letters."""
     routes = [path(f"{each.__name__.lower()}/", each) for each in consumers]
     options = {"close_seconds": 0, **options}

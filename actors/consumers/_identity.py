@@ -60,7 +60,9 @@ class Identified(Actor, runtime=True):
             WrongSide: Called in a worker thread, where ``self.user`` does the same.
         """
         identity = self._identity("user")
-        return await self._load("user", lambda: identity.load_user(self.scope, fresh=fresh))
+        return await self._load(
+            "user", lambda: identity.load_user(connection_of(self).scope, fresh=fresh)
+        )
 
     async def load_session(self) -> Any:
         """
@@ -73,9 +75,10 @@ class Identified(Actor, runtime=True):
 
     def save_session(self) -> Awaitable[None]:
         """
-        Save the session now, not behind the handler: in a worker thread at the call, on trio awaited.
+        Save the session now, not behind the handler.
 
-        On trio it is a checkpoint. A session that is empty and was never saved is not saved.
+        In a worker thread at the call; on trio it is awaited, and is a checkpoint. A session
+        that is empty and was never saved is not saved.
 
         Raises:
             SessionInterrupted: It was deleted meanwhile, as by a log-out elsewhere.
@@ -94,7 +97,7 @@ class Identified(Actor, runtime=True):
             backend: Its backend's dotted name, where there are several and *user* has none.
         """
         identity = self._identity("session")
-        return self._do("login", lambda: identity.login(self.scope, user, backend))
+        return self._do("login", lambda: identity.login(connection_of(self).scope, user, backend))
 
     def logout(self) -> Awaitable[None]:
         """
@@ -104,7 +107,7 @@ class Identified(Actor, runtime=True):
         connections with this session are closed with 4401; this one goes on, as nobody's.
         """
         identity = self._identity("session")
-        return self._do("logout", lambda: identity.logout(self.scope))
+        return self._do("logout", lambda: identity.logout(connection_of(self).scope))
 
     # -- inside -----------------------------------------------------------------------------
 

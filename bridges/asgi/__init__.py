@@ -8,4 +8,12 @@ from ._routing import NoRoute as NoRoute
 from ._routing import Router as Router
 from ._tokens import TokenAuthentication as TokenAuthentication
 
-__all__ = ["Application", "ConsumerApplication", "Match", "NoRoute", "ProtocolRouter", "Router", "TokenAuthentication"]
+__all__ = [
+    "Application",
+    "ConsumerApplication",
+    "Match",
+    "NoRoute",
+    "ProtocolRouter",
+    "Router",
+    "TokenAuthentication",
+]

@@ -37,4 +37,5 @@ def falling_through(first: Match, nowhere: Callable[..., Any]) -> Callable[..., 
 
 def as_application(view: Any) -> Any:
     """Return *view*, or what serves it if it is a consumer's class."""
-    return view.as_asgi() if isinstance(view, type) else view
+    as_asgi: Any = getattr(view, "as_asgi", None)
+    return as_asgi() if isinstance(view, type) and as_asgi is not None else view

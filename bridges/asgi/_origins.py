@@ -98,7 +98,9 @@ def host_of(written: str) -> str | None:
             name = name.encode("idna").decode("ascii")
         except UnicodeError:
             return None
-    if not name or any(char.isspace() or char in "/?#@\\" or not char.isprintable() for char in name):
+    if not name or any(
+        char.isspace() or char in "/?#@\\" or not char.isprintable() for char in name
+    ):
         return None
     return name
 

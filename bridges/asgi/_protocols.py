@@ -28,9 +28,7 @@ class ProtocolRouter:
 
     greenroom_native = True
 
-    def __init__(
-        self, applications: Mapping[str, Any], *, options: Options | None = None
-    ) -> None:
+    def __init__(self, applications: Mapping[str, Any], *, options: Options | None = None) -> None:
         wrong = {kind: app for kind, app in applications.items() if not callable(app)}
         if wrong:
             raise TypeError(
@@ -48,9 +46,7 @@ class ProtocolRouter:
     def __repr__(self) -> str:
         return f"<ProtocolRouter {', '.join(self.applications)}>"
 
-    async def __call__(
-        self, scope: MutableMapping[str, Any], receive: Any, send: Any
-    ) -> None:
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Serve one scope. A checkpoint."""
         inner = self.applications.get(scope["type"])
         if inner is None or (scope["type"] != "lifespan" and root_of(scope) is None):

@@ -76,7 +76,9 @@ class TokenAuthentication:
         required: bool = True,
     ) -> None:
         if not callable(authenticate):
-            raise TypeError(f"authenticate must be a function of (token, scope). Got: {authenticate!r}")
+            raise TypeError(
+                f"authenticate must be a function of (token, scope). Got: {authenticate!r}"
+            )
         if not (header or subprotocol or first_message):
             raise ValueError(
                 "TokenAuthentication needs a way for the token: header=True, subprotocol=True or"

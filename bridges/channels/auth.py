@@ -112,7 +112,7 @@ def logout(scope: Any) -> None:
         scope["user"] = anonymous()
 
 
-class UserLazyObject(LazyObject):
+class UserLazyObject(LazyObject):  # pyright: ignore[reportMissingTypeArgument] - no [] at run time
     """The user in a scope until it is known."""
 
     _wrapped: Any
@@ -131,9 +131,7 @@ class AuthMiddleware(BaseMiddleware):
         Raises:
             ValueError: There is no session in the scope.
         """
-        problem = (
-            "AuthMiddleware cannot find session in scope. SessionMiddleware must be above it."
-        )
+        problem = "AuthMiddleware cannot find session in scope. SessionMiddleware must be above it."
         _session_of(scope, problem)
         scope.setdefault("user", UserLazyObject())
 

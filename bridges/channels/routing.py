@@ -10,7 +10,7 @@
 import importlib
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -79,7 +79,8 @@ class ProtocolTypeRouter:
             self._runtime = Greenroom(http=of_type("http"), websocket=of_type("websocket") or ())
         runs_tree = self._runtime is not None and kind in ("lifespan", "http", "websocket")
         if runs_tree and "path_remaining" not in scope:
-            return await self._runtime(scope, receive, send)
+            runtime: Any = self._runtime
+            return await runtime(scope, receive, send)
         if kind not in self.application_mapping:
             raise ValueError(f"No application configured for scope type {kind!r}")
         return await self.application_mapping[kind](scope, receive, send)
@@ -146,11 +147,11 @@ def _pattern_of(route: Any) -> Any:
     if not leads_to_router(route.callback):
         return pattern
     if isinstance(pattern, RegexPattern):
-        written: Any = pattern._regex  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
+        written = cast("Any", pattern)._regex  # noqa: SLF001
     elif isinstance(pattern, RoutePattern):
-        written = pattern._route  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
+        written = cast("Any", pattern)._route  # noqa: SLF001
     else:
-        raise ValueError(f"Unsupported pattern type: {type(pattern)}")
+        raise ValueError(f"Unsupported pattern type: {type(pattern)}")  # noqa: TRY004 - as there
     return pattern.__class__(written, pattern.name, is_endpoint=False)
 
 

@@ -106,8 +106,8 @@ class CookieMiddleware:
 
 def _seconds_until(moment: datetime.datetime) -> int:
     if timezone.is_naive(moment):
-        moment = moment.replace(tzinfo=datetime.timezone.utc)
-    left = moment - datetime.datetime.now(datetime.timezone.utc)
+        moment = moment.replace(tzinfo=datetime.UTC)
+    left = moment - datetime.datetime.now(datetime.UTC)
     # One more: what of a second was lost on the way must not make the date a second too early.
     return max(0, left.days * 86400 + left.seconds + 1)
 

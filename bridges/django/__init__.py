@@ -12,8 +12,8 @@ from ._handler import django_application as django_application
 from ._paths import path as path
 from ._paths import re_path as re_path
 from ._paths import teach_django as _teach_django
-from ._url_router import UrlRouter as UrlRouter
 from ._setup import set_up_on_import as _set_up_on_import
+from ._url_router import UrlRouter as UrlRouter
 
 __all__ = [
     "DjangoApplication",

@@ -155,7 +155,7 @@ class Book:
             problems = await in_worker(
                 self, lambda: problems_of(tickets), f"of {len(batch)} connections"
             )
-        except Exception as error:  # noqa: BLE001 - the database is down, say: nobody is thrown out
+        except Exception as error:
             logger.warning(
                 "sessions and users of %d connections could not be looked at; they stay open",
                 len(batch),

@@ -20,6 +20,7 @@ from ._book import BATCH, LOGGED_OUT, Book, all_books, book_of
 from ._identity import Identity
 from ._revalidation import sessions_of
 
+
 def connections_of(user: Any) -> list[ActorRef]:
     """
     Return the references of all open connections of *user* in this process. Blocks for queries.

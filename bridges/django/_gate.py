@@ -14,7 +14,16 @@ from django.conf import settings
 
 from ...supervisor import Options, Root
 from ..asgi._gate import Scope
-from ..asgi._origins import EVERY, NULL, Origin, Pattern, is_same_host, may_connect, origin_of, pattern_of
+from ..asgi._origins import (
+    EVERY,
+    NULL,
+    Origin,
+    Pattern,
+    is_same_host,
+    may_connect,
+    origin_of,
+    pattern_of,
+)
 from ._book import book_of
 from ._identity import Identity
 
@@ -55,9 +64,7 @@ class DjangoGate:
     def _lets_in(self, origin: Origin, scope: Scope) -> bool:
         if self._patterns is not None:
             return may_connect(origin, self._patterns)
-        hosts: Iterable[str] = settings.ALLOWED_HOSTS or (
-            FOR_DEVELOPMENT if settings.DEBUG else ()
-        )
+        hosts: Iterable[str] = settings.ALLOWED_HOSTS or (FOR_DEVELOPMENT if settings.DEBUG else ())
         allowed = _of_hosts(tuple(hosts))
         if EVERY in allowed and origin != NULL and is_same_host(origin, _host_of(scope)):
             return True

@@ -10,11 +10,11 @@
 #   NEW KEY    a browser learns of a new session key at the handshake, and never later.
 
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
@@ -41,8 +41,8 @@ class Identity:
     """Whose connection one scope is of."""
 
     __slots__ = (
-        "__weakref__", "_book", "_by_token", "_changed_by", "_cookies", "_quiet", "_scope", "_session", "_user",
-        "due", "slot", "user_value",
+        "__weakref__", "_book", "_by_token", "_changed_by", "_cookies", "_quiet", "_scope",
+        "_session", "_user", "due", "slot", "user_value",
     )  # fmt: skip
 
     def __init__(self, scope: Any, book: "Book") -> None:
@@ -242,7 +242,7 @@ class Identity:
 
     def now_is(self, user: Any) -> None:
         """Take note of who it is, so that it is looked at now and then. Any thread."""
-        meta = getattr(user, "_meta", None)
+        meta: Any = getattr(user, "_meta", None)
         known = meta is not None and getattr(user, "is_authenticated", True)
         self.user_value = str(meta.pk.value_to_string(user)) if known else None
         self._book.news(self)
@@ -281,13 +281,14 @@ class Identity:
 
     def _become(self, scope: Any, user: Any) -> None:
         while isinstance(user, SimpleLazyObject):  # a lazy user can't be made of itself
-            _ = user.pk
-            user = user._wrapped  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
+            lazy_user = cast("Any", user)
+            _ = lazy_user.pk
+            user = lazy_user._wrapped  # noqa: SLF001
         self._user = user
         for each in (scope, self._scope):
             lazy = each.get("user")
             if isinstance(lazy, SimpleLazyObject):
-                lazy._wrapped = user  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
+                lazy._wrapped = user  # noqa: SLF001
             else:
                 each["user"] = user
         self.now_is(user)
@@ -307,5 +308,3 @@ class Identity:
             yield
         finally:
             self._quiet = before
-
-

@@ -33,14 +33,19 @@ def problems_of(tickets: Sequence[tuple[str | None, str]]) -> list[str | None]:
     sessions = sessions_of({key for key, _ in tickets if key is not None})
     wanted: dict[str | None, set[str]] = defaultdict(set)
     for key, user in tickets:
-        data = {} if key is None else sessions.get(key, {})
-        wanted[data.get(BACKEND_SESSION_KEY)].add(user)
+        wanted[_data_of(key, sessions).get(BACKEND_SESSION_KEY)].add(user)
     users = {backend: _users_of(backend, values) for backend, values in wanted.items()}
     problems: list[str | None] = []
     for key, value in tickets:
-        data = {} if key is None else sessions.get(key)
-        problems.append(SESSION_ENDED if data is None else _problem(key, value, data, users))
+        if key is not None and key not in sessions:
+            problems.append(SESSION_ENDED)
+        else:
+            problems.append(_problem(key, value, _data_of(key, sessions), users))
     return problems
+
+
+def _data_of(key: str | None, sessions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {} if key is None else sessions.get(key, {})
 
 
 def _problem(
@@ -98,7 +103,8 @@ def _users_of(backend_path: str | None, values: set[str]) -> dict[str, Any]:
     else:
         return {}
     keys = {value: model._meta.pk.to_python(value) for value in values}  # noqa: SLF001
-    if type(backend).get_user is ModelBackend.get_user:
+    get_user: Any = cast("Any", type(backend)).get_user
+    if get_user is ModelBackend.get_user:
         rows = model._default_manager.filter(pk__in=keys.values())  # noqa: SLF001
         users = [user for user in rows if backend.user_can_authenticate(user)]
         return {str(user._meta.pk.value_to_string(user)): user for user in users}  # noqa: SLF001

@@ -75,7 +75,9 @@ def needs_missing_app(store: Any) -> bool:
     from django.contrib.sessions.backends import db
 
     model_of = getattr(store, "get_model_class", None)
-    own = getattr(model_of, "__func__", None) is cast("Any", db.SessionStore.get_model_class).__func__
+    own = (
+        getattr(model_of, "__func__", None) is cast("Any", db.SessionStore.get_model_class).__func__
+    )
     return own and not apps.is_installed("django.contrib.sessions")
 
 
@@ -87,7 +89,7 @@ def keeps_itself(store: Any) -> bool:
 
 
 @functools.cache
-def _connection_session(store: Any) -> Any:
+def _connection_session(store: Any) -> Any:  # noqa: C901 - a class, made for each engine
     blocks = not keeps_itself(store)
 
     class ConnectionSession(store):
@@ -134,7 +136,8 @@ def _connection_session(store: Any) -> Any:
         def save(self, must_create: bool = False) -> None:
             if blocks:
                 refuse_on_a_loop("session.save()", "to write", "save_session")
-            super().save(must_create=must_create or self._reserved)
+            plain: Any = super()
+            plain.save(must_create=must_create or self._reserved)
             self._reserved = False
 
         def _get_session(self, no_load: bool = False) -> Any:
@@ -142,7 +145,8 @@ def _connection_session(store: Any) -> Any:
                 self._identity.forget_what_crashed()
             if not no_load and not self.may_be_read:
                 refuse_on_a_loop("the session", "to be read first", "load_session")
-            return super()._get_session(no_load)
+            plain: Any = super()
+            return plain._get_session(no_load)  # noqa: SLF001
 
         _session = property(_get_session)
 

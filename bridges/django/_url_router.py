@@ -1,7 +1,5 @@
 # A router by path that is an application itself, so that routers nest, with middleware in between.
 #
-#   websocket=[path("api/", SomeMiddleware(UrlRouter([path("feed/", Feed)])))]
-#
 # Whatever stands around it, an outer router finds it there and takes its own route as a prefix
 # (bridges/asgi/_nesting.py). Where nothing stands around it, it is not even called: the outer
 # one goes on with its routes, so that a consumer below has its slot at once.
@@ -11,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ..asgi._app import root_of
+from ..asgi._falling_through import as_application
 from ..asgi._http import plain
 from ..asgi._routing import Match, NoRoute, hand_on
 from ..asgi._transport import serve_inner
@@ -83,10 +82,8 @@ class UrlRouter:
         while match is not None:
             inner = {**scope}
             hand_on(match, inner)
-            view = match.application
-            app = view.as_asgi() if isinstance(view, type) else view
             try:
-                await serve_inner(app, inner, receive, send)
+                await serve_inner(as_application(match.application), inner, receive, send)
             except NoRoute:
                 match = next(match.others, None) if match.others is not None else None
             else:

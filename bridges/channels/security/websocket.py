@@ -1,12 +1,14 @@
 # Which pages may open a WebSocket, as Channels has it. Greenroom's own check, which is on without
 # a word, is stricter (bridges/asgi/_origins.py).
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import ParseResult, urlparse
 
 from django.conf import settings
-from django.http.request import is_same_domain
+from django.http import request as django_request
+
+is_same_domain: Callable[[str, str], bool] = getattr(django_request, "is_same_domain")  # noqa: B009 - stubs lack it
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _FOR_DEVELOPMENT = ["localhost", "127.0.0.1", "[::1]"]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
-from django_sessions import served
 from django.urls import path
+from django_sessions import served
 
 from greenroom.actors import WebsocketConsumer
 from greenroom.bridges.django import Greenroom
@@ -21,7 +21,9 @@ class Public(Echo):
     check_origin = False
 
 
-async def status(server: Any, origin: str | None, host: str = "testserver", at: str = "echo") -> int:
+async def status(
+    server: Any, origin: str | None, host: str = "testserver", at: str = "echo"
+) -> int:
     headers = [("host", host)] + ([] if origin is None else [("origin", origin)])
     try:
         async with server.websocket(f"/{at}/", headers=headers):

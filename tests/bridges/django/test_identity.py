@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.test import override_settings
-from django_sessions import cookie, in_db, log_in, served, store
+from django_sessions import cookie, in_db, served, store
 
 from greenroom.actors import WebsocketConsumer
 
@@ -47,7 +47,7 @@ class Async(WebsocketConsumer):
             elif text == "in":
                 self.session["count"] = 7
             await self.send(text=str(self.user))
-        except Exception as error:  # noqa: BLE001 - it is what the test looks at
+        except Exception as error:
             await self.send(text=f"{type(error).__name__}: {error}")
 
 
@@ -250,5 +250,3 @@ async def test_facts_hold_ids_only(user: Any, key: str) -> None:
         assert facts["user"] == str(user.pk)
         assert len(str(facts["session"])) == 8
         assert key not in str(server.root.snapshot().as_dict())
-
-

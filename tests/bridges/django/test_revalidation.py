@@ -1,6 +1,7 @@
 # Sockets whose session or user is no longer what it was; and all sockets of one user.
 
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -13,12 +14,12 @@ from django_sessions import cookie, in_db, log_in, make_user, served, store
 
 from greenroom.actors import WebsocketConsumer, WrongSide
 from greenroom.bridges.django import (
+    _book,
     aconnections_of,
     adisconnect_user,
     connections_of,
     disconnect_user,
 )
-from greenroom.bridges.django import _book
 from greenroom.bridges.testing import virtual_clock
 
 pytestmark = pytest.mark.django_db
@@ -163,7 +164,9 @@ async def test_a_database_that_is_down(
 
 
 @pytest.mark.parametrize("engine", ["cached_db", "cache", "file", "signed_cookies"], indirect=True)
-async def test_other_engines(clock: trio.testing.MockClock, engine: str, user: Any, key: str) -> None:
+async def test_other_engines(
+    clock: trio.testing.MockClock, engine: str, user: Any, key: str
+) -> None:
     """
     Sessions of any engine are looked at: who is as before stays, who may not go on is closed.
     """
@@ -214,18 +217,20 @@ class Admin(WebsocketConsumer):
 
 class AdminOnTrio(WebsocketConsumer):
     async def receive(self, text):
-        try:
+        with pytest.raises(WrongSide, match=r"await adisconnect_user\(...\)"):
             disconnect_user(text)
-        except WrongSide as error:
-            assert "await adisconnect_user(...)" in str(error)
-            there = len(await aconnections_of(text))
-            await self.send(text=f"{there} {await adisconnect_user(text, 4403, 'banned')}")
+        there = len(await aconnections_of(text))
+        await self.send(text=f"{there} {await adisconnect_user(text, 4403, 'banned')}")
 
 
 @pytest.mark.parametrize("admin", [Admin, AdminOnTrio])
 @pytest.mark.parametrize("engine", ["db", "cache"], indirect=True)
 async def test_disconnect_user(
-    admin: type[WebsocketConsumer], engine: str, user: Any, key: str, monkeypatch: pytest.MonkeyPatch
+    admin: type[WebsocketConsumer],
+    engine: str,
+    user: Any,
+    key: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
     One call closes all sockets of a user, those too of which nobody has asked whose they are.
@@ -262,9 +267,7 @@ async def test_from_a_thread_of_nobody(user: Any, key: str) -> None:
     async with served(Who) as server, server.websocket("/who/", headers=cookie(key)) as ws:
         ws.send_text("?")
         await ws.receive_text()
-        done = await trio.to_thread.run_sync(
-            lambda: __import__("contextvars").Context().run(disconnect_user, user)
-        )
+        done = await trio.to_thread.run_sync(Context().run, disconnect_user, user)
         assert done == 1
         assert (await ws.closed()).code == 4401
 
