@@ -19,6 +19,7 @@ from ...supervisor._current import CURRENT
 from ._book import BATCH, LOGGED_OUT, Book, all_books, book_of
 from ._identity import Identity
 from ._revalidation import sessions_of
+from ._users import value_of
 
 
 def connections_of(user: Any) -> list[ActorRef]:
@@ -89,13 +90,8 @@ def _here() -> list[Book]:
     return all_books() if root is None else [book_of(root)]
 
 
-def _value_of(user: Any) -> str:
-    meta = getattr(user, "_meta", None)
-    return str(user if meta is None else meta.pk.value_to_string(user))
-
-
 def _found(user: Any) -> Iterator[Identity]:
-    value = _value_of(user)
+    value = value_of(user)
     for book in _here():
         known, unknown = _sorted(book.everybody(), value)
         yield from known
@@ -104,7 +100,7 @@ def _found(user: Any) -> Iterator[Identity]:
 
 
 async def _found_on_trio(user: Any) -> list[Identity]:
-    value = _value_of(user)
+    value = value_of(user)
     found: list[Identity] = []
     for book in _here():
         known, unknown = _sorted(book.everybody(), value)

@@ -28,7 +28,7 @@ from ...actors._ports import IDENTITY
 from ...actors._unsaved import save_when_handler_succeeds
 from ._session import needs_missing_app, new_session, on_a_loop, refuse_on_a_loop, store_class
 from ._session_cookie import set_cookie_headers
-from ._users import anonymous, require_auth, user_of_session
+from ._users import anonymous, require_auth, user_of_session, value_of
 
 if TYPE_CHECKING:
     from ...actors._life import Life
@@ -242,9 +242,8 @@ class Identity:
 
     def now_is(self, user: Any) -> None:
         """Take note of who it is, so that it is looked at now and then. Any thread."""
-        meta: Any = getattr(user, "_meta", None)
-        known = meta is not None and getattr(user, "is_authenticated", True)
-        self.user_value = str(meta.pk.value_to_string(user)) if known else None
+        known = hasattr(user, "_meta") and getattr(user, "is_authenticated", True)
+        self.user_value = value_of(user) if known else None
         self._book.news(self)
 
     @property

@@ -1,0 +1,7 @@
+# Django for the tests of this folder, and its fixtures.
+
+from django_inside import configure
+
+configure()
+
+from django_fixtures import engine, key, queries, user  # noqa: E402, F401 - it imports Django
