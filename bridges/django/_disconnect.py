@@ -16,10 +16,12 @@ from ...actors._lowlevel import inside_trio
 from ...actors._unsaved import in_worker
 from ...actors.consumers._websocket import check_close
 from ...supervisor._current import CURRENT
-from ._book import BATCH, LOGGED_OUT, Book, all_books, book_of
+from ._book import BATCH, Book, all_books, book_of
 from ._identity import Identity
 from ._revalidation import sessions_of
 from ._users import value_of
+
+_DISCONNECTED = "disconnected, as all of its user's"
 
 
 def connections_of(user: Any) -> list[ActorRef]:
@@ -56,7 +58,7 @@ def disconnect_user(user: Any, code: int = 4401, reason: str = "") -> int:
     """
     check_close(code, reason)
     _refuse_on_trio("disconnect_user", "await adisconnect_user(...)")
-    return sum(identity.expel(reason or LOGGED_OUT, code) for identity in list(_found(user)))
+    return sum(identity.expel(_DISCONNECTED, code, reason) for identity in list(_found(user)))
 
 
 async def aconnections_of(user: Any) -> list[ActorRef]:
@@ -71,7 +73,7 @@ async def adisconnect_user(user: Any, code: int = 4401, reason: str = "") -> int
     check_close(code, reason)
     if not inside_trio():
         return await _hop(disconnect_user, user, code, reason)
-    return sum(each.expel(reason or LOGGED_OUT, code) for each in await _found_on_trio(user))
+    return sum(each.expel(_DISCONNECTED, code, reason) for each in await _found_on_trio(user))
 
 
 def _refuse_on_trio(used: str, instead: str) -> None:

@@ -268,12 +268,12 @@ class Identity:
         self._by_token = True
         self._become(scope, user)
 
-    def expel(self, reason: str, code: int = 4401) -> bool:
-        """Close the connection; whether there was one. Any thread."""
+    def expel(self, reason: str, code: int = 4401, text: str | None = None) -> bool:
+        """Close the connection with *text*, else *reason*; whether there was one. Any thread."""
         slot = self.slot
         if slot is None or slot.end is not None:
             return False
-        slot.request_stop(reason, code, reason)
+        slot.request_stop(reason, code, reason if text is None else text)
         return True
 
     # -- inside --------------------------------------------------------------------------------
