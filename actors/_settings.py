@@ -38,6 +38,10 @@ def check_settings(cls: type) -> None:
     _number(cls, "defer_capacity", whole=True, least=1)
     _number(cls, "idle_seconds", whole=False, least=0, none=True)
     _number(cls, "max_restarts", whole=True, least=0, none=True)
+    _number(cls, "body_bytes", whole=True, least=0)
+    _number(cls, "answer_seconds", whole=False, least=0, none=True, fits=lambda value: value > 0)
+    _number(cls, "heartbeat_seconds", whole=False, least=0)
+    _number(cls, "reconnect_seconds", whole=False, least=0)
     _number(cls, "shutdown_seconds", whole=False, least=0)
     _number(
         cls, "revalidate_seconds", whole=False, least=0, none=True, fits=lambda value: value > 0

@@ -129,7 +129,7 @@ class WebsocketOutput:
                 f" Got: {subprotocol!r}"
             )
         event: Event = {"type": "websocket.accept", "subprotocol": subprotocol}
-        event["headers"] = [_checked(name, value) for name, value in headers]
+        event["headers"] = [checked(name, value) for name, value in headers]
         with self._lock:
             self._refuse_if_over()
             if self.state is State.OPEN:
@@ -341,7 +341,7 @@ class WebsocketOutput:
             wake_from_thread(self._loop, self.parker)
 
 
-def _checked(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+def checked(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     # A server finds out when it sends: then the handler has returned, and the client waits.
     if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
         raise ValueError(f"no header of HTTP can be {name!r}: {value!r}")
