@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from .._actor import HOOKS, connection_of
 from .._awaitables import DONE, room_of
-from .._ports import IDENTITY
 from ._consumer import Consumer, Headers, latin
 from ._frames import frame_of
+from ._identity import with_session
 
 _SPECIAL = {
     **{name: offered for name, offered in HOOKS.items() if name != "stopped"},
@@ -72,9 +72,7 @@ class WebsocketConsumer(Consumer, runtime=True):
         life = self._acting()
         connection = connection_of(self)
         listed = [(latin(name).lower(), latin(value)) for name, value in headers]
-        if (identity := connection.scope.get(IDENTITY)) is not None:
-            listed += identity.accept_headers()
-        connection.accept(subprotocol, listed)
+        connection.accept(subprotocol, with_session(connection, listed))
         life.answered()
         return self._answer(DONE)
 
