@@ -57,6 +57,13 @@ class Identified(Actor, runtime=True):
         """
         return self._of_scope("user")
 
+    @user.setter
+    def user(self, value: object) -> None:
+        raise AttributeError(
+            "self.user is whose connection it is. Log somebody in with self.login(user), or choose"
+            f" another name. Got: {value!r}"
+        )
+
     async def load_user(self, *, fresh: bool = False) -> Any:
         """
         Look the user up in a worker thread and return it. A checkpoint.

@@ -39,7 +39,7 @@ class News(EventStreamConsumer):
 @asynccontextmanager
 async def pages() -> AsyncGenerator[ServerDriver]:
     routes = [path("page/", Page), path("trio/", PageOnTrio), path("news/", News)]
-    async with serve(Greenroom(http=routes, close_seconds=0)) as server:
+    async with serve(Greenroom(http=routes)) as server:
         yield server
 
 
