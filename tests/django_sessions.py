@@ -28,11 +28,11 @@ def make_user(name: str = "ada", **extra: Any) -> Any:
     return get_user_model().objects.create_user(name, **extra)
 
 
-def log_in(user: Any) -> str:
+def log_in(user: Any, backend: str = MODEL_BACKEND) -> str:
     """Log *user* in as a page does; return the session's key."""
     request = HttpRequest()
     request.session = store()
-    login(request, user, backend=MODEL_BACKEND)
+    login(request, user, backend=backend)
     request.session.save()
     return request.session.session_key
 

@@ -156,7 +156,8 @@ class Application:
         else:
             hand_on(match, scope)
         actor, kwargs = consumer_of(inner)
-        if (stranger := self._let_in(root, actor, scope)) is not None:
+        check = not match.checks_origin if actor is None else actor.check_origin
+        if (stranger := self._let_in(root, check, scope)) is not None:
             return self._no_entry(root, scope, receive, send, stranger)
         if actor is not None:
             name = route_name(match, actor)
@@ -176,18 +177,18 @@ class Application:
         hand_on(match, scope)
         actor, kwargs = consumer_of(inner)
         if actor is not None:
-            if (stranger := self._let_in(root, actor, scope)) is not None:
+            if (stranger := self._let_in(root, actor.check_origin, scope)) is not None:
                 return self._no_entry(root, scope, receive, send, stranger)
             name = route_name(match, actor)
             return server_of(actor, "http")(root, name, actor, kwargs, scope, receive, send)
         return serve_http(root, inner, scope, receive, send, printable_route(match.name or "http"))
 
-    def _let_in(self, root: Root, actor: type[Consumer] | None, scope: Scope) -> str | None:
+    def _let_in(self, root: Root, check: bool, scope: Scope) -> str | None:
         """Say why the page that opens this connection may not; else see to whose it is."""
         gate = self._gate
         if gate is None:
             return None
-        if (actor is None or actor.check_origin) and (why := gate.refusal(scope)) is not None:
+        if check and (why := gate.refusal(scope)) is not None:
             return why
         gate.identify(root, scope)
         return None

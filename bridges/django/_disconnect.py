@@ -36,7 +36,7 @@ def connections_of(user: Any) -> list[ActorRef]:
         TimeoutError: The loop did not answer within five seconds.
     """
     _refuse_on_trio("connections_of", "await aconnections_of(...)")
-    return [identity.slot.ref for identity in _found(user) if identity.slot is not None]
+    return [each.slot.ref for each in list(_found(user)) if each.is_open]
 
 
 def disconnect_user(user: Any, code: int = 4401, reason: str = "") -> int:
@@ -65,7 +65,7 @@ async def aconnections_of(user: Any) -> list[ActorRef]:
     """Do what :func:`connections_of` does, on trio or asyncio. A checkpoint."""
     if not inside_trio():
         return await _hop(connections_of, user)
-    return [each.slot.ref for each in await _found_on_trio(user) if each.slot is not None]
+    return [each.slot.ref for each in await _found_on_trio(user) if each.is_open]
 
 
 async def adisconnect_user(user: Any, code: int = 4401, reason: str = "") -> int:
@@ -140,7 +140,7 @@ def close_logged_out(sender: object, *, request: Any = None, **_: object) -> Non
     key: str | None = getattr(session, "session_key", None)
     if not key:
         return
-    own: Identity | None = getattr(session, "_identity", None)  # its own log-out goes on
+    own: Identity | None = getattr(session, "owner", None)  # its own log-out goes on
     for book in all_books():
         book.logged_out(key, own)
 

@@ -2,7 +2,8 @@
 # of actors/_ports.py.
 #
 # One object a connection. What stands in the scope are its lazy parts, so a middleware that
-# copies the scope copies them, and a login is seen by all copies.
+# copies the scope copies them, and a login is seen by all copies. It holds no scope itself, and
+# the session holds it weakly: what a connection leaves behind needs no garbage collector.
 #
 # Invariants, each with a test of that name in tests/bridges/django/test_identity.py:
 #   LAZY       nothing is read before it is touched, and no session object is made.
@@ -10,7 +11,7 @@
 #   NEW KEY    a browser learns of a new session key at the handshake, and never later.
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
@@ -41,12 +42,12 @@ class Identity:
     """Whose connection one scope is of."""
 
     __slots__ = (
-        "__weakref__", "_book", "_by_token", "_changed_by", "_cookies", "_quiet", "_scope",
+        "__weakref__", "_book", "_by_token", "_changed_by", "_cookies", "_headers", "_quiet",
         "_session", "_user", "due", "slot", "user_value",
     )  # fmt: skip
 
-    def __init__(self, scope: Any, book: "Book") -> None:
-        self._scope = scope
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]], book: "Book") -> None:
+        self._headers = headers
         self._book = book
         self._cookies: dict[str, str] | None = None
         self._session: Any = None
@@ -66,7 +67,7 @@ class Identity:
         """Put the lazy parts into *scope*, each where nobody has put one."""
         if IDENTITY in scope:
             return
-        identity = scope[IDENTITY] = cls(scope, book)
+        identity = scope[IDENTITY] = cls(scope["headers"], book)
         scope.setdefault("cookies", SimpleLazyObject(identity.cookies))
         scope.setdefault("session", SimpleLazyObject(identity.session))
         scope.setdefault("user", SimpleLazyObject(identity.user))
@@ -76,7 +77,7 @@ class Identity:
     def cookies(self) -> dict[str, str]:
         """Return the cookies of the request. Any thread."""
         if self._cookies is None:
-            sent = [value for name, value in self._scope["headers"] if name == b"cookie"]
+            sent = [value for name, value in self._headers if name == b"cookie"]
             self._cookies = parse_cookie(b"; ".join(sent).decode("latin-1"))
         return self._cookies
 
@@ -247,6 +248,11 @@ class Identity:
         self._book.news(self)
 
     @property
+    def is_open(self) -> bool:
+        """Whether its slot has not ended."""
+        return self.slot is not None and self.slot.end is None
+
+    @property
     def is_unknown(self) -> bool:
         """Whether there is a session of which nobody has asked whose it is."""
         return self._user is None and self.user_value is None and self.session_key is not None
@@ -255,7 +261,7 @@ class Identity:
         """Say whether *key*, *in_cookie* as bytes, is the session's; cheap where it is not."""
         if self._session is not None:
             return self._session.session_key == key
-        sent = (value for name, value in self._scope["headers"] if name == b"cookie")
+        sent = (value for name, value in self._headers if name == b"cookie")
         return any(in_cookie in value for value in sent) and self.cookie_key == key
 
     def ticket(self) -> tuple[str | None, str]:
@@ -284,12 +290,11 @@ class Identity:
             _ = lazy_user.pk
             user = lazy_user._wrapped  # noqa: SLF001
         self._user = user
-        for each in (scope, self._scope):
-            lazy = each.get("user")
-            if isinstance(lazy, SimpleLazyObject):
-                lazy._wrapped = user  # noqa: SLF001
-            else:
-                each["user"] = user
+        lazy = scope.get("user")
+        if isinstance(lazy, SimpleLazyObject):
+            lazy._wrapped = user  # noqa: SLF001
+        else:
+            scope["user"] = user
         self.now_is(user)
 
     def _request(self, scope: Any) -> Any:

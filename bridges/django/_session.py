@@ -7,6 +7,8 @@
 
 import asyncio
 import functools
+import weakref
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -92,13 +94,13 @@ class _OfConnection:
     """What the session of a connection has beside what its engine's has: a mixin before that."""
 
     _blocks = True  # whether reading and writing take longer than nothing
-    _identity: "Identity | None" = None
+    _to_tell: "Callable[[], Identity | None]" = staticmethod(lambda: None)
     _reserved = False
     _is_modified = False
 
     def belongs_to(self, identity: "Identity") -> None:
         """Tell *identity* from now on what is done to it."""
-        self._identity = identity
+        self._to_tell = weakref.ref(identity)
 
     @property
     def modified(self) -> bool:
@@ -108,8 +110,13 @@ class _OfConnection:
     @modified.setter
     def modified(self, value: bool) -> None:
         self._is_modified = value
-        if value and self._identity is not None:
-            self._identity.session_modified()
+        if value and (identity := self._to_tell()) is not None:
+            identity.session_modified()
+
+    @property
+    def owner(self) -> "Identity | None":
+        """Whose it is."""
+        return self._to_tell()
 
     @property
     def is_read(self) -> bool:
@@ -146,8 +153,8 @@ class _OfConnection:
         self._reserved = False
 
     def _get_session(self, no_load: bool = False) -> Any:
-        if self._identity is not None:
-            self._identity.forget_what_crashed()
+        if (identity := self._to_tell()) is not None:
+            identity.forget_what_crashed()
         if not no_load and not self.may_be_read:
             refuse_on_a_loop("the session", "to be read first", "load_session")
         return _engine(super())._get_session(no_load)  # noqa: SLF001
