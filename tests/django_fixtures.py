@@ -7,6 +7,34 @@ from typing import Any
 import pytest
 
 
+@pytest.fixture(scope="session")
+def database(django_db_blocker: Any) -> Iterator[None]:
+    """
+    Tables in the SQLite file, and pytest-django's leave to use it.
+    """
+    from django.core.management import call_command
+    from django.db import connections
+
+    with django_db_blocker.unblock():
+        call_command("migrate", verbosity=0)
+        connections.close_all()
+        yield
+        connections.close_all()
+
+
+@pytest.fixture
+def rolled_back(database: None) -> Iterator[None]:
+    """
+    A transaction for the test, of which nothing is left behind it.
+    """
+    from django.db import connection, transaction
+
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+    connection.close()
+
+
 @pytest.fixture
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """
@@ -21,7 +49,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def user(db: None) -> Any:
+def user(rolled_back: None) -> Any:
     """
     A user named ada.
     """

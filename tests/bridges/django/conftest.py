@@ -18,7 +18,7 @@ from django_inside import configure
 configure()
 
 from django_connections import Opened  # noqa: E402 - it imports what is set up only now
-from django_fixtures import engine, key, queries, user  # noqa: E402, F401
+from django_fixtures import database, engine, key, queries, rolled_back, user  # noqa: E402, F401
 
 
 @dataclass
@@ -125,21 +125,6 @@ def request_to() -> type[Request]:
     The class that makes requests in this process.
     """
     return Request
-
-
-@pytest.fixture(scope="session")
-def database(django_db_blocker: Any) -> Iterator[None]:
-    """
-    Tables in the SQLite file, and pytest-django's leave to use it.
-    """
-    from django.core.management import call_command
-    from django.db import connections
-
-    with django_db_blocker.unblock():
-        call_command("migrate", verbosity=0)
-        connections.close_all()
-        yield
-        connections.close_all()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django_sessions import cookie, in_db, served, store
 
 from greenroom.actors import WebsocketConsumer
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("rolled_back")
 
 ENGINES = pytest.mark.parametrize(
     "engine", ["db", "cached_db", "signed_cookies", "file", "cache"], indirect=True

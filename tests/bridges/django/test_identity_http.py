@@ -14,7 +14,7 @@ from greenroom.actors import EventStreamConsumer, HttpConsumer
 from greenroom.bridges.django import Greenroom, adisconnect_user
 from greenroom.bridges.testing import ServerDriver, StreamEnded, serve
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("rolled_back")
 
 
 class Page(HttpConsumer):

@@ -30,7 +30,7 @@ from greenroom.bridges.django import (
 from greenroom.bridges.django._identity import Identity
 from greenroom.bridges.testing import serve, virtual_clock
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("rolled_back")
 
 
 @pytest.fixture

@@ -4,4 +4,11 @@ from django_inside import configure
 
 configure()
 
-from django_fixtures import engine, key, queries, user  # noqa: E402, F401 - it imports Django
+from django_fixtures import (  # noqa: E402, F401 - it imports Django
+    database,
+    engine,
+    key,
+    queries,
+    rolled_back,
+    user,
+)

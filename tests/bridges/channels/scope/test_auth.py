@@ -17,11 +17,11 @@ from greenroom.bridges.channels.auth import (
 )
 from greenroom.bridges.testing import share_connections
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("rolled_back")
 
 
 @pytest.fixture(autouse=True)
-def _shared(db: None) -> Any:
+def _shared(rolled_back: None) -> Any:
     with share_connections():
         yield
 

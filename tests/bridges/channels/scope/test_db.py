@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import trio
+from django.db import connection
 
 from greenroom.bridges.channels import db
+from greenroom.bridges.testing import share_connections
 
 
 @pytest.fixture
@@ -104,3 +106,13 @@ async def test_cancelled() -> None:
         await trio.to_thread.run_sync(begun.wait, 30)
         nursery.cancel_scope.cancel()
         go_on.set()
+
+
+async def test_a_transaction_is_left_alone(rolled_back: None) -> None:
+    """
+    A connection inside a transaction stays open, as that which a test has lent.
+    """
+    inside = db.database_sync_to_async(lambda: id(connection.connection))
+    with share_connections():
+        assert await inside() == await inside()
+        assert connection.connection is not None

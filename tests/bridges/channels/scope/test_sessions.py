@@ -18,7 +18,7 @@ from greenroom.bridges.channels.sessions import (
 )
 from greenroom.bridges.testing import share_connections
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("rolled_back")
 
 ENGINES = pytest.mark.parametrize(
     "engine", ["db", "cached_db", "cache", "file", "signed_cookies"], indirect=True
@@ -26,7 +26,7 @@ ENGINES = pytest.mark.parametrize(
 
 
 @pytest.fixture(autouse=True)
-def _shared(db: None) -> Any:
+def _shared(rolled_back: None) -> Any:
     with share_connections():
         yield
 
