@@ -39,6 +39,7 @@ from ._state import Handed, Keeper
 from ._subprotocol import chosen
 from ._tasks import Tasks
 from ._timed import run_special
+from ._unsaved import save_unsaved
 
 if TYPE_CHECKING:
     from ._actor import Actor
@@ -54,7 +55,7 @@ class Life:
         "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
         "_why", "actor", "begun", "beside", "calls", "deferred", "delivered", "epoch", "failed",
         "flagged", "handled", "hop", "host", "instance", "item", "leftovers", "over", "table",
-        "task", "tasks",
+        "task", "tasks", "unsaved",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +90,7 @@ class Life:
         """The path of whom its handler calls and waits for, if it does."""
         self.task: object = None
         self.leftovers: tuple[Callable[[], object], ...] = ()
+        self.unsaved: Callable[[], object] | None = None  # see _unsaved.py
         self.table = actor.handler_table()
         self.hop = Hop(host, epoch)
         self.tasks = Tasks(self)
@@ -113,6 +115,7 @@ class Life:
                 try:
                     await self._begin()
                     left = await self._loop.serve()
+                    await save_unsaved(self)
                 except Exception as error:  # noqa: BLE001 - becomes the exit record
                     left = self._ended_by(error)
         except BaseException as error:  # noqa: BLE001, ASYNC103 - the exit record; see judge()
@@ -154,6 +157,7 @@ class Life:
             if self.instance is not None or await self._stand_in(ending):
                 self.item = None
                 await run_special(self, handler, item, begins)
+                await save_unsaved(self)
         finally:
             put_away(self)
             current_life.reset(token)

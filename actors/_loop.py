@@ -26,6 +26,7 @@ from ._run_end import put_away
 from ._timed import Begins, within_timeout
 from ._tracing import traced
 from ._unrun import UNRUN, refuse_unrun
+from ._unsaved import save_unsaved
 
 if TYPE_CHECKING:
     from ._life import Life
@@ -111,6 +112,9 @@ class Loop:
         put_away(life)
         if life.failed:  # in the very turn in which the handler ended
             await checkpoint()  # raises; what waits is for the next incarnation
+        if life.unsaved is not None:
+            await save_unsaved(life)
+            return True
         if host.inquiry() is not None or host.suspended_until is not None:
             await answer_all(life)
             await self._wait_out_suspension()

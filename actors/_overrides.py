@@ -20,7 +20,7 @@ _OPEN = {
     "invalid_per_minute", "invalid_close_code",
     "poll_seconds", "expiry_seconds", "window_messages", "window_bytes", "on_window_full",
     "body_bytes", "body_seconds", "max_sessions", "sessions_per_address", "session_cookie",
-    "check_origin",
+    "check_origin", "revalidate_seconds",
 }  # fmt: skip
 
 

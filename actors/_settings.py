@@ -45,6 +45,9 @@ def check_settings(cls: type) -> None:
     _number(cls, "heartbeat_seconds", whole=False, least=0)
     _number(cls, "reconnect_seconds", whole=False, least=0)
     _number(cls, "shutdown_seconds", whole=False, least=0)
+    _number(
+        cls, "revalidate_seconds", whole=False, least=0, none=True, fits=lambda value: value > 0
+    )
     _number(cls, "max_seconds", whole=False, least=0, fits=lambda value: value > 0)
     _backoff(cls)
 

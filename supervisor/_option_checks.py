@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 Check = Callable[[str, object], None]
 
@@ -108,3 +108,19 @@ def check_rate(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a number a second, or None. Got: {value!r}")
     if not math.isfinite(value) or value <= 0:
         raise ValueError(f"{name} must be finite and more than 0 a second. Got: {value!r}")
+
+
+def check_origins(name: str, value: object) -> None:
+    """Refuse *value* unless it is None, ``"*"`` or a list of strings."""
+    if value is None or value == "*":
+        return
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        raise TypeError(
+            f"{name} must be a list of origins like ['https://example.com'], '*' or None."
+            f" Got: {value!r}"
+        )
+    for each in cast("list[object]", value):
+        if not isinstance(each, str) or not each.strip():
+            raise TypeError(
+                f"{name} must hold strings like 'https://example.com'. Got: {each!r} in {value!r}"
+            )

@@ -17,6 +17,7 @@ from ._option_checks import check_async_views as _check_async_views
 from ._option_checks import check_bool as _check_bool
 from ._option_checks import check_fraction as _check_fraction
 from ._option_checks import check_on_fatal as _check_on_fatal
+from ._option_checks import check_origins as _check_origins
 from ._option_checks import check_rate as _check_rate
 from ._option_checks import check_seed as _check_seed
 from ._option_checks import checked as _checked
@@ -25,6 +26,9 @@ from ._option_checks import seconds as _seconds
 from ._option_checks import whole as _whole
 
 __all__ = ["OptionDoc", "Options", "refuse_unless_seconds", "refuse_unless_whole"]
+
+
+Origins = list[str] | tuple[str, ...] | str | None
 
 
 class OptionDoc(NamedTuple):
@@ -349,6 +353,26 @@ class Options:
     pong_seconds: float = _seconds(
         20.0, "How long a pinged peer may go on being silent before it counts as gone."
     )
+    origins: Origins = _checked(  # noqa: RUF009 - a list is made into a tuple
+        None,
+        "Which pages may open WebSockets, event streams and long-poll sessions: hosts"
+        " (`example.com`), domains (`.example.com`), either behind a scheme and with a port, or"
+        " `null`; '*' for all. None: those of ALLOWED_HOSTS; where that is '*', the host itself.",
+        "list",
+        _check_origins,
+    )
+    origin_required: bool = _checked(
+        False,
+        "Refuse connections without an Origin header, too; only browsers send one.",
+        "choice",
+        _check_bool,
+    )
+    revalidate_seconds: float | None = _seconds(
+        60.0,
+        "How often the session and the user of a connection are looked at again, once somebody"
+        " has asked for its user; one that may not go on closes with 4401. None: never.",
+        none=True,
+    )
     loop_blocked_seconds: float | None = _seconds(
         1.0,
         "How long the event loop may stand still before the log names who holds it up. It is"
@@ -371,6 +395,8 @@ class Options:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             field.metadata["check"](field.name, getattr(self, field.name))
+        if isinstance(self.origins, list):  # as a tuple it can be hashed, and is not changed
+            object.__setattr__(self, "origins", tuple(self.origins))
         self._refuse_contradiction("backoff_min_seconds", "backoff_max_seconds")
         self._refuse_contradiction("output_high_water_bytes", "output_limit_bytes")
         self._refuse_contradiction("shutdown_seconds", "total_shutdown_seconds")

@@ -22,6 +22,7 @@ MAY_IMPORT = {
 MAY_IMPORT_SIBLING = {
     "asgi": {"engines", "hypercorn", "websocket"},
     "asgiref": set[str](),
+    "channels": {"asgi", "asgiref", "django", "engines", "hypercorn", "testing"},
     "client": set[str](),
     "django": {"asgi", "asgiref", "engines", "hypercorn"},
     "engines": set[str](),
@@ -36,8 +37,8 @@ MAY_IMPORT_SIBLING = {
 MAY_IMPORT_LIBRARY = {
     "trio": ("actors", "supervisor", "bridges"),
     "trio.lowlevel": ("actors/_lowlevel.py",),
-    "django": ("bridges/django",),
-    "asgiref": ("bridges/asgiref", "bridges/django"),
+    "django": ("bridges/channels", "bridges/django"),
+    "asgiref": ("bridges/asgiref", "bridges/channels", "bridges/django"),
     "hypercorn": ("bridges/hypercorn",),
     "aioquic": ("bridges/hypercorn/_h3.py",),
     "httptools": ("bridges/http",),

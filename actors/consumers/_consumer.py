@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
-from .._actor import Actor, connection_of
+from .._actor import connection_of
+from ._identity import Identified
 
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 Headers = Iterable[tuple[str | bytes, str | bytes]]
 
 
-class Consumer(Actor, runtime=True):
+class Consumer(Identified, runtime=True):
     """
     The base of actors that live as long as one connection.
 
@@ -30,6 +31,12 @@ class Consumer(Actor, runtime=True):
     The function takes (root, route, actor, kwargs, scope, receive, send) and returns what is
     awaited. Named, not imported: this layer knows of an ASGI bridge by these strings only.
     """
+    check_origin: ClassVar[bool] = True
+    """Whether pages of strangers may not connect, by the setting ``ORIGINS``."""
+    # No value here: what a class does not set is the tree's option of that name.
+    revalidate_seconds: ClassVar[float | None]
+    """How often session and user are looked at again, in seconds; None for never."""
+
     opening_handler: ClassVar[str] = "connect"
     ending_handler: ClassVar[str] = "disconnect"
 

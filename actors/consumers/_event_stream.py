@@ -11,6 +11,7 @@ from ._consumer import Headers
 from ._event_codec import encode_comment, encode_event
 from ._event_history import EventHistory
 from ._http_port import EventResponse, header_list
+from ._identity import with_session
 from ._request import UNSET, RequestConsumer, json_of
 
 _SPECIAL = {
@@ -90,7 +91,7 @@ class EventStreamConsumer(RequestConsumer, runtime=True):
         life = self._acting()
         stream = cast("EventResponse", connection_of(self))
         first = b"" if retry is None else encode_event(retry=retry)
-        stream.open_stream(header_list(headers), first, self.history)
+        stream.open_stream(with_session(stream, header_list(headers)), first, self.history)
         life.answered()
         if stream.bodyless:
             stream.finish(b"", ())

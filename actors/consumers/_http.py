@@ -9,6 +9,7 @@ from .._actor import HOOKS
 from .._awaitables import DONE, room_of
 from ._consumer import Headers
 from ._http_port import header_list, response_of
+from ._identity import with_session
 from ._request import RequestConsumer, refuse_bad_status
 
 _SPECIAL = {
@@ -50,6 +51,8 @@ class HttpConsumer(RequestConsumer, runtime=True):
     servers: ClassVar[Mapping[str, str]] = {
         "http": "greenroom.bridges.asgi._http_consumer:serve_http_consumer"
     }
+    check_origin: ClassVar[bool] = False
+    """Whether pages of strangers may not ask it; pages of any origin use an API, by CORS."""
     restart: ClassVar[str] = "temporary"
     frame_handler: ClassVar[str] = "handle"
     _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
@@ -107,7 +110,7 @@ class HttpConsumer(RequestConsumer, runtime=True):
         life = self._acting()
         refuse_bad_status(status)
         response = response_of(self)
-        response.start(status, header_list(headers), trailers=trailers)
+        response.start(status, with_session(response, header_list(headers)), trailers=trailers)
         life.answered()
         if response.bodyless:
             response.finish(b"", ())

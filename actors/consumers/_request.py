@@ -12,6 +12,7 @@ from .._awaitables import DONE
 from .._life import Life
 from ._consumer import Consumer, Headers
 from ._http_port import header_list, response_of
+from ._identity import with_session
 
 
 class _Unset:
@@ -93,7 +94,7 @@ class RequestConsumer(Consumer, runtime=True):
         life = self._acting()
         body, kind = _body_of(text, bytes, json)
         refuse_bad_status(status)
-        listed = header_list(headers)
+        listed = with_session(response_of(self), header_list(headers))
         names = {name for name, _ in listed}
         if status in _NO_BODY:
             if body:

@@ -11,6 +11,7 @@ from .._denied import denial_of
 from .._subprotocol import chosen
 from ._consumer import Consumer, Headers, latin
 from ._frames import frame_of
+from ._identity import with_session
 from ._limits import Limited, check_limits
 
 _SPECIAL = {
@@ -73,7 +74,8 @@ class WebsocketConsumer(Limited, Consumer, runtime=True):
         Args:
             subprotocol: One of those that the client offered; None for the first of
                 :attr:`subprotocols` that it offered, if it did.
-            headers: Further headers of the response.
+            headers: Further headers of the response. The cookie of a session that is new, or
+                has a new key, is added; in a `def` handler the session is saved first.
 
         Raises:
             Disconnected: The client has gone, or the socket was closed.
@@ -83,9 +85,9 @@ class WebsocketConsumer(Limited, Consumer, runtime=True):
         life = self._acting()
         if subprotocol is None and self.subprotocols:
             subprotocol = chosen(self.subprotocols, self.scope)
-        connection_of(self).accept(
-            subprotocol, [(latin(name).lower(), latin(value)) for name, value in headers]
-        )
+        connection = connection_of(self)
+        listed = [(latin(name).lower(), latin(value)) for name, value in headers]
+        connection.accept(subprotocol, with_session(connection, listed))
         life.answered()
         return self._answer(DONE)
 

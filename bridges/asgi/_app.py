@@ -10,7 +10,7 @@ import logging
 import pkgutil
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 import trio
@@ -27,9 +27,11 @@ from ..engines import LocalEngine
 from ..hypercorn._limits import limits_from
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
 from ..hypercorn._state import STATE
+from ._falling_through import falling_through
 from ._foreign import serve_foreign
+from ._gate import Gate
 from ._http import plain, serve_http
-from ._routing import Match, Router
+from ._routing import Match, NoRoute, Router, hand_on
 from ._signals import leave as leave_by_signal
 from ._signals import stop_on_signal
 from ._websocket import refuse, turn_away
@@ -73,6 +75,7 @@ class Application:
             function; None for nobody's.
         thread_hooks: Run around the work of the consumers' threads.
         facilities: Async context managers like ``http.lifespan``, entered before it.
+        gate: Looks at each WebSocket, and each request for a consumer, before they are served.
 
     Raises:
         TypeError, ValueError: A child or an option is not right; the message says how.
@@ -93,6 +96,7 @@ class Application:
         user_key: UserKey | None = None,
         thread_hooks: ThreadHooks | None = None,
         facilities: Sequence[Lifespan] = (),
+        gate: Gate | None = None,
     ) -> None:
         self.options = options or Options()
         self.children = [spec_of(child, self.options) for child in children]
@@ -105,6 +109,7 @@ class Application:
         self._user_key = user_key
         self._hooks = thread_hooks
         self._facilities = facilities
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope: the lifespan, a request, or a WebSocket. A checkpoint."""
@@ -151,8 +156,14 @@ class Application:
         if match is None:
             return self._no_route(root, scope, receive, send)
         inner = match.application
-        scope["url_route"] = {"args": match.args, "kwargs": dict(match.kwargs)}
+        if match.others is not None:
+            inner = falling_through(match, partial(self._no_route, root))
+        else:
+            hand_on(match, scope)
         actor, kwargs = consumer_of(inner)
+        check = not match.checks_origin if actor is None else actor.check_origin
+        if (stranger := self._let_in(root, check, scope)) is not None:
+            return self._no_entry(root, scope, receive, send, stranger)
         if actor is not None:
             name = route_name(match, actor)
             return server_of(actor, "websocket")(root, name, actor, kwargs, scope, receive, send)
@@ -168,20 +179,44 @@ class Application:
         if match is None:
             return serve_http(root, self._http or _not_found, scope, receive, send)
         inner = match.application
-        scope["url_route"] = {"args": match.args, "kwargs": dict(match.kwargs)}
+        hand_on(match, scope)
         actor, kwargs = consumer_of(inner)
         if actor is not None:
+            if (stranger := self._let_in(root, actor.check_origin, scope)) is not None:
+                return self._no_entry(root, scope, receive, send, stranger)
             name = route_name(match, actor)
             return server_of(actor, "http")(root, name, actor, kwargs, scope, receive, send)
         return serve_http(root, inner, scope, receive, send, printable_route(match.name or "http"))
+
+    def _let_in(self, root: Root, check: bool, scope: Scope) -> str | None:
+        """Say why the page that opens this connection may not; else see to whose it is."""
+        gate = self._gate
+        if gate is None:
+            return None
+        if check and (why := gate.refusal(scope)) is not None:
+            return why
+        gate.identify(root, scope)
+        return None
+
+    async def _no_entry(
+        self, root: Root, scope: Scope, receive: Receive, send: Send, why: str
+    ) -> None:
+        root.events.emit("connection.refused", "/connections", reason=why, url=scope["path"])
+        if scope["type"] == "http":
+            await plain(send, 403, "Forbidden: this page may not connect here.\n")
+            return
+        await receive()  # websocket.connect
+        await refuse(scope, send, 403, "Forbidden: this page may not connect here.\n")
 
     async def _unknown(self, scope: Scope) -> None:
         logger.warning("a scope of type %r is not served", scope["type"])
 
     async def _no_route(self, root: Root, scope: Scope, receive: Receive, send: Send) -> None:
+        if "path_remaining" in scope:  # the router outside has other routes
+            raise NoRoute(f"no route for {scope['path_remaining']!r}")
         await receive()  # websocket.connect
         path = scope["path"]
-        root.events.emit("connection.refused", "/connections", reason="no route", url=path)
+        root.events.emit("connection.unknown", "/connections", reason="no route", url=path)
         await refuse(scope, send, 404, "No WebSocket here.\n")
 
     async def _full(

@@ -13,6 +13,7 @@ from ...actors._exits import Exit, ExitKind
 from ...supervisor import Root
 from ...supervisor._slot import Slot
 from ..websocket._close import Violation
+from . import _gate
 from ._output import WebsocketOutput
 
 
@@ -49,6 +50,7 @@ class Attached:
         )
         self.slot = root.connections.attach(route, actor, kwargs, self.output)
         self.output.path = self.slot.path
+        _gate.attach(scope, self.slot)
         root.events.emit("connection.opened", self.slot.path, **self._opened_with(scope))
 
     def _opened_with(self, scope: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -57,6 +59,7 @@ class Attached:
 
     def detach(self) -> None:
         """Take it out of the tree: its connection is over."""
+        _gate.detach(self.output.scope)
         self._root.connections.detach(self._route, self.slot)
         self._root.events.emit("connection.closed", self.slot.path, code=self.output.code or 1006)
 

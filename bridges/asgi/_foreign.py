@@ -9,6 +9,7 @@ from typing import Any
 
 from ...supervisor import Root
 from ...supervisor._request import RequestSlot
+from . import _gate
 from ._transport import serve_inner
 
 Scope = MutableMapping[str, Any]
@@ -19,17 +20,20 @@ PLACE = "greenroom.place"
 class Place:
     """The place of *slot* in the tree, until it is taken by that of a consumer further in."""
 
-    __slots__ = ("_root", "_route", "_there", "slot")
+    __slots__ = ("_root", "_route", "_scope", "_there", "slot")
 
-    def __init__(self, root: Root, route: str, slot: RequestSlot) -> None:
+    def __init__(self, root: Root, route: str, slot: RequestSlot, scope: Scope) -> None:
         self._root, self._route, self.slot = root, route, slot
         self._there = True
+        self._scope = scope
         root.connections.add(route, slot)
+        _gate.attach(scope, slot)
 
     def give_up(self) -> None:
         """Take it out of the tree, once."""
         if self._there:
             self._there = False
+            _gate.detach(self._scope)
             self._root.connections.detach(self._route, self.slot)
 
 
@@ -42,9 +46,12 @@ async def serve_foreign(
     What it raises is recorded as its crash and goes no further; the server then ends the
     connection. Asked to stop, it is cancelled after ``shutdown_seconds``.
     """
+    if PLACE in scope:  # a router inside of it leads here: it is one connection still
+        await serve_inner(app, scope, *channel)
+        return
     path = root.connections.new_path(route)
     slot = RequestSlot(root, path, f"WebSocket {scope['path']}", actor="websocket")
-    place = scope[PLACE] = Place(root, route, slot)
+    place = scope[PLACE] = Place(root, route, slot, scope)
     try:
         await slot.run(lambda: serve_inner(app, scope, *channel))
     finally:

@@ -40,7 +40,7 @@ async def serve_http(
         await plain(request.send, 503, f"{refusal}\n", [(b"retry-after", b"5")])
         return
     slot = RequestSlot(root, root.connections.new_path(route), f"{scope['method']} {scope['path']}")
-    place = scope[PLACE] = Place(root, route, slot)
+    place = scope[PLACE] = Place(root, route, slot, scope)
     try:
         exit_ = await slot.run(lambda: request.answer_with(app, scope))
         if not request.begun and not request.gone:

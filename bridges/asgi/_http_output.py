@@ -17,6 +17,7 @@ from ...actors import Disconnected
 from ...actors._lowlevel import LoopThread
 from ...actors._messages import Opening, RequestOpening
 from ...actors.consumers import Frame
+from ._gate import identity_of
 from ._output import Event, State, WebsocketOutput, checked
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -181,6 +182,8 @@ class HttpOutput(WebsocketOutput):
             "client": ":".join(str(part) for part in client),
             "output_bytes": self._size,
         }
+        if (identity := identity_of(self.scope)) is not None:
+            facts |= identity.facts()
         if self.status:
             facts["status"] = self.status
         return facts

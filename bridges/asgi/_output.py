@@ -27,6 +27,7 @@ from ...actors._messages import OPENING, Opening
 from ...actors.consumers import Frame
 from ..websocket._close import is_code
 from ._denial import check_denial, denial_events
+from ._gate import identity_of
 
 Event = dict[str, Any]
 
@@ -228,6 +229,8 @@ class WebsocketOutput:
             "client": ":".join(str(part) for part in client),
             "output_bytes": self._size,
         }
+        if (identity := identity_of(self.scope)) is not None:
+            facts |= identity.facts()
         if self.code is not None:
             facts["close_code"] = self.code
         return facts

@@ -10,14 +10,19 @@ from django.core.exceptions import ImproperlyConfigured
 from ...actors.consumers import ASGIApplication
 from ...supervisor import Options
 from ...supervisor._supervisor_spec import Spec, spec_of
-from ..asgi import Application
+from ..asgi import Application, Router
+from ..asgi._routing import Everything
 from ..hypercorn._startup import refuse
+from ._book import book_kept
 from ._database import database_hooks
+from ._disconnect import listen_to_log_outs
+from ._gate import DjangoGate
 from ._handler import refuse_django_handler
+from ._matching import Walkable
 from ._on_trio import hops_of, teach_asgiref
 from ._paths import Route, import_dotted, is_actor, refuse_instance
 from ._poll_cookie import teach_poll_cookie
-from ._routes import DjangoRouter
+from ._routes import DjangoRouter, refuse_no_endpoint
 from ._settings import load_options
 from ._setup import require_django
 
@@ -31,7 +36,8 @@ class Greenroom(Application):
             those of *websocket*, of which the last may be ``re_path(r"", django_application())``.
             None, and what no route matches, is answered with 404.
         websocket: Routes made with ``path()`` and ``re_path()``; a view is a consumer
-            class, its dotted name, its ``as_asgi()``, or any ASGI application.
+            class, its dotted name, its ``as_asgi()``, or any ASGI application. Or one ASGI
+            application for all of them, such as a middleware around a :class:`UrlRouter`.
         children: Residents: actor classes, :class:`ChildSpec` and :class:`SupervisorSpec`, or
             the dotted names of any of these.
         options: Settings by their names in lower case, which win over those in
@@ -50,7 +56,7 @@ class Greenroom(Application):
     def __init__(
         self,
         http: ASGIApplication | Iterable[Route] | None = None,
-        websocket: Iterable[Route] = (),
+        websocket: ASGIApplication | Iterable[Route] = (),
         children: Iterable[object] = (),
         **options: object,
     ) -> None:
@@ -61,19 +67,31 @@ class Greenroom(Application):
             _refuse_no_http(http)
         try:
             loaded = load_options(**options)
+            gate = DjangoGate(loaded)
             teach_asgiref()
         except (ImproperlyConfigured, TypeError, ValueError) as error:
             refuse(str(error), type(error))
+        listen_to_log_outs()
         router = DjangoRouter(cast("Iterable[Route]", http), "http") if routed else None
         super().__init__(
             http=None if routed else cast("ASGIApplication | None", http),
-            router=DjangoRouter(websocket),
+            router=_router_of(websocket),
             http_router=router,
             children=_specs(children, loaded),
             options=loaded,
             thread_hooks=database_hooks(),
-            facilities=(hops_of, *(router.lifespans if router is not None else ())),
+            gate=gate,
+            facilities=(hops_of, book_kept, *(router.lifespans if router is not None else ())),
         )
+
+
+def _router_of(websocket: Any) -> Router:
+    if isinstance(websocket, Walkable):
+        return websocket.router
+    if callable(websocket):
+        refuse_no_endpoint(websocket, "websocket", "websocket")
+        return Everything(websocket)
+    return DjangoRouter(websocket)
 
 
 def _is_routes(http: object) -> bool:

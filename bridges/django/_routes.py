@@ -10,14 +10,16 @@ from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.base import BaseHandler
-from django.urls import Resolver404, URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver
 from django.urls.resolvers import RegexPattern
 
 from ...actors.consumers import Consumer
 from ..asgi._app import Lifespan, consumer_of
+from ..asgi._nesting import checks_origin
 from ..asgi._routing import Match, Scope
 from ..hypercorn._startup import refuse
 from ._handler import refuse_django_handler
+from ._matching import Way, first_of, prefix_of, ways_of
 from ._paths import DottedConsumer, Route, is_actor, is_actor_class, refuse_instance
 
 _EXAMPLE = {"websocket": "ws/", "http": "events/"}
@@ -40,11 +42,16 @@ class DjangoRouter:
     def __init__(self, routes: Iterable[Route], protocol: str = "websocket") -> None:
         self._routes = _listed(routes, protocol)
         # Converters and expressions are compiled here, not at the first connection.
-        self._resolver = URLResolver(cast("Any", RegexPattern(r"^/")), self._routes)
+        resolver = URLResolver(cast("Any", RegexPattern(r"^/")), self._routes)
         self._targets = {
-            id(pattern.callback): _target(pattern, prefix, protocol)
-            for prefix, pattern in _endpoints(self._resolver, "")
+            id(pattern): _target(pattern, prefix, protocol)
+            for prefix, pattern in _endpoints(resolver, "")
         }
+        self._patterns = {
+            id(pattern): prefix_of(pattern, self._targets[id(pattern)])
+            for _, pattern in _endpoints(resolver, "")
+        }
+        self._guarded = {at for at, target in self._targets.items() if checks_origin(target)}
 
     def __repr__(self) -> str:
         return f"<DjangoRouter {len(self._targets)} routes>"
@@ -58,17 +65,17 @@ class DjangoRouter:
 
     def match(self, scope: Scope) -> Match | None:
         """Return where the path of *scope* leads, below its ``root_path``, or None."""
-        try:
-            found = self._resolver.resolve(_path_below_root(scope))
-        except Resolver404:
-            return None
-        return Match(
-            application=self._targets[id(found.func)],
-            kwargs=found.kwargs,
-            args=tuple(found.args),
-            name=found.url_name,
-            route=found.route,
-        )
+        rest: str | None = scope.get("path_remaining")
+        if rest is None:
+            return first_of(self.ways(Way(_path_below_root(scope).removeprefix("/"))))
+        return first_of(self.ways(Way(rest.lstrip("/"))))
+
+    def ways(self, way: Way) -> Iterator[Match]:
+        """Yield where *way* leads."""
+        return ways_of(self._routes, way, self._found)
+
+    def _found(self, route: URLPattern) -> tuple[Any, Any, bool]:
+        return self._targets[id(route)], self._patterns[id(route)], id(route) in self._guarded
 
 
 def _listed(routes: object, protocol: str) -> list[Route]:

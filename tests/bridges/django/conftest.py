@@ -3,49 +3,22 @@
 # it import models. The other tests never import Django; the end-to-end tests have a real
 # project of their own, in other processes.
 
-import atexit
-import shutil
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from django.conf import settings
 from django.core import signals
 from django.db import connections
 from django.db.backends.signals import connection_created
+from django_inside import configure
 
-FOLDER = Path(tempfile.mkdtemp(prefix="greenroom-django-"))
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-
-if not settings.configured:
-    settings.configure(
-        SECRET_KEY="only for tests",
-        ALLOWED_HOSTS=["*"],
-        USE_TZ=True,
-        ROOT_URLCONF="django_test_urls",
-        MIDDLEWARE=[],
-        INSTALLED_APPS=[
-            "django.contrib.auth",
-            "django.contrib.contenttypes",
-            "django.contrib.sessions",
-            "greenroom.bridges.django",
-        ],
-        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
-        DATABASES={
-            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": FOLDER / "db.sqlite3"}
-        },
-        LOGGING_CONFIG=None,
-    )
-
-import_module("greenroom.bridges.django")  # sets Django up
+configure()
 
 from django_connections import Opened  # noqa: E402 - it imports what is set up only now
+from django_fixtures import database, engine, key, queries, rolled_back, user  # noqa: E402, F401
 
 
 @dataclass
@@ -152,21 +125,6 @@ def request_to() -> type[Request]:
     The class that makes requests in this process.
     """
     return Request
-
-
-@pytest.fixture(scope="session")
-def database(django_db_blocker: Any) -> Iterator[None]:
-    """
-    Tables in the SQLite file, and pytest-django's leave to use it.
-    """
-    from django.core.management import call_command
-    from django.db import connections
-
-    with django_db_blocker.unblock():
-        call_command("migrate", verbosity=0)
-        connections.close_all()
-        yield
-        connections.close_all()
 
 
 @pytest.fixture
