@@ -11,7 +11,7 @@
 #   NEW KEY    a browser learns of a new session key at the handshake, and never later.
 
 import threading
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
@@ -23,7 +23,7 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.handlers.asgi import ASGIRequest
 from django.http import parse_cookie
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import SimpleLazyObject, empty
 
 from ...actors._ports import IDENTITY
 from ...actors._unsaved import save_when_handler_succeeds
@@ -34,6 +34,22 @@ from ._users import anonymous, require_auth, user_of_session, value_of
 if TYPE_CHECKING:
     from ...actors._life import Life
     from ._book import Book
+
+
+class _Lazy(SimpleLazyObject):
+    """One lazy part of a scope: what *part* of *identity* returns, once it is touched."""
+
+    def __init__(self, identity: "Identity", part: "Callable[[Identity], Any]") -> None:
+        own = self.__dict__  # not bound methods, of which each connection would have three
+        own["_identity"], own["_part"], own["_wrapped"] = identity, part, empty
+
+    def _setup(self) -> None:
+        own = self.__dict__
+        own["_wrapped"] = own["_part"](own["_identity"])
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "_Lazy":
+        return self  # a middleware may copy a whole scope: it is one connection still
+
 
 GONE = "the session was deleted before it could be saved, as by a log-out elsewhere"
 
@@ -68,9 +84,12 @@ class Identity:
         if IDENTITY in scope:
             return
         identity = scope[IDENTITY] = cls(scope["headers"], book)
-        scope.setdefault("cookies", SimpleLazyObject(identity.cookies))
-        scope.setdefault("session", SimpleLazyObject(identity.session))
-        scope.setdefault("user", SimpleLazyObject(identity.user))
+        scope.setdefault("cookies", _Lazy(identity, Identity.cookies))
+        scope.setdefault("session", _Lazy(identity, Identity.session))
+        scope.setdefault("user", _Lazy(identity, Identity.user))
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Identity":
+        return self
 
     # -- the lazy parts -------------------------------------------------------------------
 
