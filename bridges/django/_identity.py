@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ._book import Book
 
 
-class _Lazy(SimpleLazyObject):
+class _Lazy(SimpleLazyObject):  # pyright: ignore[reportMissingTypeArgument] - none at run time
     """One lazy part of a scope: what *part* of *identity* returns, once it is touched."""
 
     def __init__(self, identity: "Identity", part: "Callable[[Identity], Any]") -> None:
