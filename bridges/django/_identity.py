@@ -288,6 +288,13 @@ class Identity:
         assert self.user_value is not None
         return None if self._by_token else self.session_key, self.user_value
 
+    def learned(self, scope: Any, user: Any) -> None:
+        """Take note that somebody else has found out, or changed, whose the session is."""
+        session = scope.get("session")
+        if self._session is not None and getattr(session, "_wrapped", session) is self._session:
+            self._user = user
+            self.now_is(user)
+
     def become_by_token(self, scope: Any, user: Any) -> None:
         """Take note that the connection is *user*'s, whatever the session says."""
         self._by_token = True
