@@ -29,6 +29,9 @@ class Place:
         root.connections.add(route, slot)
         _gate.attach(scope, slot)
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Place":
+        return self  # a middleware may copy a whole scope: it is one place still
+
     def give_up(self) -> None:
         """Take it out of the tree, once."""
         if self._there:

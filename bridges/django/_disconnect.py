@@ -140,9 +140,13 @@ def close_logged_out(sender: object, *, request: Any = None, **_: object) -> Non
     key: str | None = getattr(session, "session_key", None)
     if not key:
         return
-    own: Identity | None = getattr(session, "owner", None)  # its own log-out goes on
+    close_session(key, getattr(session, "owner", None))  # its own log-out goes on
+
+
+def close_session(key: str, but: Identity | None = None) -> None:
+    """Close all connections with the session *key*, except *but*. Any thread; does not wait."""
     for book in all_books():
-        book.logged_out(key, own)
+        book.logged_out(key, but)
 
 
 def listen_to_log_outs() -> None:

@@ -11,7 +11,7 @@
 #   NEW KEY    a browser learns of a new session key at the handshake, and never later.
 
 import threading
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
@@ -23,7 +23,7 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.handlers.asgi import ASGIRequest
 from django.http import parse_cookie
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import SimpleLazyObject, empty
 
 from ...actors._ports import IDENTITY
 from ...actors._unsaved import save_when_handler_succeeds
@@ -34,6 +34,22 @@ from ._users import anonymous, require_auth, user_of_session, value_of
 if TYPE_CHECKING:
     from ...actors._life import Life
     from ._book import Book
+
+
+class _Lazy(SimpleLazyObject):  # pyright: ignore[reportMissingTypeArgument] - none at run time
+    """One lazy part of a scope: what *part* of *identity* returns, once it is touched."""
+
+    def __init__(self, identity: "Identity", part: "Callable[[Identity], Any]") -> None:
+        own = self.__dict__  # not bound methods, of which each connection would have three
+        own["_identity"], own["_part"], own["_wrapped"] = identity, part, empty
+
+    def _setup(self) -> None:
+        own = self.__dict__
+        own["_wrapped"] = own["_part"](own["_identity"])
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "_Lazy":
+        return self  # a middleware may copy a whole scope: it is one connection still
+
 
 GONE = "the session was deleted before it could be saved, as by a log-out elsewhere"
 
@@ -68,9 +84,12 @@ class Identity:
         if IDENTITY in scope:
             return
         identity = scope[IDENTITY] = cls(scope["headers"], book)
-        scope.setdefault("cookies", SimpleLazyObject(identity.cookies))
-        scope.setdefault("session", SimpleLazyObject(identity.session))
-        scope.setdefault("user", SimpleLazyObject(identity.user))
+        scope.setdefault("cookies", _Lazy(identity, Identity.cookies))
+        scope.setdefault("session", _Lazy(identity, Identity.session))
+        scope.setdefault("user", _Lazy(identity, Identity.user))
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Identity":
+        return self
 
     # -- the lazy parts -------------------------------------------------------------------
 
@@ -268,6 +287,13 @@ class Identity:
         """Return what is to be looked at: the session's key, None without one, and the user's."""
         assert self.user_value is not None
         return None if self._by_token else self.session_key, self.user_value
+
+    def learned(self, scope: Any, user: Any) -> None:
+        """Take note that somebody else has found out, or changed, whose the session is."""
+        session = scope.get("session")
+        if self._session is not None and getattr(session, "_wrapped", session) is self._session:
+            self._user = user
+            self.now_is(user)
 
     def become_by_token(self, scope: Any, user: Any) -> None:
         """Take note that the connection is *user*'s, whatever the session says."""

@@ -8,6 +8,7 @@ from django.urls import path
 from django_sessions import served
 
 from greenroom.actors import WebsocketConsumer
+from greenroom.bridges.asgi import TokenAuthentication
 from greenroom.bridges.channels.middleware import BaseMiddleware
 from greenroom.bridges.channels.security.websocket import OriginValidator
 from greenroom.bridges.django import Greenroom
@@ -182,6 +183,18 @@ async def test_a_validator_of_ones_own_decides() -> None:
             async with serve(Greenroom(websocket=websocket, close_seconds=0)) as server:
                 assert await status(server, "https://partner.example") == 101
                 assert await status(server, "https://example.com") == 403
+
+
+async def test_a_token_decides() -> None:
+    """
+    Who has to bring a token may come from any page: a stranger's has none.
+    """
+    app = TokenAuthentication(Echo, lambda token, scope: token, subprotocol=True)
+    async with serve(Greenroom(websocket=app, close_seconds=0)) as server:
+        assert await status(server, "https://evil.net") == 401
+        headers = [("host", "testserver"), ("origin", "https://partner.example")]
+        async with server.websocket("/", headers=headers, subprotocols=["token.ada"]):
+            pass
 
 
 def test_the_system_check_knows() -> None:

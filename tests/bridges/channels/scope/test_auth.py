@@ -195,6 +195,33 @@ def test_too_early() -> None:
         _ = UserLazyObject().username
 
 
+async def test_greenroom_is_told(user: Any, key: str) -> None:
+    """
+    Whose a connection is by Channels' stack is known: it is found, and looked at now and then.
+    """
+    from greenroom.actors import WebsocketConsumer
+    from greenroom.bridges.django import Greenroom, aconnections_of
+    from greenroom.bridges.testing import serve
+
+    class Asleep(WebsocketConsumer):
+        async def receive(self, text):
+            await logout(self.scope)
+            await self.send(text="out")
+
+    application = Greenroom(websocket=AuthMiddlewareStack(Asleep.as_asgi()), close_seconds=0)
+    async with serve(application) as server:
+        async with (
+            server.websocket("/", headers=cookie(key)) as ws,
+            server.websocket("/", headers=cookie(key)) as other,
+        ):
+            assert ws.slot.facts["user"] == str(user.pk)
+            assert len(await aconnections_of(user)) == 2
+            ws.send_text("out")
+            assert await ws.receive_text() == "out"
+            assert (await other.closed()).code == 4401
+            assert "user" not in ws.slot.facts
+
+
 async def test_inside_greenroom(user: Any, key: str) -> None:
     """
     Around a consumer of ours the stack works as well, and the consumer's login is seen in it.
