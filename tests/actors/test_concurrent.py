@@ -17,7 +17,7 @@ from greenroom.actors import (
     concurrent,
     handles,
 )
-from greenroom.supervisor import NodeSnapshot
+from greenroom.supervisor import NodeSnapshot, Options
 
 PATH = "/residents/worker"
 
@@ -364,3 +364,39 @@ async def test_a_stop_fails_the_calls_that_run() -> None:
         await settle(lambda: told and len(Worker.log) == 2)
         assert type(told[0]) is ActorStopped
         assert Worker.log == ["+a", "!a"]
+
+
+async def test_a_stop_is_told_to_threads() -> None:
+    """
+    At a stop what a thread does next is Stale; what waited for a thread was not begun, and is a
+    dead letter.
+    """
+    inside, outcome = threading.Semaphore(0), list[str]()
+
+    class Threads(Actor):
+        shutdown_seconds = 60.0
+
+        @handles("job", concurrent=2)
+        def job(self, message: dict[str, Any]) -> None:
+            inside.release()
+            try:
+                while True:
+                    self.join("somewhere")
+                    time.sleep(0)
+            except Exception as error:
+                outcome.append(type(error).__name__)
+                raise
+
+    options = Options(consumer_threads=1, shutdown_seconds=1, total_shutdown_seconds=90)
+    async with running(Threads, options=options) as server:
+        ref = server.root.find("/residents/threads")
+        for _ in range(2):
+            ref.cast({"type": "job"})
+        await settle(lambda: inside.acquire(blocking=False))
+        ended = watch(server, "slot.ended", ref.path)
+        ref.stop()
+        await ended.until()
+        letters = happened(server, "message.dead_letter", ref.path)
+
+    assert outcome == ["Stale"]
+    assert len(letters) == 1
