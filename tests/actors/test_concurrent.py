@@ -1,7 +1,5 @@
 # Handlers that may run beside each other: @concurrent, and @handles(..., concurrent=).
 
-import threading
-import time
 from typing import Any
 
 import pytest
@@ -17,7 +15,7 @@ from greenroom.actors import (
     concurrent,
     handles,
 )
-from greenroom.supervisor import NodeSnapshot, Options
+from greenroom.supervisor import NodeSnapshot
 
 PATH = "/residents/worker"
 
@@ -270,41 +268,6 @@ async def test_cancelled_by_the_end_of_the_connection() -> None:
         assert happened(server, "slot.crashed") == []
 
 
-async def test_threads() -> None:
-    """
-    `def` handlers run in threads at the same time, and a crash makes their further acts stale.
-    """
-    inside, outcome = threading.Semaphore(0), list[str]()
-
-    class Threads(Actor):
-        @handles("job", concurrent=2)
-        def job(self, message: dict[str, Any]) -> None:
-            inside.release()
-            try:
-                while True:
-                    self.join("somewhere")
-                    time.sleep(0)
-            except Exception as error:
-                outcome.append(type(error).__name__)
-                raise
-
-        @handles("crash")
-        async def crash(self, message: object) -> None:
-            raise ValueError("on purpose")
-
-    async with running(Threads) as server:
-        ref = server.root.find("/residents/threads")
-        for _ in range(2):
-            ref.cast({"type": "job"})
-        await settle(lambda: inside.acquire(blocking=False))
-        await settle(lambda: inside.acquire(blocking=False))
-        restarted = watch(server, "slot.restarted")
-        ref.cast({"type": "crash"})
-        await restarted.until()
-
-    assert outcome == ["Stale", "Stale"]
-
-
 async def test_disconnected_ends_it_quietly() -> None:
     """
     `Disconnected` that one raises of its own accord ends the slot, and is no crash.
@@ -364,39 +327,3 @@ async def test_a_stop_fails_the_calls_that_run() -> None:
         await settle(lambda: told and len(Worker.log) == 2)
         assert type(told[0]) is ActorStopped
         assert Worker.log == ["+a", "!a"]
-
-
-async def test_a_stop_is_told_to_threads() -> None:
-    """
-    At a stop what a thread does next is Stale; what waited for a thread was not begun, and is a
-    dead letter.
-    """
-    inside, outcome = threading.Semaphore(0), list[str]()
-
-    class Threads(Actor):
-        shutdown_seconds = 60.0
-
-        @handles("job", concurrent=2)
-        def job(self, message: dict[str, Any]) -> None:
-            inside.release()
-            try:
-                while True:
-                    self.join("somewhere")
-                    time.sleep(0)
-            except Exception as error:
-                outcome.append(type(error).__name__)
-                raise
-
-    options = Options(consumer_threads=1, shutdown_seconds=1, total_shutdown_seconds=90)
-    async with running(Threads, options=options) as server:
-        ref = server.root.find("/residents/threads")
-        for _ in range(2):
-            ref.cast({"type": "job"})
-        await settle(lambda: inside.acquire(blocking=False))
-        ended = watch(server, "slot.ended", ref.path)
-        ref.stop()
-        await ended.until()
-        letters = happened(server, "message.dead_letter", ref.path)
-
-    assert outcome == ["Stale"]
-    assert len(letters) == 1
