@@ -1,7 +1,5 @@
 # Handlers that may run beside each other: @concurrent, and @handles(..., concurrent=).
 
-import threading
-import time
 from typing import Any
 
 import pytest
@@ -268,41 +266,6 @@ async def test_cancelled_by_the_end_of_the_connection() -> None:
         assert sorted(ends[:2]) == ["a", "b"]
         assert ends[2:] == ["disconnect"]
         assert happened(server, "slot.crashed") == []
-
-
-async def test_threads() -> None:
-    """
-    `def` handlers run in threads at the same time, and a crash makes their further acts stale.
-    """
-    inside, outcome = threading.Semaphore(0), list[str]()
-
-    class Threads(Actor):
-        @handles("job", concurrent=2)
-        def job(self, message: dict[str, Any]) -> None:
-            inside.release()
-            try:
-                while True:
-                    self.join("somewhere")
-                    time.sleep(0)
-            except Exception as error:
-                outcome.append(type(error).__name__)
-                raise
-
-        @handles("crash")
-        async def crash(self, message: object) -> None:
-            raise ValueError("on purpose")
-
-    async with running(Threads) as server:
-        ref = server.root.find("/residents/threads")
-        for _ in range(2):
-            ref.cast({"type": "job"})
-        await settle(lambda: inside.acquire(blocking=False))
-        await settle(lambda: inside.acquire(blocking=False))
-        restarted = watch(server, "slot.restarted")
-        ref.cast({"type": "crash"})
-        await restarted.until()
-
-    assert outcome == ["Stale", "Stale"]
 
 
 async def test_disconnected_ends_it_quietly() -> None:
