@@ -4,6 +4,7 @@
 # included, and so that a test can look into the tree, crash a consumer and wait for events, while
 # any client talks to it over a real socket.
 
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -101,13 +102,27 @@ def live_server(
     manager = partial(_open, application, host, port, strict=crashes == "raise")
     remote = Awaiting if flavour == "async" else Blocking
     clock: MockClock | None = None  # sockets are real, and so is their time
-    with share_connections(in_memory=True), open_portal(manager, clock) as (portal, server):
+    with (
+        _allowed(host),
+        share_connections(in_memory=True),
+        open_portal(manager, clock) as (portal, server),
+    ):
         yield cast("BlockingLiveServer", remote(portal, server))
 
 
-def _is_djangos(application: object) -> bool:
-    import sys
+@contextmanager
+def _allowed(host: str) -> Generator[None, None, None]:
+    """Have Django, if it is there, take requests to *host*."""
+    if "greenroom.bridges.django" not in sys.modules:
+        yield
+        return
+    from ..django._testing import allowing
 
+    with allowing(host):
+        yield
+
+
+def _is_djangos(application: object) -> bool:
     django = sys.modules.get("greenroom.bridges.django")
     return django is not None and isinstance(application, django.Greenroom)
 

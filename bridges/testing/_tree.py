@@ -25,6 +25,17 @@ class TreeDriver:
         """The tree that the application made for its lifespan."""
         raise NotImplementedError
 
+    def sockets(self, route: str = "") -> list[NodeSnapshot]:
+        """
+        Return the slots of the open WebSockets and requests, oldest first.
+
+        Args:
+            route: Only those below ``/connections/<route>``: the URL's name, or the consumer's.
+        """
+        below = f"/connections/{route}/" if route else "/connections/"
+        nodes = self.root.connections.snapshot().walk()
+        return [node for node in nodes if node.kind == "slot" and node.path.startswith(below)]
+
     # -- crashes -----------------------------------------------------------------------------
 
     def crash(self, path: str, error: BaseException | None = None) -> None:
