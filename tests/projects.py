@@ -23,8 +23,8 @@ _FILES = {
         DEBUG = False
         ALLOWED_HOSTS = []
         INSTALLED_APPS = [
-            "django.contrib.contenttypes", "django.contrib.staticfiles",
             "greenroom.bridges.django", "notes",
+            "django.contrib.contenttypes", "django.contrib.staticfiles",
         ]
         MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
         ROOT_URLCONF = "mysite.urls"
@@ -33,6 +33,7 @@ _FILES = {
         DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
         USE_TZ = True
         STATIC_URL = "/static/"
+        GREENROOM = {"OUTPUT_STALL_SECONDS": 0.2}
         """,
     "mysite/urls.py": """
         from django.http import HttpResponse

@@ -13,7 +13,7 @@
 import concurrent.futures
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
@@ -143,7 +143,7 @@ class Portal:
             if future.done():  # it was the function that raised one
                 raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
             raise NothingCame(
-                f"{_name(function)} did not return within {self.patience:g} s.\n{self.stacks()}"
+                f"{_name(function, args)} did not return within {self.patience:g} s.\n{self.stacks()}"
             ) from None
         except BaseException as error:  # noqa: BLE001 - raised again
             raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
@@ -159,7 +159,8 @@ class Portal:
         told: Future[str] = Future()
         try:
             self._loop.call_soon(lambda: told.set_result(task_stacks()))
-            return told.result(_LOOK_SECONDS)
+            lines = told.result(_LOOK_SECONDS).splitlines()
+            return "\n".join(line for line in lines if "/trio/_core/" not in line)
         except trio.RunFinishedError:
             return "its loop has ended"
         except concurrent.futures.TimeoutError:
@@ -272,8 +273,9 @@ def _cancel(future: Future[Any], loop: LoopThread, scope: trio.CancelScope) -> N
             loop.call_soon(scope.cancel)
 
 
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", "") or repr(function)
+def _name(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
+    named = args[0] if args and isinstance(args[0], Coroutine) else function
+    return getattr(named, "__qualname__", "") or repr(function)
 
 
 def users_part(trace: TracebackType | None) -> TracebackType | None:
