@@ -96,7 +96,7 @@ class ServerDriver(TreeDriver):
             RuntimeError: The application sent something out of turn.
         """
         scope = _scope("http", path, headers, self.state) | {"method": method}
-        answer = HttpAnswer()
+        answer = HttpAnswer(method)
         into, queue = trio.open_memory_channel[dict[str, Any]](_QUEUE)
 
         async def feed() -> None:
@@ -124,12 +124,12 @@ class ServerDriver(TreeDriver):
 class HttpAnswer:
     """The answer to one request; ``complete`` is False when it was cut."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: str = "GET") -> None:
         self.status: int = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = b""
         self.complete = False
-        self._rules = HttpRules()
+        self._rules = HttpRules(method)
 
     def take(self, event: Mapping[str, Any]) -> None:
         """

@@ -127,7 +127,9 @@ def test_pytest_trio(project: Project) -> None:
     """
     On pytest-trio the application runs in the test's own loop.
     """
-    tests = ASYNC.format(mark="") + """
+    tests = (
+        ASYNC.format(mark="")
+        + """
     async def test_own_loop(greenroom_server, greenroom_clock):
         import trio
         from greenroom.bridges.testing import ServerDriver
@@ -138,6 +140,7 @@ def test_pytest_trio(project: Project) -> None:
             assert await client.receive_text(timeout=90000) == "done"
         assert trio.current_time() >= 86400
     """
+    )
     project.passed(project.pytest(tests, "-p", "no:asyncio", ini="trio_mode = true"), 5)
 
 
@@ -147,12 +150,15 @@ def test_pytest_asyncio(project: Project, mode: str) -> None:
     On pytest-asyncio the same tests pass, the application on trio in a thread of its own.
     """
     mark = "pytestmark = pytest.mark.asyncio" if mode == "strict" else ""
-    tests = ASYNC.format(mark=mark) + """
+    tests = (
+        ASYNC.format(mark=mark)
+        + """
     async def test_clock(greenroom_server, greenroom_clock):
         async with greenroom_server.websocket("/wait/") as client:
             client.send_text("86400")
             assert await client.receive_text(timeout=90000) == "done"
     """
+    )
     project.passed(project.pytest(tests, "-p", "no:trio", ini=f"asyncio_mode = {mode}"), 5)
 
 
@@ -161,9 +167,12 @@ def test_anyio(project: Project, backend: str) -> None:
     """
     With anyio's plugin the same tests pass on either backend.
     """
-    tests = ASYNC.format(mark="pytestmark = pytest.mark.anyio") + f"""
+    tests = (
+        ASYNC.format(mark="pytestmark = pytest.mark.anyio")
+        + f"""
     @pytest.fixture
     def anyio_backend():
         return {backend!r}
     """
+    )
     project.passed(project.pytest(tests, "-p", "no:trio", "-p", "no:asyncio"), 4)
