@@ -1,6 +1,5 @@
-# Small Django projects as users have them, in a folder of their own, whose tests are run by the real
-# commands: `python -m pytest` and `manage.py test`. What the tests of this folder do not share
-# with them: its settings, its plugins, its options.
+# Small Django projects as users have them, in a folder of their own, whose tests are run by the
+# real commands, `python -m pytest` and `manage.py test`, with options and plugins of their own.
 
 import json
 import os
@@ -53,7 +52,10 @@ _FILES = {
         from django.urls import path
         application = Greenroom(
             http=django_application(),
-            websocket=[path("ws/", "notes.consumers.Notes"), path("wait/", "notes.consumers.Waits")],
+            websocket=[
+                path("ws/", "notes.consumers.Notes"),
+                path("wait/", "notes.consumers.Waits"),
+            ],
             children=["notes.consumers.Ticker"],
         )
         """,

@@ -142,9 +142,8 @@ class Portal:
         except concurrent.futures.TimeoutError as error:
             if future.done():  # it was the function that raised one
                 raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
-            raise NothingCame(
-                f"{_name(function, args)} did not return within {self.patience:g} s.\n{self.stacks()}"
-            ) from None
+            late = f"{_name(function, args)} did not return within {self.patience:g} s."
+            raise NothingCame(f"{late}\n{self.stacks()}") from None
         except BaseException as error:  # noqa: BLE001 - raised again
             raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
         finally:

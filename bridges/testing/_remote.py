@@ -8,7 +8,6 @@
 
 import asyncio
 import inspect
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, suppress
@@ -18,6 +17,7 @@ from typing import Any, cast
 
 import trio
 
+from ...actors import ActorRef
 from ...actors._lowlevel import LoopThread, inside_trio
 from ._portal import Held, Portal, users_part
 
@@ -208,10 +208,9 @@ def _target_of(value: Any) -> Any:
 @lru_cache(maxsize=256)
 def _is_remote(kind: type) -> bool:
     """Whether *kind* has async methods, or properties that lead to such."""
-    module = sys.modules.get(kind.__module__)
-    if module is None or not kind.__module__.startswith(("greenroom.", "trio.")):
+    if not kind.__module__.startswith(("greenroom.", "trio.")):
         return False
-    return any(
+    return issubclass(kind, ActorRef) or any(
         inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)
         for base in kind.__mro__
         for name, value in vars(base).items()

@@ -115,7 +115,7 @@ class HttpRules:
             )
         if size < self._left and not more:
             raise ProtocolViolation(
-                f"the body is shorter than its Content-Length: {self._left - size} bytes are missing"
+                f"the body is shorter than its Content-Length by {self._left - size} bytes"
             )
         self._left -= size
 

@@ -1,5 +1,5 @@
-# The fixtures beside each plugin that runs tests: pytest-trio, pytest-django, pytest-asyncio, anyio,
-# xdist, and none.
+# The fixtures beside each plugin that runs tests: pytest-trio, pytest-django, pytest-asyncio,
+# anyio, xdist, and none.
 
 from pathlib import Path
 
