@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Literal, cast
 
+import trio
 from trio.testing import MockClock
 
 from ...supervisor import Root
@@ -134,6 +135,9 @@ async def _open(
     front = _Front(application)
     try:
         async with serving(cast("Any", front), host, port) as bound:
+            await front.settled.wait()  # hypercorn listens before it minds what the start said
+            if front.failed:
+                await trio.sleep_forever()  # its error is on the way, and cancels this
             server = LiveServer(host, bound, front)
             server.journal = journal = Journal(front.root, strict=strict)
             yield server
@@ -150,6 +154,7 @@ class _Front:
 
     def __init__(self, application: Any) -> None:
         self.root: Root | None = None
+        self.settled, self.failed = trio.Event(), False
         self._application = application
         self.greenroom_native = getattr(application, "greenroom_native", False)
         self.connection_limits = getattr(application, "connection_limits", None)
@@ -164,9 +169,14 @@ class _Front:
         async def told(event: Any) -> None:
             if event["type"] == "lifespan.startup.complete":
                 self.root = scope.get("state", {}).get(STATE)
+                self.settled.set()
+            self.failed = self.failed or event["type"] == "lifespan.startup.failed"
             await send(event)
 
-        await self._application(scope, receive, told)
+        try:
+            await self._application(scope, receive, told)
+        finally:
+            self.settled.set()  # it may know nothing of lifespan
 
 
 class BlockingLiveServer(BlockingServer):
