@@ -219,7 +219,7 @@ async def _served(
             driver.journal.close()
     if lifespan.failure is not None:
         raise StartupFailed(lifespan.failure)
-    if strict and STATE in driver.state:
+    if strict and driver is not None and STATE in driver.state:
         driver.journal.refuse()
         driver.refuse_what_is_left()
 

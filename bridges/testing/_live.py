@@ -6,9 +6,9 @@
 
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, MutableMapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, overload
 
 import trio
 from trio.testing import MockClock
@@ -62,7 +62,26 @@ class LiveServer(TreeDriver):
         return self._front.root
 
 
-@contextmanager
+@overload
+def live_server(
+    application: Callable[..., Any] | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    static: bool = True,
+    crashes: Crashes = "raise",
+    flavour: Literal["blocking"] = "blocking",
+) -> AbstractContextManager["BlockingLiveServer"]: ...
+@overload
+def live_server(
+    application: Callable[..., Any] | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    static: bool = True,
+    crashes: Crashes = "raise",
+    flavour: Literal["async"],
+) -> AbstractContextManager[LiveServer]: ...
 def live_server(
     application: Callable[..., Any] | None = None,
     *,
@@ -71,7 +90,7 @@ def live_server(
     static: bool = True,
     crashes: Crashes = "raise",
     flavour: Literal["blocking", "async"] = "blocking",
-) -> Generator["BlockingLiveServer", None, None]:
+) -> AbstractContextManager[Any]:
     """
     Serve *application* with the real hypercorn trio worker, in a thread, while the block lasts.
 
@@ -92,6 +111,18 @@ def live_server(
         NotStopped: It did not stop, or left something behind.
         OSError: The address can't be had.
     """
+    return _live_server(application, host, port, static, crashes, flavour)
+
+
+@contextmanager
+def _live_server(
+    application: Callable[..., Any] | None,
+    host: str,
+    port: int,
+    static: bool,
+    crashes: Crashes,
+    flavour: Literal["blocking", "async"],
+) -> Generator[Any, None, None]:
     if application is None:
         from ..django._testing import project_application
 
@@ -108,7 +139,7 @@ def live_server(
         share_connections(in_memory=True),
         open_portal(manager, clock) as (portal, server),
     ):
-        yield cast("BlockingLiveServer", remote(portal, server))
+        yield remote(portal, server)
 
 
 @contextmanager

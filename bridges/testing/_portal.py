@@ -13,7 +13,7 @@
 import concurrent.futures
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
@@ -273,8 +273,8 @@ def _cancel(future: Future[Any], loop: LoopThread, scope: trio.CancelScope) -> N
 
 
 def _name(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
-    named = args[0] if args and isinstance(args[0], Coroutine) else function
-    return getattr(named, "__qualname__", "") or repr(function)
+    name: str = getattr(function, "__qualname__", "") or repr(function)
+    return getattr(args[0], "__qualname__", name) if args else name
 
 
 def users_part(trace: TracebackType | None) -> TracebackType | None:

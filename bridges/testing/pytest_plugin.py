@@ -14,7 +14,7 @@ Installed with Greenroom. It imports pytest alone until a test asks for a fixtur
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -124,11 +124,11 @@ def live_greenroom(
     from ._live import live_server
     from ._sharing import lent_to_orm_thread, share_connections
 
-    options = _options(request)
+    options, serve = _options(request), cast("Any", live_server)
     with (
         share_connections(in_memory=True),
         lent_to_orm_thread(),
-        live_server(
+        serve(
             greenroom_application,
             static=options.get("static", True),
             crashes=options.get("crashes", "raise"),

@@ -239,9 +239,9 @@ def test_on_asyncio() -> None:
                 assert isinstance(again, Awaiting)
             assert [each async for each in remote.numbers()] == [0, 1, 2]
             task = asyncio.ensure_future(remote.slow(3600))
-            await asyncio.sleep(0)
-            while portal._waiting == 0:
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)  # it has asked when this returns
+            assert portal._waiting == 1
+            portal.call(trio.sleep, 0)  # and begun when this does
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -30,8 +30,8 @@ def accepted(**fields: Any) -> list[dict[str, Any]]:
 
 def with_headers(event: dict[str, Any], headers: Any) -> list[dict[str, Any]]:
     """*event* with *headers*, and what ends it."""
-    ends = {ACCEPT["type"]: CLOSE, DENY["type"]: DENIED, HEAD["type"]: BODY}
-    return [event | {"headers": headers}, ends[event["type"]]]
+    end = {"a": CLOSE, "h": DENIED}.get(event["type"][10], BODY)  # websocket.accept, .http...
+    return [event | {"headers": headers}, end]
 
 
 HEADERS: dict[str, Any] = {
