@@ -118,10 +118,10 @@ class Project:
         self.write("pytest.ini", f"[pytest]\nfilterwarnings = error\n{settings}{ini}")
         return self.run("-m", "pytest", "-p", "no:cacheprovider", "-ra", *options, "test_it.py")
 
-    def manage_test(self, tests: str) -> int:
+    def manage_test(self, tests: str, *options: str) -> int:
         """Run *tests* with ``manage.py test``; return its status."""
         self.write("notes/tests.py", tests)
-        return self.run("-W", "error", "manage.py", "test", "-v", "2")
+        return self.run("-W", "error", "manage.py", "test", "-v", "2", *options)
 
     def run(self, *arguments: str) -> int:
         """Run Python with *arguments* in the folder; return its status."""

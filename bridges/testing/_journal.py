@@ -37,8 +37,7 @@ class Journal:
         self.strict = strict
         self.failures: list[Event] = []
         """Crashes that no test has asked for, oldest first."""
-        self.last_error: BaseException | None = None
-        """What was raised last, asked for or not."""
+        self._causes: dict[str, BaseException] = {}  # by path, the last of each
         self._root = root
         self._allowed: list[tuple[type[BaseException], ...]] = []
         self._expected: list[BaseException] = []
@@ -53,10 +52,11 @@ class Journal:
     def _look(self, event: Event) -> None:
         assert self._root is not None
         error = event.facts.get("exception")
-        if event.kind in FAILURES and isinstance(error, BaseException):
-            self.last_error = error
-            if not self._was_asked_for(error):
-                self.failures.append(event)
+        failed = event.kind in FAILURES and isinstance(error, BaseException)
+        if failed and not self._was_asked_for(error):
+            self.failures.append(event)
+            self._causes.pop(event.path, None)  # the latest comes last
+            self._causes[event.path] = error
         if self._root.loop.is_here():
             self.ring()
         else:
@@ -93,8 +93,15 @@ class Journal:
                 and path in ("", event.path)
             ):
                 self.failures.remove(event)
+                self._causes.pop(event.path, None)
                 return error
         return None
+
+    def cause(self, path: str = "") -> BaseException | None:
+        """Return what *path*, or else anybody, has crashed with last, unless it was asked for."""
+        if path:
+            return self._causes.get(path)
+        return next(reversed(self._causes.values()), None)
 
     def refuse(self) -> None:
         """
@@ -147,7 +154,7 @@ class Journal:
                     return found
                 self.refuse()
                 await news.wait()
-        raise nothing_came(wanted, timeout, so_far(), self._root, self.last_error)
+        raise nothing_came(wanted, timeout, so_far(), self._root, self.cause())
 
     def listed(self) -> str:
         """The last events, a line each, oldest first."""

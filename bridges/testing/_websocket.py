@@ -71,6 +71,7 @@ class WebsocketDriver:
         try:
             event = await self._next(timeout, "an answer to the handshake")
         except SocketClosed as closed:  # it returned: a server says that something went wrong
+            self._server.journal.refuse()
             raise HandshakeRefused(500, b"", []) from closed.__cause__
         if event["type"] == "websocket.accept":
             self.subprotocol = event.get("subprotocol")
@@ -80,6 +81,8 @@ class WebsocketDriver:
         if event["type"] == "websocket.http.response.start":
             body = await self._denial(timeout)
             headers = list(event.get("headers", ()))
+            if event["status"] >= 500:
+                self._server.journal.refuse()
             raise HandshakeRefused(event["status"], body, headers) from self._cause
         raise HandshakeRefused(403, b"", []) from self._cause
 
@@ -118,6 +121,8 @@ class WebsocketDriver:
         event = await self._next(timeout, "a message")
         if event["type"] == "websocket.close":
             code, reason = event.get("code", 1000), event.get("reason") or ""
+            if code == 1011:
+                self._server.journal.refuse()
             raise SocketClosed(code, reason) from (self._cause if code == 1011 else None)
         text = event.get("text")
         message = cast("str | bytes", text if text is not None else event.get("bytes"))
@@ -297,7 +302,7 @@ class WebsocketDriver:
 
     @property
     def _cause(self) -> BaseException | None:
-        return self._server.journal.last_error
+        return self._server.journal.cause(self._found.path if self._found is not None else "")
 
     async def _next(self, timeout: float, wanted: str) -> Mapping[str, Any]:
         __tracebackhide__ = True

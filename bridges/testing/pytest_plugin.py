@@ -14,6 +14,7 @@ Installed with Greenroom. It imports pytest alone until a test asks for a fixtur
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -76,7 +77,7 @@ def greenroom_server(request: pytest.FixtureRequest) -> Generator[Any, None, Non
     options = _options(request)
     with (
         share_connections(in_memory=True),
-        lent_to_orm_thread(),
+        lent_to_orm_thread() if _is_async(request) else nullcontext(),
         serving_elsewhere(
             request.getfixturevalue("greenroom_application"),
             clock=_clock(request),
@@ -127,7 +128,7 @@ def live_greenroom(
     options, serve = _options(request), cast("Any", live_server)
     with (
         share_connections(in_memory=True),
-        lent_to_orm_thread(),
+        lent_to_orm_thread() if _is_async(request) else nullcontext(),
         serve(
             greenroom_application,
             static=options.get("static", True),
@@ -177,4 +178,8 @@ def _runs_on_trio(request: pytest.FixtureRequest) -> bool:
 
 
 def _flavour(request: pytest.FixtureRequest) -> Any:
-    return "async" if inspect.iscoroutinefunction(request.function) else "blocking"
+    return "async" if _is_async(request) else "blocking"
+
+
+def _is_async(request: pytest.FixtureRequest) -> bool:
+    return inspect.iscoroutinefunction(request.function)

@@ -55,7 +55,8 @@ def test_with_pytest(project: Path, ini: str, tests: str, passed: str) -> None:
     """
     They pass with pytest-django, and with each plugin that the page names.
     """
-    (project / "pytest.ini").write_text(f"[pytest]\npythonpath = .\nfilterwarnings = error\n{ini}\n")
+    settings = f"[pytest]\npythonpath = .\nfilterwarnings = error\n{ini}\n"
+    (project / "pytest.ini").write_text(settings)
     said = run(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests)
     assert passed in said
 

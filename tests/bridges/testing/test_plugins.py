@@ -103,6 +103,9 @@ ASYNC = """
     """
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project with SQLite in memory."""
