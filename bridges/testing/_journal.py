@@ -52,8 +52,9 @@ class Journal:
     def _look(self, event: Event) -> None:
         assert self._root is not None
         error = event.facts.get("exception")
-        failed = event.kind in FAILURES and isinstance(error, BaseException)
-        if failed and not self._was_asked_for(error):
+        if not isinstance(error, BaseException):
+            error = None
+        if error is not None and event.kind in FAILURES and not self._was_asked_for(error):
             self.failures.append(event)
             self._causes.pop(event.path, None)  # the latest comes last
             self._causes[event.path] = error
