@@ -40,7 +40,12 @@ _FILES = {
         from notes.models import Note
         async def later(request):
             return HttpResponse(str(await Note.objects.acount()))
+        def broken(request):
+            raise ZeroDivisionError("no view")
+        async def broken_later(request):
+            raise ZeroDivisionError("no async view")
         urlpatterns = [
+            path("broken/", broken), path("broken/later/", broken_later),
             path("count/", lambda request: HttpResponse(str(Note.objects.count()))),
             path("later/", later),
         ]

@@ -9,8 +9,10 @@
 # Events may come from any thread; all else here belongs to the loop's.
 
 import re
+import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import trio
@@ -26,6 +28,20 @@ FAILURES = frozenset({"slot.crashed", "slot.fatal", "supervisor.crashed", "disco
 _SHOWN = 20  # events in a text
 
 
+@dataclass(frozen=True)
+class Failure:
+    """An error of the user's code, which ended in no exception of the test's."""
+
+    path: str
+    """Of the actor, or of the request."""
+    error: BaseException
+    what: str
+    """What it did then, behind the path."""
+
+    def __str__(self) -> str:
+        return f"{self.error!r} in {self.path}, {self.what}"
+
+
 class Journal:
     """
     The events of *root* from now on; crashes are the test's errors if it is *strict*.
@@ -35,29 +51,46 @@ class Journal:
 
     def __init__(self, root: Root | None, *, strict: bool) -> None:
         self.strict = strict
-        self.failures: list[Event] = []
+        self.failures: list[Failure] = []
         """Crashes that no test has asked for, oldest first."""
         self._causes: dict[str, BaseException] = {}  # by path, the last of each
         self._root = root
         self._allowed: list[tuple[type[BaseException], ...]] = []
         self._expected: list[BaseException] = []
         self._news = trio.Event()
-        self._unsubscribe = root.events.subscribe(self._look) if root is not None else None
+        self._ends: list[Callable[[], object]] = []
+        if root is not None:
+            self._ends = [root.events.subscribe(self._look)]
+            if "greenroom.bridges.django" in sys.modules:
+                from ..django._view_errors import on_view_errors
+
+                self._ends.append(on_view_errors(self._view_failed))
 
     def close(self) -> None:
         """Look no more."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
+        while self._ends:
+            self._ends.pop()()
 
     def _look(self, event: Event) -> None:
-        assert self._root is not None
         error = event.facts.get("exception")
-        if not isinstance(error, BaseException):
-            error = None
-        if error is not None and event.kind in FAILURES and not self._was_asked_for(error):
-            self.failures.append(event)
-            self._causes.pop(event.path, None)  # the latest comes last
-            self._causes[event.path] = error
+        if event.kind in FAILURES and isinstance(error, BaseException):
+            message = event.facts.get("message")
+            what = f"which handled {message}" if message else event.kind
+            self._failed(Failure(event.path, error, what))
+        self._ring_from_anywhere()
+
+    def _view_failed(self, path: str, error: BaseException) -> None:
+        self._failed(Failure(path, error, "a view"))
+        self._ring_from_anywhere()
+
+    def _failed(self, failure: Failure) -> None:
+        if not self._was_asked_for(failure.error):
+            self.failures.append(failure)
+            self._causes.pop(failure.path, None)  # the latest comes last
+            self._causes[failure.path] = failure.error
+
+    def _ring_from_anywhere(self) -> None:
+        assert self._root is not None
         if self._root.loop.is_here():
             self.ring()
         else:
@@ -80,21 +113,18 @@ class Journal:
     def allow(self, *kinds: type[BaseException]) -> None:
         """Take errors of *kinds* for asked for: those that come, and those that were."""
         self._allowed.append(kinds)
-        self.failures = [each for each in self.failures if not isinstance(error_of(each), kinds)]
+        self.failures = [each for each in self.failures if not isinstance(each.error, kinds)]
 
     def take(
         self, kinds: tuple[type[BaseException], ...], match: str, path: str
     ) -> BaseException | None:
         """Take the first crash that no test has asked for yet and fits; None if there is none."""
-        for event in self.failures:
-            error = error_of(event)
-            if (
-                isinstance(error, kinds)
-                and re.search(match, str(error))
-                and path in ("", event.path)
-            ):
-                self.failures.remove(event)
-                self._causes.pop(event.path, None)
+        for failure in self.failures:
+            error = failure.error
+            fits = isinstance(error, kinds) and re.search(match, str(error))
+            if fits and path in ("", failure.path):
+                self.failures.remove(failure)
+                self._causes.pop(failure.path, None)
                 return error
         return None
 
@@ -116,10 +146,8 @@ class Journal:
 
     def pop(self) -> Exception:
         """Take the first crash that no test has asked for, with a note that says whose it is."""
-        event = self.failures.pop(0)
-        error = error_of(event)
-        message = event.facts.get("message")
-        note = f"raised in {event.path}, {f'which handled {message}' if message else event.kind}"
+        failure = self.failures.pop(0)
+        error, note = failure.error, f"raised in {failure.path}, {failure.what}"
         if not isinstance(error, Exception):  # SystemExit, say: it would end the whole run
             ends = AssertionError(f"{error!r} was {note}")
             ends.__cause__ = error
@@ -172,13 +200,6 @@ def nothing_came(
         parts.append(explain(root))
     error = NothingCame("\n".join(part for part in parts if part))
     error.__cause__ = cause
-    return error
-
-
-def error_of(event: Event) -> BaseException:
-    """Return what *event* says was raised."""
-    error = event.facts["exception"]
-    assert isinstance(error, BaseException)
     return error
 
 

@@ -74,7 +74,8 @@ class TreeDriver:
         Args:
             *kinds: What was raised; any exception without them.
             match: A regular expression that its text must hold.
-            path: Whose it is; anybody's without it.
+            path: Whose it is: an actor's, or that of a request whose view raised; anybody's
+                without it.
             timeout: Seconds to wait for it.
 
         Raises:
@@ -90,7 +91,7 @@ class TreeDriver:
                 lambda: journal.take(kinds or (BaseException,), match, path),
                 timeout,
                 wanted,
-                lambda: f"Other crashes: {', '.join(map(said, journal.failures)) or 'none'}.",
+                lambda: f"Other crashes: {', '.join(map(str, journal.failures)) or 'none'}.",
             )
         finally:
             journal.strict = strict

@@ -121,6 +121,31 @@ def test_the_mark_and_an_application_of_its_own(project: Project) -> None:
     project.passed(project.pytest(tests, django=False), 1)
 
 
+def test_what_a_view_raises(project: Project) -> None:
+    """
+    It is the test's error, as a crash is, unless the test asks for it; the client gets its 500.
+    """
+    tests = """
+    import pytest
+    @pytest.mark.parametrize("path", ["/broken/", "/broken/later/"])
+    def test_it(greenroom_server, path):
+        answer = greenroom_server.http("GET", path, headers=[("host", "testserver")])
+        assert answer.status == 500
+        greenroom_server.wait_crash(ZeroDivisionError, path=path)
+    def test_live(live_greenroom):
+        from urllib.error import HTTPError
+        from urllib.request import urlopen
+        with pytest.raises(HTTPError), urlopen(live_greenroom.url + "/broken/", timeout=20):
+            pass
+        live_greenroom.wait_crash(ZeroDivisionError, match="no view")
+    """
+    project.passed(project.pytest(tests), 3)
+    wrong = tests.replace("        greenroom_server.wait_crash(ZeroDivisionError, path=path)\n", "")
+    assert project.pytest(wrong) == 1
+    assert "ZeroDivisionError: no view" in project.output
+    assert "raised in /broken/, a view" in project.output
+
+
 def test_how_a_crash_looks_in_a_run(project: Project) -> None:
     """
     pytest shows the test's line and the consumer's line, and nothing of what is between them.
@@ -132,11 +157,11 @@ def test_how_a_crash_looks_in_a_run(project: Project) -> None:
             assert client.receive_text() == "never"
     """
     assert project.pytest(tests) == 1
-    shown = [line for line in project.output.splitlines() if line.startswith((">", "E  "))]
-    assert shown == [
-        '>           assert client.receive_text() == "never"',
-        '>           raise ValueError("boom")',
-        "E               ValueError: boom",
-        "E               raised in /connections/notes/1, which handled text frame of 4",
+    lines = [" ".join(line.split()) for line in project.output.splitlines()]
+    assert [line for line in lines if line.startswith((">", "E "))] == [
+        '> assert client.receive_text() == "never"',
+        '> raise ValueError("boom")',
+        "E ValueError: boom",
+        "E raised in /connections/notes/1, which handled text frame of 4",
     ], project.output
     assert "notes/consumers.py:7: ValueError" in project.output
