@@ -47,6 +47,9 @@ from ._threads import PoolClosed as PoolClosed
 from ._threads import PoolStatistics as PoolStatistics
 from ._threads import ThreadPool as ThreadPool
 from ._timers import Timer as Timer
+from .consumers import EventHistory as EventHistory
+from .consumers import EventStreamConsumer as EventStreamConsumer
+from .consumers import HttpConsumer as HttpConsumer
 from .consumers import WebsocketConsumer as WebsocketConsumer
 
 __all__ = [
@@ -65,7 +68,10 @@ __all__ = [
     "Directive",
     "Disconnected",
     "Down",
+    "EventHistory",
+    "EventStreamConsumer",
     "GreenroomError",
+    "HttpConsumer",
     "Job",
     "JobState",
     "MailboxFull",

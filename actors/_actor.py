@@ -118,6 +118,7 @@ class Actor(Relations):
 
     opening_handler: ClassVar[str] = ""
     ending_handler: ClassVar[str] = "stopped"
+    frame_handler: ClassVar[str] = "receive"
     _special: ClassVar[dict[str, dict[str, str]]] = HOOKS
     _reserved: ClassVar[frozenset[str]] = frozenset()
 

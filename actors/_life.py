@@ -29,7 +29,7 @@ from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
 from ._hop import Hop
 from ._loop import Loop
 from ._lowlevel import this_task
-from ._messages import Call, Hook, Item, Opening, PeerEnd, Stop
+from ._messages import OPENING, Call, Hook, Item, Opening, PeerEnd, Stop
 from ._moments import Moment
 from ._reply_later import fail_outstanding, failure_of
 from ._run_end import put_away
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from ._actor import Actor
     from ._ports import Host
     from ._signature import Handler
-
-_OPENING = Opening()
 
 
 class Life:
@@ -319,11 +317,11 @@ class Life:
         handler = self.table.special.get(opening)
         self.begun = True
         if handler is not None:
-            self._step, self.item = opening, _OPENING
+            self._step, self.item = opening, (connection.opening if connection else OPENING)
             seconds = self.host.handshake_seconds
             self._handshake = scope = trio.CancelScope(deadline=trio.current_time() + seconds)
             with scope:
-                await self._run_opening(handler)
+                await self._run_opening(handler, self.item)
             self._handshake = None
             if scope.cancelled_caught:
                 if self.hop.never_begun:
@@ -338,10 +336,10 @@ class Life:
             self.host.request_stop(f"{opening}() neither accepted nor closed", patient=True)
         self._keeper.opened(self.instance)
 
-    async def _run_opening(self, handler: Handler) -> None:
+    async def _run_opening(self, handler: Handler, item: Opening) -> None:
         if not self.actor.cancel_on_disconnect:
-            await self._run_special(handler, _OPENING)
-        elif await self._loop.run_cancellable(self._run_special, handler, _OPENING):
+            await self._run_special(handler, item)
+        elif await self._loop.run_cancellable(self._run_special, handler, item):
             raise Disconnected(self.host.path, 1006)
 
     async def _hook(self, name: str, item: Hook) -> None:

@@ -43,7 +43,7 @@ class Loop:
         self._life = life
         self._host = life.host
         self._box = life.host.mailbox
-        self._frames = life.table.special.get("receive")
+        self._frames = life.table.special.get(life.actor.frame_handler)
         self._cancellable = life.actor.cancel_on_disconnect
         self._handling: trio.CancelScope | None = None
         self._until = inf  # with cancel_on_disconnect: what the waiting frames have together
@@ -175,7 +175,9 @@ class Loop:
         """Return who handles *item*; None, and on record, when nobody does."""
         if type(item) is InFrame:
             if self._frames is None:
-                self._host.dead_letter(item, "the class has no receive handler")
+                self._host.dead_letter(
+                    item, f"the class has no {self._life.actor.frame_handler} handler"
+                )
             return self._frames
         if type(item) is Tick:
             item.timer.taken()

@@ -13,6 +13,7 @@ _OPEN = {
     "restarted",
     "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
     "disconnected",
+    "frame_handler", "history",  # set by the classes of the runtime, for those below them
     "after_start", "describe", "idle", "idle_seconds", "defer_capacity",
 }  # fmt: skip
 

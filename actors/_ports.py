@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._life import Life
     from ._lowlevel import LoopThread
     from ._mailbox import Mailbox
+    from ._messages import Opening
     from ._ref import ActorRef
     from ._workers import Workers
     from .consumers._frames import Frame
@@ -25,6 +26,11 @@ class Connection(Protocol):
     @property
     def scope(self) -> Mapping[str, Any]:
         """The ASGI scope."""
+        ...
+
+    @property
+    def opening(self) -> Opening:
+        """What the handler that opens it is given."""
         ...
 
     @property

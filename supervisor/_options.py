@@ -10,96 +10,20 @@
 # shows in a snapshot as what it is.
 
 import dataclasses
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-Check = Callable[[str, object], None]
+from ._option_checks import check_async_views as _check_async_views
+from ._option_checks import check_bool as _check_bool
+from ._option_checks import check_fraction as _check_fraction
+from ._option_checks import check_on_fatal as _check_on_fatal
+from ._option_checks import check_seed as _check_seed
+from ._option_checks import checked as _checked
+from ._option_checks import refuse_unless_seconds, refuse_unless_whole
+from ._option_checks import seconds as _seconds
+from ._option_checks import whole as _whole
 
-
-def refuse_unless_whole(name: str, value: object, minimum: int) -> None:
-    """
-    Refuse *value* unless it is an int of at least *minimum*.
-
-    Raises:
-        TypeError: it is no int; a bool counts as none.
-        ValueError: it is smaller.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number. Got: {value!r}")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}. Got: {value!r}")
-
-
-def refuse_unless_seconds(name: str, value: object, *, zero: bool) -> None:
-    """
-    Refuse *value* unless it is a finite number of seconds.
-
-    Args:
-        name: What the value is called, for the message.
-        value: The value.
-        zero: Whether 0 is allowed; negative numbers never are.
-
-    Raises:
-        TypeError: it is no number; a bool counts as none.
-        ValueError: it is negative, infinite or not a number, or 0 without *zero*.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number of seconds. Got: {value!r}")
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        least = "0 or more" if zero else "more than 0"
-        raise ValueError(f"{name} must be finite and {least} seconds. Got: {value!r}")
-
-
-def _checked(default: object, doc: str, unit: str, check: Check) -> Any:
-    metadata = {"doc": doc, "unit": unit, "check": check}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def _whole(
-    default: int | None, doc: str, *, unit: str, minimum: int = 1, none: bool = False
-) -> Any:
-    def check(name: str, value: object) -> None:
-        if not (none and value is None):
-            refuse_unless_whole(name, value, minimum)
-
-    return _checked(default, doc, unit, check)
-
-
-def _seconds(default: float | None, doc: str, *, zero: bool = False, none: bool = False) -> Any:
-    def check(name: str, value: object) -> None:
-        if not (none and value is None):
-            refuse_unless_seconds(name, value, zero=zero)
-
-    return _checked(default, doc, "seconds", check)
-
-
-def _check_fraction(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number from 0 to 1. Got: {value!r}")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1. Got: {value!r}")
-
-
-def _check_seed(name: str, value: object) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(f"{name} must be a whole number, or None. Got: {value!r}")
-
-
-def _check_on_fatal(name: str, value: object) -> None:
-    if value not in ("end", "shutdown"):
-        raise ValueError(f"{name} must be 'end' or 'shutdown'. Got: {value!r}")
-
-
-def _check_async_views(name: str, value: object) -> None:
-    if value not in ("asyncio", "trio"):
-        raise ValueError(f"{name} must be 'asyncio' or 'trio'. Got: {value!r}")
-
-
-def _check_bool(name: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False. Got: {value!r}")
+__all__ = ["OptionDoc", "Options", "refuse_unless_seconds", "refuse_unless_whole"]
 
 
 class OptionDoc(NamedTuple):
@@ -326,6 +250,29 @@ class Options:
     )
     body_seconds: float = _seconds(
         30.0, "Between two pieces of a request's body that the application waits for."
+    )
+    body_bytes: int = _whole(
+        2621440,
+        "A request's body that an HttpConsumer takes as a whole; a larger one gets 413.",
+        unit="bytes",
+    )
+    answer_seconds: float | None = _seconds(
+        30.0,
+        "How long an HttpConsumer may leave a request unanswered, from the last part of its body"
+        " on; then the client gets 504. None: as long as the client waits.",
+        none=True,
+    )
+    heartbeat_seconds: float = _seconds(
+        15.0,
+        "Silence of an event stream after which a comment is sent, so that proxies do not end it;"
+        " 0 for never.",
+        zero=True,
+    )
+    reconnect_seconds: float = _seconds(
+        5.0,
+        "Clients of event streams that the server ends are told to come back after a random part"
+        " of this time, and half a second.",
+        zero=True,
     )
     message_bytes: int = _whole(
         1048576, "One WebSocket message of a peer; a larger one closes with 1009.", unit="bytes"

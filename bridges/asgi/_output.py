@@ -23,6 +23,7 @@ import trio
 from ...actors import Disconnected
 from ...actors._lowlevel import LoopThread, Parker
 from ...actors._mailbox import wake_from_thread
+from ...actors._messages import OPENING, Opening
 from ...actors.consumers import Frame
 from ..websocket._close import is_code
 
@@ -99,6 +100,11 @@ class WebsocketOutput:
     # -- for consumers (actors/_ports.py: Connection) ---------------------------------
 
     @property
+    def opening(self) -> Opening:
+        """What ``connect`` is given."""
+        return OPENING
+
+    @property
     def over(self) -> bool:
         """Whether nothing can be sent any more."""
         return self.state in OVER
@@ -122,7 +128,7 @@ class WebsocketOutput:
                 f" Got: {subprotocol!r}"
             )
         event: Event = {"type": "websocket.accept", "subprotocol": subprotocol}
-        event["headers"] = [_checked(name, value) for name, value in headers]
+        event["headers"] = [checked(name, value) for name, value in headers]
         with self._lock:
             self._refuse_if_over()
             if self.state is State.OPEN:
@@ -332,7 +338,7 @@ class WebsocketOutput:
             wake_from_thread(self._loop, self.parker)
 
 
-def _checked(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+def checked(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     # A server finds out when it sends: then the handler has returned, and the client waits.
     if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
         raise ValueError(f"no header of HTTP can be {name!r}: {value!r}")
