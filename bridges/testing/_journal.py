@@ -134,6 +134,11 @@ class Journal:
             return self._causes.get(path)
         return next(reversed(self._causes.values()), None)
 
+    @property
+    def last_error(self) -> BaseException | None:
+        """What anybody has crashed with last, unless it was asked for."""
+        return self.cause()
+
     def refuse(self) -> None:
         """
         Raise the first crash that no test has asked for, if the journal is strict.

@@ -114,6 +114,8 @@ class RequestDriver(SlotSide):
 
     async def run(self, application: Callable[..., Any]) -> None:
         """Run the application for this request; started by :meth:`ServerDriver.request`."""
+        trailers = "http.response.trailers" in self.scope["extensions"]
+        self._rules = HttpRules(self.scope["method"], trailers=trailers)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed)

@@ -83,9 +83,11 @@ class HttpRules:
 
     Args:
         method: Of the request.
+        trailers: Whether the server takes them, which those of HTTP/1.1 do not.
     """
 
-    def __init__(self, method: str = "GET") -> None:
+    def __init__(self, method: str = "GET", *, trailers: bool = False) -> None:
+        self._may_trail = trailers
         self._bodiless = method == "HEAD"
         self._left: int | None = None  # of the declared length
         self.state = "nothing"
@@ -106,7 +108,8 @@ class HttpRules:
             _check_start(event)
             self._left = _declared(event)
             self._bodiless = self._bodiless or event["status"] in (204, 304)
-            self.state, self._trailers = "the start", bool(event.get("trailers", False))
+            self.state = "the start"
+            self._trailers = self._may_trail and bool(event.get("trailers", False))
         elif kind == "http.response.trailers":
             _check_headers(event)
             self.state = "the end"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import trio
 
-from greenroom.actors import WebsocketConsumer, handles
+from greenroom.actors import EventStreamConsumer, WebsocketConsumer, handles
+from greenroom.bridges.asgi import Application
 from greenroom.bridges.testing import (
     HandshakeRefused,
     NothingCame,
@@ -297,3 +298,22 @@ async def test_open_server_on_trio() -> None:
     with pytest.raises(TypeError, match=r"give it to trio.run\(\)"):
         async with open_server(Echo.as_asgi(), clock=virtual_clock()):
             pytest.fail("it started")
+
+
+class Feed(EventStreamConsumer):
+    async def connect(self, message):
+        await self.accept()
+        await self.send("hello", id="1")
+
+
+def test_drivers_of_other_protocols() -> None:
+    """
+    What a driver has besides is there as well, without a word about it.
+    """
+    with run_server(Application(http=Feed.as_asgi())) as server:
+        with server.event_stream("/") as stream:
+            event = stream.next_event()
+            assert (event.data, stream.last_event_id) == ("hello", "1")
+        with server.request("GET", "/") as request:
+            assert request.begun() == 200
+            assert b"hello" in request.receive()

@@ -119,6 +119,10 @@ HTTP: dict[str, list[Any]] = {
     "no type": [{}],
     "a type of WebSockets": [ACCEPT],
     "too long a body": [HEAD | {"headers": [(b"content-length", b"1")]}, BODY | {"body": b"xx"}],
+    "trailers": [HEAD | {"trailers": True}, BODY, {"type": "http.response.trailers"}],
+    "a body behind trailers": [HEAD | {"trailers": True}, BODY, BODY],
+    "early hints": [{"type": "http.response.early_hint", "links": []}],
+    "push": [{"type": "http.response.push", "path": "/", "headers": []}],
     "too short a body": [HEAD | {"headers": [(b"content-length", b"2")]}, BODY],
     "too long a second piece": [HEAD | {"headers": [(b"content-length", b"1")]}, MORE, BODY],
     "more than a length for 204": [
