@@ -6,13 +6,16 @@
 # else at its end. A test that wants a crash says so: with `crash()`, `wait_crash()` or
 # `allow_crashes()`.
 #
+# An exception holds the frames that it came through, and what is in them. A strict journal is there
+# to raise it; any other keeps a twin without them, so that nothing lives longer by it.
+#
 # Events may come from any thread; all else here belongs to the loop's.
 
 import re
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import trio
@@ -51,6 +54,7 @@ class Journal:
 
     def __init__(self, root: Root | None, *, strict: bool) -> None:
         self.strict = strict
+        self._keep: Callable[[BaseException], BaseException] = _itself if strict else _twin_of
         self.failures: list[Failure] = []
         """Crashes that no test has asked for, oldest first."""
         self._causes: dict[str, BaseException] = {}  # by path, the last of each
@@ -85,9 +89,10 @@ class Journal:
 
     def _failed(self, failure: Failure) -> None:
         if not self._was_asked_for(failure.error):
-            self.failures.append(failure)
-            self._causes.pop(failure.path, None)  # the latest comes last
-            self._causes[failure.path] = failure.error
+            kept = replace(failure, error=self._keep(failure.error))
+            self.failures.append(kept)
+            self._causes.pop(kept.path, None)  # the latest comes last
+            self._causes[kept.path] = kept.error
 
     def _ring_from_anywhere(self) -> None:
         assert self._root is not None
@@ -97,9 +102,11 @@ class Journal:
             self._root.loop.call_soon(self.ring, idempotent=True)
 
     def _was_asked_for(self, error: BaseException) -> bool:
-        return any(each is error for each in self._expected) or any(
-            isinstance(error, each) for each in self._allowed
-        )
+        for at, each in enumerate(self._expected):
+            if each is error:
+                del self._expected[at]  # it holds frames, too
+                return True
+        return any(isinstance(error, each) for each in self._allowed)
 
     def ring(self) -> None:
         """Have all who wait look again."""
@@ -206,6 +213,20 @@ def nothing_came(
     error = NothingCame("\n".join(part for part in parts if part))
     error.__cause__ = cause
     return error
+
+
+def _itself(error: BaseException) -> BaseException:
+    return error
+
+
+def _twin_of(error: BaseException) -> BaseException:
+    """Return an error like *error*, with its traceback as a note."""
+    twin = type(error).__new__(type(error), *error.args)
+    twin.args = error.args
+    vars(twin).update(vars(error))
+    twin.__notes__ = [*getattr(error, "__notes__", ())]
+    twin.add_note("".join(traceback.format_tb(error.__traceback__)).rstrip())
+    return twin
 
 
 def said(event: Event) -> str:
