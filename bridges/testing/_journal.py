@@ -7,7 +7,7 @@
 # `allow_crashes()`.
 #
 # An exception holds the frames that it came through, and what is in them. A strict journal is there
-# to raise it; any other keeps a twin without them, so that nothing lives longer by it.
+# to raise it; any other keeps a twin of plain data, so that nothing lives longer by it.
 #
 # Events may come from any thread; all else here belongs to the loop's.
 
@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import trio
 
+from ...actors._errors import described
 from ...supervisor import Event, Root
 from ._errors import NothingCame
 from ._explain import explain
@@ -220,13 +221,21 @@ def _itself(error: BaseException) -> BaseException:
 
 
 def _twin_of(error: BaseException) -> BaseException:
-    """Return an error like *error*, with its traceback as a note."""
-    twin = type(error).__new__(type(error), *error.args)
-    twin.args = error.args
-    vars(twin).update(vars(error))
+    """Return an error of *error*'s type and text, its traceback a note, that holds plain data."""
+    twin = type(error).__new__(type(error))
+    twin.args = tuple(map(_plain, error.args))
+    vars(twin).update({name: _plain(value) for name, value in vars(error).items()})
     twin.__notes__ = [*getattr(error, "__notes__", ())]
     twin.add_note("".join(traceback.format_tb(error.__traceback__)).rstrip())
+    try:
+        str(twin)
+    except Exception:  # noqa: BLE001 - it wants more than plain data for its text
+        return RuntimeError(described(error))
     return twin
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (str, bytes, int, float, type(None))) else repr(value)
 
 
 def said(event: Event) -> str:

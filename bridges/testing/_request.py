@@ -171,9 +171,7 @@ class RequestDriver(SlotSide):
         self._parts.append(body)
 
     def _ring(self) -> None:
-        journal = getattr(self._server, "journal", None)  # not before the application has started
-        if journal is not None:
-            journal.ring()
+        self._server.journal.ring()
 
     async def _until(self, look: Callable[[], Any], timeout: float, wanted: str) -> Any:
         __tracebackhide__ = True

@@ -17,8 +17,22 @@ _ALL = 1000
 class TreeDriver:
     """The part of a driver that concerns the tree; its methods belong to the loop's thread."""
 
-    journal: Journal
-    """What has happened since the application started."""
+    _journal: Journal | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """What has happened since the application started, or this was asked for first."""
+        if self._journal is None:
+            try:
+                root = self.root
+            except LookupError:
+                root = None
+            self._journal = Journal(root, strict=False)
+        return self._journal
+
+    @journal.setter
+    def journal(self, journal: Journal) -> None:
+        self._journal = journal
 
     @property
     def root(self) -> Root:

@@ -168,9 +168,7 @@ class WebsocketDriver(SlotSide):
             self._ring()
 
     def _ring(self) -> None:
-        journal = getattr(self._server, "journal", None)  # not before the application has started
-        if journal is not None:
-            journal.ring()
+        self._server.journal.ring()
 
     async def _feed(self) -> None:
         while True:
