@@ -95,8 +95,8 @@ class HttpConsumer(RequestConsumer, runtime=True):
             trailers: Whether :meth:`finish` will have some. Where the server has none
                 (HTTP/1.1), they are left out, as any proxy may do.
 
-        A HEAD request is answered by this: what is sent behind it goes nowhere. Awaiting it
-        is no checkpoint.
+        A HEAD request is answered by this: who sends a body behind it is told `Disconnected`,
+        which ends the handler. Awaiting it is no checkpoint.
 
         Raises:
             Disconnected: The client has gone, or was answered.

@@ -23,6 +23,7 @@ from ._http_consumer import (
     Receive,
     Scope,
     Send,
+    closing,
     declared_length,
     too_large,
     turned_away,
@@ -54,7 +55,7 @@ async def serve_event_stream(
         body = await _whole_body(scope, request, most)
         if body is None:
             if not request.gone:
-                await plain(request.send, 413, too_large(most))
+                await plain(request.send, 413, too_large(most), closing(scope))
                 with trio.move_on_after(root.options.close_seconds):
                     await request.read_body()
             return

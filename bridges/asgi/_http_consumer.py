@@ -62,7 +62,7 @@ async def turned_away(
     if refusal is None:
         return False
     path = f"/connections/{route}"
-    root.events.emit("connection.refused", path, reason=refusal, url=scope["path"])
+    root.events.emit("connection.refused", path, reason=refusal)
     request = Request(receive, send)
     await plain(request.send, 503, f"{refusal}\n", [(b"retry-after", b"5")])
     return True
@@ -89,6 +89,9 @@ class HttpConnection(Attached):
         self._flushed, self._read_all = trio.Event(), trio.Event()
         self._patience = trio.CancelScope(shield=True)
         self._due = 0.0
+
+    def _opened_with(self, scope: Scope) -> dict[str, Any]:
+        return {"url": scope["path"], "method": scope["method"]}
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Serve the request to its end. A checkpoint; see the function above."""
@@ -225,7 +228,7 @@ class HttpConnection(Attached):
         if most is None or size <= most:
             return True
         if not self.output.over:
-            self.output.deny(413, too_large(most))
+            self.output.deny(413, too_large(most), closing(self._scope))
             self.slot.request_stop(f"its body has more than {most} bytes")
         return False
 
@@ -248,11 +251,14 @@ class HttpConnection(Attached):
                     await output.parker.park()
                     continue
                 event, size = item
+                began = trio.current_time()
                 try:
                     await send(event)
                 except Exception as error:  # noqa: BLE001 - whatever it is, nothing reaches the client
                     if not isinstance(error, OSError):  # that is how ASGI tells of a client gone
                         self.slot.note("connection.failed", error=f"send failed: {error!r}")
+                    if trio.current_time() - began >= output.stall_seconds:
+                        output.give_up()  # the server was first to lose patience
                     self._ended(GONE, LEFT)
                     break
                 output.sent(size)
@@ -284,6 +290,11 @@ class HttpConnection(Attached):
 def too_large(most: int) -> str:
     """Return what the client of a body that has more than *most* bytes is told."""
     return f"A body of more than {most} bytes is not taken here.\n"
+
+
+def closing(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the header that says that no request will be taken behind a body that is not read."""
+    return [(b"connection", b"close")] if scope["http_version"].startswith("1") else []
 
 
 def declared_length(scope: Scope) -> int:

@@ -120,8 +120,6 @@ class HttpOutput(WebsocketOutput):
         slow = 0
         with self._lock:
             if self.state is not State.OPEN:
-                if self.bodyless and self.complete:
-                    return False
                 self._refuse_if_over()
                 raise RuntimeError("send() before start(): the response was not begun yet")
             waiting = self._size
@@ -143,8 +141,6 @@ class HttpOutput(WebsocketOutput):
         listed = [checked(name, value) for name, value in trailers]
         with self._lock:
             if self.state is not State.OPEN:
-                if self.bodyless and self.complete:
-                    return
                 self._refuse_if_over()
                 raise RuntimeError("finish() before start(): the response was not begun yet")
             if listed and not self._trailers:

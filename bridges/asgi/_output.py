@@ -110,6 +110,11 @@ class WebsocketOutput:
         return self.state in OVER
 
     @property
+    def reason(self) -> str:
+        """The close's reason: ours or the peer's, whichever came first."""
+        return self._reason
+
+    @property
     def decided(self) -> bool:
         """Whether the handshake was accepted or refused."""
         return self.state is not State.CONNECTING

@@ -8,7 +8,7 @@ import trio
 
 from ...actors._lowlevel import checkpoint
 from ..hypercorn._state import STATE
-from ._errors import ResponseCut, StreamEnded
+from ._errors import NothingCame, ResponseCut, StreamEnded
 from ._rules import HttpRules
 from ._slot_side import Server, SlotSide
 
@@ -68,6 +68,20 @@ class RequestDriver(SlotSide):
         """
         __tracebackhide__ = True
         return await self._until(lambda: self.status or None, timeout, "the head of a response")
+
+    async def no_answer(self, seconds: float = 0.1) -> None:
+        """
+        Wait *seconds*, in which no response may begin. Always a checkpoint.
+
+        Raises:
+            AssertionError: One did.
+            ResponseCut: The application returned without one.
+        """
+        try:
+            status = await self.begun(seconds)
+        except NothingCame:
+            return
+        raise AssertionError(f"a response was begun, with {status}")
 
     async def receive(self, timeout: float = 5.0) -> bytes:
         """

@@ -190,3 +190,94 @@ async def test_limits_of_the_tree() -> None:
         assert (await server.http("POST", "/echo", body=b"abcd")).status == 413
         with trio.fail_after(5):
             assert (await server.http("POST", "/echo", body=b"abc")).status == 200
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+async def test_a_fatal_end_stays_in_its_request(error: type[BaseException]) -> None:
+    """
+    SystemExit in a handler is a 500 and one slot.fatal event; the server goes on.
+    """
+
+    class Exits(HttpConsumer):
+        def handle(self, body: bytes) -> None:
+            if not body:
+                raise error
+            self.respond(text="fine")
+
+    async with requested(exits=Exits) as server:
+        assert (await server.http("GET", "/exits")).status == 500
+        assert len(happened(server, "slot.fatal")) == 1
+        assert (await server.http("POST", "/exits", body=b"x")).body == b"fine"
+
+
+async def test_a_group_before_the_head() -> None:
+    """
+    What a group sends to a response that was not begun is a dead letter, and no part of it.
+    """
+
+    class Early(HttpConsumer):
+        async def handle(self) -> None:
+            self.join("all")
+            self.group_send("all", text="too early")
+            self.start(200)
+            self.group_send("all", text="in time")
+            self.finish()
+
+    async with requested(early=Early) as server:
+        assert (await server.http("GET", "/early")).body == b"in time"
+        (letter,) = happened(server, "message.dead_letter")
+        assert "not accepted yet" in str(letter.facts["reason"])
+
+
+async def test_a_thread_waits_for_room() -> None:
+    """
+    send() in a def handler waits in its thread while the client reads nothing.
+    """
+
+    class Pump(HttpConsumer):
+        def handle(self) -> None:
+            self.start()
+            for number in range(300):
+                sent.append(number)
+                self.send(bytes=b"x" * 1000)
+            self.finish()
+
+    sent: list[int] = []
+    options = Options(output_high_water_bytes=5000)
+    async with (
+        requested(pump=Pump, options=options) as server,
+        server.request("GET", "/pump") as request,
+    ):
+        request.pause_reading()
+        await request.begun()
+        seen = -1
+        while seen != len(sent):
+            seen = len(sent)
+            await trio.sleep(0.05)
+        assert seen < 100
+        request.resume_reading()
+        assert len(await request.read()) == 300_000
+
+
+async def test_state_outlives_a_restart_where_it_is_asked_for() -> None:
+    """
+    A class may be transient: then an unanswered request goes on after a crash, and is answered.
+    """
+
+    class Stubborn(HttpConsumer):
+        restart = "transient"
+
+        async def handle(self) -> None:
+            self.join("stubborn")
+            self.send_after(0, {"type": "fail"})
+
+        @handles("fail")
+        async def fail(self) -> None:
+            raise ValueError("no")
+
+        def restarted(self, reason: BaseException) -> None:
+            self.respond(text=f"after {reason}")
+
+    async with requested(stubborn=Stubborn) as server:
+        answer = await server.http("GET", "/stubborn")
+        assert (answer.status, answer.body) == (200, b"after no")

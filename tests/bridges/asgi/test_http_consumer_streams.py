@@ -221,6 +221,30 @@ async def test_the_client_leaves_a_running_handler(cancels: bool, clock: MockClo
         assert not happened(server, "slot.crashed")
 
 
+async def test_the_client_leaves_while_connect_runs() -> None:
+    """
+    A connect() that is cancelled, or sends to a client that has left, ends as any other.
+    """
+
+    class Slow(HttpConsumer):
+        cancel_on_disconnect = True
+
+        async def connect(self) -> None:
+            began.set()
+            await trio.sleep_forever()
+
+        def disconnect(self, reason: str) -> None:
+            ENDS.append(reason)
+
+    began = trio.Event()
+    async with requested(slow=Slow) as server, server.request("GET", "/slow") as request:
+        await began.wait()
+        request.leave()
+        await request.application_done.wait()
+        assert ENDS == ["client left"]
+        assert not happened(server, "slot.crashed")
+
+
 @pytest.mark.parametrize(("path", "status"), [("/later", 503), ("/stream", 200)])
 async def test_shutdown(path: str, status: int, clock: MockClock) -> None:
     """
@@ -257,8 +281,8 @@ async def test_head_has_no_body() -> None:
         async def handle(self) -> None:
             if "stream" in self.query:
                 self.start(200, [("x-kind", "stream")])
-                await self.send("body")
-                self.finish("end")
+                while True:
+                    await self.send("body")  # it must not go on for ever: nobody reads it
             else:
                 self.respond(text="body")
 

@@ -171,14 +171,14 @@ async def test_from_threads(output: HttpOutput) -> None:
 
 async def test_head_has_no_body() -> None:
     """
-    HEAD: parts go nowhere, nor is it an error to send them behind the end.
+    HEAD: parts go nowhere, and behind the end it is over as any response is.
     """
     output = made("HEAD")
     output.start(200, ())
     output.send_part(b"x" * 1000)
     output.finish(b"y", ())
-    output.send_part(b"z")
-    output.finish(b"", ())
+    with pytest.raises(Disconnected):
+        output.send_part(b"z")
     assert taken(output) == [200, (b"", False)]
 
 
