@@ -1,7 +1,8 @@
 # What tests of a Django project need of Django: its test classes, the project's application, static
 # files. bridges/testing uses it; no server does.
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 from django.apps import apps
@@ -15,7 +16,7 @@ from ._setup import require_django
 
 __all__ = [
     "TransactionTestCase",
-    "modify_settings",
+    "allowing",
     "project_application",
     "with_static_files",
 ]
@@ -40,6 +41,16 @@ def project_application() -> Callable[..., Any]:
             ' ASGI_APPLICATION = "mysite.asgi.application" into the settings.'
         )
     return cast("Callable[..., Any]", import_dotted(name, "ASGI_APPLICATION"))
+
+
+@contextmanager
+def allowing(host: str) -> Generator[None, None, None]:
+    """Have requests to *host* taken, whatever ALLOWED_HOSTS says, while the block lasts."""
+    if not settings.configured:
+        yield
+        return
+    with modify_settings(ALLOWED_HOSTS={"append": host}):
+        yield
 
 
 def with_static_files(application: Callable[..., Any]) -> Callable[..., Any]:

@@ -210,7 +210,7 @@ class ServerDriver(TreeDriver):
             RuntimeError: The application sent something out of turn.
         """
         scope = _scope("http", path, headers, self.state) | {"method": method}
-        answer = HttpAnswer()
+        answer = HttpAnswer(method)
         into, queue = trio.open_memory_channel[dict[str, Any]](_QUEUE)
 
         async def feed() -> None:
@@ -238,12 +238,12 @@ class ServerDriver(TreeDriver):
 class HttpAnswer:
     """The answer to one request; ``complete`` is False when it was cut."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: str = "GET") -> None:
         self.status: int = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = b""
         self.complete = False
-        self._rules = HttpRules()
+        self._rules = HttpRules(method)
 
     def take(self, event: Mapping[str, Any]) -> None:
         """
@@ -333,7 +333,7 @@ async def _served(
             driver.journal.close()
     if lifespan.failure is not None:
         raise StartupFailed(lifespan.failure)
-    if strict and STATE in driver.state:
+    if strict and driver is not None and STATE in driver.state:
         driver.journal.refuse()
         driver.refuse_what_is_left()
 

@@ -142,9 +142,8 @@ class Portal:
         except concurrent.futures.TimeoutError as error:
             if future.done():  # it was the function that raised one
                 raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
-            raise NothingCame(
-                f"{_name(function)} did not return within {self.patience:g} s.\n{self.stacks()}"
-            ) from None
+            late = f"{_name(function, args)} did not return within {self.patience:g} s."
+            raise NothingCame(f"{late}\n{self.stacks()}") from None
         except BaseException as error:  # noqa: BLE001 - raised again
             raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
         finally:
@@ -159,7 +158,8 @@ class Portal:
         told: Future[str] = Future()
         try:
             self._loop.call_soon(lambda: told.set_result(task_stacks()))
-            return told.result(_LOOK_SECONDS)
+            lines = told.result(_LOOK_SECONDS).splitlines()
+            return "\n".join(line for line in lines if "/trio/_core/" not in line)
         except trio.RunFinishedError:
             return "its loop has ended"
         except concurrent.futures.TimeoutError:
@@ -272,8 +272,9 @@ def _cancel(future: Future[Any], loop: LoopThread, scope: trio.CancelScope) -> N
             loop.call_soon(scope.cancel)
 
 
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", "") or repr(function)
+def _name(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
+    name: str = getattr(function, "__qualname__", "") or repr(function)
+    return getattr(args[0], "__qualname__", name) if args else name
 
 
 def users_part(trace: TracebackType | None) -> TracebackType | None:

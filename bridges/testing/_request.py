@@ -128,6 +128,8 @@ class RequestDriver(SlotSide):
 
     async def run(self, application: Callable[..., Any]) -> None:
         """Run the application for this request; started by :meth:`ServerDriver.request`."""
+        trailers = "http.response.trailers" in self.scope["extensions"]
+        self._rules = HttpRules(self.scope["method"], trailers=trailers)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed)
@@ -183,9 +185,7 @@ class RequestDriver(SlotSide):
         self._parts.append(body)
 
     def _ring(self) -> None:
-        journal = getattr(self._server, "journal", None)  # not before the application has started
-        if journal is not None:
-            journal.ring()
+        self._server.journal.ring()
 
     async def _until(self, look: Callable[[], Any], timeout: float, wanted: str) -> Any:
         __tracebackhide__ = True

@@ -31,6 +31,7 @@ class WebsocketRules:
         self.state = "connecting"
         """``connecting``, ``open``, ``refusing`` (a denial is under way) or ``closed``."""
         self._subprotocols = subprotocols
+        self._denial: Mapping[str, Any] | None = None  # held back until its body begins
 
     def take(self, event: Mapping[str, Any]) -> None:
         """
@@ -52,8 +53,11 @@ class WebsocketRules:
         elif kind == "websocket.close":
             _check_close(event)
         elif kind == "websocket.http.response.start":
-            _check_start(event, informational=False)
+            self._denial = event
         elif kind == "websocket.http.response.body":
+            if self._denial is not None:
+                _check_start(self._denial)
+                self._denial = None
             _check_body(event)
             state = self.state if event.get("more_body") else "closed"
         self.state = state
@@ -74,9 +78,18 @@ _EXPECTED = {
 
 
 class HttpRules:
-    """What one response has come to."""
+    """
+    What one response has come to.
 
-    def __init__(self) -> None:
+    Args:
+        method: Of the request.
+        trailers: Whether the server takes them, which those of HTTP/1.1 do not.
+    """
+
+    def __init__(self, method: str = "GET", *, trailers: bool = False) -> None:
+        self._may_trail = trailers
+        self._bodiless = method == "HEAD"
+        self._left: int | None = None  # of the declared length
         self.state = "nothing"
         """``nothing``, ``the start``, ``the body`` or ``the end``: what was sent last."""
         self._trailers = False
@@ -92,15 +105,44 @@ class HttpRules:
         if _EXPECTED.get(self.state) != kind:
             raise ProtocolViolation(f"the application sent {kind!r} after {self.state}")
         if kind == "http.response.start":
-            _check_start(event, informational=False)
-            self.state, self._trailers = "the start", bool(event.get("trailers", False))
+            _check_start(event)
+            self._left = _declared(event)
+            self._bodiless = self._bodiless or event["status"] in (204, 304)
+            self.state = "the start"
+            self._trailers = self._may_trail and bool(event.get("trailers", False))
         elif kind == "http.response.trailers":
             _check_headers(event)
             self.state = "the end"
         else:
             _check_body(event)
+            self._count(len(event.get("body", b"")), event.get("more_body", False))
             if not event.get("more_body", False):
                 self.state = "the body" if self._trailers else "the end"
+
+    def _count(self, size: int, more: object) -> None:
+        if self._left is None or self._bodiless:
+            return
+        if size > self._left:
+            raise ProtocolViolation(
+                f"the body is longer than its Content-Length: {size} bytes came where"
+                f" {self._left} were left"
+            )
+        if size < self._left and not more:
+            raise ProtocolViolation(
+                f"the body is shorter than its Content-Length by {self._left - size} bytes"
+            )
+        self._left -= size
+
+
+def _declared(event: Mapping[str, Any]) -> int | None:
+    values = [
+        value for name, value in event.get("headers", ()) if name.lower() == b"content-length"
+    ]
+    if not values:
+        return None
+    if len(values) > 1 or not values[0].strip().isdigit():
+        raise ProtocolViolation(f"content-length must be one number, given once. Got: {values!r}")
+    return int(values[0])
 
 
 def _type_of(event: Mapping[str, Any]) -> str:
@@ -112,11 +154,12 @@ def _type_of(event: Mapping[str, Any]) -> str:
 
 def _check_message(event: Mapping[str, Any]) -> None:
     text, data = event.get("text"), event.get("bytes")
-    if (data is None and type(text) is not str) or not isinstance(
-        data, (bytes, bytearray, memoryview, None.__class__)
-    ):
+    right = (
+        isinstance(text, str) if data is None else isinstance(data, (bytes, bytearray, memoryview))
+    )
+    if not right or (text is not None and data is not None):
         raise ProtocolViolation(
-            "a websocket.send needs text (str) or bytes (bytes)."
+            "a websocket.send needs text (str) or bytes (bytes), one of them."
             f" Got: text={text!r:.80}, bytes={data!r:.80}"
         )
 
@@ -129,12 +172,11 @@ def _check_close(event: Mapping[str, Any]) -> None:
         raise ProtocolViolation(f"the reason of a websocket.close must be a str. Got: {reason!r}")
 
 
-def _check_start(event: Mapping[str, Any], *, informational: bool) -> None:
+def _check_start(event: Mapping[str, Any]) -> None:
     status = event.get("status")
-    lowest = 100 if informational else 200
-    if not isinstance(status, int) or not lowest <= status <= 999:
+    if not isinstance(status, int) or not 200 <= status <= 999:
         raise ProtocolViolation(
-            f"the status of a {event['type']} must be an int from {lowest} to 999. Got: {status!r}"
+            f"the status of a {event['type']} must be an int from 200 to 999. Got: {status!r}"
         )
     _check_headers(event)
 

@@ -15,8 +15,8 @@ MARK = "greenroom.testing"
 class Server(Protocol):
     """What a socket needs of the driver that dialled it."""
 
-    journal: Journal
-
+    @property
+    def journal(self) -> Journal: ...
     @property
     def root(self) -> Root: ...
     def start_soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None: ...

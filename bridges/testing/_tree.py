@@ -17,13 +17,38 @@ _ALL = 1000
 class TreeDriver:
     """The part of a driver that concerns the tree; its methods belong to the loop's thread."""
 
-    journal: Journal
-    """What has happened since the application started."""
+    _journal: Journal | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """What has happened since the application started, or this was asked for first."""
+        if self._journal is None:
+            try:
+                root = self.root
+            except LookupError:
+                root = None
+            self._journal = Journal(root, strict=False)
+        return self._journal
+
+    @journal.setter
+    def journal(self, journal: Journal) -> None:
+        self._journal = journal
 
     @property
     def root(self) -> Root:
         """The tree that the application made for its lifespan."""
         raise NotImplementedError
+
+    def sockets(self, route: str = "") -> list[NodeSnapshot]:
+        """
+        Return the slots of the open WebSockets and requests, oldest first.
+
+        Args:
+            route: Only those below ``/connections/<route>``: the URL's name, or the consumer's.
+        """
+        below = f"/connections/{route}/" if route else "/connections/"
+        nodes = self.root.connections.snapshot().walk()
+        return [node for node in nodes if node.kind == "slot" and node.path.startswith(below)]
 
     # -- crashes -----------------------------------------------------------------------------
 
@@ -63,7 +88,8 @@ class TreeDriver:
         Args:
             *kinds: What was raised; any exception without them.
             match: A regular expression that its text must hold.
-            path: Whose it is; anybody's without it.
+            path: Whose it is: an actor's, or that of a request whose view raised; anybody's
+                without it.
             timeout: Seconds to wait for it.
 
         Raises:
@@ -79,7 +105,7 @@ class TreeDriver:
                 lambda: journal.take(kinds or (BaseException,), match, path),
                 timeout,
                 wanted,
-                lambda: f"Other crashes: {', '.join(map(said, journal.failures)) or 'none'}.",
+                lambda: f"Other crashes: {', '.join(map(str, journal.failures)) or 'none'}.",
             )
         finally:
             journal.strict = strict

@@ -47,6 +47,7 @@ class WebsocketDriver(SlotSide):
         try:
             event = await self._next(timeout, "an answer to the handshake")
         except SocketClosed as closed:  # it returned: a server says that something went wrong
+            self._server.journal.refuse()
             raise HandshakeRefused(500, b"", []) from closed.__cause__
         if event["type"] == "websocket.accept":
             self.subprotocol = event.get("subprotocol")
@@ -56,6 +57,8 @@ class WebsocketDriver(SlotSide):
         if event["type"] == "websocket.http.response.start":
             body = await self._denial(timeout)
             headers = list(event.get("headers", ()))
+            if event["status"] >= 500:
+                self._server.journal.refuse()
             raise HandshakeRefused(event["status"], body, headers) from self._cause
         raise HandshakeRefused(403, b"", []) from self._cause
 
@@ -94,6 +97,8 @@ class WebsocketDriver(SlotSide):
         event = await self._next(timeout, "a message")
         if event["type"] == "websocket.close":
             code, reason = event.get("code", 1000), event.get("reason") or ""
+            if code == 1011:
+                self._server.journal.refuse()
             raise SocketClosed(code, reason) from (self._cause if code == 1011 else None)
         text = event.get("text")
         message = cast("str | bytes", text if text is not None else event.get("bytes"))
@@ -163,9 +168,7 @@ class WebsocketDriver(SlotSide):
             self._ring()
 
     def _ring(self) -> None:
-        journal = getattr(self._server, "journal", None)  # not before the application has started
-        if journal is not None:
-            journal.ring()
+        self._server.journal.ring()
 
     async def _feed(self) -> None:
         while True:
@@ -199,7 +202,7 @@ class WebsocketDriver(SlotSide):
 
     @property
     def _cause(self) -> BaseException | None:
-        return self._server.journal.last_error
+        return self._server.journal.cause(self._found.path if self._found is not None else "")
 
     async def _next(self, timeout: float, wanted: str) -> Mapping[str, Any]:
         __tracebackhide__ = True
