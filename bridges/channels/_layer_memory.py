@@ -13,10 +13,10 @@ from collections.abc import Collection, Mapping
 from threading import RLock
 from typing import Any
 
+from ..engines._waiting import give_way
 from ._attachments import Attachments, Deliver, LayerStatistics, Message, copied
 from ._layer_base import BaseChannelLayer
 from ._layer_queue import ChannelQueue
-from ._waiting import give_way
 from .exceptions import ChannelFull
 
 
