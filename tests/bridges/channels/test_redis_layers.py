@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 from asgiref.sync import async_to_sync
+from layer_mailbox import consumer
 from redis_server import RedisServer
 
 from greenroom.bridges.channels.redis import RedisChannelLayer, RedisPubSubChannelLayer
@@ -15,42 +16,6 @@ from greenroom.bridges.channels.redis import RedisChannelLayer, RedisPubSubChann
 pytestmark = pytest.mark.parametrize("kind", [RedisChannelLayer, RedisPubSubChannelLayer])
 Make = Callable[..., Any]
 HI = {"type": "hi", "n": 1, "b": b"\xff", "t": [None, True, 0.5, "ü"]}
-
-
-class Mailbox:
-    """Takes what is delivered to a consumer, and lets trio wait for it."""
-
-    def __init__(self, room: float = float("inf")) -> None:
-        self.got: list[Any] = []
-        self.room = room
-        self._token = trio.lowlevel.current_trio_token()
-        self._more = trio.Event()
-
-    def deliver(self, message: dict[str, Any]) -> bool:
-        if len(self.got) >= self.room:
-            return False
-        self.got.append(message)
-        self._token.run_sync_soon(self._wake)
-        return True
-
-    def _wake(self) -> None:
-        self._more.set()
-        self._more = trio.Event()
-
-    async def until(self, count: int) -> list[Any]:
-        with trio.fail_after(20):
-            while len(self.got) < count:
-                await self._more.wait()
-        return self.got
-
-
-async def consumer(layer: Any, *groups: str, room: float = float("inf")) -> tuple[str, Mailbox]:
-    mailbox = Mailbox(room)
-    channel = await layer.new_channel()
-    layer.attach(channel, mailbox.deliver)
-    for group in groups:
-        await layer.group_add(group, channel)
-    return channel, mailbox
 
 
 async def test_consumers_of_two_processes(kind: type, make_layer: Make) -> None:
