@@ -1,5 +1,6 @@
 # A consumer as a channel layer sees it: a mailbox that is attached to a channel.
 
+from contextlib import suppress
 from typing import Any
 
 import trio
@@ -30,6 +31,22 @@ class Mailbox:
             while len(self.got) < count:
                 await self._more.wait()
         return self.got
+
+    async def until_got(self, message: Any) -> None:
+        """Wait until *message* has come."""
+        with trio.fail_after(20):
+            while message not in self.got:
+                await self._more.wait()
+
+    async def until_heard(self, layer: Any, group: str) -> None:
+        """Send probes to *group* by *layer* until a new one comes; each may be lost."""
+        before = len(self.got)
+        with trio.fail_after(30):
+            while len(self.got) == before:
+                with suppress(ConnectionError):
+                    await layer.group_send(group, {"type": "probe"})
+                with trio.move_on_after(0.05):
+                    await self._more.wait()
 
 
 async def consumer(layer: Any, *groups: str, room: float = float("inf")) -> tuple[str, Mailbox]:

@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 SECONDS = 20
 NEEDED = "needs redis-server: apt-get install redis-server"
@@ -34,7 +36,8 @@ class RedisServer:
         if program is None:
             pytest.skip(NEEDED)
         self._program = program
-        self._options = options
+        self._config = [each for each in options[:1] if each.endswith(".conf")]
+        self._options = options[len(self._config) :]
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="redis-", dir="/tmp"))  # a socket's path is short
         self.socket = self.folder / "socket"
@@ -45,6 +48,11 @@ class RedisServer:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
+    def info(self, section: str) -> dict[str, Any]:
+        """Return what INFO says of *section*."""
+        with redis.Redis(port=self.port) as client:
+            return client.info(section)
+
     @property
     def url(self) -> str:
         """Where it is."""
@@ -52,13 +60,13 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, empty, and wait until it takes connections."""
-        command = [self._program, "--port", str(self.port), "--bind", "127.0.0.1"]
-        command += ["--unixsocket", str(self.socket), "--dir", str(self.folder), "--save", ""]
+        command = [self._program, *self._config, "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--unixsocket", str(self.socket), "--dir", str(self.folder), *self._options]
+        if "--sentinel" not in self._options:
+            command += ["--save", ""]
         log = self.folder / "log"
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*command, *self._options], stdout=output, stderr=output
-            )
+            self._process = subprocess.Popen(command, stdout=output, stderr=output)
         until = time.monotonic() + SECONDS
         while not self._answers():
             assert self._process.poll() is None, log.read_text()
@@ -103,3 +111,16 @@ def running_redis(*options: str) -> Iterator[RedisServer]:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def running_sentinel(primary: RedisServer, name: str) -> Iterator[RedisServer]:
+    """Run one sentinel, which alone decides, for *primary* under *name*."""
+    config = primary.folder / "sentinel.conf"
+    config.write_text(
+        f"sentinel monitor {name} 127.0.0.1 {primary.port} 1\n"
+        f"sentinel down-after-milliseconds {name} 300\n"
+        f"sentinel failover-timeout {name} 2000\n"
+    )
+    with running_redis(str(config), "--sentinel") as sentinel:
+        yield sentinel

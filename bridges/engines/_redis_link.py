@@ -263,8 +263,20 @@ async def _opened(nursery: trio.Nursery, connection: BaseConnection) -> BaseConn
 async def _live(
     nursery: trio.Nursery, connection: BaseConnection, *, task_status: trio.TaskStatus[None]
 ) -> None:
-    await connection.run(task_status=task_status)
+    try:
+        await connection.run(task_status=task_status)
+    finally:
+        _close_buffers(connection)
     nursery.cancel_scope.cancel()
+
+
+def _close_buffers(connection: BaseConnection) -> None:
+    """Do what coredis forgets where a connection was never open; else Python warns of them."""
+    for name in ("_push_message_buffer", "_streamed_message_buffer", "_write_buffer"):
+        for side in ("_in", "_out"):
+            buffer = getattr(connection, name + side, None)
+            if buffer is not None:
+                buffer.close()
 
 
 def _bytes(name: str | bytes) -> bytes:
