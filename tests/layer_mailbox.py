@@ -1,5 +1,6 @@
 # A consumer as a channel layer sees it: a mailbox that is attached to a channel.
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -47,6 +48,13 @@ class Mailbox:
                     await layer.group_send(group, {"type": "probe"})
                 with trio.move_on_after(0.05):
                     await self._more.wait()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until *condition*, of what other threads or servers do, holds."""
+    with trio.fail_after(20):
+        while not condition():
+            await trio.sleep(0.01)  # noqa: ASYNC110 - nothing tells of it
 
 
 async def consumer(layer: Any, *groups: str, room: float = float("inf")) -> tuple[str, Mailbox]:

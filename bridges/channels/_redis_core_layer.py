@@ -27,15 +27,13 @@ from ..engines._redis_queues import QueueReader, Taken
 from ..engines._redis_ring import shard_of
 from ..engines._redis_scripts import GROUP_SEND
 from ._attachments import Deliver, Message, copied
-from ._layer_queue import ChannelQueue
-from ._redis_base import RedisLayer, Task
+from ._redis_base import Task
+from ._redis_shared import ADDRESS, SharedChannels
 from .exceptions import ChannelFull
-
-ADDRESS = "__asgi_channel__"
 
 
 @on_trio
-class RedisChannelLayer(RedisLayer):
+class RedisChannelLayer(SharedChannels):
     """
     Channels and groups between processes, with messages stored in Redis until they are read.
 
@@ -79,12 +77,9 @@ class RedisChannelLayer(RedisLayer):
     def _new_process(self) -> None:
         super()._new_process()
         self.client_prefix = uuid.uuid4().hex
-        self.channels: dict[str, ChannelQueue] = {}
         self._groups_of: dict[str, set[str]] = {}  # of attached channels
         self._links: list[Link] = []
         self._own: set[str] = set()
-        self._readers: dict[tuple[str, int], QueueReader] = {}
-        self._demand: dict[str, int] = {}
 
     def _open(self) -> None:
         self._links = [
@@ -97,7 +92,7 @@ class RedisChannelLayer(RedisLayer):
             for index, host in enumerate(self.hosts)
         ]
         own, self._own = self._own, set()
-        self._readers.clear()
+        self._forget_readers()
         for name in own:
             self._listen(name)
 
@@ -202,16 +197,6 @@ class RedisChannelLayer(RedisLayer):
             self._let_go(channel, queue)
         return message
 
-    def _queue(self, channel: str) -> ChannelQueue:
-        if channel not in self.channels:
-            self.channels[channel] = ChannelQueue(self.get_capacity(channel), self._lock)
-        return self.channels[channel]
-
-    def _let_go(self, channel: str, queue: ChannelQueue) -> None:
-        with self._lock:
-            if queue.empty() and not queue.readers and self.channels.get(channel) is queue:
-                del self.channels[channel]
-
     # -- what comes for this process ------------------------------------------------------------
 
     def _listen(self, name: str) -> None:
@@ -256,71 +241,6 @@ class RedisChannelLayer(RedisLayer):
                     while not queue.empty() and queue.oldest()[0] < time.time() - self.expiry:
                         queue.get_nowait()
                     self._let_go(channel, queue)
-
-    # -- what comes for whoever reads first -----------------------------------------------------
-
-    async def _receive_shared(self, channel: str) -> Message:
-        with self._lock:
-            queue = self._queue(channel)
-            self._demand[channel] = self._demand.get(channel, 0) + 1
-            for index in range(self.ring_size):
-                self._ask(channel, index)
-        try:
-            while True:
-                (data, _), _ = await queue.get()
-                message = self._read(data, channel)
-                if message is not None:
-                    message.pop(ADDRESS, None)
-                    return message
-        finally:
-            with self._lock:
-                self._demand[channel] -= 1
-                while queue.qsize() > self._demand[channel]:
-                    self._put_back(channel, *queue.get_nowait())
-                self._let_go(channel, queue)
-                if not self._demand[channel]:
-                    del self._demand[channel]
-
-    def _ask(self, channel: str, index: int) -> None:
-        reader = self._readers.get((channel, index))
-        if reader is None:
-            reader = QueueReader(
-                self.hosts[index],
-                self.prefix + channel,
-                partial(self._came, channel, index),
-                wanted=lambda: self._is_wanted(channel),
-                retire=lambda: self._retire(channel, index),
-                several=False,
-            )
-            self._readers[channel, index] = reader
-            self._spawn(reader.run)
-        else:
-            self._spawn(reader.ask)
-
-    def _is_wanted(self, channel: str) -> bool:
-        with self._lock:
-            waiting = self._demand.get(channel, 0)
-            return waiting > 0 and waiting > self._queue(channel).qsize()
-
-    def _retire(self, channel: str, index: int) -> bool:
-        with self._lock:
-            if not self._demand.get(channel):
-                return self._readers.pop((channel, index), None) is not None
-            return False
-
-    async def _came(self, channel: str, index: int, taken: Taken) -> None:
-        with self._lock:
-            if self._is_wanted(channel):
-                self._queue(channel).put_over((taken, index))
-                return
-        self._put_back(channel, taken, index)  # whoever waited has gone in the meantime
-
-    def _put_back(self, channel: str, taken: Taken, index: int) -> None:
-        async def put_back() -> None:
-            key = self.prefix + channel
-            await redis_queues.put_back(self._links[index], key, taken, self.expiry)
-
-        self._started().later(put_back)
 
     # -- groups -------------------------------------------------------------------------------
 
@@ -421,9 +341,7 @@ class RedisChannelLayer(RedisLayer):
                 data = self.serialize({**message, ADDRESS: addressed[name]})
                 values += [self.get_capacity(addressed[name][0]), data]
             keys = [self.prefix + name for name in queues]
-            full += await self._links[index].request(
-                "EVAL", GROUP_SEND, len(keys), *keys, *values
-            )
+            full += await self._links[index].request("EVAL", GROUP_SEND, len(keys), *keys, *values)
         return full
 
     # -- end ----------------------------------------------------------------------------------

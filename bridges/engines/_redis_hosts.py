@@ -88,7 +88,7 @@ class Host:
 
     def connection(self, place: tuple[str, int] | None = None) -> BaseConnection:
         """Return a new connection, which is not open, to *place* or to where this one is."""
-        options = {
+        options: dict[str, Any] = {
             "connect_timeout": CONNECT_SECONDS,
             "stream_timeout": ANSWER_SECONDS,
             "decode_responses": False,

@@ -15,7 +15,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import trio
 from coredis.connection import BaseConnection
@@ -289,6 +289,8 @@ def _said(error: BaseException) -> str:
     inner: BaseException | None = error
     while inner is not None:
         said = str(inner) or said
-        group = isinstance(inner, BaseExceptionGroup)
-        inner = inner.exceptions[0] if group else inner.__cause__
+        if isinstance(inner, BaseExceptionGroup):
+            inner = cast("BaseExceptionGroup[BaseException]", inner).exceptions[0]
+        else:
+            inner = inner.__cause__
     return said or type(error).__name__

@@ -8,7 +8,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
-import msgpack
+import msgpack as _msgpack  # pyright: ignore[reportMissingTypeStubs]
+
+msgpack: Any = _msgpack  # has no types
 
 AGE_SLACK = 10
 """Seconds by which an encrypted message may be older than `expiry`."""

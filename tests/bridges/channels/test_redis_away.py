@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import trio
-from layer_mailbox import Mailbox, consumer
+from layer_mailbox import Mailbox, consumer, until
 from redis_server import RedisServer, free_port, running_redis, running_sentinel
 
 from greenroom.bridges.channels.redis import (
@@ -153,8 +153,7 @@ async def test_failover_with_sentinel(kind: type, own_redis: RedisServer) -> Non
             layer = kind(hosts=[host])
             _, mailbox = await consumer(layer, "all")
             await mailbox.until_heard(layer, "all")
-            while (await in_thread(sentinel.info, "sentinel"))["master0"]["slaves"] < 1:
-                await trio.sleep(0.05)
+            await until(lambda: sentinel.info("sentinel")["master0"]["slaves"])
 
             await in_thread(own_redis.halt)
             await until_it_sends(layer)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 from asgiref.sync import async_to_sync
-from layer_mailbox import consumer
+from layer_mailbox import consumer, until
 from redis_server import RedisServer
 
 from greenroom.bridges.channels.redis import RedisChannelLayer, RedisPubSubChannelLayer
@@ -81,8 +81,7 @@ async def test_receive(kind: type, make_layer: Make) -> None:
 
         async def read() -> None:
             with trio.fail_after(20):
-                for _ in range(3):
-                    got.append(await layer.receive(channel))
+                got.extend([await layer.receive(channel) for _ in range(3)])
 
         nursery.start_soon(read)
         await layer.send(channel, {"type": "a"})
@@ -102,15 +101,12 @@ async def test_a_full_mailbox_is_a_counted_drop(kind: type, make_layer: Make) ->
 
     await layer.group_send("all", {"type": "m"})
     await free.until(1)
-    while layer.statistics().dropped < 1:
-        await trio.sleep(0)
+    await until(lambda: layer.statistics().dropped == 1)
 
     assert full.got == []
 
 
-async def test_from_everywhere(
-    kind: type, make_layer: Make, redis_server: RedisServer
-) -> None:
+async def test_from_everywhere(kind: type, make_layer: Make, redis_server: RedisServer) -> None:
     """
     Trio, asyncio, async_to_sync in a plain thread, and the blocking call send through one client.
     """
@@ -163,8 +159,7 @@ async def test_encrypted(kind: type, make_layer: Make, caplog: pytest.LogCapture
 
     await old.group_send("all", HI)
     assert await reads.until(1) == [HI]
-    while not none.statistics().dropped:
-        await trio.sleep(0)
+    await until(lambda: none.statistics().dropped)
     assert "can't be read" in caplog.text
 
 
