@@ -99,7 +99,8 @@ class Host:
             options = {name: value for name, value in options.items() if name not in _TCP_ONLY}
             return UnixDomainSocketConnection(UnixDomainSocketLocation(where), **options)
         assert where is not None
-        return TCPConnection(TCPLocation(*where), **{"socket_keepalive": True, **options})
+        options.setdefault("socket_keepalive", True)
+        return TCPConnection(TCPLocation(*where), **options)
 
 
 def hosts_of(hosts: object) -> list[Host]:

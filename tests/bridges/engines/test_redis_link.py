@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+from layer_mailbox import until
 from redis_server import RedisServer, free_port, running_redis, running_sentinel
 
 from greenroom.bridges.engines import RedisUnavailable
@@ -112,8 +113,7 @@ async def test_no_repeat() -> None:
                     with pytest.raises(RedisUnavailable):
                         await link.request("BLPOP", "never", 0)
 
-                while int(server.info("clients")["blocked_clients"]) < 1:
-                    await trio.sleep(0.01)
+                await until(lambda: server.info("clients")["blocked_clients"])
                 await trio.to_thread.run_sync(server.restart)
             await link.until_up()
             assert server.info("clients")["blocked_clients"] == 0
