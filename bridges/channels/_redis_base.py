@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakSet
 
 import trio
@@ -196,7 +196,7 @@ class RedisLayer(BaseChannelLayer):
             )
             message = None
         if isinstance(message, dict):
-            return message
+            return cast("Message", message)
         self._attached.drop(where, "another format")
         return None
 

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 import pytest
-from channels_redis.serializers import registry as stock  # pyright: ignore
+from channels_redis.serializers import registry as stock  # pyright: ignore[reportMissingTypeStubs]
 
 from greenroom.bridges.engines._redis_ring import shard_of
 from greenroom.bridges.engines._redis_wire import (
@@ -96,7 +96,7 @@ def test_the_same_servers(shards: int) -> None:
     """
     A name is on the server where stock channels_redis looks for it.
     """
-    from channels_redis.utils import _consistent_hash  # pyright: ignore
+    from channels_redis.utils import _consistent_hash  # pyright: ignore[reportMissingTypeStubs]
 
     names = [f"asgi:group:{number}" for number in range(200)] + ["ü"]
     assert [shard_of(name, shards) for name in names] == [
