@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._place import Place
 
 CRASHES_KEPT = 5
-_OWN = ("greenroom.actors.", "greenroom.supervisor.")
+_OWN = ("greenroom.actors.", "greenroom.supervisor.", "greenroom.bridges.channels.")
 
 
 class Crash:

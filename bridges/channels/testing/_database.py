@@ -1,0 +1,53 @@
+# What the test's transaction is to its application: what it wrote is there, what is written is
+# rolled back with it. See bridges/django/_sharing.py.
+#
+# The connections of the thread that has opened the transaction are lent. A test on asyncio runs in
+# another one where Django's TestCase awaits it: that thread is asked, as the ORM would ask it.
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+from ....actors._lowlevel import inside_trio
+from ...django._sharing import share_connections
+
+
+class _Shared:
+    lock = threading.Lock()
+    users = 0
+    block: AbstractContextManager[None] | None = None
+
+
+async def share() -> Callable[[], None]:
+    """Lend the test's connections until what is returned is called. A checkpoint on asyncio."""
+    if inside_trio() or _has_transaction():
+        _enter()
+    else:
+        await sync_to_async(_enter)()
+    return _leave
+
+
+def _has_transaction() -> bool:
+    return any(each.in_atomic_block for each in connections.all(initialized_only=True))
+
+
+def _enter() -> None:
+    with _Shared.lock:
+        if not _Shared.users:
+            _Shared.block = share_connections()
+            _Shared.block.__enter__()
+        _Shared.users += 1
+
+
+def _leave() -> None:
+    with _Shared.lock:
+        _Shared.users -= 1
+        if not _Shared.users:
+            assert _Shared.block is not None
+            _Shared.block.__exit__(None, None, None)
+            _Shared.block = None
