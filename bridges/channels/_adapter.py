@@ -91,6 +91,8 @@ def _new_adapter(consumer_class: type[AsyncConsumer], base: type[Adapter]) -> ty
         "__qualname__": consumer_class.__qualname__,
         "__doc__": consumer_class.__doc__,
     }
+    if hasattr(consumer_class, "restarted"):
+        body["after_start"] = base.tell_restarted
     adapter = types.new_class(consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body))
     adapter.consumer_class = consumer_class
     return adapter
@@ -131,6 +133,9 @@ class Adapter(Actor, runtime=True):
         consumer.scope = scope
         consumer.base_send = self._socket.in_thread if consumer._sync else self._socket  # noqa: SLF001
         seat.channel.give_to(consumer)
+
+    tell_restarted: ClassVar[Any]
+    """Has the user's ``restarted()`` run, behind a crash."""
 
     def state_holder(self) -> object:
         """Return the user's object."""
@@ -227,6 +232,9 @@ class _InThread(Adapter, runtime=True):
     __greenroom_actor__: ClassVar[bool] = True
     catch_all: ClassVar[str] = "other"
 
+    def tell_restarted(self) -> object:
+        return cast("Any", self._consumer).restarted() if self.epoch > 1 else None
+
     def connect(self, message: Any) -> object:
         value = self._dispatch(message)
         self._opened()
@@ -256,6 +264,10 @@ class _OnTrio(Adapter, runtime=True):
     __slots__ = ()
     __greenroom_actor__: ClassVar[bool] = True
     catch_all: ClassVar[str] = "other"
+
+    async def tell_restarted(self) -> None:
+        if self.epoch > 1:
+            await cast("Any", self._consumer).restarted()
 
     async def connect(self, message: Any) -> None:
         await self.receive(message)
@@ -291,6 +303,10 @@ class _OnAsyncio(Adapter, runtime=True):
     def __init__(self, **initkwargs: Any) -> None:
         super().__init__(**initkwargs)
         self._tasks = AsyncioTasks(self._life.host.path)
+
+    async def tell_restarted(self) -> None:
+        if self.epoch > 1:
+            await self._tasks.run(cast("Any", self._consumer).restarted)
 
     def _new_tasks(self) -> AsyncioTasks:
         return self._tasks
