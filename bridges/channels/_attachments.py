@@ -57,6 +57,11 @@ class Attachments:
     def __contains__(self, channel: object) -> bool:
         return channel in self._deliver
 
+    def channels(self) -> list[str]:
+        """Return the channels that are attached."""
+        with self._lock:
+            return list(self._deliver)
+
     def add(self, channel: str, deliver: Deliver, events: Collection[str]) -> None:
         """Deliver what is for *channel* to *deliver*; see the layer's `attach`."""
         unknown = [each for each in events if each not in self._watching]
@@ -100,10 +105,10 @@ class Attachments:
             if deliver({"type": event, **facts}) is False:
                 self.drop(channel, event)
 
-    def drop(self, channel: str, what: str) -> None:
-        """Count a message that found no room on *channel*, and say so once until there is."""
+    def drop(self, channel: str, what: str, count: int = 1) -> None:
+        """Count messages that found no room on *channel*, and say so once until there is."""
         with self._lock:
-            self.dropped += 1
+            self.dropped += count
             known, self._full = channel in self._full, self._full | {channel}
         if not known:
             logger.warning(

@@ -11,7 +11,7 @@ from collections import deque
 from threading import RLock
 from typing import Any
 
-from ._waiting import Waiter, new_waiter
+from ..engines._waiting import Waiter, new_waiter
 
 
 class ChannelQueue:

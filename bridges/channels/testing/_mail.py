@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from ....actors._lowlevel import inside_trio
-from .._waiting import Waiter, new_waiter
+from ...engines._waiting import Waiter, new_waiter
 
 _MOST = 100_000
 
