@@ -175,7 +175,7 @@ class Adapter(Actor, runtime=True):
             try:
                 message = await receive()
             except Exception as error:  # noqa: BLE001 - the layer's trouble is not the consumer's end
-                self._life.host.report(error, "the channel layer's receive()")
+                self._life.host.resumed(error, "the channel layer's receive()")
                 await trio.sleep(seconds)
                 seconds = min(2 * seconds, most)
                 continue
