@@ -22,7 +22,7 @@ from ...actors import Actor, MailboxFull
 from ...actors._actor import HOOKS, connection_of
 from ...actors._ports import Host
 from ._channel import Channel, attaches, called
-from ._on_asyncio import AsyncioTasks, names_the_switch, runs_on_asyncio
+from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
 from ._socket import Socket
 from .consumer import AsyncConsumer, SyncConsumer, get_channel_layer
 from .exceptions import StopConsumer
@@ -278,7 +278,7 @@ class _OnTrio(Adapter, runtime=True):
             await self._consumer.dispatch(message)
         except StopConsumer:
             self._done()
-        except (RuntimeError, TypeError) as error:
+        except NO_LOOP_ERRORS as error:
             named = names_the_switch(error, self.consumer_class.__qualname__)
             if named is None:
                 raise

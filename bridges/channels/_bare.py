@@ -20,7 +20,7 @@ from ..asgiref import on_trio
 from ..asgiref._side_loop import side_loop_here
 from ..django._on_trio import teach_asgiref
 from ._channel import Channel, called
-from ._on_asyncio import AsyncioTasks, names_the_switch, runs_on_asyncio
+from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
 from ._sources import dispatch_all
 from .exceptions import StopConsumer
 
@@ -133,7 +133,7 @@ class _Serving:
         consumer = self._consumer
         try:
             await self._run(partial(consumer.dispatch, message))
-        except (RuntimeError, TypeError) as error:
+        except NO_LOOP_ERRORS as error:
             named = names_the_switch(error, type(consumer).__qualname__)
             if named is None:
                 raise

@@ -42,11 +42,23 @@ def runs_on_asyncio(consumer_class: Any) -> bool:
     return load_options().channels_on_asyncio if chosen is None else chosen
 
 
+NO_LOOP_ERRORS = (AttributeError, RuntimeError, TypeError)
+"""What code of asyncio raises on trio; what else it may mean `names_the_switch` finds out."""
+
+
 def names_the_switch(error: BaseException, name: str) -> RuntimeError | None:
     """Return what to raise for *error* if it says that asyncio's loop was wanted; else None."""
-    if isinstance(error, (RuntimeError, TypeError)) and _SAYS_SO.search(str(error)):
+    if _SAYS_SO.search(str(error)) or (type(error) is AttributeError and _is_asyncios(error)):
         return RuntimeError(NO_LOOP.format(name=name, error=error))
     return None
+
+
+def _is_asyncios(error: BaseException) -> bool:
+    """Whether *error* was raised in asyncio itself: its locks take the loop that is not there."""
+    trace, name = error.__traceback__, ""
+    while trace is not None:
+        trace, name = trace.tb_next, trace.tb_frame.f_globals.get("__name__", "")
+    return name.startswith("asyncio.")
 
 
 class AsyncioTasks:
