@@ -6,15 +6,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 
 from ....actors._lowlevel import inside_trio
 from ...django._sharing import share_connections
+
+T = TypeVar("T")
 
 
 class _Shared:
@@ -25,11 +29,23 @@ class _Shared:
 
 async def share() -> Callable[[], None]:
     """Lend the test's connections until what is returned is called. A checkpoint on asyncio."""
-    if inside_trio() or _has_transaction():
+    if inside_trio():
         _enter()
+    elif _without_loop(_has_transaction):
+        _without_loop(_enter)
     else:
         await sync_to_async(_enter)()
     return _leave
+
+
+def _without_loop(function: Callable[[], T]) -> T:
+    """Call *function* as if no asyncio loop ran here: with one Django knows of no connections."""
+    loop = asyncio._get_running_loop()  # noqa: SLF001
+    asyncio._set_running_loop(None)  # noqa: SLF001
+    try:
+        return function()
+    finally:
+        asyncio._set_running_loop(loop)  # noqa: SLF001
 
 
 def _has_transaction() -> bool:

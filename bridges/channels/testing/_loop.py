@@ -80,11 +80,18 @@ def run_on_trio(function: Callable[[], Awaitable[object]], name: str) -> LoopThr
     Raises:
         RuntimeError: The caller runs on no event loop.
     """
+    require_loop()
     if inside_trio():
         start_system_task(function, name)
         return LoopThread.current()
+    return _in_thread.start(function, name)
+
+
+def require_loop() -> None:
+    """Raise RuntimeError if the caller runs on no event loop."""
+    if inside_trio():
+        return
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         raise RuntimeError(NO_LOOP) from None
-    return _in_thread.start(function, name)

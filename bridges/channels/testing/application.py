@@ -8,6 +8,7 @@ from asgiref.compatibility import guarantee_single_callable
 
 from ...django._on_trio import teach_asgiref
 from ._database import share
+from ._loop import require_loop
 from ._mail import Mail, pause, within
 from ._running import Running
 
@@ -115,6 +116,7 @@ class ApplicationCommunicator:
 
     async def _begun(self) -> Running:
         if self._running is None:
+            require_loop()
             teach_asgiref()
             release = await share()
             self._running = Running(
