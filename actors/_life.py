@@ -333,7 +333,7 @@ class Life:
             self.item = None
         elif connection is not None:
             connection.accept(None, ())
-        if connection is not None and not connection.decided:
+        if connection is not None and not (connection.decided or self.actor.late_handshake):
             connection.close(1000, "")
             self.host.request_stop(f"{opening}() neither accepted nor closed", patient=True)
         self._keeper.opened(self.instance)

@@ -241,6 +241,7 @@ class ConsumerApplication:
         self, consumer_class: type[WebsocketConsumer], initkwargs: dict[str, Any] | None = None
     ) -> None:
         self.consumer_class = consumer_class
+        self.actor: type[Actor] = consumer_class
         self.initkwargs = initkwargs or {}
         self._application = Application(router=self)
         self.connection_limits = self._application.connection_limits
@@ -270,7 +271,7 @@ def root_of(scope: Scope) -> Root | None:
 def consumer_of(application: object) -> tuple[type[Actor] | None, dict[str, Any]]:
     """Return the consumer class that *application* stands for, and its arguments."""
     if isinstance(application, ConsumerApplication):
-        return application.consumer_class, application.initkwargs
+        return application.actor, application.initkwargs
     if isinstance(application, type) and issubclass(application, WebsocketConsumer):
         return application, {}
     return None, {}

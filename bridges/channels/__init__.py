@@ -1,1 +1,6 @@
 """The API of Channels 4 on top of ours, module for module: change the import, keep the code."""
+
+from ._install import install_as_channels as install_as_channels
+
+__all__ = ["install_as_channels"]
+__version__ = "4.3.2"  # of the API: packages ask for it

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from threading import RLock
 from typing import Any
 
+from ..asgiref import on_trio
 from ..engines._waiting import give_way
 from ._attachments import Attachments, Deliver, LayerStatistics, Message, copied
 from ._layer_base import BaseChannelLayer
@@ -20,6 +21,7 @@ from ._layer_queue import ChannelQueue
 from .exceptions import ChannelFull
 
 
+@on_trio
 class InMemoryChannelLayer(BaseChannelLayer):
     """
     Channels and groups within one process, for tests and for a server with one worker.
