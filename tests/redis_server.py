@@ -49,6 +49,10 @@ class RedisServer:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
+    def client(self) -> Any:
+        """Return a client, to be closed."""
+        return redis.Redis(port=self.port)
+
     def info(self, section: str) -> dict[str, Any]:
         """Return what INFO says of *section*."""
         with redis.Redis(port=self.port) as client:

@@ -21,6 +21,7 @@ import trio
 from ...actors import Actor, MailboxFull
 from ...actors._actor import HOOKS, connection_of
 from ...actors._ports import Host
+from ._attachments import events_of
 from ._channel import Channel, attaches, called
 from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
 from ._socket import Socket
@@ -62,7 +63,9 @@ def check_supervision(consumer_class: type[AsyncConsumer]) -> None:
     for name in cast("Mapping[object, object]", wanted):
         if name not in _SETTABLE:
             close = get_close_matches(str(name), _SETTABLE, 1)
-            known = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(_SETTABLE)}."
+            known = (
+                f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(_SETTABLE)}."
+            )
             raise TypeError(f"{consumer_class.__qualname__}.supervision has no {name!r}. {known}")
     _adapter(consumer_class, on_asyncio=False)
 
@@ -79,7 +82,10 @@ def _adapter(consumer_class: type[AsyncConsumer], *, on_asyncio: bool) -> type[A
 
 
 def _base(consumer_class: type[AsyncConsumer], on_asyncio: bool) -> type[Adapter]:
-    if issubclass(consumer_class, SyncConsumer) and consumer_class.dispatch is SyncConsumer.dispatch:
+    if (
+        issubclass(consumer_class, SyncConsumer)
+        and consumer_class.dispatch is SyncConsumer.dispatch
+    ):
         return _InThread
     return _OnAsyncio if on_asyncio else _OnTrio
 
@@ -93,7 +99,9 @@ def _new_adapter(consumer_class: type[AsyncConsumer], base: type[Adapter]) -> ty
     }
     if hasattr(consumer_class, "restarted"):
         body["after_start"] = base.tell_restarted
-    adapter = types.new_class(consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body))
+    adapter = types.new_class(
+        consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body)
+    )
     adapter.consumer_class = consumer_class
     return adapter
 
@@ -156,7 +164,8 @@ class Adapter(Actor, runtime=True):
             if not attaches(channel.layer):
                 self.start_soon(self._receive_from_layer)
             elif first:
-                channel.layer.attach(channel.name, partial(_deliver, host))
+                events = events_of(self._consumer)
+                channel.layer.attach(channel.name, partial(_deliver, host), events)
                 host.call_at_end(partial(channel.layer.detach, channel.name))
         if self.epoch > 1 and not connection_of(self).decided:
             self.start_soon(self._decide_in_time)

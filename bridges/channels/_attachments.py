@@ -125,6 +125,12 @@ class Attachments:
                 self._full.difference_update(channels)
 
 
+def events_of(consumer: object) -> list[str]:
+    """Return which of a layer's own events *consumer* has methods for."""
+    events = (LAYER_DOWN, LAYER_UP)
+    return [each for each in events if hasattr(consumer, each.replace(".", "_"))]
+
+
 def copied(message: Message) -> Message:
     """Return a copy of *message* that its receiver may change."""
     if _PLAIN.issuperset(map(type, message.values())):

@@ -31,6 +31,9 @@ from ._redis_base import Task
 from ._redis_shared import ADDRESS, SharedChannels
 from .exceptions import ChannelFull
 
+MOST_TO_LEAVE = 10_000
+"""Memberships that are remembered to be ended while Redis is away."""
+
 
 @on_trio
 class RedisChannelLayer(SharedChannels):
@@ -78,6 +81,7 @@ class RedisChannelLayer(SharedChannels):
         super()._new_process()
         self.client_prefix = uuid.uuid4().hex
         self._groups_of: dict[str, set[str]] = {}  # of attached channels
+        self._to_leave: set[tuple[str, str]] = set()  # groups and channels: Redis was away
         self._links: list[Link] = []
         self._own: set[str] = set()
 
@@ -133,11 +137,19 @@ class RedisChannelLayer(SharedChannels):
 
         async def leave() -> None:
             for group in groups:
-                with suppress(RedisUnavailable):
-                    await redis_groups.leave(self._link(group), self._group_key(group), channel)
+                await self._leave(group, channel)
 
         if groups:
             self._started().later(leave)
+
+    async def _leave(self, group: str, channel: str) -> None:
+        """Take a consumer of this process out of a group, now or when Redis is there again."""
+        try:
+            await redis_groups.leave(self._link(group), self._group_key(group), channel)
+        except RedisUnavailable:
+            with self._lock:
+                if len(self._to_leave) < MOST_TO_LEAVE:  # the others lapse in time
+                    self._to_leave.add((group, channel))
 
     def _require_own(self, channel: str) -> None:
         mine = "!" in channel and self.non_local_name(channel).endswith(f"{self.client_prefix}!")
@@ -275,6 +287,8 @@ class RedisChannelLayer(SharedChannels):
         """
         Have *channel* no longer get what is sent to *group*; if it is no member, nothing.
 
+        For a supervised consumer it is noted while Redis can't be reached.
+
         Raises:
             RedisUnavailable: Redis can't be reached.
             TypeError: A name is none.
@@ -283,7 +297,11 @@ class RedisChannelLayer(SharedChannels):
         self.require_valid_channel_name(channel)
         self._started()
         with self._lock:
-            self._groups_of.get(channel, set()).discard(group)
+            alive = channel in self._groups_of
+            self._groups(channel).discard(group)
+        if alive:
+            await self._on_hub(lambda: self._leave(group, channel))
+            return
         key = self._group_key(group)
         await self._on_hub(lambda: redis_groups.leave(self._link(group), key, channel))
 
@@ -291,11 +309,20 @@ class RedisChannelLayer(SharedChannels):
         """Have all living consumers in their groups on one server, whatever it has forgotten."""
         memberships: dict[str, list[str]] = defaultdict(list)
         with self._lock:
+            gone = [each for each in self._to_leave if shard_of(each[0], self.ring_size) == index]
+            gone = [(group, name) for group, name in gone if group not in self._groups(name)]
+        for group, channel in gone:
+            await redis_groups.leave(link, self._group_key(group), channel)
+        with self._lock:
+            self._to_leave.difference_update(gone)
             for channel, groups in self._groups_of.items():
                 for group in groups:
                     if shard_of(group, self.ring_size) == index:
                         memberships[self._group_key(group)].append(channel)
         await redis_groups.join(link, memberships, self.group_expiry)
+
+    def _groups(self, channel: str) -> set[str]:
+        return self._groups_of.get(channel, set())
 
     async def _stay_members(self) -> None:
         while True:
@@ -358,19 +385,9 @@ class RedisChannelLayer(SharedChannels):
                 self._let_go(channel, queue)
             for groups in self._groups_of.values():
                 groups.clear()
-        await self._on_hub(self._delete_all)
-        await self.close()
-
-    async def _delete_all(self) -> None:
-        pattern = "".join(f"\\{each}" if each in r"*?[]^\\" else each for each in self.prefix) + "*"
         for link in self._links:
-            cursor: Any = b"0"
-            while True:
-                cursor, keys = await link.request("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
-                if keys:
-                    await link.request("UNLINK", *keys)
-                if int(cursor) == 0:
-                    break
+            await self._on_hub(partial(redis_queues.delete_all, link, self.prefix))
+        await self.close()
 
 
 def _always() -> bool:

@@ -39,6 +39,18 @@ async def put_back(link: Link, key: str, taken: Taken, expiry: float) -> None:
     await link.requests([("ZADD", key, score, data), ("EXPIRE", key, int(expiry))])
 
 
+async def delete_all(link: Link, prefix: str) -> None:
+    """Delete all keys that begin with *prefix*. Raises RedisUnavailable."""
+    pattern = "".join(f"\\{each}" if each in r"*?[]^\\" else each for each in prefix) + "*"
+    cursor: Any = b"0"
+    while True:
+        cursor, keys = await link.request("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+        if keys:
+            await link.request("UNLINK", *keys)
+        if int(cursor) == 0:
+            break
+
+
 class QueueReader:
     """
     Takes what comes into the queue *key* of *host*, for as long as it is wanted.

@@ -160,3 +160,28 @@ async def test_failover_with_sentinel(kind: type, own_redis: RedisServer) -> Non
             await mailbox.until_heard(layer, "all")
             assert (await in_thread(replica.info, "replication"))["role"] == "master"
             layer.close_soon()
+
+
+async def test_who_left_meanwhile_is_no_member(
+    make: Callable[..., Any], own_redis: RedisServer
+) -> None:
+    """
+    A consumer that ends, or leaves a group, while Redis is away is no member when it is back.
+    """
+    layer = make(RedisChannelLayer)
+    ended, _ = await consumer(layer, "all")
+    left, _ = await consumer(layer, "all")
+    stays, mailbox = await consumer(layer, "all")
+    own_redis.ask("CONFIG", "SET", "save", "3600")
+    own_redis.ask("SAVE")
+    await in_thread(own_redis.halt)
+    with pytest.raises(RedisUnavailable):
+        await layer.group_send("all", {"type": "m"})
+
+    layer.detach(ended)
+    await layer.group_discard("all", left)
+    await in_thread(own_redis.start)
+    await mailbox.until_heard(layer, "all")
+
+    with own_redis.client() as client:
+        await until(lambda: client.zrange("asgi:group:all", 0, -1) == [stays.encode()])
