@@ -54,7 +54,7 @@ async def until(condition: Callable[[], object]) -> None:
     """Wait until *condition*, of what other threads or servers do, holds."""
     with trio.fail_after(20):
         while not condition():
-            await trio.sleep(0.01)  # noqa: ASYNC110 - nothing tells of it
+            await trio.sleep(0.01)
 
 
 async def consumer(layer: Any, *groups: str, room: float = float("inf")) -> tuple[str, Mailbox]:

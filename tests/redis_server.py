@@ -39,7 +39,9 @@ class RedisServer:
         self._config = [each for each in options[:1] if each.endswith(".conf")]
         self._options = options[len(self._config) :]
         self.port = port or free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="redis-", dir="/tmp"))  # a socket's path is short
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="redis-", dir="/tmp")
+        )  # a socket's path is short
         self.socket = self.folder / "socket"
         self._process: subprocess.Popen[bytes] | None = None
         try:

@@ -63,9 +63,7 @@ def check_supervision(consumer_class: type[AsyncConsumer]) -> None:
     for name in cast("Mapping[object, object]", wanted):
         if name not in _SETTABLE:
             close = get_close_matches(str(name), _SETTABLE, 1)
-            known = (
-                f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(_SETTABLE)}."
-            )
+            known = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(_SETTABLE)}."
             raise TypeError(f"{consumer_class.__qualname__}.supervision has no {name!r}. {known}")
     _adapter(consumer_class, on_asyncio=False)
 
@@ -82,10 +80,7 @@ def _adapter(consumer_class: type[AsyncConsumer], *, on_asyncio: bool) -> type[A
 
 
 def _base(consumer_class: type[AsyncConsumer], on_asyncio: bool) -> type[Adapter]:
-    if (
-        issubclass(consumer_class, SyncConsumer)
-        and consumer_class.dispatch is SyncConsumer.dispatch
-    ):
+    if issubclass(consumer_class, SyncConsumer) and consumer_class.dispatch is SyncConsumer.dispatch:
         return _InThread
     return _OnAsyncio if on_asyncio else _OnTrio
 
@@ -99,9 +94,7 @@ def _new_adapter(consumer_class: type[AsyncConsumer], base: type[Adapter]) -> ty
     }
     if hasattr(consumer_class, "restarted"):
         body["after_start"] = base.tell_restarted
-    adapter = types.new_class(
-        consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body)
-    )
+    adapter = types.new_class(consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body))
     adapter.consumer_class = consumer_class
     return adapter
 

@@ -73,7 +73,7 @@ class AsyncConsumer:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "supervision" in vars(cls):
-            from ._adapter import check_supervision
+            from ._adapter import check_supervision  # noqa: PLC0415 - it imports this module
 
             check_supervision(cls)
 
@@ -105,7 +105,7 @@ class AsyncConsumer:
         Args:
             initkwargs: Given to ``__init__``.
         """
-        from ._application import ChannelsApplication
+        from ._application import ChannelsApplication  # noqa: PLC0415 - it imports this module
 
         return ChannelsApplication(cls, initkwargs)
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import trio
-from helpers import happened, settle
+from helpers import happened, settle, watch
 from trio.testing import MockClock
 
+from greenroom.bridges.asgi import Application, Match
 from greenroom.bridges.channels.consumer import AsyncConsumer
 from greenroom.bridges.channels.exceptions import StopConsumer
 from greenroom.bridges.channels.generic.websocket import (
@@ -20,6 +21,7 @@ from greenroom.bridges.channels.generic.websocket import (
 from greenroom.bridges.channels.layers import channel_layers, get_channel_layer
 from greenroom.bridges.django import Greenroom, path
 from greenroom.bridges.testing import HandshakeRefused, ServerDriver, serve
+from greenroom.supervisor import Options
 
 log: list[Any] = []
 
