@@ -8,9 +8,10 @@ from typing import Any, cast
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 
-from ...supervisor import Options
+from ...supervisor import Engine, Options
 from ...supervisor._supervisor_spec import Spec, spec_of
 from ..asgi import Application
+from ..engines import LocalEngine
 from ..hypercorn._startup import refuse
 from ._database import database_hooks
 from ._handler import DjangoApplication, django_application
@@ -32,6 +33,7 @@ class Greenroom(Application):
             class, its dotted name, its ``as_asgi()``, or any ASGI application.
         children: Residents: actor classes, :class:`ChildSpec` and :class:`SupervisorSpec`, or
             the dotted names of any of these.
+        engine: Makes what carries groups to other processes; without it they stay in this one.
         options: Settings by their names in lower case, which win over those in
             ``settings.GREENROOM``. Not ``async_views`` and ``patch_asgiref``, which hold for the
             whole process.
@@ -50,10 +52,17 @@ class Greenroom(Application):
         http: Callable[..., Any] | None = None,
         websocket: Iterable[Route] = (),
         children: Iterable[object] = (),
+        engine: Callable[[], Engine] = LocalEngine,
         **options: object,
     ) -> None:
         require_django()
         _refuse_no_http(http)
+        if not callable(engine) or isinstance(engine, Engine):
+            refuse(
+                "engine makes an engine for each run: write engine=lambda: RedisEngine([...])."
+                f" Got: {engine!r}",
+                TypeError,
+            )
         try:
             loaded = load_options(**options)
             teach_asgiref()
@@ -63,6 +72,7 @@ class Greenroom(Application):
             http=http,
             router=DjangoRouter(websocket),
             children=_specs(children, loaded),
+            engine=engine,
             options=loaded,
             thread_hooks=database_hooks(),
             facilities=(hops_of,),

@@ -80,6 +80,12 @@ class PubSub:
         with trio.move_on_after(ANSWER_SECONDS):
             await event.wait()
 
+    def listen(self, channel: str) -> None:
+        """Listen to *channel* from about now on; returns at once."""
+        if channel not in self._wanted:
+            self._wanted[channel] = None
+            self.link.tell("SUBSCRIBE", channel)
+
     def unsubscribe(self, channel: str) -> None:
         """Listen to *channel* no more; what is under way may still arrive."""
         if channel in self._wanted:
