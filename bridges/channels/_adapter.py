@@ -20,6 +20,7 @@ import trio
 
 from ...actors import Actor, MailboxFull
 from ...actors._actor import HOOKS, connection_of
+from ...actors._messages import message_key
 from ...actors._ports import Host
 from ._channel import Channel, attaches, called
 from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
@@ -62,7 +63,9 @@ def check_supervision(consumer_class: type[AsyncConsumer]) -> None:
     for name in cast("Mapping[object, object]", wanted):
         if name not in _SETTABLE:
             close = get_close_matches(str(name), _SETTABLE, 1)
-            known = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(_SETTABLE)}."
+            known = (
+                f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(_SETTABLE)}."
+            )
             raise TypeError(f"{consumer_class.__qualname__}.supervision has no {name!r}. {known}")
     _adapter(consumer_class, on_asyncio=False)
 
@@ -79,7 +82,10 @@ def _adapter(consumer_class: type[AsyncConsumer], *, on_asyncio: bool) -> type[A
 
 
 def _base(consumer_class: type[AsyncConsumer], on_asyncio: bool) -> type[Adapter]:
-    if issubclass(consumer_class, SyncConsumer) and consumer_class.dispatch is SyncConsumer.dispatch:
+    if (
+        issubclass(consumer_class, SyncConsumer)
+        and consumer_class.dispatch is SyncConsumer.dispatch
+    ):
         return _InThread
     return _OnAsyncio if on_asyncio else _OnTrio
 
@@ -92,8 +98,10 @@ def _new_adapter(consumer_class: type[AsyncConsumer], base: type[Adapter]) -> ty
         "__doc__": consumer_class.__doc__,
     }
     if hasattr(consumer_class, "restarted"):
-        body["after_start"] = base.tell_restarted
-    adapter = types.new_class(consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body))
+        body["after_start"] = cast("Any", base).tell_restarted
+    adapter = types.new_class(
+        consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body)
+    )
     adapter.consumer_class = consumer_class
     return adapter
 
@@ -133,9 +141,6 @@ class Adapter(Actor, runtime=True):
         consumer.scope = scope
         consumer.base_send = self._socket.in_thread if consumer._sync else self._socket  # noqa: SLF001
         seat.channel.give_to(consumer)
-
-    tell_restarted: ClassVar[Any]
-    """Has the user's ``restarted()`` run, behind a crash."""
 
     def state_holder(self) -> object:
         """Return the user's object."""
@@ -212,7 +217,7 @@ class Adapter(Actor, runtime=True):
 
     def _is_end(self, message: Any) -> None:
         """Take note if *message*, out of the layer, is what has the last handler run."""
-        if isinstance(message, dict) and message.get("type") == "websocket.disconnect":
+        if message_key(message) == "websocket.disconnect":
             self._seat.told = True
 
 
@@ -233,7 +238,7 @@ class _InThread(Adapter, runtime=True):
     catch_all: ClassVar[str] = "other"
 
     def tell_restarted(self) -> object:
-        return cast("Any", self._consumer).restarted() if self.epoch > 1 else None
+        return self._consumer.restarted() if self.epoch > 1 else None
 
     def connect(self, message: Any) -> object:
         value = self._dispatch(message)
@@ -267,7 +272,7 @@ class _OnTrio(Adapter, runtime=True):
 
     async def tell_restarted(self) -> None:
         if self.epoch > 1:
-            await cast("Any", self._consumer).restarted()
+            await self._consumer.restarted()
 
     async def connect(self, message: Any) -> None:
         await self.receive(message)
@@ -306,7 +311,7 @@ class _OnAsyncio(Adapter, runtime=True):
 
     async def tell_restarted(self) -> None:
         if self.epoch > 1:
-            await self._tasks.run(cast("Any", self._consumer).restarted)
+            await self._tasks.run(self._consumer.restarted)
 
     def _new_tasks(self) -> AsyncioTasks:
         return self._tasks

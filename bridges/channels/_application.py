@@ -39,7 +39,7 @@ class ChannelsApplication(ConsumerApplication):
         self.__doc__ = consumer_class.__doc__
 
     @property
-    def actor(self) -> Any:
+    def actor(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The actor class that stands in a slot for the consumer class."""
         return adapter_of(self.consumer_class)
 

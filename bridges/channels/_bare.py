@@ -21,7 +21,7 @@ from ..asgiref._side_loop import side_loop_here
 from ..django._on_trio import teach_asgiref
 from ._channel import Channel, called
 from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
-from ._sources import dispatch_all
+from ._sources import Source, dispatch_all
 from .exceptions import StopConsumer
 
 logger = logging.getLogger("greenroom.channels")
@@ -51,7 +51,7 @@ async def serve(consumer: Any, scope: Any, receive: Any, send: Any, get_layer: A
         consumer.scope = scope
         consumer.base_send = sender.in_thread if consumer._sync else sender  # noqa: SLF001
         serving = _Serving(consumer, sender, run)
-        sources = [partial(serving.receive, receive)]
+        sources: list[Source] = [partial(serving.receive, receive)]
         if channel.name is not None:
             sources.append(channel.receiver(run))
         await serving.run(sources)
@@ -111,7 +111,7 @@ class _Serving:
         self._begun = self._told = False
         self._handling: trio.CancelScope | None = None
 
-    async def run(self, sources: list[Callable[[], Awaitable[Any]]]) -> None:
+    async def run(self, sources: list[Source]) -> None:
         """Dispatch to the end. What is raised is the caller's, but for StopConsumer."""
         try:
             await dispatch_all(sources, self._one if self._is_http else self._dispatch)

@@ -202,9 +202,7 @@ class RedisLayer(BaseChannelLayer):
 
     def send_blocking(self, channel: str, message: Message) -> None:
         """Do as `send`, in a thread without a loop: it blocks, for at most ten seconds."""
-        self._started().call_blocking(
-            lambda: self.send(channel, message), timeout=BLOCKING_SECONDS
-        )
+        self._started().call_blocking(lambda: self.send(channel, message), timeout=BLOCKING_SECONDS)
 
     def group_send_blocking(self, group: str, message: Message) -> None:
         """Do as `group_send`, in a thread without a loop: it blocks, for at most ten seconds."""

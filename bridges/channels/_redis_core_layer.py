@@ -421,9 +421,7 @@ class RedisChannelLayer(RedisLayer):
                 data = self.serialize({**message, ADDRESS: addressed[name]})
                 values += [self.get_capacity(addressed[name][0]), data]
             keys = [self.prefix + name for name in queues]
-            full += await self._links[index].request(
-                "EVAL", GROUP_SEND, len(keys), *keys, *values
-            )
+            full += await self._links[index].request("EVAL", GROUP_SEND, len(keys), *keys, *values)
         return full
 
     # -- end ----------------------------------------------------------------------------------

@@ -137,6 +137,6 @@ class SyncConsumer(AsyncConsumer):
             raise ValueError("No handler for message type %s" % message["type"])
         return handler(message)
 
-    def send(self, message: Message) -> None:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+    def send(self, message: Message) -> None:  # type: ignore[override]
         """Send *message*, an ASGI event, to the client; waits while too much is on its way."""
         cast("Any", self).base_send(message)

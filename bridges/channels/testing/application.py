@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from asgiref.compatibility import guarantee_single_callable
+from asgiref import compatibility
 
 from ...django._on_trio import teach_asgiref
 from ._database import share
@@ -25,7 +25,7 @@ class ApplicationCommunicator:
     """
 
     def __init__(self, application: Any, scope: dict[str, Any]) -> None:
-        self.application = guarantee_single_callable(application)
+        self.application: Any = cast("Any", compatibility).guarantee_single_callable(application)
         self.scope = scope
         self.input_queue = Mail()
         self.output_queue = Mail()

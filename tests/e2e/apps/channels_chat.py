@@ -18,7 +18,7 @@ settings.configure(
     LOGGING_CONFIG=None,
 )
 
-from greenroom.bridges.django import Greenroom, path  # noqa: I001 - sets Django up
+from greenroom.bridges.django import Greenroom, path  # sets Django up
 
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
