@@ -143,7 +143,7 @@ class Actor(Relations):
         self._life = life
 
     def state_holder(self) -> object:
-        """Return the object whose attributes a crash is to be survived by; the runtime's business."""
+        """Return whose attributes a crash is to be survived by; the runtime's business."""
         return self
 
     # -- who I am -----------------------------------------------------------------------

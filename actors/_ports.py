@@ -255,6 +255,7 @@ class Host(Protocol):
         """Call *function* once the slot takes no messages any more. Loop thread only."""
         ...
 
+
 class Target(Protocol):
     """What a reference points to."""
 

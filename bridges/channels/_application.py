@@ -11,9 +11,8 @@ from collections.abc import Awaitable, MutableMapping
 from typing import Any
 
 from ..asgi import Application, ConsumerApplication
-from ..asgi._app import root_of
+from ..asgi._app import printable_route, root_of
 from ..asgi._websocket import serve_websocket
-from ..asgi._app import printable_route
 from ._adapter import adapter_of
 from .consumer import AsyncConsumer
 
@@ -74,9 +73,9 @@ class ChannelsApplication(ConsumerApplication):
 
 
 def _alone(application: ChannelsApplication) -> Application:
-    from ..django._database import database_hooks  # noqa: PLC0415 - they set Django up
-    from ..django._on_trio import hops_of, teach_asgiref  # noqa: PLC0415
-    from ..django._settings import load_options  # noqa: PLC0415
+    from ..django._database import database_hooks
+    from ..django._on_trio import hops_of, teach_asgiref
+    from ..django._settings import load_options
 
     teach_asgiref()
     return Application(

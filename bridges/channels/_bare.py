@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 import trio
 
 from ...actors import current_job
-from ...actors._lowlevel import inside_trio
+from ...actors._lowlevel import LoopThread, inside_trio, start_system_task
 from ..asgiref import on_trio
 from ..asgiref._side_loop import side_loop_here
 from ..django._on_trio import teach_asgiref
@@ -31,7 +32,7 @@ SECONDS_TO_END = 5.0
 
 NOT_TRIO = (
     "{name} was called on an event loop that is not trio's. Serve it with `hypercorn -k trio`; in"
-    " tests, use the communicators of greenroom.bridges.channels.testing, which work on asyncio, too."
+    " tests, use the communicators of greenroom.bridges.channels.testing: they work on asyncio."
 )
 
 
@@ -65,7 +66,7 @@ class Sender:
 
     def __init__(self, send: Callable[[Any], Awaitable[None]]) -> None:
         self._send = send
-        self._token = trio.lowlevel.current_trio_token()
+        self._loop = LoopThread.current()
         self.unfinished = False
         """Whether a response was begun, and not ended."""
         self.finished = False
@@ -92,7 +93,26 @@ class Sender:
         if job is not None:
             job.run_async(on_trio(partial(self, message)))
         else:
-            trio.from_thread.run(self, message, trio_token=self._token)
+            self._wait_for(message)
+
+    def _wait_for(self, message: Any) -> None:
+        """Have *message* sent by the loop, for a thread of the user's own."""
+        sent: Future[None] = Future()
+
+        async def send() -> None:
+            try:
+                await self._send(message)
+            except trio.Cancelled:
+                sent.set_exception(RuntimeError("the run of trio is over"))
+                raise
+            except BaseException as error:  # noqa: BLE001, ASYNC103 - the thread raises it
+                sent.set_exception(error)
+            else:
+                sent.set_result(None)
+
+        self._note(message)
+        self._loop.call_soon(start_system_task, send, "greenroom, send() of a thread")
+        sent.result()
 
     def _note(self, message: Any) -> None:
         kind = message.get("type", "")

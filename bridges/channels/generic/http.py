@@ -35,7 +35,7 @@ class AsyncHttpConsumer(AsyncConsumer):
 
     async def send_body(self, body: bytes, *, more_body: bool = False) -> None:
         """Send a part of the body: the last one, unless *more_body*."""
-        assert isinstance(body, bytes), "Body is not bytes"  # noqa: S101 - Channels' own
+        assert isinstance(body, bytes), "Body is not bytes"
         await self.send({"type": "http.response.body", "body": body, "more_body": more_body})
 
     async def send_response(self, status: int, body: bytes, **kwargs: Any) -> None:

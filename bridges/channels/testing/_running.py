@@ -11,7 +11,7 @@ from typing import Any
 
 import trio
 
-from ....actors._lowlevel import LoopThread
+from ....actors._lowlevel import LoopThread, checkpoint
 from ...asgi import Application, ConsumerApplication
 from ...testing import serve
 from .._application import ChannelsApplication
@@ -109,7 +109,7 @@ class Running:
 
     async def _send(self, message: Any) -> None:
         self._outputs.put(message)
-        await trio.lowlevel.checkpoint()
+        await checkpoint()
 
 
 def _wants_tree(application: Any) -> bool:

@@ -388,7 +388,7 @@ class TestTheTestsData:
 
 def test_under_pytest_asyncio(tmp_path: Path) -> None:
     """
-    Tests with `pytest.mark.asyncio`, as those of Channels' users are, run with their imports changed.
+    Tests with `pytest.mark.asyncio`, as users of Channels have them, run with other imports.
     """
     (tmp_path / "conftest.py").write_text(
         textwrap.dedent("""
