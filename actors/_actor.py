@@ -120,6 +120,7 @@ class Actor(Relations):
     catch_all: ClassVar[str] = ""
     late_handshake: ClassVar[bool] = False
     ending_handler: ClassVar[str] = "stopped"
+    frame_handler: ClassVar[str] = "receive"
     _special: ClassVar[dict[str, dict[str, str]]] = HOOKS
     _reserved: ClassVar[frozenset[str]] = frozenset()
 

@@ -14,14 +14,16 @@ import types
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 import trio
 
-from ...actors import Actor, MailboxFull
+from ...actors import MailboxFull, WebsocketConsumer
 from ...actors._actor import HOOKS, connection_of
 from ...actors._messages import message_key
 from ...actors._ports import Host
+from ...actors.consumers._consumer import Consumer
 from ._channel import Channel, attaches, called
 from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
 from ._socket import Socket
@@ -32,8 +34,9 @@ _KEY = "greenroom.channels"
 _MADE = "_greenroom_adapters"
 _SETTABLE = (
     "backoff_jitter", "backoff_max_seconds", "backoff_min_seconds", "cancel_on_disconnect",
+    "check_origin",
     "expected_errors", "keep", "mailbox_capacity", "max_restarts", "max_seconds", "overflow",
-    "shutdown_seconds", "supervise",
+    "revalidate_seconds", "shutdown_seconds", "supervise",
 )  # fmt: skip
 _RETRY_SECONDS = (0.1, 10.0)
 _MESSAGE = {"message": "message"}
@@ -103,7 +106,15 @@ def _new_adapter(consumer_class: type[AsyncConsumer], base: type[Adapter]) -> ty
         consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body)
     )
     adapter.consumer_class = consumer_class
+    adapter.protocols = _protocols(consumer_class)
     return adapter
+
+
+def _protocols(consumer_class: type[AsyncConsumer]) -> frozenset[str]:
+    """Say what it serves, by the names of its handlers; both, where they don't tell."""
+    both = frozenset(("http", "websocket"))
+    prefixes = {name.partition("_")[0] for name in dir(consumer_class) if "_" in name}
+    return both & prefixes or both
 
 
 class _Seat:
@@ -115,14 +126,18 @@ class _Seat:
         self.tasks: AsyncioTasks | None = None  # of the incarnation that ran last
 
 
-class Adapter(Actor, runtime=True):
+class Adapter(Consumer, runtime=True):
     """The actor of a consumer class; it makes and calls objects of that class."""
 
     __slots__ = ("_consumer", "_seat", "_socket")
 
     __greenroom_actor__: ClassVar[bool] = True
-    opening_handler: ClassVar[str] = "connect"
-    ending_handler: ClassVar[str] = "disconnect"
+    servers: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "websocket": WebsocketConsumer.servers["websocket"],
+            "http": "greenroom.bridges.channels._request:serve_request",
+        }
+    )
     late_handshake: ClassVar[bool] = True
     consumer_class: ClassVar[type[AsyncConsumer]] = AsyncConsumer
     _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL

@@ -79,8 +79,8 @@ def _alone(application: ChannelsApplication) -> Application:
 
     teach_asgiref()
     return Application(
-        http=application,
-        router=application,
+        http_router=application if "http" in application.actor.protocols else None,
+        router=application if "websocket" in application.actor.protocols else None,
         options=load_options(),
         thread_hooks=database_hooks(),
         facilities=(hops_of,),
