@@ -127,7 +127,8 @@ class _Serving:
 
     def __init__(self, consumer: Any, sender: Sender, run: Any) -> None:
         self._consumer, self._sender, self._run = consumer, sender, run
-        self._is_http = consumer.scope["type"] == "http" and hasattr(consumer, "http_disconnect")
+        self._is_http = consumer.scope["type"] == "http"
+        self._hears_end = self._is_http and hasattr(consumer, "http_disconnect")
         self._begun = self._told = False
         self._handling: trio.CancelScope | None = None
 
@@ -138,7 +139,7 @@ class _Serving:
         except StopConsumer:
             pass
         finally:
-            if self._is_http and self._begun:
+            if self._hears_end and self._begun:
                 await self._tell_end()  # noqa: ASYNC102 - it is shielded, with a deadline
 
     async def receive(self, receive: Callable[[], Awaitable[Any]]) -> Any:
@@ -164,12 +165,12 @@ class _Serving:
         if message.get("type") == "http.disconnect":
             self._told = True
             await self._dispatch(message)
-            return
+            raise StopConsumer  # nothing more can come, whether its handler says so or not
         self._begun = True
         with trio.CancelScope() as self._handling:
             await self._dispatch(message)
         self._handling = None
-        if self._sender.finished:
+        if self._hears_end and self._sender.finished:
             raise StopConsumer
 
     async def _tell_end(self) -> None:

@@ -55,9 +55,7 @@ def make_pair(redis_server: RedisServer) -> Iterator[Callable[..., Pair]]:
 
 @pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_groups_are_shared(
-    kind: str, config: str, make_pair: Callable[..., Pair]
-) -> None:
+async def test_groups_are_shared(kind: str, config: str, make_pair: Callable[..., Pair]) -> None:
     """
     Both processes' members get what either sends to the group, and no more after they left.
     """
@@ -96,9 +94,7 @@ async def test_direct_sends(kind: str, make_pair: Callable[..., Pair]) -> None:
 
 
 @pytest.mark.parametrize("sender", ["ours", "stock"])
-async def test_a_channel_that_workers_share(
-    sender: str, make_pair: Callable[..., Pair]
-) -> None:
+async def test_a_channel_that_workers_share(sender: str, make_pair: Callable[..., Pair]) -> None:
     """
     What one process sends to a plain channel the other receives, in order.
     """

@@ -108,9 +108,7 @@ async def test_a_full_mailbox_is_a_counted_drop(kind: type, make_layer: Make) ->
     assert full.got == []
 
 
-async def test_from_everywhere(
-    kind: type, make_layer: Make, redis_server: RedisServer
-) -> None:
+async def test_from_everywhere(kind: type, make_layer: Make, redis_server: RedisServer) -> None:
     """
     Trio, asyncio, async_to_sync in a plain thread, and the blocking call send through one client.
     """

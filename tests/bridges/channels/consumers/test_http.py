@@ -236,7 +236,9 @@ async def test_a_server_that_stops_ends_it() -> None:
     """
     At the server's stop `handle` is cancelled in its time, and `disconnect` runs.
     """
-    async with serve(Greenroom(http=[re_path("", Waits.as_asgi())], shutdown_seconds=0.01)) as server:
+    async with serve(
+        Greenroom(http=[re_path("", Waits.as_asgi())], shutdown_seconds=0.01)
+    ) as server:
 
         async def wait() -> None:
             log.append((await server.http("GET", "/")).status)
