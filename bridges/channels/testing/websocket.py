@@ -81,9 +81,9 @@ class WebsocketCommunicator(ApplicationCommunicator):
             "The response needs exactly one of 'text' or 'bytes'"
         )
         if "text" in response:
-            assert isinstance(text, str), "Text frame payload is not str"
+            assert isinstance(text, str), f"Text frame payload is not str, it is {type(text)}"
             return text
-        assert isinstance(data, bytes), "Binary frame payload is not bytes"
+        assert isinstance(data, bytes), f"Binary frame payload is not bytes, it is {type(data)}"
         return data
 
     async def receive_json_from(self, timeout: float = 1) -> Any:
