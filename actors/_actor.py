@@ -120,6 +120,7 @@ class Actor(Relations):
     catch_all: ClassVar[str] = ""
     late_handshake: ClassVar[bool] = False
     ending_handler: ClassVar[str] = "stopped"
+    frame_handler: ClassVar[str] = "receive"
     _special: ClassVar[dict[str, dict[str, str]]] = HOOKS
     _reserved: ClassVar[frozenset[str]] = frozenset()
 
@@ -143,7 +144,7 @@ class Actor(Relations):
         self._life = life
 
     def state_holder(self) -> object:
-        """Return the object whose attributes a crash is to be survived by; the runtime's business."""
+        """Return whose attributes a crash is to be survived by; the runtime's business."""
         return self
 
     # -- who I am -----------------------------------------------------------------------

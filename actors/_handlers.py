@@ -95,7 +95,9 @@ class HandlerTable:
     def _compiled_catch_all(self, actor: type) -> Handler | None:
         # An adapter's, for a class that finds its handlers itself: no user's class has one.
         name: str = getattr(actor, "catch_all", "")
-        return compile_message(f"{self._owner}.{name}", self._function(actor, name)) if name else None
+        return (
+            compile_message(f"{self._owner}.{name}", self._function(actor, name)) if name else None
+        )
 
     def _declarations(self, actor: type) -> dict[object, str]:
         found: dict[object, str] = {}

@@ -39,8 +39,8 @@ class Place:
     # A slot has more attributes than share their names with those of others; in a table of its
     # own they would take 2 KiB.
     __slots__ = (
-        "_at_end", "_overflow", "_root", "actor", "connection", "end", "epoch", "fault", "loop", "mailbox",
-        "path", "ref",
+        "_at_end", "_overflow", "_root", "actor", "connection", "end", "epoch", "fault", "loop",
+        "mailbox", "path", "ref",
     )  # fmt: skip
 
     _life: "Life | None"
@@ -153,7 +153,7 @@ class Place:
         self.mailbox.put_control(stop)
 
     def call_at_end(self, function: Callable[[], object]) -> None:
-        """Call *function*, which must be quick and not raise, once the slot takes no messages more."""
+        """Call *function*, quick and not raising, once the slot takes no more messages."""
         self._at_end += (function,)
         if self.mailbox.closed:  # in this very moment
             self._end_all()

@@ -22,7 +22,7 @@ MAY_IMPORT = {
 MAY_IMPORT_SIBLING = {
     "asgi": {"engines", "hypercorn", "websocket"},
     "asgiref": set[str](),
-    "channels": {"asgi", "asgiref", "django", "engines", "hypercorn"},
+    "channels": {"asgi", "asgiref", "django", "engines", "hypercorn", "testing"},
     "client": set[str](),
     "django": {"asgi", "asgiref", "engines", "hypercorn"},
     "engines": set[str](),
@@ -54,7 +54,7 @@ MAY_IMPORT_LIBRARY = {
 # A lower layer may name an upper one only here, and only by a string looked up when it is needed:
 # `SomeConsumer.as_asgi()` is an ASGI application without `actors` knowing ASGI, and the first
 # import below hypercorn sets Django up.
-UPWARD_BY_NAME = {"actors/_early.py", "actors/consumers/_websocket.py"}
+UPWARD_BY_NAME = {"actors/_early.py", "actors/consumers/_consumer.py"}
 
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 BRIDGES = [path for path in MODULES if path.is_relative_to(ROOT / "bridges")]

@@ -14,13 +14,16 @@ import types
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 import trio
 
-from ...actors import Actor, MailboxFull
+from ...actors import MailboxFull, WebsocketConsumer
 from ...actors._actor import HOOKS, connection_of
+from ...actors._messages import message_key
 from ...actors._ports import Host
+from ...actors.consumers._consumer import Consumer
 from ._attachments import events_of
 from ._channel import Channel, attaches, called
 from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
@@ -32,8 +35,9 @@ _KEY = "greenroom.channels"
 _MADE = "_greenroom_adapters"
 _SETTABLE = (
     "backoff_jitter", "backoff_max_seconds", "backoff_min_seconds", "cancel_on_disconnect",
+    "check_origin",
     "expected_errors", "keep", "mailbox_capacity", "max_restarts", "max_seconds", "overflow",
-    "shutdown_seconds", "supervise",
+    "revalidate_seconds", "shutdown_seconds", "supervise",
 )  # fmt: skip
 _RETRY_SECONDS = (0.1, 10.0)
 _MESSAGE = {"message": "message"}
@@ -63,7 +67,9 @@ def check_supervision(consumer_class: type[AsyncConsumer]) -> None:
     for name in cast("Mapping[object, object]", wanted):
         if name not in _SETTABLE:
             close = get_close_matches(str(name), _SETTABLE, 1)
-            known = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(_SETTABLE)}."
+            known = (
+                f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(_SETTABLE)}."
+            )
             raise TypeError(f"{consumer_class.__qualname__}.supervision has no {name!r}. {known}")
     _adapter(consumer_class, on_asyncio=False)
 
@@ -80,7 +86,10 @@ def _adapter(consumer_class: type[AsyncConsumer], *, on_asyncio: bool) -> type[A
 
 
 def _base(consumer_class: type[AsyncConsumer], on_asyncio: bool) -> type[Adapter]:
-    if issubclass(consumer_class, SyncConsumer) and consumer_class.dispatch is SyncConsumer.dispatch:
+    if (
+        issubclass(consumer_class, SyncConsumer)
+        and consumer_class.dispatch is SyncConsumer.dispatch
+    ):
         return _InThread
     return _OnAsyncio if on_asyncio else _OnTrio
 
@@ -93,10 +102,20 @@ def _new_adapter(consumer_class: type[AsyncConsumer], base: type[Adapter]) -> ty
         "__doc__": consumer_class.__doc__,
     }
     if hasattr(consumer_class, "restarted"):
-        body["after_start"] = base.tell_restarted
-    adapter = types.new_class(consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body))
+        body["after_start"] = cast("Any", base).tell_restarted
+    adapter = types.new_class(
+        consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body)
+    )
     adapter.consumer_class = consumer_class
+    adapter.protocols = _protocols(consumer_class)
     return adapter
+
+
+def _protocols(consumer_class: type[AsyncConsumer]) -> frozenset[str]:
+    """Say what it serves, by the names of its handlers; both, where they don't tell."""
+    both = frozenset(("http", "websocket"))
+    prefixes = {name.partition("_")[0] for name in dir(consumer_class) if "_" in name}
+    return both & prefixes or both
 
 
 class _Seat:
@@ -108,14 +127,18 @@ class _Seat:
         self.tasks: AsyncioTasks | None = None  # of the incarnation that ran last
 
 
-class Adapter(Actor, runtime=True):
+class Adapter(Consumer, runtime=True):
     """The actor of a consumer class; it makes and calls objects of that class."""
 
     __slots__ = ("_consumer", "_seat", "_socket")
 
     __greenroom_actor__: ClassVar[bool] = True
-    opening_handler: ClassVar[str] = "connect"
-    ending_handler: ClassVar[str] = "disconnect"
+    servers: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "websocket": WebsocketConsumer.servers["websocket"],
+            "http": "greenroom.bridges.channels._request:serve_request",
+        }
+    )
     late_handshake: ClassVar[bool] = True
     consumer_class: ClassVar[type[AsyncConsumer]] = AsyncConsumer
     _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
@@ -134,9 +157,6 @@ class Adapter(Actor, runtime=True):
         consumer.scope = scope
         consumer.base_send = self._socket.in_thread if consumer._sync else self._socket  # noqa: SLF001
         seat.channel.give_to(consumer)
-
-    tell_restarted: ClassVar[Any]
-    """Has the user's ``restarted()`` run, behind a crash."""
 
     def state_holder(self) -> object:
         """Return the user's object."""
@@ -214,7 +234,7 @@ class Adapter(Actor, runtime=True):
 
     def _is_end(self, message: Any) -> None:
         """Take note if *message*, out of the layer, is what has the last handler run."""
-        if isinstance(message, dict) and message.get("type") == "websocket.disconnect":
+        if message_key(message) == "websocket.disconnect":
             self._seat.told = True
 
 
@@ -235,7 +255,7 @@ class _InThread(Adapter, runtime=True):
     catch_all: ClassVar[str] = "other"
 
     def tell_restarted(self) -> object:
-        return cast("Any", self._consumer).restarted() if self.epoch > 1 else None
+        return self._consumer.restarted() if self.epoch > 1 else None
 
     def connect(self, message: Any) -> object:
         value = self._dispatch(message)
@@ -269,7 +289,7 @@ class _OnTrio(Adapter, runtime=True):
 
     async def tell_restarted(self) -> None:
         if self.epoch > 1:
-            await cast("Any", self._consumer).restarted()
+            await self._consumer.restarted()
 
     async def connect(self, message: Any) -> None:
         await self.receive(message)
@@ -308,7 +328,7 @@ class _OnAsyncio(Adapter, runtime=True):
 
     async def tell_restarted(self) -> None:
         if self.epoch > 1:
-            await self._tasks.run(cast("Any", self._consumer).restarted)
+            await self._tasks.run(self._consumer.restarted)
 
     def _new_tasks(self) -> AsyncioTasks:
         return self._tasks

@@ -11,9 +11,8 @@ from collections.abc import Awaitable, MutableMapping
 from typing import Any
 
 from ..asgi import Application, ConsumerApplication
-from ..asgi._app import root_of
+from ..asgi._app import printable_route, root_of
 from ..asgi._websocket import serve_websocket
-from ..asgi._app import printable_route
 from ._adapter import adapter_of
 from .consumer import AsyncConsumer
 
@@ -39,7 +38,7 @@ class ChannelsApplication(ConsumerApplication):
         self.__doc__ = consumer_class.__doc__
 
     @property
-    def actor(self) -> Any:
+    def actor(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The actor class that stands in a slot for the consumer class."""
         return adapter_of(self.consumer_class)
 
@@ -74,14 +73,14 @@ class ChannelsApplication(ConsumerApplication):
 
 
 def _alone(application: ChannelsApplication) -> Application:
-    from ..django._database import database_hooks  # noqa: PLC0415 - they set Django up
-    from ..django._on_trio import hops_of, teach_asgiref  # noqa: PLC0415
-    from ..django._settings import load_options  # noqa: PLC0415
+    from ..django._database import database_hooks
+    from ..django._on_trio import hops_of, teach_asgiref
+    from ..django._settings import load_options
 
     teach_asgiref()
     return Application(
-        http=application,
-        router=application,
+        http_router=application if "http" in application.actor.protocols else None,
+        router=application if "websocket" in application.actor.protocols else None,
         options=load_options(),
         thread_hooks=database_hooks(),
         facilities=(hops_of,),

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 import trio
 
 from ...actors import current_job
-from ...actors._lowlevel import inside_trio
+from ...actors._lowlevel import LoopThread, inside_trio, start_system_task
 from ..asgiref import on_trio
 from ..asgiref._side_loop import side_loop_here
 from ..django._on_trio import teach_asgiref
 from ._channel import Channel, called
 from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
-from ._sources import dispatch_all
+from ._sources import Source, dispatch_all
 from .exceptions import StopConsumer
 
 logger = logging.getLogger("greenroom.channels")
@@ -31,7 +32,7 @@ SECONDS_TO_END = 5.0
 
 NOT_TRIO = (
     "{name} was called on an event loop that is not trio's. Serve it with `hypercorn -k trio`; in"
-    " tests, use the communicators of greenroom.bridges.channels.testing, which work on asyncio, too."
+    " tests, use the communicators of greenroom.bridges.channels.testing: they work on asyncio."
 )
 
 
@@ -51,7 +52,7 @@ async def serve(consumer: Any, scope: Any, receive: Any, send: Any, get_layer: A
         consumer.scope = scope
         consumer.base_send = sender.in_thread if consumer._sync else sender  # noqa: SLF001
         serving = _Serving(consumer, sender, run)
-        sources = [partial(serving.receive, receive)]
+        sources: list[Source] = [partial(serving.receive, receive)]
         if channel.name is not None:
             sources.append(channel.receiver(run))
         await serving.run(sources)
@@ -65,7 +66,7 @@ class Sender:
 
     def __init__(self, send: Callable[[Any], Awaitable[None]]) -> None:
         self._send = send
-        self._token = trio.lowlevel.current_trio_token()
+        self._loop = LoopThread.current()
         self.unfinished = False
         """Whether a response was begun, and not ended."""
         self.finished = False
@@ -92,7 +93,26 @@ class Sender:
         if job is not None:
             job.run_async(on_trio(partial(self, message)))
         else:
-            trio.from_thread.run(self, message, trio_token=self._token)
+            self._wait_for(message)
+
+    def _wait_for(self, message: Any) -> None:
+        """Have *message* sent by the loop, for a thread of the user's own."""
+        sent: Future[None] = Future()
+
+        async def send() -> None:
+            try:
+                await self._send(message)
+            except trio.Cancelled:
+                sent.set_exception(RuntimeError("the run of trio is over"))
+                raise
+            except BaseException as error:  # noqa: BLE001, ASYNC103 - the thread raises it
+                sent.set_exception(error)
+            else:
+                sent.set_result(None)
+
+        self._note(message)
+        self._loop.call_soon(start_system_task, send, "greenroom, send() of a thread")
+        sent.result()
 
     def _note(self, message: Any) -> None:
         kind = message.get("type", "")
@@ -107,18 +127,19 @@ class _Serving:
 
     def __init__(self, consumer: Any, sender: Sender, run: Any) -> None:
         self._consumer, self._sender, self._run = consumer, sender, run
-        self._is_http = consumer.scope["type"] == "http" and hasattr(consumer, "http_disconnect")
+        self._is_http = consumer.scope["type"] == "http"
+        self._hears_end = self._is_http and hasattr(consumer, "http_disconnect")
         self._begun = self._told = False
         self._handling: trio.CancelScope | None = None
 
-    async def run(self, sources: list[Callable[[], Awaitable[Any]]]) -> None:
+    async def run(self, sources: list[Source]) -> None:
         """Dispatch to the end. What is raised is the caller's, but for StopConsumer."""
         try:
             await dispatch_all(sources, self._one if self._is_http else self._dispatch)
         except StopConsumer:
             pass
         finally:
-            if self._is_http and self._begun:
+            if self._hears_end and self._begun:
                 await self._tell_end()  # noqa: ASYNC102 - it is shielded, with a deadline
 
     async def receive(self, receive: Callable[[], Awaitable[Any]]) -> Any:
@@ -144,12 +165,12 @@ class _Serving:
         if message.get("type") == "http.disconnect":
             self._told = True
             await self._dispatch(message)
-            return
+            raise StopConsumer  # nothing more can come, whether its handler says so or not
         self._begun = True
         with trio.CancelScope() as self._handling:
             await self._dispatch(message)
         self._handling = None
-        if self._sender.finished:
+        if self._hears_end and self._sender.finished:
             raise StopConsumer
 
     async def _tell_end(self) -> None:

@@ -39,7 +39,7 @@ def install_as_channels() -> None:
         return
     there = sorted(name for name in sys.modules if name.partition(".")[0] == _THEIRS)
     if there:
-        names = ", ".join(there[:3]) + (", ..." if len(there) > 3 else "")  # noqa: PLR2004
+        names = ", ".join(there[:3]) + (", ..." if len(there) > 3 else "")
         have = "has" if len(there) == 1 else "have"
         raise RuntimeError(IMPORTED.format(names=names, have=have))
     sys.meta_path.insert(0, _Finder())

@@ -145,4 +145,4 @@ def _list_tasks_of(loop: asyncio.AbstractEventLoop) -> None:
         return task
 
     make.lists_tasks = True  # type: ignore[attr-defined]
-    loop.set_task_factory(make)  # type: ignore[arg-type]
+    loop.set_task_factory(make)

@@ -8,13 +8,13 @@ from typing import Any, ClassVar, cast
 from asgiref.sync import sync_to_async
 
 from . import _bare
-from .exceptions import StopConsumer as StopConsumer
-from .layers import get_channel_layer as get_channel_layer
+from .exceptions import StopConsumer
+from .layers import get_channel_layer
 
 Message = Mapping[str, Any]
 Scope = MutableMapping[str, Any]
 
-__all__ = ["AsyncConsumer", "SyncConsumer", "get_handler_name"]
+__all__ = ["AsyncConsumer", "StopConsumer", "SyncConsumer", "get_channel_layer", "get_handler_name"]
 
 
 def get_handler_name(message: Message) -> str:
@@ -73,7 +73,7 @@ class AsyncConsumer:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "supervision" in vars(cls):
-            from ._adapter import check_supervision  # noqa: PLC0415 - it imports this module
+            from ._adapter import check_supervision
 
             check_supervision(cls)
 
@@ -90,7 +90,7 @@ class AsyncConsumer:
         """
         handler = getattr(self, get_handler_name(message), None)
         if handler is None:
-            raise ValueError("No handler for message type %s" % message["type"])
+            raise ValueError(f"No handler for message type {message['type']}")
         await handler(message)
 
     async def send(self, message: Message) -> None:
@@ -105,7 +105,7 @@ class AsyncConsumer:
         Args:
             initkwargs: Given to ``__init__``.
         """
-        from ._application import ChannelsApplication  # noqa: PLC0415 - it imports this module
+        from ._application import ChannelsApplication
 
         return ChannelsApplication(cls, initkwargs)
 
@@ -134,9 +134,9 @@ class SyncConsumer(AsyncConsumer):
     def _dispatch_here(self, message: Message) -> object:
         handler = getattr(self, get_handler_name(message), None)
         if handler is None:
-            raise ValueError("No handler for message type %s" % message["type"])
+            raise ValueError(f"No handler for message type {message['type']}")
         return handler(message)
 
-    def send(self, message: Message) -> None:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+    def send(self, message: Message) -> None:  # type: ignore[override]
         """Send *message*, an ASGI event, to the client; waits while too much is on its way."""
         cast("Any", self).base_send(message)

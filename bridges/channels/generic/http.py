@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..consumer import AsyncConsumer
 from ..exceptions import StopConsumer
@@ -27,14 +27,15 @@ class AsyncHttpConsumer(AsyncConsumer):
 
     async def send_headers(self, *, status: int = 200, headers: _Headers = None) -> None:
         """Begin the response. Headers are pairs of bytes, or a mapping."""
-        pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+        if isinstance(headers, Mapping):
+            headers = cast("Mapping[Any, Any]", headers).items()
         await self.send(
-            {"type": "http.response.start", "status": status, "headers": list(pairs)}
+            {"type": "http.response.start", "status": status, "headers": list(headers or ())}
         )
 
     async def send_body(self, body: bytes, *, more_body: bool = False) -> None:
         """Send a part of the body: the last one, unless *more_body*."""
-        assert isinstance(body, bytes), "Body is not bytes"  # noqa: S101 - Channels' own
+        assert isinstance(body, bytes), "Body is not bytes"
         await self.send({"type": "http.response.body", "body": body, "more_body": more_body})
 
     async def send_response(self, status: int, body: bytes, **kwargs: Any) -> None:
@@ -44,9 +45,7 @@ class AsyncHttpConsumer(AsyncConsumer):
 
     async def handle(self, body: bytes) -> None:
         """Answer the request with *body*; override it."""
-        raise NotImplementedError(
-            "Subclasses of AsyncHttpConsumer must provide a handle() method."
-        )
+        raise NotImplementedError("Subclasses of AsyncHttpConsumer must provide a handle() method.")
 
     async def disconnect(self) -> None:
         """Clean up, once, however the request has ended; override it."""

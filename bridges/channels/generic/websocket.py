@@ -97,7 +97,7 @@ class WebsocketConsumer(SyncConsumer):
     def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Handle one message; override it."""
 
-    def send(  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+    def send(  # type: ignore[override]
         self,
         text_data: str | None = None,
         bytes_data: bytes | None = None,
@@ -219,7 +219,7 @@ class AsyncWebsocketConsumer(AsyncConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Handle one message; override it."""
 
-    async def send(  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+    async def send(  # type: ignore[override]
         self,
         text_data: str | None = None,
         bytes_data: bytes | None = None,

@@ -106,4 +106,7 @@ async def within(seconds: float, wait: Callable[[], Awaitable[None]]) -> bool:
 
 async def pause(seconds: float) -> None:
     """Sleep on whichever loop."""
-    await (trio.sleep(seconds) if inside_trio() else asyncio.sleep(seconds))
+    if inside_trio():
+        await trio.sleep(seconds)
+    else:
+        await asyncio.sleep(seconds)

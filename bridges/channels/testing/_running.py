@@ -7,11 +7,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import trio
 
-from ....actors._lowlevel import LoopThread
+from ....actors._lowlevel import LoopThread, checkpoint
 from ...asgi import Application, ConsumerApplication
 from ...testing import serve
 from .._application import ChannelsApplication
@@ -21,25 +22,31 @@ from ._mail import Mail
 
 class Running:
     """
-    Calls *application* with *scope* in a task on trio.
+    The task on trio that calls an application with a scope, once it has begun.
 
     Args:
         inputs: What its ``receive`` takes from.
         outputs: What its ``send`` appends to; closed when it has ended.
-        release: Called when it has ended.
     """
 
-    def __init__(
-        self, application: Any, scope: Any, inputs: Mail, outputs: Mail, release: Callable[[], None]
-    ) -> None:
-        self._application, self._scope = application, scope
+    def __init__(self, inputs: Mail, outputs: Mail) -> None:
         self._inputs, self._outputs = inputs, outputs
-        self._release = release
+        self._value: Any = None
         self._error: BaseException | None = None
         self._cancelled = False
         self._cancel = trio.CancelScope()
         self._done = Mail()  # closed when it has ended; nothing is ever put in
-        self._loop: LoopThread = run_on_trio(self._run, "an application under test")
+        self._loop: LoopThread | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it was begun."""
+        return self._loop is not None
+
+    def begin(self, application: Any, scope: Any, release: Callable[[], None]) -> None:
+        """Have *application* called with *scope*; *release* is called when it has ended."""
+        run = partial(self._run, application, scope, release)
+        self._loop = run_on_trio(run, "an application under test")
 
     # As a future has them.
 
@@ -51,31 +58,42 @@ class Running:
         """Whether it has ended because it was cancelled."""
         return self.done() and self._cancelled
 
-    def result(self) -> None:
-        """Return None, or raise what it raised; asyncio.CancelledError if it was cancelled."""
+    def result(self) -> Any:
+        """
+        Return what it returned, or raise what it raised.
+
+        Raises:
+            asyncio.CancelledError: It was cancelled.
+            asyncio.InvalidStateError: It has not ended.
+        """
+        if not self.done():
+            raise asyncio.InvalidStateError("the application has not ended")
         if self._cancelled:
             raise asyncio.CancelledError
         if self._error is not None:
             raise self._error
+        return self._value
 
     def exception(self) -> BaseException | None:
         """Return what it raised."""
         return self._error
 
     def cancel(self) -> None:
-        """Have it cancelled. Any thread; returns at once."""
+        """Have it cancelled, if it was begun. Any thread; returns at once."""
+        if self._loop is None:
+            return
         if self._loop.is_here():
             self._cancel.cancel()
         else:
             with suppress(trio.RunFinishedError):  # then it has ended
                 self._loop.call_soon(self._cancel.cancel)
 
-    def __await__(self) -> Generator[Any, Any, None]:
+    def __await__(self) -> Generator[Any, Any, Any]:
         return self._result().__await__()
 
-    async def _result(self) -> None:
+    async def _result(self) -> Any:
         await self._done.wait()
-        self.result()
+        return self.result()
 
     async def wait(self) -> None:
         """Wait until it has ended. A checkpoint if it has not."""
@@ -83,10 +101,10 @@ class Running:
 
     # On trio.
 
-    async def _run(self) -> None:
+    async def _run(self, application: Any, scope: Any, release: Callable[[], None]) -> None:
         try:
             with self._cancel:
-                await self._call()
+                self._value = await self._call(application, scope)
             self._cancelled = self._cancel.cancelled_caught
         except trio.Cancelled:  # the run of trio ends
             self._cancelled = True
@@ -94,22 +112,20 @@ class Running:
         except BaseException as error:  # noqa: BLE001, ASYNC103 - the test's next call raises it
             self._error = error
         finally:
-            self._release()
+            release()
             self._done.close()
             self._outputs.close()
 
-    async def _call(self) -> None:
-        application, scope = self._application, self._scope
+    async def _call(self, application: Any, scope: Any) -> Any:
         if not _wants_tree(application) or "state" in scope:
-            await application(scope, self._inputs.get, self._send)
-            return
+            return await application(scope, self._inputs.get, self._send)
         async with serve(application) as server:
             scope["state"] = server.state.copy()
-            await application(scope, self._inputs.get, self._send)
+            return await application(scope, self._inputs.get, self._send)
 
     async def _send(self, message: Any) -> None:
         self._outputs.put(message)
-        await trio.lowlevel.checkpoint()
+        await checkpoint()
 
 
 def _wants_tree(application: Any) -> bool:

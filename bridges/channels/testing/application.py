@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from asgiref.compatibility import guarantee_single_callable
+from asgiref import compatibility
 
 from ...django._on_trio import teach_asgiref
 from ._database import share
@@ -25,15 +25,15 @@ class ApplicationCommunicator:
     """
 
     def __init__(self, application: Any, scope: dict[str, Any]) -> None:
-        self.application = guarantee_single_callable(application)
+        self.application: Any = cast("Any", compatibility).guarantee_single_callable(application)
         self.scope = scope
         self.input_queue = Mail()
         self.output_queue = Mail()
-        self._running: Running | None = None
+        self._running = Running(self.input_queue, self.output_queue)
 
     @property
-    def future(self) -> Running | None:
-        """The application's task, once it was begun."""
+    def future(self) -> Running:
+        """The application's task. It has a future's ``done()``, ``result()`` and ``cancel()``."""
         return self._running
 
     async def send_input(self, message: Any) -> None:
@@ -101,13 +101,10 @@ class ApplicationCommunicator:
 
     def stop(self, exceptions: bool = True) -> None:
         """Have the application cancelled; if it has ended, raise what it raised."""
-        running = self._running
-        if running is None:
-            return
-        if not running.done():
-            running.cancel()
+        if not self._running.done():
+            self._running.cancel()
         elif exceptions:
-            running.result()
+            self._running.result()
 
     def __del__(self) -> None:
         running: Running | None = vars(self).get("_running")
@@ -115,13 +112,10 @@ class ApplicationCommunicator:
             running.cancel()
 
     async def _begun(self) -> Running:
-        if self._running is None:
+        if not self._running.begun:
             require_loop()
             teach_asgiref()
-            release = await share()
-            self._running = Running(
-                self.application, self.scope, self.input_queue, self.output_queue, release
-            )
+            self._running.begin(self.application, self.scope, await share())
         return self._running
 
     async def _cancel(self, running: Running) -> None:

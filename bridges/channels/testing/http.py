@@ -21,7 +21,7 @@ class HttpCommunicator(ApplicationCommunicator):
         headers: Iterable[tuple[bytes, bytes]] | None = None,
     ) -> None:
         parts = urlsplit(path)
-        assert isinstance(body, bytes), f"body must be bytes. Got: {body!r}"  # noqa: S101
+        assert isinstance(body, bytes), f"body must be bytes. Got: {body!r}"
         self.body = body
         self.sent_request = False
         scope = {
@@ -45,14 +45,14 @@ class HttpCommunicator(ApplicationCommunicator):
             self.sent_request = True
             await self.send_input({"type": "http.request", "body": self.body})
         response: dict[str, Any] = dict(await self.receive_output(timeout))
-        assert response.pop("type") == "http.response.start"  # noqa: S101
+        assert response.pop("type") == "http.response.start"
         response.setdefault("headers", [])
         response["body"] = b""
         more = True
         while more:
             part = await self.receive_output(timeout)
-            assert part["type"] == "http.response.body"  # noqa: S101
-            assert isinstance(part["body"], bytes)  # noqa: S101
+            assert part["type"] == "http.response.body"
+            assert isinstance(part["body"], bytes)
             response["body"] += part["body"]
             more = part.get("more_body", False)
         return response

@@ -54,13 +54,13 @@ class WebsocketCommunicator(ApplicationCommunicator):
     async def send_to(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Send one message."""
         given = (text_data is not None) + (bytes_data is not None)
-        assert given == 1, "You must supply exactly one of text_data or bytes_data"  # noqa: S101
+        assert given == 1, "You must supply exactly one of text_data or bytes_data"
         if text_data is not None:
-            assert isinstance(text_data, str), "The text_data argument must be a str"  # noqa: S101
+            assert isinstance(text_data, str), "The text_data argument must be a str"
             await self.send_input({"type": "websocket.receive", "text": text_data})
         else:
             is_bytes = isinstance(bytes_data, bytes)
-            assert is_bytes, "The bytes_data argument must be bytes"  # noqa: S101
+            assert is_bytes, "The bytes_data argument must be bytes"
             await self.send_input({"type": "websocket.receive", "bytes": bytes_data})
 
     async def send_json_to(self, data: Any) -> None:
@@ -77,20 +77,20 @@ class WebsocketCommunicator(ApplicationCommunicator):
         response = await self.receive_output(timeout)
         _expect(response, "websocket.send")
         text, data = response.get("text"), response.get("bytes")
-        assert ("text" in response) != ("bytes" in response), (  # noqa: S101
+        assert ("text" in response) != ("bytes" in response), (
             "The response needs exactly one of 'text' or 'bytes'"
         )
         if "text" in response:
-            assert isinstance(text, str), "Text frame payload is not str"  # noqa: S101
+            assert isinstance(text, str), f"Text frame payload is not str, it is {type(text)}"
             return text
-        assert isinstance(data, bytes), "Binary frame payload is not bytes"  # noqa: S101
+        assert isinstance(data, bytes), f"Binary frame payload is not bytes, it is {type(data)}"
         return data
 
     async def receive_json_from(self, timeout: float = 1) -> Any:
         """Return what the next message, a text, says in JSON."""
         payload = await self.receive_from(timeout)
         is_text = isinstance(payload, str)
-        assert is_text, f"JSON data is not a text frame, it is {type(payload)}"  # noqa: S101
+        assert is_text, f"JSON data is not a text frame, it is {type(payload)}"
         return json.loads(payload)
 
     async def disconnect(self, code: int = 1000, timeout: float = 1) -> None:
@@ -101,4 +101,4 @@ class WebsocketCommunicator(ApplicationCommunicator):
 
 def _expect(response: Any, kind: str) -> None:
     got = response["type"]
-    assert got == kind, f"Expected type '{kind}', but was '{got}'"  # noqa: S101
+    assert got == kind, f"Expected type '{kind}', but was '{got}'"

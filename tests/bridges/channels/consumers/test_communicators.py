@@ -51,7 +51,7 @@ async def test_it_begins_with_the_first_message() -> None:
         seen.append(scope["user"])
 
     communicator = ApplicationCommunicator(looks, {"type": "test"})
-    assert communicator.future is None
+    assert not communicator.future.begun
     communicator.scope["user"] = "Eve"
     await communicator.send_input({"type": "any"})
     await communicator.wait()
@@ -67,7 +67,6 @@ def test_a_timeout_cancels_the_application(run: Run) -> None:
         communicator = ApplicationCommunicator(echo, {"type": "test"})
         with pytest.raises(TimeoutError, match="within 0"):
             await communicator.receive_output(timeout=0.01)
-        assert communicator.future is not None
         assert communicator.future.cancelled()
         for call in (communicator.receive_output, communicator.receive_nothing):
             with pytest.raises(asyncio.CancelledError):
@@ -154,7 +153,6 @@ def test_wait_cancels_what_goes_on(run: Run) -> None:
     async def main() -> None:
         communicator = ApplicationCommunicator(echo, {"type": "test"})
         await communicator.wait(timeout=0.01)
-        assert communicator.future is not None
         assert communicator.future.done()
 
     run(main)
@@ -177,7 +175,6 @@ def test_one_that_is_forgotten_ends(run: Run) -> None:
         await communicator.receive_nothing(timeout=0.01)
         running = communicator.future
         del communicator
-        assert running is not None
         await running.wait()
 
     run(main)
@@ -388,7 +385,7 @@ class TestTheTestsData:
 
 def test_under_pytest_asyncio(tmp_path: Path) -> None:
     """
-    Tests with `pytest.mark.asyncio`, as those of Channels' users are, run with their imports changed.
+    Tests with `pytest.mark.asyncio`, as users of Channels have them, run with other imports.
     """
     (tmp_path / "conftest.py").write_text(
         textwrap.dedent("""

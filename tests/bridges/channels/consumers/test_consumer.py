@@ -21,31 +21,31 @@ class Echo(AsyncConsumer):
     def __init__(self, word: str = "") -> None:
         self.word = word
 
-    async def test_echo(self, message: Any) -> None:
+    async def do_echo(self, message: Any) -> None:
         await self.send({"type": "answer", "word": self.word + message.get("word", "")})
 
-    async def test_fail(self, message: Any) -> None:
+    async def do_fail(self, message: Any) -> None:
         raise KeyError("broken")
 
-    async def test_stop(self, message: Any) -> None:
+    async def do_stop(self, message: Any) -> None:
         raise StopConsumer
 
-    async def test_whoami(self, message: Any) -> None:
+    async def do_whoami(self, message: Any) -> None:
         layer = self.channel_layer is get_channel_layer()
         await self.send({"type": "answer", "name": self.channel_name, "layer": layer, **self.scope})
 
 
 class InThread(SyncConsumer):
-    def test_echo(self, message: Any) -> None:
+    def do_echo(self, message: Any) -> None:
         thread = threading.current_thread().name
         self.send({"type": "answer", "word": message["word"], "thread": thread})
 
-    def test_from_own_thread(self, message: Any) -> None:
+    def do_from_own_thread(self, message: Any) -> None:
         other = threading.Thread(target=self.send, args=[{"type": "answer"}])
         other.start()
         other.join()
 
-    def test_fail(self, message: Any) -> None:
+    def do_fail(self, message: Any) -> None:
         raise KeyError("broken")
 
 
@@ -100,7 +100,7 @@ def test_each_scope_has_an_object_of_its_own(run: Run) -> None:
 
     async def main() -> None:
         communicator = ApplicationCommunicator(application, {"type": "test"})
-        await communicator.send_input({"type": "test.echo", "word": "hi"})
+        await communicator.send_input({"type": "do.echo", "word": "hi"})
         assert await communicator.receive_output() == {"type": "answer", "word": "so: hi"}
         communicator.stop()
 
@@ -114,7 +114,7 @@ def test_an_instance_is_an_application(run: Run) -> None:
 
     async def main() -> None:
         communicator = ApplicationCommunicator(Echo("one: "), {"type": "test"})
-        await communicator.send_input({"type": "test.echo", "word": "hi"})
+        await communicator.send_input({"type": "do.echo", "word": "hi"})
         assert (await communicator.receive_output())["word"] == "one: hi"
         communicator.stop()
 
@@ -128,11 +128,11 @@ def test_what_is_set_on_it(run: Run) -> None:
 
     async def main() -> None:
         communicator = ApplicationCommunicator(Echo.as_asgi(), {"type": "test", "extra": 1})
-        await communicator.send_input({"type": "test.whoami"})
+        await communicator.send_input({"type": "do.whoami"})
         answer = await communicator.receive_output()
         assert answer["layer"]
         assert answer["extra"] == 1
-        await get_channel_layer().send(answer["name"], {"type": "test.echo", "word": "by layer"})
+        await get_channel_layer().send(answer["name"], {"type": "do.echo", "word": "by layer"})
         assert (await communicator.receive_output())["word"] == "by layer"
         communicator.stop()
 
@@ -147,13 +147,13 @@ def test_without_a_layer(run: Run, settings: Any) -> None:
     seen: list[Any] = []
 
     class Looks(AsyncConsumer):
-        async def test_look(self, message: Any) -> None:
+        async def do_look(self, message: Any) -> None:
             seen.append((self.channel_layer, hasattr(self, "channel_name")))
             raise StopConsumer
 
     async def main() -> None:
         communicator = ApplicationCommunicator(Looks.as_asgi(), {"type": "test"})
-        await communicator.send_input({"type": "test.look"})
+        await communicator.send_input({"type": "do.look"})
         await communicator.wait()
 
     run(main)
@@ -168,11 +168,11 @@ def test_def_handlers_run_in_a_thread(run: Run) -> None:
     async def main() -> None:
         here = threading.current_thread().name
         communicator = ApplicationCommunicator(InThread.as_asgi(), {"type": "test"})
-        await communicator.send_input({"type": "test.echo", "word": "hi"})
+        await communicator.send_input({"type": "do.echo", "word": "hi"})
         answer = await communicator.receive_output()
         assert answer["word"] == "hi"
         assert answer["thread"] not in (here, "greenroom-communicators")
-        await communicator.send_input({"type": "test.from.own.thread"})
+        await communicator.send_input({"type": "do.from.own.thread"})
         assert await communicator.receive_output() == {"type": "answer"}
         communicator.stop()
 
@@ -187,7 +187,7 @@ def test_an_error_is_the_callers(run: Run, consumer: Any) -> None:
 
     async def main() -> None:
         communicator = ApplicationCommunicator(consumer.as_asgi(), {"type": "test"})
-        await communicator.send_input({"type": "test.fail"})
+        await communicator.send_input({"type": "do.fail"})
         for call in (communicator.receive_output, communicator.receive_nothing, communicator.wait):
             with pytest.raises(KeyError, match="broken"):
                 await call()
@@ -202,9 +202,8 @@ def test_stop_consumer_is_a_quiet_end(run: Run) -> None:
 
     async def main() -> None:
         communicator = ApplicationCommunicator(Echo.as_asgi(), {"type": "test"})
-        await communicator.send_input({"type": "test.stop"})
+        await communicator.send_input({"type": "do.stop"})
         await communicator.wait()
-        assert communicator.future is not None
         assert not communicator.future.cancelled()
 
     run(main)
@@ -219,7 +218,7 @@ def test_messages_are_handled_in_order(run: Run) -> None:
     class Slow(AsyncConsumer):
         on_asyncio = False
 
-        async def test_step(self, message: Any) -> None:
+        async def do_step(self, message: Any) -> None:
             import trio
 
             log.append(f"begin {message['n']}")
@@ -232,7 +231,7 @@ def test_messages_are_handled_in_order(run: Run) -> None:
     async def main() -> None:
         communicator = ApplicationCommunicator(Slow.as_asgi(), {"type": "test"})
         for n in range(3):
-            await communicator.send_input({"type": "test.step", "n": n})
+            await communicator.send_input({"type": "do.step", "n": n})
         await communicator.wait()
 
     run(main)
@@ -257,7 +256,7 @@ def test_dispatch_may_be_overridden(run: Run) -> None:
     async def main() -> None:
         for consumer in (Async, Sync):
             communicator = ApplicationCommunicator(consumer.as_asgi(), {"type": "test"})
-            await communicator.send_input({"type": "test.echo", "word": "hi"})
+            await communicator.send_input({"type": "do.echo", "word": "hi"})
             assert (await communicator.receive_output())["word"] == "hi!"
             communicator.stop()
 

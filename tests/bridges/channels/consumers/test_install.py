@@ -38,7 +38,9 @@ def test_each_name_leads_to_ours(tmp_path: Path) -> None:
     """
     All modules are there under Channels' names, and are the very modules of ours.
     """
-    code = SETTINGS + """
+    code = (
+        SETTINGS
+        + """
     import channels, channels.generic.websocket, channels.testing
     import greenroom.bridges.channels as ours
     from channels.generic.websocket import AsyncWebsocketConsumer
@@ -53,6 +55,7 @@ def test_each_name_leads_to_ours(tmp_path: Path) -> None:
     assert get_channel_layer() is not None
     print(channels.__version__.split(".")[0])
     """
+    )
     assert run_python(code, tmp_path) == "4"
 
 
@@ -60,11 +63,14 @@ def test_the_app_has_the_label(tmp_path: Path) -> None:
     """
     "channels" in INSTALLED_APPS is an app of that label, and `is_installed` knows it.
     """
-    code = SETTINGS + """
+    code = (
+        SETTINGS
+        + """
     from django.apps import apps
     config = apps.get_app_config("channels")
     print(config.label, apps.is_installed("channels"))
     """
+    )
     assert run_python(code, tmp_path) == "channels True"
 
 
@@ -88,7 +94,9 @@ def test_a_package_that_imports_channels(tmp_path: Path) -> None:
                     await self.send_json(event["c"])
         """)
     )
-    code = SETTINGS + """
+    code = (
+        SETTINGS
+        + """
     import trio
     from theirs import Echo
     from channels.testing import WebsocketCommunicator
@@ -102,6 +110,7 @@ def test_a_package_that_imports_channels(tmp_path: Path) -> None:
 
     trio.run(main)
     """
+    )
     assert run_python(code, tmp_path) == "[1]"
 
 
@@ -126,10 +135,13 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     """
     A module that neither we have nor they is an ordinary ModuleNotFoundError, by its name.
     """
-    code = SETTINGS + """
+    code = (
+        SETTINGS
+        + """
     try:
         import channels.nothing_here
     except ModuleNotFoundError as error:
         print(error)
     """
+    )
     assert run_python(code, tmp_path) == "No module named 'channels.nothing_here'"

@@ -193,7 +193,7 @@ def test_without_the_switch(run: Run) -> None:
 
         async def times(self) -> None:
             async with asyncio.timeout(1):
-                pass
+                await self.sleeps()
 
         async def waits(self) -> None:
             await asyncio.Event().wait()

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 import trio
-from helpers import happened, settle, watch
+from helpers import happened, settle
 from trio.testing import MockClock
 
-from greenroom.bridges.asgi import Application, Match
 from greenroom.bridges.channels.consumer import AsyncConsumer
 from greenroom.bridges.channels.exceptions import StopConsumer
 from greenroom.bridges.channels.generic.websocket import (
@@ -21,7 +20,6 @@ from greenroom.bridges.channels.generic.websocket import (
 from greenroom.bridges.channels.layers import channel_layers, get_channel_layer
 from greenroom.bridges.django import Greenroom, path
 from greenroom.bridges.testing import HandshakeRefused, ServerDriver, serve
-from greenroom.supervisor import Options
 
 log: list[Any] = []
 
@@ -196,22 +194,18 @@ async def test_what_is_sent_in_disconnect_is_no_error(consumer: Any) -> None:
     `disconnect` may send to the client that has gone: nothing comes of it, and it runs to its end.
     """
 
-    class Polite(consumer):
-        if consumer in (SyncChat, Overridden):
+    def polite(self: Any, code: int) -> None:
+        self.send("bye")
+        self.close()
+        log.append("to the end")
 
-            def disconnect(self, code: int) -> None:
-                self.send("bye")
-                self.close()
-                log.append("to the end")
+    async def async_polite(self: Any, code: int) -> None:
+        await self.send("bye")
+        await self.close()
+        log.append("to the end")
 
-        else:
-
-            async def disconnect(self, code: int) -> None:  # type: ignore[misc]
-                await self.send("bye")
-                await self.close()
-                log.append("to the end")
-
-    async with served(Polite) as server:
+    method = polite if issubclass(consumer, WebsocketConsumer) else async_polite
+    async with served(type("Polite", (consumer,), {"disconnect": method})) as server:
         async with server.websocket("/chat"):
             pass
         await settle(lambda: log)
@@ -225,19 +219,16 @@ async def test_refused(consumer: Any) -> None:
     One that closes in `connect` refuses the handshake; its `disconnect` runs.
     """
 
-    class Refuses(consumer):
-        name = "nobody"
-        if consumer in (SyncChat, Overridden):
+    def refuse(self: Any) -> None:
+        self.close(code=4003)
 
-            def connect(self) -> None:
-                self.close(code=4003)
+    async def async_refuse(self: Any) -> None:
+        await self.close(code=4003)
 
-        else:
-
-            async def connect(self) -> None:  # type: ignore[misc]
-                await self.close(code=4003)
-
-    async with served(Refuses) as server:
+    method = refuse if issubclass(consumer, WebsocketConsumer) else async_refuse
+    async with served(
+        type("Refuses", (consumer,), {"connect": method, "name": "nobody"})
+    ) as server:
         with pytest.raises(HandshakeRefused):
             async with server.websocket("/chat"):
                 pass
