@@ -1,22 +1,15 @@
 """The channel layers on Redis, and how messages look there. Needs ``greenroom[redis]``."""
 
-try:
-    from ..engines._redis_errors import RedisUnavailable
-    from ..engines._redis_wire import (
-        BaseMessageSerializer,
-        JSONSerializer,
-        MsgPackSerializer,
-        SerializerDoesNotExist,
-        registry,
-    )
-    from ._redis_core_layer import RedisChannelLayer
-    from ._redis_pubsub_layer import RedisPubSubChannelLayer
-except ModuleNotFoundError as error:
-    if error.name not in {"coredis", "msgpack"}:
-        raise
-    raise ImportError(
-        f"channel layers on Redis need {error.name}: pip install 'greenroom[redis]'"
-    ) from error
+from ..engines._redis_errors import RedisUnavailable
+from ..engines._redis_wire import (
+    BaseMessageSerializer,
+    JSONSerializer,
+    MsgPackSerializer,
+    SerializerDoesNotExist,
+    registry,
+)
+from ._redis_core_layer import RedisChannelLayer
+from ._redis_pubsub_layer import RedisPubSubChannelLayer
 
 __all__ = [
     "BaseMessageSerializer",

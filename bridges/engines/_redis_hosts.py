@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from . import _redis_extra  # noqa: F401 # isort: skip - before coredis
 from coredis.connection import (
     BaseConnection,
     TCPConnection,

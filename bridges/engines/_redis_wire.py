@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
-import msgpack as _msgpack  # pyright: ignore[reportMissingTypeStubs]
+from ._redis_extra import msgpack as _msgpack
 
 msgpack: Any = _msgpack  # has no types
 

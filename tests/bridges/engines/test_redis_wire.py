@@ -1,5 +1,6 @@
 # Messages as bytes, compared with what stock channels_redis writes and reads.
 
+import subprocess
 import sys
 from typing import Any
 
@@ -103,3 +104,20 @@ def test_the_same_servers(shards: int) -> None:
         _consistent_hash(name, shards) for name in names
     ]
     assert {shard_of(name, shards) for name in names} == set(range(shards))
+
+
+@pytest.mark.parametrize("missing", ["coredis", "msgpack"])
+@pytest.mark.parametrize("wanted", ["channels.redis", "engines.redis"])
+def test_without_the_extra(missing: str, wanted: str) -> None:
+    """
+    Without the extra the import says in one sentence what to install.
+    """
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from django.conf import settings; settings.configure()\n"
+        f"import greenroom.bridges.{wanted}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert f"needs {missing}: pip install 'greenroom[redis]'" in done.stderr
