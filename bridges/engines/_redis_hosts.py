@@ -12,14 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from . import _redis_extra  # noqa: F401 # isort: skip - before coredis
-from coredis.connection import (
-    BaseConnection,
-    TCPConnection,
-    TCPLocation,
-    UnixDomainSocketConnection,
-    UnixDomainSocketLocation,
-)
+from ._redis_extra import coredis_connection as coredis
+
+BaseConnection = coredis.BaseConnection
 
 DEFAULT_URL = "redis://localhost:6379"
 CONNECT_SECONDS = 5.0
@@ -98,10 +93,12 @@ class Host:
         where = place or self.place
         if isinstance(where, str):
             options = {name: value for name, value in options.items() if name not in _TCP_ONLY}
-            return UnixDomainSocketConnection(UnixDomainSocketLocation(where), **options)
+            return coredis.UnixDomainSocketConnection(
+                coredis.UnixDomainSocketLocation(where), **options
+            )
         assert where is not None
         options.setdefault("socket_keepalive", True)
-        return TCPConnection(TCPLocation(*where), **options)
+        return coredis.TCPConnection(coredis.TCPLocation(*where), **options)
 
 
 def hosts_of(hosts: object) -> list[Host]:
