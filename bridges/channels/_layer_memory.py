@@ -22,6 +22,7 @@ from .exceptions import ChannelFull
 
 
 @on_trio
+@on_trio
 class InMemoryChannelLayer(BaseChannelLayer):
     """
     Channels and groups within one process, for tests and for a server with one worker.

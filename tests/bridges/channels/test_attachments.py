@@ -1,10 +1,14 @@
 # The seam between layers and supervised consumers: messages go straight to a mailbox.
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
 import trio
+from asgiref.sync import async_to_sync, sync_to_async
 
+from greenroom.actors._lowlevel import inside_trio
 from greenroom.bridges.channels.exceptions import ChannelFull
 from greenroom.bridges.channels.layers import InMemoryChannelLayer, LayerStatistics
 
@@ -129,6 +133,42 @@ async def test_threads() -> None:
 
     assert layer.groups == {}
     assert layer.statistics().attached == 0
+
+
+async def test_from_threads_and_other_loops() -> None:
+    """
+    async_to_sync in a plain thread, and a loop of asyncio's, reach a consumer on trio.
+    """
+    layer, got = InMemoryChannelLayer(), list[Any]()
+    channel = await attached(layer, got.append)
+    await layer.group_add("all", channel)
+
+    def in_thread() -> None:
+        async_to_sync(layer.group_send)("all", {"type": "thread"})
+        asyncio.run(layer.send(channel, {"type": "asyncio"}))
+
+    thread = threading.Thread(target=in_thread)
+    thread.start()
+    await trio.to_thread.run_sync(thread.join)
+
+    assert [each["type"] for each in got] == ["thread", "asyncio"]
+
+
+async def test_async_to_sync_starts_no_side_loop() -> None:
+    """
+    In a worker thread of ours async_to_sync awaits a layer's methods on trio.
+    """
+    layer, loops = InMemoryChannelLayer(), list[bool]()
+
+    class Watched(InMemoryChannelLayer):
+        async def group_send(self, group: str, message: dict[str, Any]) -> None:
+            loops.append(inside_trio())
+            await super().group_send(group, message)
+
+    layer = Watched()
+    await sync_to_async(lambda: async_to_sync(layer.group_send)("all", {"type": "m"}))()
+
+    assert loops == [True]
 
 
 async def test_wrong_use() -> None:
