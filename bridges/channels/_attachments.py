@@ -93,7 +93,7 @@ class Attachments:
         deliver = self._deliver.get(channel)
         if deliver is None:
             return None
-        if deliver(message) is False:
+        if not _delivered(channel, deliver, message):
             return False
         with self._lock:
             self.delivered += 1
@@ -102,7 +102,7 @@ class Attachments:
     def tell(self, event: str, **facts: object) -> None:
         """Deliver *event* to all who want to know of it; what does not fit is counted."""
         for channel, deliver in list(self._watching[event].items()):
-            if deliver({"type": event, **facts}) is False:
+            if not _delivered(channel, deliver, {"type": event, **facts}):
                 self.drop(channel, event)
 
     def drop(self, channel: str, what: str, count: int = 1) -> None:
@@ -123,6 +123,15 @@ class Attachments:
         if self._full:
             with self._lock:
                 self._full.difference_update(channels)
+
+
+def _delivered(channel: str, deliver: Deliver, message: Message) -> bool:
+    """Call *deliver*, in a thread that serves others, too: what it raises must not end that."""
+    try:
+        return deliver(message) is not False
+    except Exception:
+        logger.exception("delivering a message to %s has failed", channel)
+        return False
 
 
 def events_of(consumer: object) -> list[str]:

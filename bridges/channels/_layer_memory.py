@@ -114,12 +114,20 @@ class InMemoryChannelLayer(BaseChannelLayer):
             ChannelFull: Its queue, or its consumer's mailbox, has no room. Nothing was sent.
             TypeError: *channel* is no name for a channel.
         """
+        self._refuse(channel, message)
+        await give_way()
+        self.send_blocking(channel, message)
+
+    def send_blocking(self, channel: str, message: Message) -> None:
+        """Do as `send`, in any thread, at once: the name is that of layers that have to wait."""
+        self._refuse(channel, message)
+        if not self._put(channel, copied(message)):
+            raise ChannelFull(channel)
+
+    def _refuse(self, channel: str, message: Message) -> None:
         assert isinstance(message, dict), "message is not a dict"
         self.require_valid_channel_name(channel)
         assert "__asgi_channel__" not in message, "a message has no key __asgi_channel__"
-        await give_way()
-        if not self._put(channel, copied(message)):
-            raise ChannelFull(channel)
 
     def _put(self, channel: str, message: Message) -> bool:
         taken = self._attached.put(channel, message)
@@ -207,6 +215,12 @@ class InMemoryChannelLayer(BaseChannelLayer):
         assert isinstance(message, dict), "Message is not a dict"
         self.require_valid_group_name(group)
         await give_way()
+        self.group_send_blocking(group, message)
+
+    def group_send_blocking(self, group: str, message: Message) -> None:
+        """Do as `group_send`, in any thread, at once."""
+        assert isinstance(message, dict), "Message is not a dict"
+        self.require_valid_group_name(group)
         with self._lock:
             self._clean_channels()
             self._clean_group(group)

@@ -15,7 +15,7 @@ from ..engines._redis_pubsub import PubSub
 from ..engines._redis_ring import shard_of
 from ._attachments import Deliver, Message, copied
 from ._layer_queue import ChannelQueue
-from ._redis_base import RedisLayer, Task
+from ._redis_base import RedisLayer, Task, logger
 
 QUEUED = 10_000
 """Messages that wait for a reader before the oldest goes."""
@@ -95,13 +95,12 @@ class RedisPubSubChannelLayer(RedisLayer):
 
     def _down(self, host: Host, reason: str) -> None:
         super()._down(host, reason)
-        if self.on_disconnect is not None:
-            self.on_disconnect()
+        _tell(self.on_disconnect)
 
     def _up(self, host: Host, again: bool) -> None:
         super()._up(host, again)
-        if again and self.on_reconnect is not None:
-            self.on_reconnect()
+        if again:
+            _tell(self.on_reconnect)
 
     # -- the seam to supervised consumers -----------------------------------------------------
 
@@ -283,3 +282,11 @@ class RedisPubSubChannelLayer(RedisLayer):
             for groups in self._groups_of.values():
                 groups.clear()
         self._unsubscribe(gone)
+
+
+def _tell(function: Callable[[], object] | None) -> None:
+    try:
+        if function is not None:
+            function()
+    except Exception:  # noqa: BLE001 - a function of the project
+        logger.exception("%r has failed", function)

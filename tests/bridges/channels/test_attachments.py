@@ -171,6 +171,43 @@ async def test_async_to_sync_starts_no_side_loop() -> None:
     assert loops == [True]
 
 
+async def test_a_blocking_send(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    The blocking names work in memory, too, with the same errors.
+    """
+    layer, got = InMemoryChannelLayer(capacity=1), list[Any]()
+    channel = await attached(layer, got.append)
+    await layer.group_add("all", channel)
+
+    layer.send_blocking(channel, {"type": "a"})
+    layer.group_send_blocking("all", {"type": "b"})
+    layer.send_blocking("plain", {"type": "c"})
+    with pytest.raises(ChannelFull):
+        layer.send_blocking("plain", {"type": "d"})
+    with pytest.raises(TypeError):
+        layer.group_send_blocking("no name", {"type": "e"})
+
+    assert [each["type"] for each in got] == ["a", "b"]
+
+
+async def test_a_mailbox_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    An error while delivering to one member is logged and counted; the next gets its message.
+    """
+    layer, got = InMemoryChannelLayer(), list[Any]()
+
+    def fail(_: object) -> None:
+        raise KeyError("no mailbox")
+
+    for deliver in (fail, got.append):
+        await layer.group_add("all", await attached(layer, deliver))
+    await layer.group_send("all", {"type": "m"})
+
+    assert got == [{"type": "m"}]
+    assert layer.statistics().dropped == 1
+    assert "no mailbox" in caplog.text
+
+
 async def test_wrong_use() -> None:
     """
     A channel is attached once, to known events; nobody reads what belongs to a consumer.

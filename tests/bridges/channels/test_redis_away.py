@@ -185,3 +185,31 @@ async def test_who_left_meanwhile_is_no_member(
 
     with own_redis.client() as client:
         await until(lambda: client.zrange("asgi:group:all", 0, -1) == [stays.encode()])
+
+
+async def test_functions_of_the_project_are_called(
+    make: Callable[..., Any], own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    on_disconnect and on_reconnect, which channels_redis takes and forgets, are called; one that
+    fails is logged.
+    """
+    called: list[str] = []
+
+    def fails() -> None:
+        called.append("down")
+        raise KeyError("of the project")
+
+    layer = make(
+        RedisPubSubChannelLayer, on_disconnect=fails, on_reconnect=lambda: called.append("up")
+    )
+    await until_it_sends(layer)
+    await in_thread(own_redis.restart)
+    await until(lambda: called == ["down", "up"])
+
+    assert "of the project" in caplog.text
+
+    async def wrong() -> None: ...
+
+    with pytest.raises(TypeError, match="plain functions"):
+        make(RedisPubSubChannelLayer, on_disconnect=wrong)
