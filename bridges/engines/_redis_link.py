@@ -72,6 +72,7 @@ class Link:
         self._greeting: BaseConnection | None = None
         self._connection: BaseConnection | None = None
         self._reason = ""  # of the last failure, while there is no connection
+        self._dropped_for = ""  # why the connection was let go of, if a request did so
         self._changed = trio.Event()
         self._was_up = False
         self.connections = 0
@@ -152,7 +153,7 @@ class Link:
     def _drop(self, connection: BaseConnection, error: BaseException) -> None:
         """Let go of *connection*, which can't be relied on."""
         if connection is self._connection:
-            self._connection = None
+            self._connection, self._dropped_for = None, _said(error)
         connection.invalidate(_said(error))
 
     def break_off(self) -> None:
@@ -169,10 +170,10 @@ class Link:
         while True:
             failures += 1
             await trio.sleep(self._backoff.delay(failures, random.random()))  # noqa: S311
-            before = self.connections
+            before, self._dropped_for = self.connections, ""
             try:
                 await self._session()
-                reason = "the connection was lost"
+                reason = self._dropped_for or "the connection was lost"
             except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may work
                 reason = _said(error)
             if self.connections > before:

@@ -175,3 +175,58 @@ async def test_close_and_go_on(kind: type, make_layer: Make) -> None:
     await layer.group_send("all", {"type": "b"})
 
     assert {each["type"] for each in await mailbox.until(2)} == {"a", "b"}
+
+
+async def test_churn_leaves_nothing(
+    kind: type, make_layer: Make, redis_server: RedisServer
+) -> None:
+    """
+    Consumers that came and went leave no queue, group, subscription or key behind.
+    """
+    layer = make_layer(kind)
+    for number in range(200):
+        channel, _ = await consumer(layer, "all", f"group-{number}")
+        layer.detach(channel)
+
+    assert layer.statistics().attached == 0
+    assert layer.channels == {}
+    assert not getattr(layer, "groups", {})
+    assert layer._groups_of == {}
+    with redis_server.client() as client:
+        await until(lambda: not client.keys(f"{layer.prefix}:group:*"))
+        await until(lambda: not client.pubsub_channels(f"{layer.prefix}*"))
+
+
+async def test_flush(kind: type, make_layer: Make) -> None:
+    """
+    flush() forgets queues and groups; a living consumer is still reached by its name.
+    """
+    layer = make_layer(kind)
+    channel, mailbox = await consumer(layer, "all")
+    bare = await layer.new_channel()
+    await layer.send(bare, {"type": "unread"})
+
+    await layer.flush()
+    await layer.group_send("all", {"type": "group"})
+    await layer.send(channel, {"type": "direct"})
+
+    assert await mailbox.until(1) == [{"type": "direct"}]
+
+
+async def test_closed_is_closed(kind: type, make_layer: Make, redis_server: RedisServer) -> None:
+    """
+    close() leaves no connection open.
+    """
+    layer = make_layer(kind, hosts=[{"address": redis_server.url, "client_name": "mine"}])
+    await consumer(layer, "all")
+    if kind is RedisChannelLayer:
+        with trio.move_on_after(0.05):
+            await layer.receive("plain")
+    with redis_server.client() as client:
+
+        def mine() -> int:
+            return sum(each["name"] == "mine" for each in client.client_list())
+
+        assert mine() >= 1
+        await layer.close()
+        await until(lambda: not mine())
