@@ -19,6 +19,7 @@ from django.test import TestCase
 from helpers import task_names
 
 from greenroom.actors import WebsocketConsumer as Native
+from greenroom.bridges.channels.db import database_sync_to_async
 from greenroom.bridges.channels.generic.websocket import (
     AsyncWebsocketConsumer,
     WebsocketConsumer,
@@ -338,7 +339,17 @@ class OnAsyncioSignup(AsyncSignup):
     on_asyncio = True
 
 
-@pytest.mark.parametrize("consumer", [Signup, AsyncSignup, OnAsyncioSignup])
+class DecoratedSignup(AsyncWebsocketConsumer):
+    async def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
+        await self.send(await self.sign_up(text_data))
+
+    @database_sync_to_async
+    def sign_up(self, name: str) -> str:
+        User.objects.create(username=name)
+        return str(User.objects.count())
+
+
+@pytest.mark.parametrize("consumer", [Signup, AsyncSignup, OnAsyncioSignup, DecoratedSignup])
 class TestTheTestsData:
     """
     Under pytest-django and under Django's TestCase.
