@@ -24,6 +24,8 @@ from ...django._sharing import current_sharing, share_connections
 
 T = TypeVar("T")
 
+_asgiref: Any = SyncToAsync  # whose thread has a type that no other executor is of
+
 
 class _Shared:
     lock = threading.Lock()
@@ -84,7 +86,7 @@ def _enter() -> None:
             _Shared.block = share_connections()
             _Shared.block.__enter__()
             if current_sharing() is not None:
-                SyncToAsync.single_thread_executor = _Lent(SyncToAsync.single_thread_executor)
+                _asgiref.single_thread_executor = _Lent(_asgiref.single_thread_executor)
         _Shared.users += 1
 
 
@@ -93,8 +95,8 @@ def _leave() -> None:
         _Shared.users -= 1
         if not _Shared.users:
             assert _Shared.block is not None
-            executor: Any = SyncToAsync.single_thread_executor
+            executor = _asgiref.single_thread_executor
             if isinstance(executor, _Lent):
-                SyncToAsync.single_thread_executor = executor.executor
+                _asgiref.single_thread_executor = executor.executor
             _Shared.block.__exit__(None, None, None)
             _Shared.block = None
