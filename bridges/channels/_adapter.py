@@ -23,7 +23,6 @@ from ...actors import MailboxFull, WebsocketConsumer
 from ...actors._actor import HOOKS, connection_of
 from ...actors._messages import message_key
 from ...actors._ports import Host
-from ...actors.consumers._consumer import Consumer
 from ._channel import Channel, attaches, called
 from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
 from ._socket import Socket
@@ -32,12 +31,18 @@ from .exceptions import StopConsumer
 
 _KEY = "greenroom.channels"
 _MADE = "_greenroom_adapters"
-_SETTABLE = (
-    "backoff_jitter", "backoff_max_seconds", "backoff_min_seconds", "cancel_on_disconnect",
-    "check_origin",
-    "expected_errors", "keep", "mailbox_capacity", "max_restarts", "max_seconds", "overflow",
-    "revalidate_seconds", "shutdown_seconds", "supervise",
+_OWN = frozenset(
+    ("groups", "idle_seconds", "defer_capacity", "restart", "on_exceeded", "max_keys", "servers",
+     "protocols", "opening_handler", "ending_handler", "catch_all", "frame_handler", "late_handshake",
+     "subprotocols", "subprotocol_required")
 )  # fmt: skip
+"""What of an actor's settings is not for a consumer of this kind to say."""
+_SETTABLE = sorted(
+    name
+    for base in WebsocketConsumer.__mro__
+    for name in vars(base).get("__annotations__", ())
+    if not name.startswith("_") and name not in _OWN
+)
 _RETRY_SECONDS = (0.1, 10.0)
 _MESSAGE = {"message": "message"}
 _SPECIAL = {
@@ -126,7 +131,7 @@ class _Seat:
         self.tasks: AsyncioTasks | None = None  # of the incarnation that ran last
 
 
-class Adapter(Consumer, runtime=True):
+class Adapter(WebsocketConsumer, runtime=True):
     """The actor of a consumer class; it makes and calls objects of that class."""
 
     __slots__ = ("_consumer", "_seat", "_socket")
