@@ -32,9 +32,11 @@ from .exceptions import StopConsumer
 _KEY = "greenroom.channels"
 _MADE = "_greenroom_adapters"
 _OWN = frozenset(
-    ("groups", "idle_seconds", "defer_capacity", "restart", "on_exceeded", "max_keys", "servers",
-     "protocols", "opening_handler", "ending_handler", "catch_all", "frame_handler", "late_handshake",
-     "subprotocols", "subprotocol_required")
+    (
+        "catch_all", "defer_capacity", "ending_handler", "frame_handler", "groups", "idle_seconds",
+        "late_handshake", "max_keys", "on_exceeded", "opening_handler", "protocols", "restart",
+        "servers", "subprotocol_required", "subprotocols",
+    )
 )  # fmt: skip
 """What of an actor's settings is not for a consumer of this kind to say."""
 _SETTABLE = sorted(
