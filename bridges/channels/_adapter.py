@@ -23,7 +23,6 @@ from ...actors import MailboxFull, WebsocketConsumer
 from ...actors._actor import HOOKS, connection_of
 from ...actors._messages import message_key
 from ...actors._ports import Host
-from ...actors.consumers._consumer import Consumer
 from ._attachments import events_of
 from ._channel import Channel, attaches, called
 from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
@@ -33,12 +32,20 @@ from .exceptions import StopConsumer
 
 _KEY = "greenroom.channels"
 _MADE = "_greenroom_adapters"
-_SETTABLE = (
-    "backoff_jitter", "backoff_max_seconds", "backoff_min_seconds", "cancel_on_disconnect",
-    "check_origin",
-    "expected_errors", "keep", "mailbox_capacity", "max_restarts", "max_seconds", "overflow",
-    "revalidate_seconds", "shutdown_seconds", "supervise",
+_OWN = frozenset(
+    (
+        "catch_all", "defer_capacity", "ending_handler", "frame_handler", "groups", "idle_seconds",
+        "late_handshake", "max_keys", "on_exceeded", "opening_handler", "protocols", "restart",
+        "servers", "subprotocol_required", "subprotocols",
+    )
 )  # fmt: skip
+"""What of an actor's settings is not for a consumer of this kind to say."""
+_SETTABLE = sorted(
+    name
+    for base in WebsocketConsumer.__mro__
+    for name in vars(base).get("__annotations__", ())
+    if not name.startswith("_") and name not in _OWN
+)
 _RETRY_SECONDS = (0.1, 10.0)
 _MESSAGE = {"message": "message"}
 _SPECIAL = {
@@ -127,7 +134,7 @@ class _Seat:
         self.tasks: AsyncioTasks | None = None  # of the incarnation that ran last
 
 
-class Adapter(Consumer, runtime=True):
+class Adapter(WebsocketConsumer, runtime=True):
     """The actor of a consumer class; it makes and calls objects of that class."""
 
     __slots__ = ("_consumer", "_seat", "_socket")

@@ -21,7 +21,7 @@ from ..asgiref import on_trio
 from ..asgiref._side_loop import side_loop_here
 from ..django._on_trio import teach_asgiref
 from ._channel import Channel, called
-from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
+from ._on_asyncio import HOME, NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
 from ._sources import Source, dispatch_all
 from .exceptions import StopConsumer
 
@@ -67,6 +67,7 @@ class Sender:
     def __init__(self, send: Callable[[Any], Awaitable[None]]) -> None:
         self._send = send
         self._loop = LoopThread.current()
+        self._home = HOME.get()
         self.unfinished = False
         """Whether a response was begun, and not ended."""
         self.finished = False
@@ -77,7 +78,7 @@ class Sender:
         self._note(message)
         if inside_trio():
             await self._send(message)
-        elif (loop := side_loop_here()) is not None:
+        elif (loop := self._home or side_loop_here()) is not None:
             await loop.on_trio(partial(self._send, message))
         else:
             raise RuntimeError("send() was awaited on an event loop that is not the consumer's own")

@@ -18,7 +18,7 @@ from weakref import WeakSet
 
 import trio
 
-from ..asgiref import current_hops
+from ..asgiref import SideLoop, current_hops
 from ..asgiref._winding_up import place_of
 from ..django._settings import load_options
 
@@ -33,7 +33,14 @@ NO_LOOP = (
 )
 _SAYS_SO = re.compile(r"no running event loop|no current event loop|like asyncio|for asyncio")
 
+HOME: ContextVar[SideLoop | None] = ContextVar("greenroom_home_loop", default=None)
+"""The asyncio loop to use in place of the one beside trio: that of a test on asyncio."""
 _owner: ContextVar[AsyncioTasks | None] = ContextVar("greenroom_asyncio_tasks", default=None)
+
+
+def asyncio_loop() -> SideLoop:
+    """Return the asyncio loop for handlers that need one. On trio."""
+    return HOME.get() or current_hops().side_loop
 
 
 def runs_on_asyncio(consumer_class: Any) -> bool:
@@ -81,8 +88,7 @@ class AsyncioTasks:
         Cancelled, its task is cancelled, too, and waited for for a while.
         """
         self._began = True
-        loop = current_hops().side_loop
-        return await loop.run(partial(self._on_loop, function), label=self._name)
+        return await asyncio_loop().run(partial(self._on_loop, function), label=self._name)
 
     async def end(self, seconds: float) -> None:
         """Cancel what still runs, and wait up to *seconds* for it. Shielded. A checkpoint."""
@@ -90,7 +96,7 @@ class AsyncioTasks:
             return
         self._began = False
         with trio.move_on_after(seconds + 1, shield=True):
-            await current_hops().side_loop.run(
+            await asyncio_loop().run(
                 partial(self._end_tasks, seconds), label=f"the end of {self._name}"
             )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, cast
+from typing import Any
 
 from ...actors._awaitables import room_of
 from ...actors._errors import Disconnected
@@ -116,8 +116,16 @@ class Socket:
         if message.get("more_body"):
             return
         (status, headers, body), self._denial = self._denial, None
-        cast("Any", self._connection).deny(status, body.decode(errors="replace"), headers)
+        headers = [each for each in headers if each[0].lower() != b"content-length"]
+        self._refuse(status, headers, body)
         self._life.host.request_stop(f"refused with {status}", patient=True)
+
+    def _refuse(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        connection: Any = self._connection
+        if hasattr(connection, "refuse"):
+            connection.refuse(status, headers, body)
+        else:
+            connection.deny(status, body.decode(errors="replace"), headers)
 
     async def _wait_on_asyncio(self) -> None:
         """Wait on the asyncio loop, which this is awaited on, until there is room."""

@@ -169,6 +169,7 @@ async def test_a_worker(server: Server, env: dict[str, str], channel: str) -> No
     ("application", "arguments", "said"),
     [
         ("asgi.application", ["jobs"], "ASGI_APPLICATION serves no channels"),
+        ("asgi.no_channels", ["jobs"], "ASGI_APPLICATION serves no channels"),
         ("asgi.workers", ["--layer", "other", "jobs"], "CHANNEL_LAYERS has no 'other'."),
         ("asgi.nothing", ["jobs"], "ASGI_APPLICATION"),
         ("asgi.workers", [], "the following arguments are required: channels"),

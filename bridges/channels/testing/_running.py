@@ -16,6 +16,8 @@ from ....actors._lowlevel import LoopThread, checkpoint
 from ...asgi import Application, ConsumerApplication
 from ...testing import serve
 from .._application import ChannelsApplication
+from .._on_asyncio import HOME
+from ._guest import GuestLoop, running_loop
 from ._loop import run_on_trio
 from ._mail import Mail
 
@@ -45,7 +47,7 @@ class Running:
 
     def begin(self, application: Any, scope: Any, release: Callable[[], None]) -> None:
         """Have *application* called with *scope*; *release* is called when it has ended."""
-        run = partial(self._run, application, scope, release)
+        run = partial(self._run, application, scope, release, running_loop())
         self._loop = run_on_trio(run, "an application under test")
 
     # As a future has them.
@@ -101,7 +103,15 @@ class Running:
 
     # On trio.
 
-    async def _run(self, application: Any, scope: Any, release: Callable[[], None]) -> None:
+    async def _run(
+        self,
+        application: Any,
+        scope: Any,
+        release: Callable[[], None],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        if loop is not None:
+            HOME.set(GuestLoop(loop))
         try:
             with self._cancel:
                 self._value = await self._call(application, scope)

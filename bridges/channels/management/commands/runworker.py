@@ -46,9 +46,9 @@ class Command(BaseCommand):
             raise CommandError(f"CHANNEL_LAYERS has no {alias!r}.")
         channels: list[str] = options["channels"]
         application = load_application()
-        if isinstance(application, Application):
+        if not _serves_channels(application):
             raise CommandError(
-                "ASGI_APPLICATION serves no channels: Greenroom(...) has http and websocket."
+                "ASGI_APPLICATION serves no channels."
                 ' Write ProtocolTypeRouter({"channel": ChannelNameRouter({'
                 f'"{channels[0]}": MyConsumer.as_asgi()}}), "http": ..., "websocket": ...}}).'
             )
@@ -58,3 +58,11 @@ class Command(BaseCommand):
             )
         logger.info("Running worker for channels %s", channels)
         self.worker_class(application=application, channels=channels, channel_layer=layer).run()
+
+
+def _serves_channels(application: Any) -> bool:
+    """Whether it can be: a Greenroom(...) does not, nor does a router without that type."""
+    mapping = getattr(application, "application_mapping", None)
+    if mapping is not None:
+        return "channel" in mapping
+    return not isinstance(application, Application)

@@ -15,10 +15,12 @@ import pytest
 import trio
 from channels_support import Run
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import TestCase
 from helpers import task_names
 
 from greenroom.actors import WebsocketConsumer as Native
+from greenroom.bridges.channels.db import database_sync_to_async
 from greenroom.bridges.channels.generic.websocket import (
     AsyncWebsocketConsumer,
     WebsocketConsumer,
@@ -338,7 +340,17 @@ class OnAsyncioSignup(AsyncSignup):
     on_asyncio = True
 
 
-@pytest.mark.parametrize("consumer", [Signup, AsyncSignup, OnAsyncioSignup])
+class DecoratedSignup(AsyncWebsocketConsumer):
+    async def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
+        await self.send(await self.sign_up(text_data))
+
+    @database_sync_to_async
+    def sign_up(self, name: str) -> str:
+        User.objects.create(username=name)
+        return str(User.objects.count())
+
+
+@pytest.mark.parametrize("consumer", [Signup, AsyncSignup, OnAsyncioSignup, DecoratedSignup])
 class TestTheTestsData:
     """
     Under pytest-django and under Django's TestCase.
@@ -383,6 +395,27 @@ class TestTheTestsData:
         assert User.objects.count() == 0
 
 
+@pytest.mark.django_db
+def test_a_transaction_stays_open(tables: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What `database_sync_to_async` cleans up leaves a connection alone that is in a transaction.
+    """
+    closed: list[Any] = []
+    connection = connections["default"]
+    connection.close_at = 0.0  # long ago
+    monkeypatch.setattr(type(connection), "close", closed.append)
+
+    async def main() -> None:
+        communicator = WebsocketCommunicator(DecoratedSignup.as_asgi(), "/")
+        await communicator.connect()
+        await communicator.send_to(text_data="eve")
+        assert await communicator.receive_from() == "1"
+        await communicator.disconnect()
+
+    trio.run(main)
+    assert connection not in closed
+
+
 def test_under_pytest_asyncio(tmp_path: Path) -> None:
     """
     Tests with `pytest.mark.asyncio`, as users of Channels have them, run with other imports.
@@ -392,7 +425,8 @@ def test_under_pytest_asyncio(tmp_path: Path) -> None:
             from django.conf import settings
             settings.configure(
                 CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
-                DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+                DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:",
+                                       "TEST": {"NAME": "test.sqlite3"}}},
                 INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
             )
             import django
@@ -417,15 +451,28 @@ def test_under_pytest_asyncio(tmp_path: Path) -> None:
                 await one.disconnect()
                 await other.disconnect()
 
+            @pytest.fixture
+            def user(db):
+                User.objects.create(username="by a fixture")
+
+            async def count_users(wanted):
+                one = WebsocketCommunicator(Chat.as_asgi(), "/ws/")
+                await one.connect()
+                await User.objects.acreate(username="by the test")
+                await one.send_json_to({"count": True})
+                assert await one.receive_json_from() == {"count": wanted}
+                assert await User.objects.acount() == wanted
+                await one.disconnect()
+
             @pytest.mark.asyncio
             @pytest.mark.django_db(transaction=True)
             async def test_data():
-                await User.objects.acreate(username="by the test")
-                one = WebsocketCommunicator(Chat.as_asgi(), "/ws/")
-                await one.connect()
-                await one.send_json_to({"count": True})
-                assert await one.receive_json_from() == {"count": 1}
-                await one.disconnect()
+                await count_users(1)
+
+            @pytest.mark.asyncio
+            @pytest.mark.parametrize("turn", [1, 2])
+            async def test_a_fixtures_data(user, turn):
+                await count_users(2)
         """)
     )
     (tmp_path / "channels_of_mine.py").write_text(
@@ -453,7 +500,7 @@ def test_under_pytest_asyncio(tmp_path: Path) -> None:
          "-o", "asyncio_default_fixture_loop_scope=function", "."],
         cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
-    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_no_time_passes_that_is_not_asked_for() -> None:

@@ -102,6 +102,7 @@ def test_a_body_in_parts(run: Run) -> None:
             message = {"type": "http.request", "body": part, "more_body": more}
             await communicator.send_input(message)
         assert (await communicator.get_response())["body"] == b"abab"
+        await communicator.wait()
 
     run(main)
 

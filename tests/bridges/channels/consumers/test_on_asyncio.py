@@ -12,6 +12,7 @@ import pytest
 from channels_support import Run
 from helpers import happened, settle
 
+from greenroom.actors._lowlevel import inside_trio
 from greenroom.bridges.channels.consumer import AsyncConsumer
 from greenroom.bridges.channels.generic.http import AsyncHttpConsumer
 from greenroom.bridges.channels.generic.websocket import AsyncWebsocketConsumer
@@ -176,6 +177,36 @@ def test_without_a_tree(run: Run) -> None:
     run(main)
 
 
+def test_a_test_on_asyncio_has_its_consumer_on_its_own_loop() -> None:
+    """
+    What a test and a consumer with the switch share, an event say, belongs to one loop.
+    """
+
+    async def main() -> None:
+        event, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        class Waits(AsyncWebsocketConsumer):
+            on_asyncio = True
+
+            async def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
+                assert asyncio.get_running_loop() is loop
+                self.task = asyncio.create_task(self.answer())
+
+            async def answer(self) -> None:
+                await event.wait()
+                await self.send("it is set")
+
+        communicator = WebsocketCommunicator(Waits.as_asgi(), "/")
+        await communicator.connect()
+        await communicator.send_to(text_data="wait")
+        assert await communicator.receive_nothing(0.01)
+        event.set()
+        assert await communicator.receive_from() == "it is set"
+        await communicator.disconnect()
+
+    asyncio.run(main())
+
+
 def test_without_the_switch(run: Run) -> None:
     """
     Code of asyncio on trio fails, and the error names the switch.
@@ -249,8 +280,10 @@ def test_by_a_setting(run: Run, settings: Any) -> None:
             await communicator.send_to(text_data="?")
             names.append(await communicator.receive_from())
             await communicator.disconnect()
-        assert names[0] == "greenroom-asyncio"
-        assert names[1] != names[0]
+        here = threading.current_thread().name
+        on_trio = inside_trio()
+        assert names[0] == ("greenroom-asyncio" if on_trio else here)
+        assert names[1] == (here if on_trio else "greenroom-communicators")
 
     run(main)
 

@@ -2,6 +2,7 @@
 # way out, messages of a layer in the mailbox.
 
 import threading
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -524,6 +525,27 @@ async def test_a_layer_that_is_not_ours(clock: MockClock) -> None:
             assert len(happened(server, "slot.crashed")) == 1
     finally:
         channel_layers.set("default", before)
+
+
+@kinds
+async def test_nothing_is_left(consumer: Any) -> None:
+    """
+    When the connection is over the user's object is gone, without the garbage collector's help.
+    """
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    class Counted(consumer):
+        def __init__(self) -> None:
+            super().__init__()
+            alive.add(self)
+
+    async with served(Counted) as server:
+        async with server.websocket("/chat") as client:
+            client.send_text("hi")
+            await client.receive()
+            assert len(alive) == 1
+        await settle(lambda: not server.root.connections.open)
+        await settle(lambda: not alive)
 
 
 async def test_no_loop_of_asyncio_is_started() -> None:
