@@ -354,7 +354,7 @@ class Life:
         elif connection is not None:
             spoken = getattr(self.actor, "subprotocols", ())
             connection.accept(chosen(spoken, connection.scope), ())
-        if connection is not None and not connection.decided:
+        if connection is not None and not (connection.decided or self.actor.late_handshake):
             connection.close(1000, "")
             self.host.request_stop(f"{opening}() neither accepted nor closed", patient=True)
         self._keeper.opened(self.instance)

@@ -314,6 +314,10 @@ class Host(Protocol):
         """Ask the slot to end; *patient*, without a deadline for its handler. Any thread."""
         ...
 
+    def call_at_end(self, function: Callable[[], object]) -> None:
+        """Call *function* once the slot takes no messages any more. Loop thread only."""
+        ...
+
 
 class Target(Protocol):
     """What a reference points to."""

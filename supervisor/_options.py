@@ -32,9 +32,7 @@ Origins = list[str] | tuple[str, ...] | str | None
 
 
 class OptionDoc(NamedTuple):
-    """
-    What the reference says about one option.
-    """
+    """What the reference says about one option."""
 
     name: str
     default: object
@@ -84,6 +82,12 @@ class Options:
         " no mark @on_trio or @on_asyncio. Handlers of consumers always run on trio.",
         "choice",
         _check_async_views,
+    )
+    channels_on_asyncio: bool = _checked(
+        False,
+        "Run `async def` handlers of `greenroom.bridges.channels` on an asyncio loop beside trio.",
+        "choice",
+        _check_bool,
     )
     patch_asgiref: bool = _checked(
         True,

@@ -29,7 +29,7 @@ MAY_IMPORT_SIBLING = {
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
     "longpoll": {"asgi"},
-    "testing": {"asgi", "asgiref", "client", "django", "engines", "hypercorn"},
+    "testing": {"asgi", "asgiref", "channels", "client", "django", "engines", "hypercorn"},
     "websocket": set[str](),
 }
 
@@ -44,6 +44,9 @@ MAY_IMPORT_LIBRARY = {
     "httptools": ("bridges/http",),
     "trio_websocket": ("bridges/client",),
     "websockets": ("bridges/websocket",),
+    "coredis": ("bridges/engines/_redis",),
+    "cryptography": ("bridges/engines/_redis",),
+    "msgpack": ("bridges/engines/_redis",),
     "wsproto": ("bridges/client",),
     "msgspec": ("bridges", "actors/consumers"),
     "pytest": ("bridges/testing",),

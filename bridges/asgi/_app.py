@@ -309,6 +309,8 @@ class ConsumerApplication:
     ) -> None:
         consumer_class.refuse_unservable()
         self.consumer_class = consumer_class
+        self.actor: type[Consumer] = consumer_class
+        """What stands in a slot for it."""
         self.initkwargs = initkwargs or {}
         serves = consumer_class.protocols
         self._application = Application(
@@ -342,7 +344,7 @@ def root_of(scope: Scope) -> Root | None:
 def consumer_of(application: object) -> tuple[type[Consumer] | None, dict[str, Any]]:
     """Return the consumer class that *application* stands for, and its arguments."""
     if isinstance(application, ConsumerApplication):
-        return application.consumer_class, application.initkwargs
+        return application.actor, application.initkwargs
     if isinstance(application, type) and issubclass(application, Consumer):
         return application, {}
     return None, {}

@@ -2,16 +2,17 @@
 # dotted names, the GREENROOM setting, children) into those of bridges.asgi, and says in
 # one line what is wrong with them.
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 
 from ...actors.consumers import ASGIApplication
-from ...supervisor import Options
+from ...supervisor import Engine, Options
 from ...supervisor._supervisor_spec import Spec, spec_of
 from ..asgi import Application, Router
 from ..asgi._routing import Everything
+from ..engines import LocalEngine
 from ..hypercorn._startup import refuse
 from ._book import book_kept
 from ._database import database_hooks
@@ -40,6 +41,7 @@ class Greenroom(Application):
             application for all of them, such as a middleware around a :class:`UrlRouter`.
         children: Residents: actor classes, :class:`ChildSpec` and :class:`SupervisorSpec`, or
             the dotted names of any of these.
+        engine: Makes what carries groups to other processes; without it they stay in this one.
         options: Settings by their names in lower case, which win over those in
             ``settings.GREENROOM``. Not ``async_views`` and ``patch_asgiref``, which hold for the
             whole process.
@@ -58,6 +60,7 @@ class Greenroom(Application):
         http: ASGIApplication | Iterable[Route] | None = None,
         websocket: ASGIApplication | Iterable[Route] = (),
         children: Iterable[object] = (),
+        engine: Callable[[], Engine] = LocalEngine,
         **options: object,
     ) -> None:
         require_django()
@@ -65,6 +68,12 @@ class Greenroom(Application):
         routed = _is_routes(http)
         if not routed:
             _refuse_no_http(http)
+        if not callable(engine) or isinstance(engine, Engine):
+            refuse(
+                "engine makes an engine for each run: write engine=lambda: RedisEngine([...])."
+                f" Got: {engine!r}",
+                TypeError,
+            )
         try:
             loaded = load_options(**options)
             gate = DjangoGate(loaded)
@@ -78,6 +87,7 @@ class Greenroom(Application):
             router=_router_of(websocket),
             http_router=router,
             children=_specs(children, loaded),
+            engine=engine,
             options=loaded,
             thread_hooks=database_hooks(),
             gate=gate,
