@@ -527,25 +527,40 @@ async def test_a_layer_that_is_not_ours(clock: MockClock) -> None:
         channel_layers.set("default", before)
 
 
-@kinds
+class Counted:
+    alive: "weakref.WeakSet[Any]" = weakref.WeakSet()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive.add(self)
+
+
+class CountedEcho(Counted, AsyncWebsocketConsumer):
+    async def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
+        await self.send(text_data)
+
+
+class CountedSyncEcho(Counted, WebsocketConsumer):
+    def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
+        self.send(text_data)
+
+
+class CountedOnAsyncio(CountedEcho):
+    on_asyncio = True
+
+
+@pytest.mark.parametrize("consumer", [CountedEcho, CountedSyncEcho, CountedOnAsyncio])
 async def test_nothing_is_left(consumer: Any) -> None:
     """
     When the connection is over the user's object is gone, without the garbage collector's help.
     """
-    alive: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    class Counted(consumer):
-        def __init__(self) -> None:
-            super().__init__()
-            alive.add(self)
-
-    async with served(Counted) as server:
+    async with served(consumer) as server:
         async with server.websocket("/chat") as client:
             client.send_text("hi")
             await client.receive()
-            assert len(alive) == 1
+            assert len(Counted.alive) == 1
         await settle(lambda: not server.root.connections.open)
-        await settle(lambda: not alive)
+        assert not Counted.alive
 
 
 async def test_no_loop_of_asyncio_is_started() -> None:
