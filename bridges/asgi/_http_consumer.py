@@ -186,8 +186,7 @@ class HttpConnection(Attached):
         """Put the parts of the body into the mailbox; False when the client has left."""
         mailbox, output = self.slot.mailbox, self.output
         most: int | None = getattr(self._actor, "body_bytes", None)
-        if not self._fits(declared_length(self._scope), most):
-            most = -1
+        wanted = self._fits(declared_length(self._scope), most)
         size, last = 0, False
         while not last:
             event = await receive()
@@ -195,7 +194,8 @@ class HttpConnection(Attached):
                 return False
             data, last = event.get("body", b""), not event.get("more_body", False)
             size += len(data)
-            if output.over or not self._fits(size, most) or not (data or last):
+            wanted = wanted and not output.over and self._fits(size, most)
+            if not wanted or not (data or last):
                 continue
             self._expect()
             if not mailbox.put_frames((InFrame.part(data, last=last),)):

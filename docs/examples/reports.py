@@ -10,7 +10,8 @@ class Report(HttpConsumer):
         if not year.isdigit():
             self.respond(400, text="which year?\n")
         else:
-            self.respond(json={"year": int(year), "rows": 3}, headers=[("cache-control", "no-store")])
+            private = [("cache-control", "no-store")]
+            self.respond(json={"year": int(year), "rows": 3}, headers=private)
 
 
 class Approval(HttpConsumer):

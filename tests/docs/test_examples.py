@@ -17,7 +17,7 @@ ENVIRONMENT = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": 
 
 def test_example_of_tests_passes(tmp_path: Path) -> None:
     """
-    The tests of the examples, as in the how-to, pass under pytest with pytest-trio alone.
+    The tests of the examples pass under pytest with pytest-trio alone, as their pages say.
     """
     shutil.copytree(EXAMPLES / "introduction", tmp_path, dirs_exist_ok=True)
     files = "keep_state test_keep_state test_inline reports test_reports prices test_prices"

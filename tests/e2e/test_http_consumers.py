@@ -223,6 +223,19 @@ def test_a_reader_that_stalls_is_dropped(plain: bool) -> None:
             ))  # fmt: skip
 
 
+def test_a_stream_of_http2_that_stalls_is_dropped() -> None:
+    """
+    The same over HTTP/2, whose connection other streams share: that one alone is cut.
+    """
+    with Server("streams:application", env={"E2E_OPTIONS": SMALL}) as server:
+        address = f"http://{server.host}:{server.port}"
+        with httpx.Client(base_url=address, http1=False, http2=True, timeout=30) as client:
+            with client.stream("GET", "/flood"):
+                server.until("it is dropped", lambda: server.count("flood reads too slowly"))
+                server.settle()
+                assert client.post("/echo", content=b"x").content == b"x"
+
+
 @pytest.mark.parametrize("plain", [False, True])
 def test_the_server_is_ended(plain: bool, tmp_path: Path) -> None:
     """

@@ -13,7 +13,7 @@ WHOLE.remove("debug")
 WHOLE.remove("fast_connections")
 WHOLE.remove("patch_asgiref")
 SECONDS = [name for name in Options.__dataclass_fields__ if name.endswith("_seconds")]
-SECONDS_OR_NONE = {"loop_blocked_seconds", "threads_busy_seconds"}
+SECONDS_OR_NONE = {"answer_seconds", "loop_blocked_seconds", "threads_busy_seconds"}
 NONE_ALLOWED = {"max_restarts", "max_connections", "storm_restarts"}
 
 

@@ -8,7 +8,7 @@ from helpers import happened, requested
 from trio.testing import MockClock
 
 from greenroom.actors import HttpConsumer, handles
-from greenroom.bridges.testing import virtual_clock
+from greenroom.bridges.testing import ResponseCut, virtual_clock
 from greenroom.supervisor import Options
 
 
@@ -281,3 +281,54 @@ async def test_state_outlives_a_restart_where_it_is_asked_for() -> None:
     async with requested(stubborn=Stubborn) as server:
         answer = await server.http("GET", "/stubborn")
         assert (answer.status, answer.body) == (200, b"after no")
+
+
+async def test_head_has_no_body() -> None:
+    """
+    HEAD gets the head that GET would get; a stream is over with it.
+    """
+
+    class Both(HttpConsumer):
+        async def handle(self) -> None:
+            if "stream" in self.query:
+                self.start(200, [("x-kind", "stream")])
+                while True:
+                    await self.send("body")  # it must not go on for ever: nobody reads it
+            else:
+                self.respond(text="body")
+
+    async with requested(both=Both) as server:
+        answer = await server.http("HEAD", "/both")
+        assert (answer.status, answer.body, answer.complete) == (200, b"", True)
+        assert dict(answer.headers)[b"content-length"] == b"4"
+        answer = await server.http("HEAD", "/both?stream")
+        assert (answer.status, answer.body, answer.complete) == (200, b"", True)
+        assert dict(answer.headers)[b"x-kind"] == b"stream"
+
+
+async def test_trailers() -> None:
+    """
+    Trailers go out where the server has them, if they were announced.
+    """
+
+    class Summed(HttpConsumer):
+        async def handle(self) -> None:
+            self.start(200, trailers=True)
+            self.send("body")
+            self.finish(trailers=[("X-Sum", "4")])
+
+    class Sudden(HttpConsumer):
+        async def handle(self) -> None:
+            self.start(200)
+            self.finish(trailers=[("x-sum", "4")])
+
+    async with requested(summed=Summed, sudden=Sudden) as server:
+        async with server.request("GET", "/summed") as request:
+            assert await request.read() == b"body"
+            assert request.trailers == [(b"x-sum", b"4")]
+        answer = await server.http("GET", "/summed")  # from a server that has none
+        assert (answer.body, answer.complete) == (b"body", True)
+        async with server.request("GET", "/sudden") as request:
+            with pytest.raises(ResponseCut):
+                await request.read()
+        assert "announced" in str(happened(server, "slot.crashed")[0].facts["exception"])

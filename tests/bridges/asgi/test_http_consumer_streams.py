@@ -272,57 +272,6 @@ async def test_shutdown(path: str, status: int, clock: MockClock) -> None:
     assert len(ENDS) == 1
 
 
-async def test_head_has_no_body() -> None:
-    """
-    HEAD gets the head that GET would get; a stream is over with it.
-    """
-
-    class Both(HttpConsumer):
-        async def handle(self) -> None:
-            if "stream" in self.query:
-                self.start(200, [("x-kind", "stream")])
-                while True:
-                    await self.send("body")  # it must not go on for ever: nobody reads it
-            else:
-                self.respond(text="body")
-
-    async with requested(both=Both) as server:
-        answer = await server.http("HEAD", "/both")
-        assert (answer.status, answer.body, answer.complete) == (200, b"", True)
-        assert dict(answer.headers)[b"content-length"] == b"4"
-        answer = await server.http("HEAD", "/both?stream")
-        assert (answer.status, answer.body, answer.complete) == (200, b"", True)
-        assert dict(answer.headers)[b"x-kind"] == b"stream"
-
-
-async def test_trailers() -> None:
-    """
-    Trailers go out where the server has them, if they were announced.
-    """
-
-    class Summed(HttpConsumer):
-        async def handle(self) -> None:
-            self.start(200, trailers=True)
-            self.send("body")
-            self.finish(trailers=[("X-Sum", "4")])
-
-    class Sudden(HttpConsumer):
-        async def handle(self) -> None:
-            self.start(200)
-            self.finish(trailers=[("x-sum", "4")])
-
-    async with requested(summed=Summed, sudden=Sudden) as server:
-        async with server.request("GET", "/summed") as request:
-            assert await request.read() == b"body"
-            assert request.trailers == [(b"x-sum", b"4")]
-        answer = await server.http("GET", "/summed")  # from a server that has none
-        assert (answer.body, answer.complete) == (b"body", True)
-        async with server.request("GET", "/sudden") as request:
-            with pytest.raises(ResponseCut):
-                await request.read()
-        assert "announced" in str(happened(server, "slot.crashed")[0].facts["exception"])
-
-
 async def test_a_body_is_refused_before_it_is_asked_for() -> None:
     """
     With Expect: 100-continue nothing is read before connect() is through; it may refuse.
@@ -350,6 +299,39 @@ async def test_a_body_is_refused_before_it_is_asked_for() -> None:
         assert request.unsent > 10  # none of them was taken
         door.set()
         assert await request.begun() == 401
+
+
+async def test_an_upload_that_grows_too_large() -> None:
+    """
+    A chunk() class that sets body_bytes gets parts up to it; then 413, or a cut behind a head.
+    """
+
+    class Upload(HttpConsumer):
+        body_bytes = 10
+
+        async def chunk(self, data: bytes, last: bool) -> None:
+            sizes.append(len(data))
+            if "early" in self.query and len(sizes) == 1:
+                self.start(200)
+
+        def disconnect(self, reason: str) -> None:
+            ENDS.append(reason)
+
+    sizes: list[int] = []
+    async with requested(upload=Upload) as server:
+        for path in ("/upload", "/upload?early"):
+            sizes.clear()
+            async with server.request("POST", path, body=None) as request:
+                for _ in range(8):
+                    request.send_part(b"1234")
+                    await wait_all_tasks_blocked()
+                if path == "/upload":
+                    assert await request.begun() == 413
+                else:
+                    with pytest.raises(ResponseCut):
+                        await request.read()
+            assert sizes == [4, 4]
+    assert ENDS == ["its body has more than 10 bytes"] * 2
 
 
 async def test_the_deadline_begins_anew_with_each_part(clock: MockClock) -> None:
