@@ -144,8 +144,9 @@ class Portal:
                 raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
             late = f"{_name(function, args)} did not return within {self.patience:g} s."
             raise NothingCame(f"{late}\n{self.stacks()}") from None
-        except BaseException as error:  # noqa: BLE001 - raised again
-            raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
+        except BaseException as error:
+            error.with_traceback(users_part(error.__traceback__))
+            raise error from error.__cause__  # noqa: ASYNC104 - the same one
         finally:
             future.cancel()
 
@@ -231,7 +232,7 @@ def open_portal(
     def main() -> None:
         try:
             portal.run(manager, opened)
-        except BaseException as error:  # noqa: BLE001 - it is raised in the other thread
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - raised in the other thread
             ended.append(alone(error))
             _fail(opened, ended[0])
 

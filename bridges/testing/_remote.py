@@ -141,7 +141,8 @@ class _AwaitingManager:
     ) -> None:
         __tracebackhide__ = True
         try:
-            await wait_for(self._portal.submit(self._held.close))
+            # Cancelled, it has been told to leave all the same, and does in its own task.
+            await wait_for(self._portal.submit(self._held.close))  # noqa: ASYNC102
         except Exception as another:
             if error is None:
                 raise
@@ -156,8 +157,9 @@ async def wait_for(future: Future[Any]) -> Any:
     __tracebackhide__ = True
     try:
         return await _wait_for(future)
-    except BaseException as error:  # noqa: BLE001 - raised again
-        raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
+    except BaseException as error:
+        error.with_traceback(users_part(error.__traceback__))
+        raise error from error.__cause__  # noqa: ASYNC104 - the same one
 
 
 async def _wait_for(future: Future[Any]) -> Any:
