@@ -75,6 +75,31 @@ def raise_in_receive(server):
 
 @server_case(
     "C6",
+    "five exceptions in receive(), one after the other",
+    different=Different(
+        "Three restarts in five seconds; then the socket is closed with 1011, and `disconnect()` runs.",
+        stock=[[1011], {"notes": [["connect", None]], "groups": 1}],
+        ours=[
+            ["0", "1", "2", 1011],
+            {"notes": [["connect", None], ["disconnect", 1011]], "groups": 0},
+        ],
+    ),
+)
+def raise_too_often(server):
+    with server.connect("async/", "raise_too_often") as client:
+        seen = []
+        try:
+            for number in range(5):
+                client.send("raise")
+                client.send(str(number))
+                seen.append(client.recv(timeout=20))
+        except Exception as error:
+            seen.append(error.rcvd.code if error.rcvd else None)
+    return [seen, server.after("raise_too_often")]
+
+
+@server_case(
+    "C6",
     "an exception in receive() of a sync consumer",
     different=Different(
         "The consumer is restarted with its socket open, and the next message answered.",
@@ -294,7 +319,7 @@ def _terminated(server, who, word):
     """
     What of a stop arrives: the code 1012 at the client, and at disconnect().
 
-    With Channels, which code it is else, and whether disconnect() runs, depends on asyncio's version.
+    With Channels, what code it is else, and whether disconnect() runs, is up to asyncio's version.
     """
     with server.connect("async/", who) as client:
         client.send(word)
