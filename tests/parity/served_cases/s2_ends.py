@@ -77,7 +77,7 @@ def raise_in_receive(server):
     "C6",
     "five exceptions in receive(), one after the other",
     different=Different(
-        "Three restarts in five seconds; then the socket is closed with 1011, and `disconnect()` runs.",
+        "Three restarts in five seconds; then it is closed with 1011, and `disconnect()` runs.",
         stock=[[1011], {"notes": [["connect", None]], "groups": 1}],
         ours=[
             ["0", "1", "2", 1011],
