@@ -117,7 +117,10 @@ class Actor(Relations):
     """How long a running handler may go on after a stop was asked for, in seconds."""
 
     opening_handler: ClassVar[str] = ""
+    catch_all: ClassVar[str] = ""
+    late_handshake: ClassVar[bool] = False
     ending_handler: ClassVar[str] = "stopped"
+    frame_handler: ClassVar[str] = "receive"
     _special: ClassVar[dict[str, dict[str, str]]] = HOOKS
     _reserved: ClassVar[frozenset[str]] = frozenset()
 
@@ -139,6 +142,10 @@ class Actor(Relations):
     def attach_life(self, life: Life) -> None:
         """Bind a new instance to its incarnation; the runtime's business."""
         self._life = life
+
+    def state_holder(self) -> object:
+        """Return whose attributes a crash is to be survived by; the runtime's business."""
+        return self
 
     # -- who I am -----------------------------------------------------------------------
 

@@ -67,6 +67,7 @@ class HandlerTable:
         }
         self._declared: dict[object, Handler] = {}
         self._missing: set[type] = set()
+        self._catch_all = self._compiled_catch_all(actor)
         for key, name in self._declarations(actor).items():
             self._declared[key] = compile_message(
                 f"{self._owner}.{name}", self._function(actor, name)
@@ -89,7 +90,14 @@ class HandlerTable:
                     self._found[key] = handler
                     return handler
             self._missing.add(key)
-        return handler
+        return handler or self._catch_all
+
+    def _compiled_catch_all(self, actor: type) -> Handler | None:
+        # An adapter's, for a class that finds its handlers itself: no user's class has one.
+        name: str = getattr(actor, "catch_all", "")
+        return (
+            compile_message(f"{self._owner}.{name}", self._function(actor, name)) if name else None
+        )
 
     def _declarations(self, actor: type) -> dict[object, str]:
         found: dict[object, str] = {}

@@ -29,20 +29,19 @@ from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
 from ._hop import Hop
 from ._loop import Loop
 from ._lowlevel import this_task
-from ._messages import Call, Hook, Item, Opening, PeerEnd, Stop
+from ._messages import OPENING, Call, Hook, Item, Opening, PeerEnd, Stop
 from ._moments import Moment
 from ._reply_later import fail_outstanding, failure_of
 from ._run_end import put_away
 from ._state import Handed, Keeper
 from ._tasks import Tasks
 from ._unrun import refuse_unrun
+from ._unsaved import save_unsaved
 
 if TYPE_CHECKING:
     from ._actor import Actor
     from ._ports import Host
     from ._signature import Handler
-
-_OPENING = Opening()
 
 
 class Life:
@@ -52,7 +51,7 @@ class Life:
         "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
         "_why", "actor", "begun", "calls", "deferred", "delivered", "epoch", "failed", "flagged",
         "handled", "hop", "host", "instance", "item", "leftovers", "over", "table", "task",
-        "tasks",
+        "tasks", "unsaved",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +84,7 @@ class Life:
         """The path of whom its handler calls and waits for, if it does."""
         self.task: object = None
         self.leftovers: tuple[Callable[[], object], ...] = ()
+        self.unsaved: Callable[[], object] | None = None  # see _unsaved.py
         self.table = actor.handler_table()
         self.hop = Hop(host, epoch)
         self.tasks = Tasks(self)
@@ -101,11 +101,7 @@ class Life:
     # -- what the slot does with it --------------------------------------------------
 
     async def run(self) -> Exit:
-        """
-        Live until something ends it; never raises.
-
-        A checkpoint. Shielded; cancelled only through :meth:`request_stop` and :meth:`fail`.
-        """
+        """Live until something ends it; never raises. A checkpoint, shielded from outside."""
         token, self.task = current_life.set(self), this_task()
         left: Exit | None = None
         try:
@@ -113,6 +109,7 @@ class Life:
                 try:
                     await self._begin()
                     left = await self._loop.serve()
+                    await save_unsaved(self)
                 except Exception as error:  # noqa: BLE001 - becomes the exit record
                     left = self._ended_by(error)
         except BaseException as error:  # noqa: BLE001, ASYNC103 - the exit record; see judge()
@@ -152,6 +149,7 @@ class Life:
             if self.instance is not None or await self._stand_in(ending):
                 self.item = None
                 await self._run_special(handler, item, begins)
+                await save_unsaved(self)
         finally:
             put_away(self)
             current_life.reset(token)
@@ -319,11 +317,11 @@ class Life:
         handler = self.table.special.get(opening)
         self.begun = True
         if handler is not None:
-            self._step, self.item = opening, _OPENING
+            self._step, self.item = opening, (connection.opening if connection else OPENING)
             seconds = self.host.handshake_seconds
             self._handshake = scope = trio.CancelScope(deadline=trio.current_time() + seconds)
             with scope:
-                await self._run_opening(handler)
+                await self._run_opening(handler, self.item)
             self._handshake = None
             if scope.cancelled_caught:
                 if self.hop.never_begun:
@@ -333,15 +331,15 @@ class Life:
             self.item = None
         elif connection is not None:
             connection.accept(None, ())
-        if connection is not None and not connection.decided:
+        if connection is not None and not (connection.decided or self.actor.late_handshake):
             connection.close(1000, "")
             self.host.request_stop(f"{opening}() neither accepted nor closed", patient=True)
         self._keeper.opened(self.instance)
 
-    async def _run_opening(self, handler: Handler) -> None:
+    async def _run_opening(self, handler: Handler, item: Opening) -> None:
         if not self.actor.cancel_on_disconnect:
-            await self._run_special(handler, _OPENING)
-        elif await self._loop.run_cancellable(self._run_special, handler, _OPENING):
+            await self._run_special(handler, item)
+        elif await self._loop.run_cancellable(self._run_special, handler, item):
             raise Disconnected(self.host.path, 1006)
 
     async def _hook(self, name: str, item: Hook) -> None:

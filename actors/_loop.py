@@ -24,6 +24,7 @@ from ._moments import Moment, moments_of
 from ._run_end import put_away
 from ._tracing import traced
 from ._unrun import UNRUN, refuse_unrun
+from ._unsaved import save_unsaved
 
 if TYPE_CHECKING:
     from ._life import Life
@@ -43,7 +44,7 @@ class Loop:
         self._life = life
         self._host = life.host
         self._box = life.host.mailbox
-        self._frames = life.table.special.get("receive")
+        self._frames = life.table.special.get(life.actor.frame_handler)
         self._cancellable = life.actor.cancel_on_disconnect
         self._handling: trio.CancelScope | None = None
         self._until = inf  # with cancel_on_disconnect: what the waiting frames have together
@@ -103,6 +104,9 @@ class Loop:
         put_away(life)
         if life.failed:  # in the very turn in which the handler ended
             await checkpoint()  # raises; what waits is for the next incarnation
+        if life.unsaved is not None:
+            await save_unsaved(life)
+            return True
         if host.inquiry() is not None or host.suspended_until is not None:
             await answer_all(life)
             await self._wait_out_suspension()
@@ -175,7 +179,9 @@ class Loop:
         """Return who handles *item*; None, and on record, when nobody does."""
         if type(item) is InFrame:
             if self._frames is None:
-                self._host.dead_letter(item, "the class has no receive handler")
+                self._host.dead_letter(
+                    item, f"the class has no {self._life.actor.frame_handler} handler"
+                )
             return self._frames
         if type(item) is Tick:
             item.timer.taken()

@@ -87,6 +87,10 @@ class Opening:
         return "connect"
 
 
+OPENING = Opening()
+"""The one that says no more than that, which all connections share."""
+
+
 class Cast:
     """A message that nobody waits for."""
 

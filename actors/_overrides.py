@@ -14,6 +14,7 @@ _OPEN = {
     "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
     "disconnected",
     "after_start", "describe", "idle", "idle_seconds", "defer_capacity",
+    "check_origin", "revalidate_seconds",
 }  # fmt: skip
 
 

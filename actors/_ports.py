@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._life import Life
     from ._lowlevel import LoopThread
     from ._mailbox import Mailbox
+    from ._messages import Opening
     from ._ref import ActorRef
     from ._workers import Workers
     from .consumers._frames import Frame
@@ -25,6 +26,11 @@ class Connection(Protocol):
     @property
     def scope(self) -> Mapping[str, Any]:
         """The ASGI scope."""
+        ...
+
+    @property
+    def opening(self) -> Opening:
+        """What the handler that opens it is given."""
         ...
 
     @property
@@ -81,6 +87,50 @@ class Connection(Protocol):
 
     def on_room(self, wake: Callable[[], object]) -> None:
         """Call *wake* once, from any thread, when the output is not full, or over."""
+        ...
+
+
+IDENTITY = "greenroom.identity"
+"""Where an :class:`Identity` stands in a connection's scope, if there is one."""
+
+
+class Identity(Protocol):
+    """Whose connection it is. Its methods block, and are called in worker threads only."""
+
+    def load_user(self, scope: Any, *, fresh: bool) -> Any:
+        """Return the user of the connection with *scope*."""
+        ...
+
+    def load_session(self) -> Any:
+        """Return the session, read."""
+        ...
+
+    def save(self) -> None:
+        """Save the session."""
+        ...
+
+    def login(self, scope: Any, user: Any, backend: str | None) -> None:
+        """Make *user* the one of the session, and of *scope*."""
+        ...
+
+    def logout(self, scope: Any) -> None:
+        """Flush the session; *scope* has no user any more."""
+        ...
+
+    def accept_headers(self) -> list[tuple[bytes, bytes]]:
+        """Return what the browser is told at the handshake. Any thread; on trio no query."""
+        ...
+
+    def attach(self, slot: Any) -> None:
+        """Take note of the slot that serves the connection. Loop thread only."""
+        ...
+
+    def detach(self) -> None:
+        """Take note that the connection is over. Loop thread only."""
+        ...
+
+    def facts(self) -> Mapping[str, object]:
+        """Details for the tree, by name, without what is secret. Loop thread only."""
         ...
 
 
@@ -249,6 +299,10 @@ class Host(Protocol):
         self, reason: str, code: int = 1000, text: str = "", *, patient: bool = False
     ) -> None:
         """Ask the slot to end; *patient*, without a deadline for its handler. Any thread."""
+        ...
+
+    def call_at_end(self, function: Callable[[], object]) -> None:
+        """Call *function* once the slot takes no messages any more. Loop thread only."""
         ...
 
 

@@ -39,6 +39,9 @@ def check_settings(cls: type) -> None:
     _number(cls, "idle_seconds", whole=False, least=0, none=True)
     _number(cls, "max_restarts", whole=True, least=0, none=True)
     _number(cls, "shutdown_seconds", whole=False, least=0)
+    _number(
+        cls, "revalidate_seconds", whole=False, least=0, none=True, fits=lambda value: value > 0
+    )
     _number(cls, "max_seconds", whole=False, least=0, fits=lambda value: value > 0)
     _backoff(cls)
 

@@ -68,8 +68,9 @@ class Keeper:
         if instance is None:
             return
         if self._plain:
-            bare = _is_bare(instance)
-            self._handed.attributes = _NONE if bare else dict(_attributes(instance))
+            holder = instance.state_holder()
+            bare = _is_bare(holder)
+            self._handed.attributes = _NONE if bare else dict(_attributes(holder))
         self.succeeded(instance)
 
     def succeeded(self, instance: Actor | None) -> None:
@@ -77,7 +78,7 @@ class Keeper:
         if instance is None:
             return
         if self._keep:
-            attributes = _attributes(instance)
+            attributes = _attributes(instance.state_holder())
             self._handed.kept = {
                 name: self._copied(name, attributes[name])
                 for name in self._keep
@@ -96,13 +97,13 @@ class Keeper:
         """
         if instance is None:
             return False
-        handed = self._handed
-        handed.attributes = _bound_anew(handed.attributes, instance)
-        handed.kept = _bound_anew(handed.kept, instance)
-        _fill(instance, handed.attributes)
+        handed, holder = self._handed, instance.state_holder()
+        handed.attributes = _bound_anew(handed.attributes, holder)
+        handed.kept = _bound_anew(handed.kept, holder)
+        _fill(holder, handed.attributes)
         # Copies again: what this incarnation does to them before its first success must
         # not reach the one after it.
-        _fill(instance, {name: self._copied(name, v) for name, v in handed.kept.items()})
+        _fill(holder, {name: self._copied(name, v) for name, v in handed.kept.items()})
         return restored and handed.has_state
 
     def _copied(self, name: str, value: object) -> object:
@@ -119,12 +120,12 @@ _BINDS: frozenset[type] = frozenset((MethodType, functools.partial))
 _HOLDS: frozenset[type] = frozenset((dict, list, tuple, set))
 
 
-def _bound_anew(attributes: Mapping[str, Any], instance: Actor) -> dict[str, Any]:
+def _bound_anew(attributes: Mapping[str, Any], instance: object) -> dict[str, Any]:
     """Return *attributes* with the methods of *instance*'s predecessors bound to it."""
     return {name: _rebound(value, instance) for name, value in attributes.items()}
 
 
-def _rebound(value: Any, instance: Actor, *, deep: bool = True) -> Any:
+def _rebound(value: Any, instance: object, *, deep: bool = True) -> Any:
     kind = cast("Any", type(value))
     if kind in _BINDS:
         return _rebound_method(value, instance)
@@ -140,7 +141,7 @@ def _rebound(value: Any, instance: Actor, *, deep: bool = True) -> Any:
     return dict(zip(held, new, strict=True)) if kind is dict else type(value)(new)
 
 
-def _rebound_method(value: Any, instance: Actor) -> Any:
+def _rebound_method(value: Any, instance: object) -> Any:
     if type(value) is not MethodType:
         bound = _rebound(value.func, instance, deep=False)
         changed = bound is not value.func
@@ -158,19 +159,22 @@ def _place(instance: object) -> object:
     return getattr(getattr(instance, "_life", instance), "host", instance)
 
 
+_OWN_SLOTS = frozenset(("__greenroom_actor__", "__greenroom_holder__"))  # no state of the user's
+
+
 @functools.cache
 def _slots(actor: type) -> frozenset[str]:
     """Return the names of *actor*'s own ``__slots__``, as `dataclass(slots=True)` makes them."""
     return frozenset(
         name
         for cls in actor.__mro__
-        if "__greenroom_actor__" not in vars(cls)
+        if _OWN_SLOTS.isdisjoint(vars(cls))
         for name, value in vars(cls).items()
         if type(value) is MemberDescriptorType
     )
 
 
-def _attributes(instance: Actor) -> dict[str, Any]:
+def _attributes(instance: object) -> dict[str, Any]:
     slots = _slots(type(instance))
     if not slots:
         return vars(instance)  # asked after each message, where `keep` names something
@@ -181,7 +185,7 @@ def _attributes(instance: Actor) -> dict[str, Any]:
     return attributes
 
 
-def _is_bare(instance: Actor) -> bool:
+def _is_bare(instance: object) -> bool:
     """Say whether *instance* has no attributes, without vars(), which makes a dict that stays."""
     if _slots(type(instance)):
         return False
@@ -189,7 +193,7 @@ def _is_bare(instance: Actor) -> bool:
     return state is None or (type(state) is tuple and state[0] is None)
 
 
-def _fill(instance: Actor, attributes: Mapping[str, Any]) -> None:
+def _fill(instance: object, attributes: Mapping[str, Any]) -> None:
     slots = _slots(type(instance))
     for name, value in attributes.items():
         if name in slots:

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from ._place import Place
 
 CRASHES_KEPT = 5
-_OWN = ("greenroom.actors.", "greenroom.supervisor.")
+_OWN = (
+    "greenroom.actors.",
+    "greenroom.supervisor.",
+    "greenroom.bridges.channels.",  # what stands between an actor and a consumer of Channels' kind
+    "greenroom.bridges.asgiref.",
+)
 
 
 class Crash:

@@ -35,6 +35,7 @@ EVENTS: dict[str, str] = {
     " there still, `stack` where each task waits. The process leaves by force.",
     "connection.opened": "A connection got a slot.",
     "connection.refused": "A connection was turned away before it had a slot; `reason` says why.",
+    "connection.unknown": "A connection was refused with 404: no route matches its `url`.",
     "connection.failed": "The server raised while it received or sent for a connection, which"
     " is over with that.",
     "connection.violation": "A peer broke the WebSocket protocol, or one of its limits; its"

@@ -91,6 +91,7 @@ LEVELS: dict[str, int] = {
     "root.overdue": logging.CRITICAL,
     "connection.opened": logging.DEBUG,
     "connection.refused": logging.WARNING,
+    "connection.unknown": logging.DEBUG,
     "connection.closed": logging.DEBUG,
     "connection.failed": logging.WARNING,
     "connection.violation": logging.WARNING,

@@ -13,7 +13,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 Check = Callable[[str, object], None]
 
@@ -102,10 +102,26 @@ def _check_bool(name: str, value: object) -> None:
         raise TypeError(f"{name} must be True or False. Got: {value!r}")
 
 
+def _check_origins(name: str, value: object) -> None:
+    if value is None or value == "*":
+        return
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        raise TypeError(
+            f"{name} must be a list of origins like ['https://example.com'], '*' or None."
+            f" Got: {value!r}"
+        )
+    for each in cast("list[object]", value):
+        if not isinstance(each, str) or not each.strip():
+            raise TypeError(
+                f"{name} must hold strings like 'https://example.com'. Got: {each!r} in {value!r}"
+            )
+
+
+Origins = list[str] | tuple[str, ...] | str | None
+
+
 class OptionDoc(NamedTuple):
-    """
-    What the reference says about one option.
-    """
+    """What the reference says about one option."""
 
     name: str
     default: object
@@ -155,6 +171,12 @@ class Options:
         " no mark @on_trio or @on_asyncio. Handlers of consumers always run on trio.",
         "choice",
         _check_async_views,
+    )
+    channels_on_asyncio: bool = _checked(
+        False,
+        "Run `async def` handlers of `greenroom.bridges.channels` on an asyncio loop beside trio.",
+        "choice",
+        _check_bool,
     )
     patch_asgiref: bool = _checked(
         True,
@@ -351,6 +373,26 @@ class Options:
     pong_seconds: float = _seconds(
         20.0, "How long a pinged peer may go on being silent before it counts as gone."
     )
+    origins: Origins = _checked(  # noqa: RUF009 - a list is made into a tuple
+        None,
+        "Which pages may open WebSockets, event streams and long-poll sessions: hosts"
+        " (`example.com`), domains (`.example.com`), either behind a scheme and with a port, or"
+        " `null`; '*' for all. None: those of ALLOWED_HOSTS; where that is '*', the host itself.",
+        "list",
+        _check_origins,
+    )
+    origin_required: bool = _checked(
+        False,
+        "Refuse connections without an Origin header, too; only browsers send one.",
+        "choice",
+        _check_bool,
+    )
+    revalidate_seconds: float | None = _seconds(
+        60.0,
+        "How often the session and the user of a connection are looked at again, once somebody"
+        " has asked for its user; one that may not go on closes with 4401. None: never.",
+        none=True,
+    )
     loop_blocked_seconds: float | None = _seconds(
         1.0,
         "How long the event loop may stand still before the log names who holds it up. It is"
@@ -373,6 +415,8 @@ class Options:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             field.metadata["check"](field.name, getattr(self, field.name))
+        if isinstance(self.origins, list):  # as a tuple it can be hashed, and is not changed
+            object.__setattr__(self, "origins", tuple(self.origins))
         self._refuse_contradiction("backoff_min_seconds", "backoff_max_seconds")
         self._refuse_contradiction("output_high_water_bytes", "output_limit_bytes")
         self._refuse_contradiction("shutdown_seconds", "total_shutdown_seconds")

@@ -3,6 +3,7 @@
 # Everything here may be called from any thread and outlives every incarnation. What
 # the slot's own task does with it is in _slot.py.
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,8 @@ class Place:
     # A slot has more attributes than share their names with those of others; in a table of its
     # own they would take 2 KiB.
     __slots__ = (
-        "_overflow", "_root", "actor", "connection", "end", "epoch", "fault", "loop", "mailbox",
-        "path", "ref",
+        "_at_end", "_overflow", "_root", "actor", "connection", "end", "epoch", "fault", "loop",
+        "mailbox", "path", "ref",
     )  # fmt: skip
 
     _life: "Life | None"
@@ -66,6 +67,7 @@ class Place:
         self.connection = connection
         """The peer's connection; None for a resident."""
         self._overflow = Overflow(actor.overflow)
+        self._at_end: tuple[Callable[[], object], ...] = ()
 
     @property
     def flagged(self) -> bool:
@@ -149,6 +151,12 @@ class Place:
 
     def _request_stop(self, stop: Stop) -> None:
         self.mailbox.put_control(stop)
+
+    def call_at_end(self, function: Callable[[], object]) -> None:
+        """Call *function*, quick and not raising, once the slot takes no more messages."""
+        self._at_end += (function,)
+        if self.mailbox.closed:  # in this very moment
+            self._end_all()
 
     # -- what groups and senders do to it ------------------------------------------------
 
@@ -236,8 +244,14 @@ class Place:
         self._root.groups.leave_all(self)  # behind the close: see Actor.join()
         self._root.registry.release(self)
         self._root.inquiries.end(self)
+        self._end_all()
         for item in left:
             self._leave_behind(item)
+
+    def _end_all(self) -> None:
+        functions, self._at_end = self._at_end, ()
+        for function in functions:
+            function()
 
     def _leave_behind(self, item: object) -> None:
         if type(item) is Call and item.reply.abandoned:

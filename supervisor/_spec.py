@@ -13,7 +13,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
-from ..actors import Actor, WebsocketConsumer
+from ..actors import Actor
+from ..actors.consumers import Consumer
 from ._backoff import Backoff
 from ._options import Options, refuse_unless_seconds, refuse_unless_whole
 
@@ -76,10 +77,12 @@ def _refuse_no_actor_class(thing: object) -> None:
 
 
 def _refuse_consumer(actor: type[Actor]) -> None:
-    if issubclass(actor, WebsocketConsumer):
+    if issubclass(actor, Consumer):
+        kind = next(base for base in actor.__mro__ if "protocols" in vars(base)).__name__
+        where = " and ".join(f"{each}=[path(...)]" for each in sorted(actor.protocols))
         raise TypeError(
-            f"{actor.__name__} is a WebsocketConsumer, which lives with its connection."
-            " Consumers stand in websocket=[path(...)]."
+            f"{actor.__name__} is a {kind}, which lives with its connection."
+            f" Consumers stand in {where}."
         )
 
 

@@ -22,12 +22,13 @@ MAY_IMPORT = {
 MAY_IMPORT_SIBLING = {
     "asgi": {"engines", "hypercorn", "websocket"},
     "asgiref": set[str](),
+    "channels": {"asgi", "asgiref", "django", "engines", "hypercorn", "testing"},
     "client": set[str](),
     "django": {"asgi", "asgiref", "engines", "hypercorn"},
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
-    "testing": {"asgi", "asgiref", "client", "django", "engines", "hypercorn"},
+    "testing": {"asgi", "asgiref", "channels", "client", "django", "engines", "hypercorn"},
     "websocket": set[str](),
 }
 
@@ -35,13 +36,16 @@ MAY_IMPORT_SIBLING = {
 MAY_IMPORT_LIBRARY = {
     "trio": ("actors", "supervisor", "bridges"),
     "trio.lowlevel": ("actors/_lowlevel.py",),
-    "django": ("bridges/django",),
-    "asgiref": ("bridges/asgiref", "bridges/django"),
+    "django": ("bridges/channels", "bridges/django"),
+    "asgiref": ("bridges/asgiref", "bridges/channels", "bridges/django"),
     "hypercorn": ("bridges/hypercorn",),
     "aioquic": ("bridges/hypercorn/_h3.py",),
     "httptools": ("bridges/http",),
     "trio_websocket": ("bridges/client",),
     "websockets": ("bridges/websocket",),
+    "coredis": ("bridges/engines/_redis",),
+    "cryptography": ("bridges/engines/_redis",),
+    "msgpack": ("bridges/engines/_redis",),
     "wsproto": ("bridges/client",),
     "msgspec": ("bridges",),
     "pytest": ("bridges/testing",),
@@ -50,7 +54,7 @@ MAY_IMPORT_LIBRARY = {
 # A lower layer may name an upper one only here, and only by a string looked up when it is needed:
 # `SomeConsumer.as_asgi()` is an ASGI application without `actors` knowing ASGI, and the first
 # import below hypercorn sets Django up.
-UPWARD_BY_NAME = {"actors/_early.py", "actors/consumers/_websocket.py"}
+UPWARD_BY_NAME = {"actors/_early.py", "actors/consumers/_consumer.py"}
 
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 BRIDGES = [path for path in MODULES if path.is_relative_to(ROOT / "bridges")]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, ClassVar, cast
+from collections.abc import Awaitable, Mapping
+from typing import ClassVar
 
-from .._actor import HOOKS, Actor, connection_of
+from .._actor import HOOKS, connection_of
 from .._awaitables import DONE, room_of
+from .._ports import IDENTITY
+from ._consumer import Consumer, Headers, latin
 from ._frames import frame_of
 
 _SPECIAL = {
@@ -28,11 +29,8 @@ _SPECIAL = {
     },
 }
 
-ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
-Headers = Iterable[tuple[str | bytes, str | bytes]]
 
-
-class WebsocketConsumer(Actor, runtime=True):
+class WebsocketConsumer(Consumer, runtime=True):
     """
     One WebSocket connection as an actor.
 
@@ -51,36 +49,11 @@ class WebsocketConsumer(Actor, runtime=True):
     the socket: the next one goes on with the message behind it.
     """
 
-    opening_handler: ClassVar[str] = "connect"
-    ending_handler: ClassVar[str] = "disconnect"
+    protocols: ClassVar[frozenset[str]] = frozenset({"websocket"})
+    servers: ClassVar[Mapping[str, str]] = {
+        "websocket": "greenroom.bridges.asgi._websocket:serve_websocket"
+    }
     _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
-
-    @classmethod
-    def as_asgi(cls, **initkwargs: Any) -> ASGIApplication:
-        """
-        Return an ASGI application that serves every WebSocket with this class.
-
-        Args:
-            initkwargs: Given to ``__init__`` of each incarnation.
-
-        Alone under a server it has a tree of its own; as a route of a Greenroom
-        application, or inside another application that passes lifespan and state on,
-        it joins the tree that is there.
-        """
-        # Named, not imported: this layer knows of an ASGI bridge by this string only.
-        make = pkgutil.resolve_name("greenroom.bridges.asgi:ConsumerApplication")
-        return cast("ASGIApplication", make(cls, initkwargs))
-
-    @property
-    def scope(self) -> Mapping[str, Any]:
-        """The ASGI scope of the connection: path, headers, query_string, client ..."""
-        return connection_of(self).scope
-
-    @property
-    def kwargs(self) -> Mapping[str, Any]:
-        """What the route's pattern captured, converted."""
-        route = cast("Mapping[str, Any]", self.scope.get("url_route", {}))
-        return cast("Mapping[str, Any]", route.get("kwargs", {}))
 
     def accept(self, subprotocol: str | None = None, headers: Headers = ()) -> Awaitable[None]:
         """
@@ -88,7 +61,8 @@ class WebsocketConsumer(Actor, runtime=True):
 
         Args:
             subprotocol: One of those that the client offered.
-            headers: Further headers of the response.
+            headers: Further headers of the response. The cookie of a session that is new, or
+                has a new key, is added; in a `def` handler the session is saved first.
 
         Raises:
             Disconnected: The client has gone, or the socket was closed.
@@ -96,9 +70,11 @@ class WebsocketConsumer(Actor, runtime=True):
             Stale: This incarnation is over.
         """
         life = self._acting()
-        connection_of(self).accept(
-            subprotocol, [(_latin(name).lower(), _latin(value)) for name, value in headers]
-        )
+        connection = connection_of(self)
+        listed = [(latin(name).lower(), latin(value)) for name, value in headers]
+        if (identity := connection.scope.get(IDENTITY)) is not None:
+            listed += identity.accept_headers()
+        connection.accept(subprotocol, listed)
         life.answered()
         return self._answer(DONE)
 
@@ -167,7 +143,3 @@ def check_close(code: int, reason: str) -> None:
         raise ValueError(
             f"a close reason has at most 123 bytes in UTF-8. Got: {len(reason.encode())} bytes"
         )
-
-
-def _latin(value: str | bytes) -> bytes:
-    return value.encode("latin-1") if isinstance(value, str) else bytes(value)

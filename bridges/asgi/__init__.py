@@ -2,7 +2,18 @@
 
 from ._app import Application as Application
 from ._app import ConsumerApplication as ConsumerApplication
+from ._protocols import ProtocolRouter as ProtocolRouter
 from ._routing import Match as Match
+from ._routing import NoRoute as NoRoute
 from ._routing import Router as Router
+from ._tokens import TokenAuthentication as TokenAuthentication
 
-__all__ = ["Application", "ConsumerApplication", "Match", "Router"]
+__all__ = [
+    "Application",
+    "ConsumerApplication",
+    "Match",
+    "NoRoute",
+    "ProtocolRouter",
+    "Router",
+    "TokenAuthentication",
+]

@@ -7,15 +7,18 @@
 # __call__: in hypercorn's trio worker one leaked BaseException ends every connection.
 
 import logging
+import pkgutil
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import cache, partial
 from typing import Any, cast
 
 import trio
 
-from ...actors import Actor, StartFailed, ThreadHooks, ThreadPool, WebsocketConsumer
+from ...actors import StartFailed, ThreadHooks, ThreadPool
 from ...actors._exits import Verdict, judge
 from ...actors._lowlevel import inside_trio
+from ...actors.consumers import Consumer
 from ...supervisor import Engine, Options, Root
 from ...supervisor._current import set_current_root
 from ...supervisor._supervisor_spec import spec_of
@@ -23,12 +26,14 @@ from ..engines import LocalEngine
 from ..hypercorn._limits import limits_from
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
 from ..hypercorn._state import STATE
+from ._falling_through import falling_through
 from ._foreign import serve_foreign
+from ._gate import Gate
 from ._http import plain, serve_http
-from ._routing import Match, Router
+from ._routing import Match, NoRoute, Router, hand_on
 from ._signals import leave as leave_by_signal
 from ._signals import stop_on_signal
-from ._websocket import refuse, serve_websocket, turn_away
+from ._websocket import refuse, turn_away
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -53,18 +58,21 @@ logger = logging.getLogger("greenroom")
 
 class Application:
     """
-    An ASGI application: HTTP to *http*, WebSockets to what *router* finds.
+    An ASGI application: HTTP to *http* or what *http_router* finds, WebSockets to *router*'s.
 
     Args:
         http: Answers HTTP requests; without it they get 404. If it has an attribute
             ``lifespan``, ``lifespan(root)`` is an async context manager that is open
             while the tree runs.
         router: Finds the consumer of a WebSocket; without it all are refused.
+        http_router: Finds the consumer, or the application, of an HTTP request; what it does
+            not find is *http*'s.
         children: Residents: actor classes, :class:`ChildSpec` and :class:`SupervisorSpec`.
         options: Limits, deadlines and budgets.
         engine: Makes what carries group messages to other processes.
         thread_hooks: Run around the work of the consumers' threads.
         facilities: Async context managers like ``http.lifespan``, entered before it.
+        gate: Looks at each WebSocket, and each request for a consumer, before they are served.
 
     Raises:
         TypeError, ValueError: A child or an option is not right; the message says how.
@@ -78,11 +86,13 @@ class Application:
         *,
         http: App | None = None,
         router: Router | None = None,
+        http_router: Router | None = None,
         children: Sequence[object] = (),
         options: Options | None = None,
         engine: Callable[[], Engine] = LocalEngine,
         thread_hooks: ThreadHooks | None = None,
         facilities: Sequence[Lifespan] = (),
+        gate: Gate | None = None,
     ) -> None:
         self.options = options or Options()
         self.children = [spec_of(child, self.options) for child in children]
@@ -90,9 +100,11 @@ class Application:
         """For the server's connection handler; None to do without it."""
         self._http = http
         self._router = router
+        self._http_router = http_router
         self._engine = engine
         self._hooks = thread_hooks
         self._facilities = facilities
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope: the lifespan, a request, or a WebSocket. A checkpoint."""
@@ -125,6 +137,8 @@ class Application:
             return self._no_root(scope, receive, send)
         set_current_root(root)
         if scope["type"] == "http":
+            if self._http_router is not None:
+                return self._pick_http(root, self._http_router, scope, receive, send)
             return serve_http(root, self._http or _not_found, scope, receive, send)
         if scope["type"] == "websocket":
             return self._pick_websocket(root, scope, receive, send)
@@ -137,23 +151,66 @@ class Application:
         if match is None:
             return self._no_route(root, scope, receive, send)
         inner = match.application
-        scope["url_route"] = {"args": match.args, "kwargs": dict(match.kwargs)}
+        if match.others is not None:
+            inner = falling_through(match, partial(self._no_route, root))
+        else:
+            hand_on(match, scope)
         actor, kwargs = consumer_of(inner)
+        if (stranger := self._let_in(root, actor, scope)) is not None:
+            return self._no_entry(root, scope, receive, send, stranger)
         if actor is not None:
             name = route_name(match, actor)
-            return serve_websocket(root, name, actor, kwargs, scope, receive, send)
+            return server_of(actor, "websocket")(root, name, actor, kwargs, scope, receive, send)
         route = printable_route(match.name or "websocket")
         if (refusal := root.connections.refusal()) is not None:
             return self._full(root, route, scope, receive, send, refusal)
         return serve_foreign(root, route, inner, scope, receive, send)
 
+    def _pick_http(
+        self, root: Root, router: Router, scope: Scope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
+        match = router.match(scope)
+        if match is None:
+            return serve_http(root, self._http or _not_found, scope, receive, send)
+        inner = match.application
+        hand_on(match, scope)
+        actor, kwargs = consumer_of(inner)
+        if actor is not None:
+            if (stranger := self._let_in(root, actor, scope)) is not None:
+                return self._no_entry(root, scope, receive, send, stranger)
+            name = route_name(match, actor)
+            return server_of(actor, "http")(root, name, actor, kwargs, scope, receive, send)
+        return serve_http(root, inner, scope, receive, send, printable_route(match.name or "http"))
+
+    def _let_in(self, root: Root, actor: type[Consumer] | None, scope: Scope) -> str | None:
+        """Say why the page that opens this connection may not; else see to whose it is."""
+        gate = self._gate
+        if gate is None:
+            return None
+        if (actor is None or actor.check_origin) and (why := gate.refusal(scope)) is not None:
+            return why
+        gate.identify(root, scope)
+        return None
+
+    async def _no_entry(
+        self, root: Root, scope: Scope, receive: Receive, send: Send, why: str
+    ) -> None:
+        root.events.emit("connection.refused", "/connections", reason=why, url=scope["path"])
+        if scope["type"] == "http":
+            await plain(send, 403, "Forbidden: this page may not connect here.\n")
+            return
+        await receive()  # websocket.connect
+        await refuse(scope, send, 403, "Forbidden: this page may not connect here.\n")
+
     async def _unknown(self, scope: Scope) -> None:
         logger.warning("a scope of type %r is not served", scope["type"])
 
     async def _no_route(self, root: Root, scope: Scope, receive: Receive, send: Send) -> None:
+        if "path_remaining" in scope:  # the router outside has other routes
+            raise NoRoute(f"no route for {scope['path_remaining']!r}")
         await receive()  # websocket.connect
         path = scope["path"]
-        root.events.emit("connection.refused", "/connections", reason="no route", url=path)
+        root.events.emit("connection.unknown", "/connections", reason="no route", url=path)
         await refuse(scope, send, 404, "No WebSocket here.\n")
 
     async def _full(
@@ -231,18 +288,24 @@ class ConsumerApplication:
     it joins that one's tree.
 
     Args:
-        consumer_class: Serves every WebSocket, whatever its path.
+        consumer_class: Serves every connection of its protocols, whatever its path.
         initkwargs: Given to ``__init__`` of each incarnation.
     """
 
     greenroom_native = True
 
     def __init__(
-        self, consumer_class: type[WebsocketConsumer], initkwargs: dict[str, Any] | None = None
+        self, consumer_class: type[Consumer], initkwargs: dict[str, Any] | None = None
     ) -> None:
         self.consumer_class = consumer_class
+        self.actor: type[Consumer] = consumer_class
+        """What stands in a slot for it."""
         self.initkwargs = initkwargs or {}
-        self._application = Application(router=self)
+        serves = consumer_class.protocols
+        self._application = Application(
+            router=self if "websocket" in serves else None,
+            http_router=self if "http" in serves else None,
+        )
         self.connection_limits = self._application.connection_limits
 
     def match(self, scope: Scope) -> Match:
@@ -267,16 +330,30 @@ def root_of(scope: Scope) -> Root | None:
     return cast("Root | None", state.get(STATE)) if state else None
 
 
-def consumer_of(application: object) -> tuple[type[Actor] | None, dict[str, Any]]:
+def consumer_of(application: object) -> tuple[type[Consumer] | None, dict[str, Any]]:
     """Return the consumer class that *application* stands for, and its arguments."""
     if isinstance(application, ConsumerApplication):
-        return application.consumer_class, application.initkwargs
-    if isinstance(application, type) and issubclass(application, WebsocketConsumer):
+        return application.actor, application.initkwargs
+    if isinstance(application, type) and issubclass(application, Consumer):
         return application, {}
     return None, {}
 
 
-def route_name(match: Match, actor: type[Actor]) -> str:
+@cache
+def server_of(actor: type[Consumer], protocol: str) -> Callable[..., Awaitable[None]]:
+    """
+    Return what serves one connection of *protocol* with *actor*: see `Consumer.servers`.
+
+    Raises:
+        TypeError: It serves another protocol; a router that knows would have refused it.
+    """
+    if protocol not in actor.protocols:
+        serves = " and ".join(sorted(actor.protocols)) or "nothing"
+        raise TypeError(f"a route for {protocol} leads to {actor.__name__}, which serves {serves}.")
+    return cast("Callable[..., Awaitable[None]]", pkgutil.resolve_name(actor.servers[protocol]))
+
+
+def route_name(match: Match, actor: type[Consumer]) -> str:
     """Name the tree's node for a route: the URL's name, else the class in short."""
     name = match.name or actor.__name__.removesuffix("Consumer").lower() or "consumer"
     return printable_route(name)

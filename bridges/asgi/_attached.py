@@ -12,6 +12,7 @@ from ...actors import Actor
 from ...actors._exits import Exit, ExitKind
 from ...supervisor import Root
 from ...supervisor._slot import Slot
+from . import _gate
 from ._output import WebsocketOutput
 
 
@@ -47,10 +48,12 @@ class Attached:
         )
         self.slot = root.connections.attach(route, actor, kwargs, self.output)
         self.output.path = self.slot.path
+        _gate.attach(scope, self.slot)
         root.events.emit("connection.opened", self.slot.path, url=scope["path"])
 
     def detach(self) -> None:
         """Take it out of the tree: its connection is over."""
+        _gate.detach(self.output.scope)
         self._root.connections.detach(self._route, self.slot)
         self._root.events.emit("connection.closed", self.slot.path, code=self.output.code or 1006)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...supervisor import Root
 from ...supervisor._request import RequestSlot
+from . import _gate
 from ._transport import serve_inner
 
 Scope = MutableMapping[str, Any]
@@ -24,12 +25,15 @@ class _Foreign:
         path = root.connections.new_path(route)
         self.slot = RequestSlot(root, path, f"WebSocket {scope['path']}", actor="websocket")
         self._there = True
+        self._scope = scope
         root.connections.add(route, self.slot)
+        _gate.attach(scope, self.slot)
 
     def give_up(self) -> None:
         """Take it out of the tree, once."""
         if self._there:
             self._there = False
+            _gate.detach(self._scope)
             self._root.connections.detach(self._route, self.slot)
 
 
@@ -42,6 +46,9 @@ async def serve_foreign(
     What it raises is recorded as its crash and goes no further; the server then ends the
     connection. Asked to stop, it is cancelled after ``shutdown_seconds``.
     """
+    if _PLACE in scope:  # a router inside of it leads here: it is one connection still
+        await serve_inner(app, scope, *channel)
+        return
     foreign = scope[_PLACE] = _Foreign(root, route, scope)
     try:
         await foreign.slot.run(lambda: serve_inner(app, scope, *channel))

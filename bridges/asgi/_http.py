@@ -20,12 +20,12 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-_ROUTE = "http"
 
-
-async def serve_http(root: Root, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+async def serve_http(
+    root: Root, app: App, scope: Scope, receive: Receive, send: Send, route: str = "http"
+) -> None:
     """
-    Answer one request with *app*, as a `temporary` slot.
+    Answer one request with *app*, as a `temporary` slot below ``/connections/<route>``.
 
     What *app* raises before the headers is a 500; after them the connection is cut by
     returning with the response unfinished. Nothing is run twice. What *app* leaves unread
@@ -35,13 +35,11 @@ async def serve_http(root: Root, app: App, scope: Scope, receive: Receive, send:
     request = _Request(receive, send)
     refusal = root.connections.refusal(request=True)
     if refusal is not None:
-        root.events.emit("connection.refused", f"/connections/{_ROUTE}", reason=refusal)
+        root.events.emit("connection.refused", f"/connections/{route}", reason=refusal)
         await plain(request.send, 503, f"{refusal}\n", [(b"retry-after", b"5")])
         return
-    slot = RequestSlot(
-        root, root.connections.new_path(_ROUTE), f"{scope['method']} {scope['path']}"
-    )
-    root.connections.add(_ROUTE, slot)
+    slot = RequestSlot(root, root.connections.new_path(route), f"{scope['method']} {scope['path']}")
+    root.connections.add(route, slot)
     try:
         exit_ = await slot.run(lambda: request.answer_with(app, scope))
         if not request.begun and not request.gone:
@@ -52,7 +50,7 @@ async def serve_http(root: Root, app: App, scope: Scope, receive: Receive, send:
             with trio.move_on_after(root.options.close_seconds):
                 await request.read_body()
     finally:
-        root.connections.detach(_ROUTE, slot)
+        root.connections.detach(route, slot)
 
 
 class _Request:

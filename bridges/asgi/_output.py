@@ -23,8 +23,10 @@ import trio
 from ...actors import Disconnected
 from ...actors._lowlevel import LoopThread, Parker
 from ...actors._mailbox import wake_from_thread
+from ...actors._messages import OPENING, Opening
 from ...actors.consumers import Frame
 from ..websocket._close import is_code
+from ._gate import identity_of
 
 Event = dict[str, Any]
 
@@ -97,6 +99,11 @@ class WebsocketOutput:
         self._waiters: list[Callable[[], object]] = []
 
     # -- for consumers (actors/_ports.py: Connection) ---------------------------------
+
+    @property
+    def opening(self) -> Opening:
+        """What ``connect`` is given."""
+        return OPENING
 
     @property
     def over(self) -> bool:
@@ -199,6 +206,8 @@ class WebsocketOutput:
             "client": ":".join(str(part) for part in client),
             "output_bytes": self._size,
         }
+        if (identity := identity_of(self.scope)) is not None:
+            facts |= identity.facts()
         if self.code is not None:
             facts["close_code"] = self.code
         return facts

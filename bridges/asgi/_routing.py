@@ -2,7 +2,7 @@
 # routes look like (Django's path() and re_path() in bridges/django); who uses it knows
 # what to do with a match. Nothing here knows Django.
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +23,25 @@ class Match:
     """The route's name, if it was given one."""
     route: str = ""
     """The route as written, such as ``ws/chat/<slug:room>/``."""
+    rest: str | None = None
+    """The rest of the path, where *application* has a router inside; else None."""
+    others: "Iterator[Match] | None" = None
+    """Where the path leads else, if that router knows no way; to be used up once."""
+
+
+def hand_on(match: Match, scope: Scope) -> None:
+    """Put what *match* has found of the path into *scope*, behind what others have found."""
+    outer: Mapping[str, Any] = scope.get("url_route") or {}
+    scope["url_route"] = {
+        "args": (*outer.get("args", ()), *match.args),
+        "kwargs": {**outer.get("kwargs", {}), **match.kwargs},
+    }
+    if match.rest is not None:
+        scope["path_remaining"] = match.rest
+
+
+class NoRoute(LookupError):
+    """A router inside of another one knows no way for its part of the path."""
 
 
 class Router(Protocol):
@@ -35,3 +54,14 @@ class Router(Protocol):
         Called on the loop's thread for each connection: it must not block.
         """
         ...
+
+
+class Everything:
+    """The router that leads every path to one application."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self._match = Match(application)
+
+    def match(self, scope: Scope) -> Match:
+        """Return it."""
+        return self._match

@@ -23,7 +23,7 @@ def wind_up(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
     left = _cancel_all(loop, asyncio.all_tasks(loop), part)
     left = _cancel_all(loop, left, part)  # who took no notice is asked again
     for task in left:
-        where = _place_of(task)
+        where = place_of(task)
         logger.warning("%s does not end, though it was cancelled: %s", task.get_name(), where)
     open_before = _names(getattr(loop, "_asyncgens", ()))
     if not _run(loop, loop.shutdown_asyncgens(), part / 2):
@@ -81,8 +81,8 @@ def _run(
     return not _wait(loop, {task}, seconds)
 
 
-def _place_of(task: asyncio.Task[Any]) -> str:
-    """Name the innermost coroutines of *task*, each with its line."""
+def place_of(task: asyncio.Task[Any]) -> str:
+    """Name the innermost coroutines of *task*, each with its line. In the loop's thread."""
     code: Any = task.get_coro()
     places: list[str] = []
     while (frame := getattr(code, "cr_frame", None)) is not None:

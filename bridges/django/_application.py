@@ -2,21 +2,27 @@
 # dotted names, the GREENROOM setting, children) into those of bridges.asgi, and says in
 # one line what is wrong with them.
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.handlers.asgi import ASGIHandler
 
-from ...supervisor import Options
+from ...actors.consumers import ASGIApplication
+from ...supervisor import Engine, Options
 from ...supervisor._supervisor_spec import Spec, spec_of
-from ..asgi import Application
+from ..asgi import Application, Router
+from ..asgi._routing import Everything
+from ..engines import LocalEngine
 from ..hypercorn._startup import refuse
+from ._book import book_kept
 from ._database import database_hooks
-from ._handler import DjangoApplication, django_application
+from ._disconnect import listen_to_log_outs
+from ._gate import DjangoGate
+from ._handler import refuse_django_handler
+from ._matching import Walkable
 from ._on_trio import hops_of, teach_asgiref
 from ._paths import Route, import_dotted, is_actor, refuse_instance
-from ._routes import DjangoRouter
+from ._routes import DjangoRouter, refuse_no_endpoint
 from ._settings import load_options
 from ._setup import require_django
 
@@ -26,12 +32,15 @@ class Greenroom(Application):
     The whole application: Django's views, the consumers' routes and the residents.
 
     Args:
-        http: ASGI application for requests, normally ``django_application()``; None
-            answers 404 to all of them.
+        http: ASGI application for requests, normally ``django_application()``; or routes like
+            those of *websocket*, of which the last may be ``re_path(r"", django_application())``.
+            None, and what no route matches, is answered with 404.
         websocket: Routes made with ``path()`` and ``re_path()``; a view is a consumer
-            class, its dotted name, its ``as_asgi()``, or any ASGI application.
+            class, its dotted name, its ``as_asgi()``, or any ASGI application. Or one ASGI
+            application for all of them, such as a middleware around a :class:`UrlRouter`.
         children: Residents: actor classes, :class:`ChildSpec` and :class:`SupervisorSpec`, or
             the dotted names of any of these.
+        engine: Makes what carries groups to other processes; without it they stay in this one.
         options: Settings by their names in lower case, which win over those in
             ``settings.GREENROOM``. Not ``async_views`` and ``patch_asgiref``, which hold for the
             whole process.
@@ -47,43 +56,68 @@ class Greenroom(Application):
 
     def __init__(
         self,
-        http: Callable[..., Any] | None = None,
-        websocket: Iterable[Route] = (),
+        http: ASGIApplication | Iterable[Route] | None = None,
+        websocket: ASGIApplication | Iterable[Route] = (),
         children: Iterable[object] = (),
+        engine: Callable[[], Engine] = LocalEngine,
         **options: object,
     ) -> None:
         require_django()
-        _refuse_no_http(http)
+        routed = _is_routes(http)
+        if not routed:
+            _refuse_no_http(http)
+        if not callable(engine) or isinstance(engine, Engine):
+            refuse(
+                "engine makes an engine for each run: write engine=lambda: RedisEngine([...])."
+                f" Got: {engine!r}",
+                TypeError,
+            )
         try:
             loaded = load_options(**options)
+            gate = DjangoGate(loaded)
             teach_asgiref()
         except (ImproperlyConfigured, TypeError, ValueError) as error:
             refuse(str(error), type(error))
+        listen_to_log_outs()
+        router = DjangoRouter(cast("Iterable[Route]", http), "http") if routed else None
         super().__init__(
-            http=http,
-            router=DjangoRouter(websocket),
+            http=None if routed else cast("ASGIApplication | None", http),
+            router=_router_of(websocket),
+            http_router=router,
             children=_specs(children, loaded),
+            engine=engine,
             options=loaded,
             thread_hooks=database_hooks(),
-            facilities=(hops_of,),
+            gate=gate,
+            facilities=(hops_of, book_kept, *(router.lifespans if router is not None else ())),
         )
+
+
+def _router_of(websocket: Any) -> Router:
+    if isinstance(websocket, Walkable):
+        return websocket.router
+    if callable(websocket):
+        refuse_no_endpoint(websocket, "websocket", "websocket")
+        return Everything(websocket)
+    return DjangoRouter(websocket)
+
+
+def _is_routes(http: object) -> bool:
+    if callable(http) or isinstance(http, str | Mapping):
+        return False
+    return isinstance(http, Iterable)
 
 
 def _refuse_no_http(http: object) -> None:
     if http is None:
         return
-    if http is django_application:
-        refuse("http: write django_application(), with the brackets.", TypeError)
-    if isinstance(http, ASGIHandler) and not isinstance(http, DjangoApplication):
-        name = type(http).__name__
-        if name == "ASGIHandler":
-            name = "get_asgi_application()"
+    refuse_django_handler(http, "http: ", "http=django_application()")
+    if not callable(http) or isinstance(http, type):
         refuse(
-            f"http: Django's own {name} can't run on trio. Write http=django_application().",
+            "http must be an ASGI application, a list of path(...) entries, or None."
+            f" Got: {http!r}",
             TypeError,
         )
-    if not callable(http) or isinstance(http, type):
-        refuse(f"http must be an ASGI application, or None. Got: {http!r}", TypeError)
 
 
 def _specs(children: object, options: Options) -> list[Spec]:

@@ -19,14 +19,13 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, cast
+from collections.abc import Callable
+from typing import TypeVar
 
-from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ...actors import ThreadHooks, current_job
-from ._sharing import Sharing, current_sharing
+from ._sharing import Sharing, current_sharing, initialized_connections
 
 logger = logging.getLogger("greenroom.django")
 
@@ -83,21 +82,12 @@ def _in_transaction(connection: BaseDatabaseWrapper) -> bool:
     )
 
 
-def _initialized() -> Iterable[BaseDatabaseWrapper]:
-    # What connections.all(initialized_only=True) gives, for a tenth of the price: that one asks
-    # at each step whether an asyncio loop runs here, and there are two of these calls a job.
-    storage = getattr(cast("Any", connections)._connections, "_storage", None)  # noqa: SLF001
-    if not isinstance(storage, threading.local):  # another asgiref
-        return connections.all(initialized_only=True)
-    return [each for each in vars(storage).values() if isinstance(each, BaseDatabaseWrapper)]
-
-
 def _opened() -> list[BaseDatabaseWrapper]:
     # One that went back to its pool inside a transaction is gone, but the wrapper is still inside
     # and refuses whoever comes next.
     return [
         connection
-        for connection in _initialized()
+        for connection in initialized_connections()
         if connection.connection is not None or connection.in_atomic_block
     ]
 

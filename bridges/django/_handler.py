@@ -48,7 +48,7 @@ from ...supervisor import Options
 from .. import asgiref
 from ..asgiref import flavour_of
 from ..asgiref._flavour import mark_of
-from ..hypercorn._startup import in_hypercorn_worker, leave
+from ..hypercorn._startup import in_hypercorn_worker, leave, refuse
 from ._answer import Answer
 from ._body import Receive, Scope, Send, read_body
 from ._chain import Layers, is_async, take_apart
@@ -279,3 +279,19 @@ def django_application() -> DjangoApplication:
         ImproperlyConfigured: there are no settings, or they are refused.
     """
     return DjangoApplication()
+
+
+def refuse_django_handler(http: object, where: str, remedy: str) -> None:
+    """
+    Refuse a handler of Django's own, and *django_application* without its brackets.
+
+    Raises:
+        TypeError: *http* is one of them. *where* begins the message, *remedy* ends it.
+    """
+    if http is django_application:
+        refuse(f"{where}write django_application(), with the brackets.", TypeError)
+    if isinstance(http, ASGIHandler) and not isinstance(http, DjangoApplication):
+        name = type(http).__name__
+        if name == "ASGIHandler":
+            name = "get_asgi_application()"
+        refuse(f"{where}Django's own {name} can't run on trio. Write {remedy}.", TypeError)

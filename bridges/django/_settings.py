@@ -19,8 +19,8 @@ from ...supervisor import Options
 
 NAME = "GREENROOM"
 KNOWN = tuple(option.name.upper() for option in Options.described())
-FOR_ALL = ("async_views", "patch_asgiref")
-"""What is no option of one application: asgiref, and the marks of views, are there once."""
+FOR_ALL = ("async_views", "channels_on_asyncio", "patch_asgiref")
+"""What is no option of one application: asgiref, and the marks of code, are there once."""
 
 
 class Problem(NamedTuple):

@@ -5,5 +5,6 @@ The contract is `greenroom.supervisor.Engine`; each engine is one file here.
 """
 
 from ._local import LocalEngine as LocalEngine
+from ._redis_errors import RedisUnavailable as RedisUnavailable
 
-__all__ = ["LocalEngine"]
+__all__ = ["LocalEngine", "RedisUnavailable"]

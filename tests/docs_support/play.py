@@ -24,6 +24,9 @@ Problem = tuple[str, str]
 # ann> she sends, ann< she gets, x 1011 the socket is closed; ! POST /path body, = 200 its answer
 LINE = re.compile(r"(\w*) ?([<>x!=])(?: (.*))?$")
 
+READERS = ("file", "edit", "append", "server", "conversation")
+"""What is done in a folder of the reader's own, by follow.py."""
+
 
 class Page:
     """One page: its namespace, and what was seen last."""
@@ -50,6 +53,8 @@ class Page:
 
     def problem_of(self, block: Block) -> str:
         """Play one block; "" if all is well."""
+        if block.marker in READERS:
+            return ""
         if block.language == "python":
             return self.run(block)
         seen: dict[str, Callable[[], str]] = {

@@ -10,6 +10,8 @@
 #   <!-- output: program.py -->       before a text block: what docs/examples/program.py prints
 #   <!-- manage: check -->            before a text block: what `manage.py check` prints
 #
+# For what a reader does, step by step, see follow.py.
+#
 # In text, a line that ends in "..." stands for any that begins like it; "..." alone for any lines.
 
 import re
@@ -21,7 +23,8 @@ DOCS = ROOT / "docs"
 LONGEST = 10
 
 MARKER = re.compile(
-    r"<!-- (fragment|raises|prints|session|log|tree|output|manage)(?:: (.*?))? -->$"
+    r"<!-- (fragment|raises|prints|session|log|tree|output|manage"
+    r"|file|edit|append|server|conversation)(?:: (.*?))? -->$"
 )
 
 
@@ -35,6 +38,8 @@ class Block:
     text: str
     marker: str
     argument: str
+    included: str = ""
+    """What a literalinclude names."""
 
     @property
     def where(self) -> str:
@@ -55,15 +60,17 @@ def blocks(path: Path) -> list[Block]:
     name = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
     found: list[Block] = []
     marker, language, inside, start, fence = ("", ""), "", list[str](), 0, ""
+    included = ""
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         if fence:
             if line.strip() == fence:
-                found.append(Block(name, start, language, "\n".join(inside), *marker))
+                found.append(Block(name, start, language, "\n".join(inside), *marker, included))
                 marker, fence = ("", ""), ""
             else:
                 inside.append(line)
-        elif match := re.match(r"\s*(`{3,})\s*(\S*)", line):
+        elif match := re.match(r"\s*(`{3,})\s*(\S*)\s*(\S*)", line):
             fence, language, inside, start = match[1], match[2], [], number
+            included = match[3]
         elif match := MARKER.match(line.strip()):
             marker = (match[1], match[2] or "")
         elif line.strip():

@@ -100,12 +100,16 @@ class Bill:
         )
 
     def too_much(self) -> list[str]:
-        """Say what has cost more than in proportion, by a fifth and a little for all."""
+        """
+        Say what has cost more than in proportion, by a fifth and a little for all.
+
+        Few children vary more among themselves, by an eighth either way: by a half there.
+        """
         return [
             f"{part}: {costs}"
             for part, costs in self.costs.items()
             for (few, cheap), (many, dear) in pairwise(costs)
-            if dear > 1.2 * (cheap + 300) * many / few
+            if dear > (1.2 if few >= 1000 else 1.5) * (cheap + 300) * many / few
         ]
 
 

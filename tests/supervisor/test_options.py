@@ -12,6 +12,7 @@ WHOLE = [field.name for field in dataclasses.fields(Options) if isinstance(field
 WHOLE.remove("debug")
 WHOLE.remove("fast_connections")
 WHOLE.remove("patch_asgiref")
+WHOLE.remove("channels_on_asyncio")
 SECONDS = [name for name in Options.__dataclass_fields__ if name.endswith("_seconds")]
 SECONDS_OR_NONE = {"loop_blocked_seconds", "threads_busy_seconds"}
 NONE_ALLOWED = {"max_restarts", "max_connections", "storm_restarts"}

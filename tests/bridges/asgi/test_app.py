@@ -1,6 +1,7 @@
 # The application that a server is given: lifespan, routes, refusals, and no leaks.
 
 import asyncio
+import logging
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -109,17 +110,19 @@ async def test_the_route_is_in_the_scope() -> None:
 
 async def test_an_unknown_path_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     """
-    An unknown WebSocket path is a denial with 404, an event, and one line without a traceback.
+    An unknown WebSocket path is a denial with 404, an event, and one line for debugging.
     """
+    caplog.set_level(logging.DEBUG)
     async with running(chat=Echo) as server:
         with pytest.raises(HandshakeRefused) as refused:
             async with server.websocket("/nowhere"):
                 pass
 
         assert (refused.value.status, refused.value.body) == (404, b"No WebSocket here.\n")
-        (event,) = happened(server, "connection.refused")
+        (event,) = happened(server, "connection.unknown")
         assert event.facts == {"reason": "no route", "url": "/nowhere"}
-    assert [record.exc_info for record in caplog.records if "refused" in record.message] == [None]
+    (line,) = [record for record in caplog.records if "no route" in record.message]
+    assert (line.levelno, line.exc_info) == (logging.DEBUG, None)
 
 
 async def test_http_without_an_application_is_not_found() -> None:

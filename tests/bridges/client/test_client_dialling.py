@@ -203,7 +203,7 @@ class TestReachingTheServer:
 
         class Client(WebsocketClient):
             url = server.url
-            ping_seconds = 0.02
+            ping_seconds = 1.0
 
             async def receive(self, text: str) -> None:
                 await go_on.wait()

@@ -81,7 +81,7 @@ def test_nothing_at_all() -> None:
     ("arguments", "error", "message"),
     [
         ({"http": django_application}, TypeError, r"write django_application\(\), with the"),
-        ({"http": Chat}, TypeError, "http must be an ASGI application, or None"),
+        ({"http": Chat}, TypeError, "http must be an ASGI application, a list"),
         ({"http": "views"}, TypeError, "Got: 'views'"),
         ({"websocket": [Chat]}, TypeError, r'Write path\("ws/", \.\.\.\)'),
         ({"websocket": path("ws/", Chat)}, TypeError, "must be a list of path"),

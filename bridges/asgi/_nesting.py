@@ -1,0 +1,75 @@
+# Whether an ASGI application has a router inside, behind whatever middleware stands around it.
+#
+# A route that leads to a router is a prefix: the router takes the rest of the path. Who wraps a
+# router need not say so: what an application holds on to is looked through, once, when the
+# routes are made. An attribute, a closure's variable, a partial's argument, an entry of a list or
+# a dict: that is where middleware keeps what it calls. One that imports its inner application
+# only when it is called can't be seen through: it says `_path_routing = True` itself.
+
+import functools
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+PATH_ROUTING = "_path_routing"
+"""The attribute of routers, by the name that Channels gave it."""
+
+_MOST = 500  # objects looked at for one route
+
+
+def leads_to_router(application: object) -> bool:
+    """Say whether *application* is a router by path, or has one inside. Not a checkpoint."""
+    waiting: deque[object] = deque([application])
+    seen: dict[int, object] = {}  # they stay alive, so that no id is given twice
+    while waiting and len(seen) < _MOST:
+        thing = waiting.popleft()
+        if id(thing) in seen:
+            continue
+        seen[id(thing)] = thing
+        if getattr(thing, PATH_ROUTING, False) is True:
+            return True
+        waiting.extend(_held_by(thing))
+    return False
+
+
+def _held_by(thing: object) -> Iterator[object]:
+    """Yield what *thing* may call, as far as it shows."""
+    if isinstance(thing, type | types.ModuleType):
+        return  # a consumer's class: an end
+    if isinstance(thing, functools.partial):
+        partial = cast("functools.partial[Any]", thing)
+        yield from (partial.func, *partial.args, *partial.keywords.values())
+        return
+    if isinstance(thing, types.MethodType):
+        yield from (thing.__self__, thing.__func__)
+        return
+    if isinstance(thing, types.FunctionType):
+        yield from _cells(thing)
+    yield from _applications(_attributes(thing))
+
+
+def _cells(function: types.FunctionType) -> Iterator[object]:
+    for cell in function.__closure__ or ():
+        try:
+            content: object = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+        yield from _applications((content,))
+
+
+def _attributes(thing: object) -> Iterable[object]:
+    names = getattr(type(thing), "__slots__", ())
+    slots = (names,) if isinstance(names, str) else cast("Iterable[str]", names)
+    own = cast("dict[str, object]", getattr(thing, "__dict__", {}))
+    return [*own.values(), *(getattr(thing, name, None) for name in slots)]
+
+
+def _applications(values: Iterable[object]) -> Iterator[object]:
+    for value in values:
+        if isinstance(value, Mapping):
+            yield from filter(callable, cast("Mapping[object, object]", value).values())
+        elif isinstance(value, list | tuple | set | frozenset):
+            yield from filter(callable, cast("Iterable[object]", value))
+        elif callable(value):
+            yield value

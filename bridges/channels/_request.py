@@ -1,0 +1,30 @@
+# An HTTP consumer of Channels' kind below a tree: it has the slot that each request has.
+#
+# `temporary`: nothing is run twice, so there is nothing to restart, and no adapter between.
+
+from collections.abc import Awaitable
+from functools import partial
+from typing import Any
+
+from ...supervisor import Root
+from ..asgi._http import serve_http
+from ._adapter import Adapter
+
+
+def serve_request(
+    root: Root,
+    route: str,
+    actor: type[Adapter],
+    kwargs: dict[str, Any],
+    scope: Any,
+    receive: Any,
+    send: Any,
+) -> Awaitable[None]:
+    """Serve one request with an object of *actor*'s consumer class: await what is returned."""
+    return serve_http(root, partial(_serve, actor, kwargs), scope, receive, send, route)
+
+
+async def _serve(
+    actor: type[Adapter], kwargs: dict[str, Any], scope: Any, receive: Any, send: Any
+) -> None:
+    await actor.consumer_class(**kwargs)(scope, receive, send)

@@ -1,0 +1,1 @@
+"""Consumers of one protocol: of WebSockets, and of HTTP requests."""

@@ -1,0 +1,310 @@
+# Whose connection it is: cookies, session and user, found out when somebody asks. Fills the port
+# of actors/_ports.py.
+#
+# One object a connection. What stands in the scope are its lazy parts, so a middleware that
+# copies the scope copies them, and a login is seen by all copies.
+#
+# Invariants, each with a test of that name in tests/bridges/django/test_identity.py:
+#   LAZY       nothing is read before it is touched, and no session object is made.
+#   SUCCEEDED  what a handler changed is saved if it succeeds, and forgotten if it raises.
+#   NEW KEY    a browser learns of a new session key at the handshake, and never later.
+
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, cast
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.core.handlers.asgi import ASGIRequest
+from django.http import parse_cookie
+from django.utils.functional import SimpleLazyObject
+
+from ...actors._ports import IDENTITY
+from ...actors._unsaved import save_when_handler_succeeds
+from ._session import needs_missing_app, new_session, on_a_loop, refuse_on_a_loop, store_class
+from ._session_cookie import set_cookie_headers
+from ._users import anonymous, require_auth, user_of_session
+
+if TYPE_CHECKING:
+    from ...actors._life import Life
+    from ._book import Book
+
+GONE = "the session was deleted before it could be saved, as by a log-out elsewhere"
+
+
+class Identity:
+    """Whose connection one scope is of."""
+
+    __slots__ = (
+        "__weakref__", "_book", "_by_token", "_changed_by", "_cookies", "_quiet", "_scope",
+        "_session", "_user", "due", "slot", "user_value",
+    )  # fmt: skip
+
+    def __init__(self, scope: Any, book: "Book") -> None:
+        self._scope = scope
+        self._book = book
+        self._cookies: dict[str, str] | None = None
+        self._session: Any = None
+        self._user: Any = None
+        self._by_token = False
+        self._quiet = 0  # the thread whose changes to the session are our own
+        self._changed_by: Life | None = None
+        self.slot: Any = None
+        """Who serves the connection, while it is open."""
+        self.user_value: str | None = None
+        """The user's primary key as sessions have it, once it is known that there is a user."""
+        self.due: float | None = None
+        """When it is looked at again, for :class:`Book`."""
+
+    @classmethod
+    def put_into(cls, scope: Any, book: "Book") -> None:
+        """Put the lazy parts into *scope*, each where nobody has put one."""
+        if IDENTITY in scope:
+            return
+        identity = scope[IDENTITY] = cls(scope, book)
+        scope.setdefault("cookies", SimpleLazyObject(identity.cookies))
+        scope.setdefault("session", SimpleLazyObject(identity.session))
+        scope.setdefault("user", SimpleLazyObject(identity.user))
+
+    # -- the lazy parts -------------------------------------------------------------------
+
+    def cookies(self) -> dict[str, str]:
+        """Return the cookies of the request. Any thread."""
+        if self._cookies is None:
+            sent = [value for name, value in self._scope["headers"] if name == b"cookie"]
+            self._cookies = parse_cookie(b"; ".join(sent).decode("latin-1"))
+        return self._cookies
+
+    @property
+    def cookie_key(self) -> str | None:
+        """The session key that the browser has sent, if it has sent one. Any thread."""
+        return self.cookies().get(settings.SESSION_COOKIE_NAME)
+
+    @property
+    def session_key(self) -> str | None:
+        """The key of the session as it is now; None if there is none. Any thread."""
+        return self.cookie_key if self._session is None else self._session.session_key
+
+    def session(self) -> Any:
+        """Return the session, which reads itself when it is used. Any thread."""
+        if self._session is None:
+            self._session = new_session(self, self.cookie_key)
+        return self._session
+
+    def user(self) -> Any:
+        """
+        Return the user; blocks for queries. On trio only where none are needed.
+
+        Raises:
+            SynchronousOnlyOperation: Called on trio, and it takes a query.
+        """
+        if self._user is None:
+            require_auth()
+            self._user = self._find_user()
+            self.now_is(self._user)
+        return self._user
+
+    def _find_user(self) -> Any:
+        if self.session_key is None or needs_missing_app(store_class()):
+            return anonymous()  # nobody can have logged in
+        session = self.session()
+        if on_a_loop() and not (session.may_be_read and SESSION_KEY not in session):
+            refuse_on_a_loop("the user", "to be looked up first", "load_user")
+        with self._quietly():
+            before = session.modified
+            user = user_of_session(session)
+            if session.modified and not before and not session.is_empty():
+                self.save()  # it was upgraded from a key of SECRET_KEY_FALLBACKS
+        return user
+
+    # -- actors/_ports.py: Identity ------------------------------------------------------------
+
+    def load_user(self, scope: Any, *, fresh: bool) -> Any:
+        """Return the user, looked up anew if *fresh*."""
+        if fresh and self._user is not None and not self._by_token:
+            session = self.session()
+            if not session.modified:
+                session.forget_changes()  # so that it is read anew
+            self._become(scope, self._find_user())
+        user = scope["user"]
+        _ = getattr(user, "is_authenticated", None)  # the lazy one looks it up now
+        return user
+
+    def load_session(self) -> Any:
+        """Return the session, read."""
+        session = self.session()
+        session._get_session()  # noqa: SLF001
+        return session
+
+    def save(self) -> None:
+        """Save the session, unless it is empty and nowhere."""
+        if self._session is None or self._session.is_empty():
+            return
+        with self._quietly():
+            try:
+                self._session.save()
+            except UpdateError:
+                raise SessionInterrupted(f"{GONE}.") from None
+            self._session.modified = False
+        self._changed_by = None
+
+    def login(self, scope: Any, user: Any, backend: str | None) -> None:
+        """Log *user* in and save the session."""
+        require_auth()
+        from django.contrib.auth import login
+
+        with self._quietly():
+            request = self._request(scope)
+            login(request, user, backend)
+            self.save()
+            self._by_token = False
+        self._become(scope, request.user)
+
+    def logout(self, scope: Any) -> None:
+        """Log the user out: the session is flushed, and others with it are closed."""
+        require_auth()
+        from django.contrib.auth import logout
+
+        with self._quietly():
+            request = self._request(scope)
+            logout(request)
+            self._session.modified = False
+            self._by_token = False
+        self._become(scope, anonymous())
+
+    def accept_headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the cookie of a session that is new to the browser; save it if that may block."""
+        session = self._session
+        if session is None:
+            return []
+        if session.modified and not session.is_empty():
+            if on_a_loop():
+                session.reserve_key()  # and it is saved behind the handler
+            else:
+                self.save()
+        known = settings.SESSION_COOKIE_NAME in self.cookies()
+        if session.session_key == self.cookie_key or not (known or session.session_key):
+            return []
+        if not session.session_key and not session.is_read:
+            return []
+        return set_cookie_headers(session)
+
+    def attach(self, slot: Any) -> None:
+        """Take note of the slot that serves the connection."""
+        self.slot = slot
+        self._book.enter(self)
+
+    def detach(self) -> None:
+        """Take note that the connection is over."""
+        self.slot = None
+        self._book.leave(self)
+
+    def facts(self) -> Mapping[str, object]:
+        """Return the user's id, and the session's as a digest: its key would let anybody in."""
+        facts: dict[str, object] = {}
+        if self.user_value is not None:
+            facts["user"] = self.user_value
+        if self._session is not None and self._session.session_key:
+            facts["session"] = sha256(self._session.session_key.encode()).hexdigest()[:8]
+        return facts
+
+    # -- for the session -----------------------------------------------------------------------
+
+    def session_modified(self) -> None:
+        """Have the session saved behind the handler that runs. Any thread."""
+        if self._quiet == threading.get_ident():
+            return
+        life = save_when_handler_succeeds(self._save_behind)
+        self._changed_by = life or self._changed_by
+
+    def forget_what_crashed(self) -> None:
+        """Have the session be as it was saved, if who changed it has crashed. Any thread."""
+        life = self._changed_by
+        if life is not None and life.over:
+            self._changed_by = None
+            with self._quietly():
+                self._session.forget_changes()
+
+    def _save_behind(self) -> None:
+        if self._session is None or not self._session.modified:
+            return
+        try:
+            self.save()
+        except SessionInterrupted:
+            self.expel(GONE)
+
+    # -- for the book --------------------------------------------------------------------------
+
+    def now_is(self, user: Any) -> None:
+        """Take note of who it is, so that it is looked at now and then. Any thread."""
+        meta: Any = getattr(user, "_meta", None)
+        known = meta is not None and getattr(user, "is_authenticated", True)
+        self.user_value = str(meta.pk.value_to_string(user)) if known else None
+        self._book.news(self)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether there is a session of which nobody has asked whose it is."""
+        return self._user is None and self.user_value is None and self.session_key is not None
+
+    def has_session(self, key: str, in_cookie: bytes) -> bool:
+        """Say whether *key*, *in_cookie* as bytes, is the session's; cheap where it is not."""
+        if self._session is not None:
+            return self._session.session_key == key
+        sent = (value for name, value in self._scope["headers"] if name == b"cookie")
+        return any(in_cookie in value for value in sent) and self.cookie_key == key
+
+    def ticket(self) -> tuple[str | None, str]:
+        """Return what is to be looked at: the session's key, None without one, and the user's."""
+        assert self.user_value is not None
+        return None if self._by_token else self.session_key, self.user_value
+
+    def become_by_token(self, scope: Any, user: Any) -> None:
+        """Take note that the connection is *user*'s, whatever the session says."""
+        self._by_token = True
+        self._become(scope, user)
+
+    def expel(self, reason: str, code: int = 4401) -> bool:
+        """Close the connection; whether there was one. Any thread."""
+        slot = self.slot
+        if slot is None or slot.end is not None:
+            return False
+        slot.request_stop(reason, code, reason)
+        return True
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _become(self, scope: Any, user: Any) -> None:
+        while isinstance(user, SimpleLazyObject):  # a lazy user can't be made of itself
+            lazy_user = cast("Any", user)
+            _ = lazy_user.pk
+            user = lazy_user._wrapped  # noqa: SLF001
+        self._user = user
+        for each in (scope, self._scope):
+            lazy = each.get("user")
+            if isinstance(lazy, SimpleLazyObject):
+                lazy._wrapped = user  # noqa: SLF001
+            else:
+                each["user"] = user
+        self.now_is(user)
+
+    def _request(self, scope: Any) -> Any:
+        """Return a request as Django's functions and the receivers of its signals want one."""
+        like_http = {"method": "GET", **scope}
+        request: Any = ASGIRequest(like_http, BytesIO())
+        request.session = self.session()
+        request.user = scope["user"]
+        return request
+
+    @contextmanager
+    def _quietly(self) -> Generator[None, None, None]:
+        before, self._quiet = self._quiet, threading.get_ident()
+        try:
+            yield
+        finally:
+            self._quiet = before

@@ -1,0 +1,208 @@
+# What a server takes of an application, and when: pure, one object for each connection.
+#
+# The rule: an event is refused if hypercorn's trio worker refuses it, by itself or with
+# Greenroom's connection handler. tests/bridges/testing/test_rules.py sends the same events to both
+# and to the drivers. What neither refuses is taken here, too, wise or not.
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from ._errors import ProtocolViolation
+
+_NEXT: dict[str, dict[str, str]] = {
+    "websocket.accept": {"connecting": "open"},
+    "websocket.http.response.start": {"connecting": "refusing"},
+    "websocket.http.response.body": {"refusing": "refusing"},
+    "websocket.send": {"open": "open"},
+    "websocket.close": {"connecting": "closed", "open": "closed"},
+}
+"""Where each event of the application leads, from where it is taken."""
+
+
+class WebsocketRules:
+    """
+    What one WebSocket has come to.
+
+    Args:
+        subprotocols: What the client has offered.
+    """
+
+    def __init__(self, subprotocols: Iterable[str] = ()) -> None:
+        self.state = "connecting"
+        """``connecting``, ``open``, ``refusing`` (a denial is under way) or ``closed``."""
+        self._subprotocols = subprotocols
+        self._denial: Mapping[str, Any] | None = None  # held back until its body begins
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """
+        Go on with *event* of the application.
+
+        Raises:
+            ProtocolViolation: A server would refuse it; nothing has changed.
+        """
+        kind = _type_of(event)
+        state = _NEXT.get(kind, {}).get(self.state)
+        if state is None:
+            raise ProtocolViolation(
+                f"the application sent {kind!r} while the socket was {self.state}"
+            )
+        if kind == "websocket.accept":
+            self._check_accept(event)
+        elif kind == "websocket.send":
+            _check_message(event)
+        elif kind == "websocket.close":
+            _check_close(event)
+        elif kind == "websocket.http.response.start":
+            self._denial = event
+        elif kind == "websocket.http.response.body":
+            if self._denial is not None:
+                _check_start(self._denial)
+                self._denial = None
+            _check_body(event)
+            state = self.state if event.get("more_body") else "closed"
+        self.state = state
+
+    def _check_accept(self, event: Mapping[str, Any]) -> None:
+        chosen = event.get("subprotocol")
+        if chosen is not None and chosen not in self._subprotocols:
+            raise ProtocolViolation(f"the application chose subprotocol {chosen!r}, not offered")
+        _check_headers(event, b"sec-websocket-protocol")
+
+
+class HttpRules:
+    """
+    What one response has come to.
+
+    Args:
+        method: Of the request.
+    """
+
+    def __init__(self, method: str = "GET") -> None:
+        self._bodiless = method == "HEAD"
+        self._left: int | None = None  # of the declared length
+        self.state = "nothing"
+        """``nothing``, ``the start`` or ``the end``: what was sent last."""
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """
+        Go on with *event* of the application.
+
+        Raises:
+            ProtocolViolation: A server would refuse it; nothing has changed.
+        """
+        kind = _type_of(event)
+        expected = {"nothing": "http.response.start", "the start": "http.response.body"}
+        if expected.get(self.state) != kind:
+            raise ProtocolViolation(f"the application sent {kind!r} after {self.state}")
+        if kind == "http.response.start":
+            _check_start(event)
+            self._left = _declared(event)
+            self._bodiless = self._bodiless or event["status"] in (204, 304)
+            self.state = "the start"
+        else:
+            _check_body(event)
+            self._count(len(event.get("body", b"")), event.get("more_body", False))
+            if not event.get("more_body", False):
+                self.state = "the end"
+
+    def _count(self, size: int, more: object) -> None:
+        if self._left is None or self._bodiless:
+            return
+        if size > self._left:
+            raise ProtocolViolation(
+                f"the body is longer than its Content-Length: {size} bytes came where"
+                f" {self._left} were left"
+            )
+        if size < self._left and not more:
+            raise ProtocolViolation(
+                f"the body is shorter than its Content-Length: {self._left - size} bytes are missing"
+            )
+        self._left -= size
+
+
+def _declared(event: Mapping[str, Any]) -> int | None:
+    values = [
+        value for name, value in event.get("headers", ()) if name.lower() == b"content-length"
+    ]
+    if not values:
+        return None
+    if len(values) > 1 or not values[0].strip().isdigit():
+        raise ProtocolViolation(f"content-length must be one number, given once. Got: {values!r}")
+    return int(values[0])
+
+
+def _type_of(event: Mapping[str, Any]) -> str:
+    kind = event.get("type")
+    if not isinstance(kind, str):
+        raise ProtocolViolation(f"the application sent an event without a type: {dict(event)!r}")
+    return kind
+
+
+def _check_message(event: Mapping[str, Any]) -> None:
+    text, data = event.get("text"), event.get("bytes")
+    right = (
+        isinstance(text, str) if data is None else isinstance(data, (bytes, bytearray, memoryview))
+    )
+    if not right or (text is not None and data is not None):
+        raise ProtocolViolation(
+            "a websocket.send needs text (str) or bytes (bytes), one of them."
+            f" Got: text={text!r:.80}, bytes={data!r:.80}"
+        )
+
+
+def _check_close(event: Mapping[str, Any]) -> None:
+    code, reason = event.get("code", 1000), event.get("reason")
+    if not isinstance(code, int):
+        raise ProtocolViolation(f"the code of a websocket.close must be an int. Got: {code!r}")
+    if reason is not None and not isinstance(reason, str):
+        raise ProtocolViolation(f"the reason of a websocket.close must be a str. Got: {reason!r}")
+
+
+def _check_start(event: Mapping[str, Any]) -> None:
+    status = event.get("status")
+    if not isinstance(status, int) or not 200 <= status <= 999:
+        raise ProtocolViolation(
+            f"the status of a {event['type']} must be an int from 200 to 999. Got: {status!r}"
+        )
+    _check_headers(event)
+
+
+def _check_body(event: Mapping[str, Any]) -> None:
+    body = event.get("body", b"")
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        raise ProtocolViolation(
+            f"the body of a {event['type']} must be bytes. Got: {type(body).__name__}"
+        )
+
+
+def _check_headers(event: Mapping[str, Any], *forbidden: bytes) -> None:
+    headers = event.get("headers", ())
+    try:
+        pairs = [tuple(pair) for pair in cast("Iterable[Iterable[object]]", headers)]
+    except TypeError:
+        raise ProtocolViolation(
+            f"the headers of a {event['type']} must be pairs of bytes. Got: {headers!r}"
+        ) from None
+    for pair in pairs:
+        if len(pair) != 2 or not all(type(each) is bytes for each in pair):
+            raise ProtocolViolation(
+                f"a header of a {event['type']} must be a pair of bytes. Got: {pair!r}"
+            )
+        name, value = cast("tuple[bytes, bytes]", pair)
+        if name in forbidden:
+            raise ProtocolViolation(
+                f"{name.decode()} can't be a header of {event['type']}: give the subprotocol."
+            )
+        _check_header(event["type"], name, value)
+
+
+def _check_header(kind: str, name: bytes, value: bytes) -> None:
+    if not name or any(byte not in _TOKEN for byte in name):
+        raise ProtocolViolation(f"a header's name must be a token ({kind}). Got: {name!r}")
+    if any(byte in b"\r\n\0" for byte in value):
+        raise ProtocolViolation(
+            f"the value of {name!r} must not hold control characters ({kind}). Got: {value!r}"
+        )
+
+
+_TOKEN = frozenset(b"!#$%&'*+.^_`|~-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")

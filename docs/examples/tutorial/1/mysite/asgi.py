@@ -1,0 +1,9 @@
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+
+from greenroom.bridges.django import Greenroom, django_application  # sets Django up
+
+application = Greenroom(
+    http=django_application(),
+)

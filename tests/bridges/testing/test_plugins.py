@@ -1,0 +1,178 @@
+# The fixtures beside each plugin that runs tests: pytest-trio, pytest-django, pytest-asyncio, anyio,
+# xdist, and none.
+
+from pathlib import Path
+
+import pytest
+from projects import Project
+
+PLAIN = """
+    def test_driver(db, greenroom_server):
+        from notes.models import Note
+        Note.objects.create(text="mine")
+        with greenroom_server.websocket("/ws/") as client:
+            client.send_text("x")
+            assert client.receive_text() == "2: x"
+            client.crash(KeyError("on purpose"))
+            assert client.wait_restarted().epoch == 2
+            client.send_text("y")
+            assert client.receive_text() == "3: y"
+        assert Note.objects.count() == 3
+        assert greenroom_server.http("GET", "/count/", headers=HOST).body == b"3"
+        assert greenroom_server.http("GET", "/later/", headers=HOST).body == b"3"
+
+    HOST = [("host", "testserver")]
+
+    def test_nothing_is_left(db):
+        from notes.models import Note
+        assert Note.objects.count() == 0
+
+    def test_live(live_greenroom, db):
+        from urllib.request import urlopen
+        from websockets.sync.client import connect
+        from notes.models import Note
+        Note.objects.create(text="mine")
+        url = live_greenroom.url
+        assert urlopen(url + "/static/hello.txt", timeout=20).read() == b"hello\\n"
+        assert urlopen(url + "/count/", timeout=20).read() == b"1"
+        with connect(live_greenroom.ws_url + "/ws/") as client:
+            client.send("x")
+            assert client.recv(20) == "2: x"
+            [slot] = live_greenroom.sockets("notes")
+            live_greenroom.crash(slot.path, KeyError("on purpose"))
+            live_greenroom.wait_restarted(slot.path)
+            client.send("y")
+            assert client.recv(20) == "3: y"
+        live_greenroom.wait_closed()
+        assert Note.objects.count() == 3
+
+    def test_clock(greenroom_server, greenroom_clock):
+        with greenroom_server.websocket("/wait/") as client:
+            client.send_text("86400")
+            assert client.receive_text(timeout=90000) == "done"
+        greenroom_server.crash("/residents/ticker")
+        greenroom_server.wait_restarted("/residents/ticker")
+    """
+
+ASYNC = """
+    import pytest
+    {mark}
+
+    @pytest.mark.django_db
+    async def test_driver(greenroom_server):
+        from notes.models import Note
+        await Note.objects.acreate(text="mine")
+        async with greenroom_server.websocket("/ws/") as client:
+            client.send_text("x")
+            assert await client.receive_text() == "2: x"
+            client.crash(KeyError("on purpose"))
+            assert (await client.wait_restarted()).epoch == 2
+            client.send_text("y")
+            assert await client.receive_text() == "3: y"
+        assert await Note.objects.acount() == 3
+        answer = await greenroom_server.http("GET", "/count/", headers=[("host", "testserver")])
+        assert answer.body == b"3"
+
+    @pytest.mark.django_db
+    async def test_nothing_is_left():
+        from notes.models import Note
+        assert await Note.objects.acount() == 0
+
+    @pytest.mark.django_db(transaction=True)
+    async def test_transaction(greenroom_server):
+        from notes.models import Note
+        await Note.objects.acreate(text="mine")
+        async with greenroom_server.websocket("/ws/") as client:
+            client.send_text("x")
+            assert await client.receive_text() == "2: x"
+        assert await Note.objects.acount() == 2
+
+    @pytest.mark.django_db
+    async def test_live(live_greenroom):
+        from notes.models import Note
+        await Note.objects.acreate(text="mine")
+        from greenroom.bridges.testing import SlowReader
+        with SlowReader(live_greenroom.ws_url + "/ws/") as client:
+            client.send_text("x")
+            assert client.receive() == "2: x"
+            [slot] = live_greenroom.sockets("notes")
+            live_greenroom.crash(slot.path, KeyError("on purpose"))
+            await live_greenroom.wait_restarted(slot.path)
+        await live_greenroom.wait_closed()
+        assert await Note.objects.acount() == 2
+    """
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project with SQLite in memory."""
+    return Project(tmp_path)
+
+
+def test_pytest_django(project: Project) -> None:
+    """
+    Plain functions drive by blocking, on the test's data, which is rolled back afterwards.
+    """
+    project.passed(project.pytest(PLAIN), 4)
+
+
+def test_xdist(project: Project) -> None:
+    """
+    In processes of pytest-xdist it is the same.
+    """
+    project.passed(project.pytest(PLAIN, "-n", "2"), 4)
+
+
+def test_pytest_trio(project: Project) -> None:
+    """
+    On pytest-trio the application runs in the test's own loop.
+    """
+    tests = (
+        ASYNC.format(mark="")
+        + """
+    async def test_own_loop(greenroom_server, greenroom_clock):
+        import trio
+        from greenroom.bridges.testing import ServerDriver
+        assert type(greenroom_server) is ServerDriver
+        assert greenroom_server.root.find("/residents/ticker").alive
+        async with greenroom_server.websocket("/wait/") as client:
+            client.send_text("86400")
+            assert await client.receive_text(timeout=90000) == "done"
+        assert trio.current_time() >= 86400
+    """
+    )
+    project.passed(project.pytest(tests, "-p", "no:asyncio", ini="trio_mode = true"), 5)
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_pytest_asyncio(project: Project, mode: str) -> None:
+    """
+    On pytest-asyncio the same tests pass, the application on trio in a thread of its own.
+    """
+    mark = "pytestmark = pytest.mark.asyncio" if mode == "strict" else ""
+    tests = (
+        ASYNC.format(mark=mark)
+        + """
+    async def test_clock(greenroom_server, greenroom_clock):
+        async with greenroom_server.websocket("/wait/") as client:
+            client.send_text("86400")
+            assert await client.receive_text(timeout=90000) == "done"
+    """
+    )
+    project.passed(project.pytest(tests, "-p", "no:trio", ini=f"asyncio_mode = {mode}"), 5)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_anyio(project: Project, backend: str) -> None:
+    """
+    With anyio's plugin the same tests pass on either backend.
+    """
+    tests = (
+        ASYNC.format(mark="pytestmark = pytest.mark.anyio")
+        + f"""
+    @pytest.fixture
+    def anyio_backend():
+        return {backend!r}
+    """
+    )
+    project.passed(project.pytest(tests, "-p", "no:trio", "-p", "no:asyncio"), 4)
