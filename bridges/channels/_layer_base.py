@@ -88,7 +88,7 @@ class BaseChannelLayer:
     def valid_channel_names(self, names: list[str], receive: bool = False) -> bool:
         """Return True if each of *names* is one for a channel. Raises TypeError if not."""
         assert names, "names must be a non-empty list"
-        assert isinstance(names, list), "names must be a list"
+        assert isinstance(names, list), "names must be a non-empty list"
         for name in names:
             self.require_valid_channel_name(name, receive=receive)
         return True

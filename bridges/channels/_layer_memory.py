@@ -35,7 +35,7 @@ class InMemoryChannelLayer(BaseChannelLayer):
         channel_capacity: Other capacities, by glob or pattern for names of channels.
     """
 
-    extensions = ("groups", "flush")
+    extensions = ["groups", "flush"]  # noqa: RUF012 - a list, as Channels has it
 
     def __init__(
         self,

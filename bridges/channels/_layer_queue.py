@@ -28,14 +28,15 @@ class ChannelQueue:
         self._lock: Any = RLock() if lock is None else lock
         self._queue: deque[Any] = deque()
         self._readers: deque[Waiter] = deque()
+        self._inside = 0
 
     def __repr__(self) -> str:
         return f"<ChannelQueue {len(self._queue)} of {self.maxsize}, {self.readers} waiting>"
 
     @property
     def readers(self) -> int:
-        """How many tasks wait in `get`."""
-        return len(self._readers)
+        """How many tasks are in `get`: those that were woken and have not run since, as well."""
+        return self._inside
 
     def qsize(self) -> int:
         """Return how many items there are."""
@@ -99,6 +100,15 @@ class ChannelQueue:
 
         Cancelled, it takes nothing.
         """
+        with self._lock:
+            self._inside += 1
+        try:
+            return await self._get()
+        finally:
+            with self._lock:
+                self._inside -= 1
+
+    async def _get(self) -> Any:
         came_too_late = False
         while True:
             with self._lock:

@@ -66,7 +66,7 @@ class _Life:
 class RedisLayer(BaseChannelLayer):
     """The base of both. What it keeps in a process is made with the first use, and after a fork."""
 
-    extensions = ("groups", "flush")
+    extensions = ["groups", "flush"]  # noqa: RUF012 - a list, as Channels has it
 
     def __init__(
         self,

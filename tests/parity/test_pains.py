@@ -33,10 +33,10 @@ def test_its_line_says_how_it_stands(pain: str) -> None:
     assert state in {"solved", "partly", "not"}
     assert named or state == "not"
     assert len(reason) > 40
-    assert [f"{path}::{name}" for path, name in named if name not in tests_of(path)] == []
+    assert [f"{path}::{name}" for path, name in named if name not in names_in(path)] == []
 
 
-def tests_of(path: str) -> set[str]:
+def names_in(path: str) -> set[str]:
     """Return the names of the tests in a file, or of the cases that it runs."""
     if path == "tests/parity/test_parity.py":
         return set(all_cases())

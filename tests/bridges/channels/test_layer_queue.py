@@ -104,3 +104,23 @@ def test_it_is_poked_like_an_asyncio_queue() -> None:
         queue.put_nowait("more")
     assert repr(queue) == "<ChannelQueue 1 of 1, 0 waiting>"
     assert queue.get_nowait() == "item"
+
+
+async def test_a_woken_reader_still_counts() -> None:
+    """
+    One that was woken and has not run since is among the readers: its queue must not be dropped.
+    """
+    queue = ChannelQueue(10)
+    got: list[object] = []
+
+    async def read() -> None:
+        got.append(await queue.get())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await wait_all_tasks_blocked()
+        queue.put_nowait("item")
+
+        assert queue.readers == 1
+
+    assert (got, queue.readers) == (["item"], 0)

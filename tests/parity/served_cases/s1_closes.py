@@ -171,3 +171,22 @@ def deny(server):
 def deny_exception(server):
     who = "deny_exception"
     return [server.refusal("async/deny-exception", who), server.after(who)]
+
+
+@server_case(
+    "C13",
+    "a message of two mebibytes",
+    different=Different(
+        "More than 1 MiB is refused with 1009, unless MESSAGE_BYTES says more.",
+        stock=[2097152, {"notes": [["connect", None], ["disconnect", 1006]], "groups": 0}],
+        ours=[1009, {"notes": [["connect", None], ["disconnect", 1009]], "groups": 0}],
+    ),
+)
+def large_message(server):
+    with server.connect("async/", "large_message", max_size=None) as client:
+        try:
+            client.send("x" * 2**21)
+            seen = len(client.recv(timeout=20))
+        except Exception as error:
+            seen = error.rcvd.code if error.rcvd else None
+    return [seen, server.after("large_message")]
