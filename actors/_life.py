@@ -3,13 +3,11 @@
 # Invariants, each with a test of that name in tests/actors/test_life.py or
 # tests/supervisor/test_slot.py:
 #   ONE AT A TIME   handlers of one incarnation never overlap, `def` or `async def`.
-#   CONSUMED        a message whose handler was begun is never run again; one that was
-#                   taken and not begun goes back to the front.
-#   INERT           once `over`, nothing the old instance does has an effect: it
-#                   raises Stale and is counted.
-#   OWN SCOPE       user code is cancelled by this incarnation's scope only, which only
-#                   the slot touches. So a Cancelled that gets out is never ours.
-#
+#   CONSUMED        a message whose handler was begun is never run again; one that was taken
+#                   and not begun goes back to the front.
+#   INERT           once `over`, what the old instance does raises Stale, and is counted.
+#   OWN SCOPE       user code is cancelled by this incarnation's scope only, which only the
+#                   slot touches. So a Cancelled that gets out is never ours.
 # The loop (_loop.py) runs in the slot's task, inside one scope for the whole incarnation:
 # a scope for each message costs as much as a task switch. Only a handler that asks for
 # cancel_on_disconnect or for a timeout pays for one.

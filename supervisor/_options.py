@@ -5,6 +5,9 @@
 # message of a refusal. A value that makes no sense is refused here, at start, by
 # name and with what was given, and never met later inside a connection.
 #
+# Over 400 lines because it is one table, and a dataclass can't be cut: its options and their order
+# are read in one place, here and in the reference. What checks them is in _option_checks.py.
+#
 # Infinite seconds are refused on purpose. Each deadline is the promise that
 # something ends; whoever wants "very long" can write a large number, and it then
 # shows in a snapshot as what it is.

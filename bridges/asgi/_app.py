@@ -31,7 +31,7 @@ from ._falling_through import falling_through
 from ._foreign import serve_foreign
 from ._gate import Gate
 from ._http import plain, serve_http
-from ._routing import Match, NoRoute, Router, hand_on
+from ._routing import Match, NoRoute, Router, hand_on, printable_route, route_name
 from ._signals import leave as leave_by_signal
 from ._signals import stop_on_signal
 from ._websocket import refuse, turn_away
@@ -362,17 +362,6 @@ def server_of(actor: type[Consumer], protocol: str) -> Callable[..., Awaitable[N
         serves = " and ".join(sorted(actor.protocols)) or "nothing"
         raise TypeError(f"a route for {protocol} leads to {actor.__name__}, which serves {serves}.")
     return cast("Callable[..., Awaitable[None]]", pkgutil.resolve_name(actor.servers[protocol]))
-
-
-def route_name(match: Match, actor: type[Consumer]) -> str:
-    """Name the tree's node for a route: the URL's name, else the class in short."""
-    name = match.name or actor.__name__.removesuffix("Consumer").lower() or "consumer"
-    return printable_route(name)
-
-
-def printable_route(name: str) -> str:
-    """Return *name* as one part of a path in the tree."""
-    return "".join(char if char.isprintable() and char not in "/ " else "-" for char in name)
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:

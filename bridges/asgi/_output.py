@@ -203,7 +203,7 @@ class WebsocketOutput:
     def refuse(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
         """Refuse the handshake with an HTTP response; False when the connection was over."""
         check_denial(status, headers, body)
-        events = denial_events(self.scope, status, [_checked(*each) for each in headers], body)
+        events = denial_events(self.scope, status, [checked(*each) for each in headers], body)
         with self._lock:
             if self.over:
                 return False

@@ -69,3 +69,14 @@ class Everything:
     def match(self, scope: Scope) -> Match:
         """Return it."""
         return self._match
+
+
+def route_name(match: Match, actor: type) -> str:
+    """Name the tree's node for a route: the URL's name, else the class in short."""
+    name = match.name or actor.__name__.removesuffix("Consumer").lower() or "consumer"
+    return printable_route(name)
+
+
+def printable_route(name: str) -> str:
+    """Return *name* as one part of a path in the tree."""
+    return "".join(char if char.isprintable() and char not in "/ " else "-" for char in name)

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -52,7 +52,7 @@ class Browser:
         }
         if origin == "page":
             origin = f"http://127.0.0.1:{self._server.port}"
-        socket = connect(
+        socket: ClientConnection = cast("Any", connect)(
             f"ws://127.0.0.1:{self._server.port}{at}",
             additional_headers=headers | options.pop("headers", {}),
             origin=origin,

@@ -3,6 +3,8 @@
 # it import models. The other tests never import Django; the end-to-end tests have a real
 # project of their own, in other processes.
 
+# pyright: reportUnusedImport=false
+
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field

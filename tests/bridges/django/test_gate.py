@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
-from django.urls import path
 from django_sessions import served
 
 from greenroom.actors import WebsocketConsumer
 from greenroom.bridges.asgi import TokenAuthentication
 from greenroom.bridges.channels.middleware import BaseMiddleware
 from greenroom.bridges.channels.security.websocket import OriginValidator
-from greenroom.bridges.django import Greenroom
+from greenroom.bridges.django import Greenroom, path
 from greenroom.bridges.django._settings import problems
 from greenroom.bridges.testing import HandshakeRefused, serve
 

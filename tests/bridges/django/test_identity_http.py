@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.urls import path
 from django_sessions import cookie, in_db, store
 
 from greenroom.actors import EventStreamConsumer, HttpConsumer
-from greenroom.bridges.django import Greenroom, adisconnect_user
+from greenroom.bridges.django import Greenroom, adisconnect_user, path
 from greenroom.bridges.testing import ServerDriver, StreamEnded, serve
 
 pytestmark = pytest.mark.usefixtures("rolled_back")

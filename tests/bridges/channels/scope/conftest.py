@@ -1,5 +1,7 @@
 # Django for the tests of this folder, and its fixtures.
 
+# pyright: reportUnusedImport=false
+
 from django_inside import configure
 
 configure()

@@ -3,9 +3,7 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
 
-from django.urls import path, re_path
-
-from greenroom.bridges.django import Greenroom, django_application
+from greenroom.bridges.django import Greenroom, django_application, path, re_path
 
 application = Greenroom(
     http=[
