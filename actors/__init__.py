@@ -52,6 +52,9 @@ from ._threads import PoolStatistics as PoolStatistics
 from ._threads import ThreadPool as ThreadPool
 from ._timed import HandlerTimeout as HandlerTimeout
 from ._timers import Timer as Timer
+from .consumers import EventHistory as EventHistory
+from .consumers import EventStreamConsumer as EventStreamConsumer
+from .consumers import HttpConsumer as HttpConsumer
 from .consumers import WebsocketConsumer as WebsocketConsumer
 
 __all__ = [
@@ -71,8 +74,11 @@ __all__ = [
     "Directive",
     "Disconnected",
     "Down",
+    "EventHistory",
+    "EventStreamConsumer",
     "GreenroomError",
     "HandlerTimeout",
+    "HttpConsumer",
     "Job",
     "JobState",
     "MailboxFull",

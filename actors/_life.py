@@ -383,7 +383,7 @@ class Life:
         if control and verdict is Verdict.STALE:
             return stopped(control.pop(0))
         if verdict is Verdict.DISCONNECTED and self.host.connection is not None:
-            return Exit(ExitKind.PEER, "peer", code=1006)
+            return Exit(ExitKind.PEER, "peer", code=1006, text=self.host.connection.reason)
         if self._step and (decline := declined(error)) is not None:
             # A resident's slot that never was has nothing to clean up.
             self.begun = self.begun and not (self._first and not self.actor.opening_handler)

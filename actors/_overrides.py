@@ -14,6 +14,7 @@ _OPEN = {
     "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
     "disconnected",
     "groups", "max_connections", "subprotocols", "subprotocol_required", "lifetime_code",
+    "frame_handler", "history",  # set by the classes of the runtime, for those below them
     "after_start", "describe", "idle", "idle_seconds", "defer_capacity",
 }  # fmt: skip
 

@@ -39,6 +39,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def reason(self) -> str:
+        """Why it is over, in the words of whoever ended it; empty if it is not."""
+        ...
+
+    @property
     def decided(self) -> bool:
         """Whether the handshake was accepted or refused."""
         ...

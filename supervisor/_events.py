@@ -39,6 +39,7 @@ EVENTS: dict[str, str] = {
     " is over with that.",
     "connection.violation": "A peer broke the WebSocket protocol, or one of its limits; its"
     " socket closes with `code`, and `reason` says what was wrong.",
+    "request.unanswered": "A request was not answered within `seconds`; its client got 504.",
     "connection.closed": "A connection has ended; `code` is its close code or status.",
     "supervisor.started": "All children of a supervisor have started.",
     "supervisor.start_failed": "A supervisor that begins anew could not start its children;"

@@ -94,6 +94,7 @@ LEVELS: dict[str, int] = {
     "connection.closed": logging.DEBUG,
     "connection.failed": logging.WARNING,
     "connection.violation": logging.WARNING,
+    "request.unanswered": logging.WARNING,
     "supervisor.started": logging.DEBUG,
     "supervisor.start_failed": logging.ERROR,
     "supervisor.restarting": logging.WARNING,

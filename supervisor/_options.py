@@ -20,10 +20,11 @@ from ._option_checks import check_on_fatal as _check_on_fatal
 from ._option_checks import check_rate as _check_rate
 from ._option_checks import check_seed as _check_seed
 from ._option_checks import checked as _checked
-from ._option_checks import refuse_unless_seconds as refuse_unless_seconds  # noqa: PLC0414
-from ._option_checks import refuse_unless_whole as refuse_unless_whole  # noqa: PLC0414
+from ._option_checks import refuse_unless_seconds, refuse_unless_whole
 from ._option_checks import seconds as _seconds
 from ._option_checks import whole as _whole
+
+__all__ = ["OptionDoc", "Options", "refuse_unless_seconds", "refuse_unless_whole"]
 
 
 class OptionDoc(NamedTuple):
@@ -300,6 +301,29 @@ class Options:
     )
     body_seconds: float = _seconds(
         30.0, "Between two pieces of a request's body that the application waits for."
+    )
+    body_bytes: int = _whole(
+        2621440,
+        "A request's body that an HttpConsumer takes as a whole; a larger one gets 413.",
+        unit="bytes",
+    )
+    answer_seconds: float | None = _seconds(
+        30.0,
+        "How long an HttpConsumer may leave a request unanswered, from the last part of its body"
+        " on; then the client gets 504. None: as long as the client waits.",
+        none=True,
+    )
+    heartbeat_seconds: float = _seconds(
+        15.0,
+        "Silence of an event stream after which a comment is sent, so that proxies do not end it;"
+        " 0 for never.",
+        zero=True,
+    )
+    reconnect_seconds: float = _seconds(
+        5.0,
+        "Clients of event streams that the server ends are told to come back after a random part"
+        " of this time, and half a second.",
+        zero=True,
     )
     message_bytes: int = _whole(
         1048576, "One WebSocket message of a peer; a larger one closes with 1009.", unit="bytes"

@@ -45,7 +45,11 @@ class Witness(Place):
 
     def stuck(self) -> None:
         """Tell that it has not ended in time, and where it waits. Loop thread only."""
-        self.note("slot.unkillable", stack=self._stack.format() if self._stack else "")
+        self.note("slot.unkillable", stack=self.waits_at())
+
+    def waits_at(self) -> str:
+        """Return where its task waits, outermost call first, a line each. Loop thread only."""
+        return self._stack.format() if self._stack else ""
 
     def report(self, error: BaseException, what: str) -> None:
         """Record an error of an incarnation that is ending anyway."""

@@ -23,6 +23,8 @@ def look_at(name: str) -> dict[str, object]:
         package = importlib.import_module(name)
     except ImportError:
         return {"all": traceback.format_exc(), "public": {}, "undocumented": []}
+    for lazy in getattr(package, "__all__", ()):
+        getattr(package, lazy, None)  # imported when it is asked for
     public = {
         name: value
         for name, value in vars(package).items()

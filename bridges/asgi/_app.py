@@ -262,6 +262,9 @@ class ConsumerApplication:
     Args:
         consumer_class: Serves every connection of its protocols, whatever its path.
         initkwargs: Given to ``__init__`` of each incarnation.
+
+    Raises:
+        TypeError: The class lacks the handler without which it could serve none.
     """
 
     greenroom_native = True
@@ -269,6 +272,7 @@ class ConsumerApplication:
     def __init__(
         self, consumer_class: type[Consumer], initkwargs: dict[str, Any] | None = None
     ) -> None:
+        consumer_class.refuse_unservable()
         self.consumer_class = consumer_class
         self.initkwargs = initkwargs or {}
         serves = consumer_class.protocols

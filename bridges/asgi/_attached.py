@@ -49,7 +49,11 @@ class Attached:
         )
         self.slot = root.connections.attach(route, actor, kwargs, self.output)
         self.output.path = self.slot.path
-        root.events.emit("connection.opened", self.slot.path, url=scope["path"])
+        root.events.emit("connection.opened", self.slot.path, **self._opened_with(scope))
+
+    def _opened_with(self, scope: MutableMapping[str, Any]) -> dict[str, Any]:
+        """Return what the event of the opening says."""
+        return {"url": scope["path"]}
 
     def detach(self) -> None:
         """Take it out of the tree: its connection is over."""

@@ -13,18 +13,18 @@ from ._transport import serve_inner
 
 Scope = MutableMapping[str, Any]
 
-_PLACE = "greenroom.place"
+PLACE = "greenroom.place"
 
 
-class _Foreign:
-    """The place of one connection, until it is taken."""
+class Place:
+    """The place of *slot* in the tree, until it is taken by that of a consumer further in."""
 
-    def __init__(self, root: Root, route: str, scope: Scope) -> None:
-        self._root, self._route = root, route
-        path = root.connections.new_path(route)
-        self.slot = RequestSlot(root, path, f"WebSocket {scope['path']}", actor="websocket")
+    __slots__ = ("_root", "_route", "_there", "slot")
+
+    def __init__(self, root: Root, route: str, slot: RequestSlot) -> None:
+        self._root, self._route, self.slot = root, route, slot
         self._there = True
-        root.connections.add(route, self.slot)
+        root.connections.add(route, slot)
 
     def give_up(self) -> None:
         """Take it out of the tree, once."""
@@ -42,15 +42,17 @@ async def serve_foreign(
     What it raises is recorded as its crash and goes no further; the server then ends the
     connection. Asked to stop, it is cancelled after ``shutdown_seconds``.
     """
-    foreign = scope[_PLACE] = _Foreign(root, route, scope)
+    path = root.connections.new_path(route)
+    slot = RequestSlot(root, path, f"WebSocket {scope['path']}", actor="websocket")
+    place = scope[PLACE] = Place(root, route, slot)
     try:
-        await foreign.slot.run(lambda: serve_inner(app, scope, *channel))
+        await slot.run(lambda: serve_inner(app, scope, *channel))
     finally:
-        foreign.give_up()
+        place.give_up()
 
 
 def take_place(scope: Scope) -> None:
     """Make room for the slot of a consumer that an application of somebody else has called."""
-    foreign: _Foreign | None = scope.get(_PLACE)
-    if foreign is not None:
-        foreign.give_up()
+    place: Place | None = scope.get(PLACE)
+    if place is not None:
+        place.give_up()

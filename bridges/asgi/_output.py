@@ -114,6 +114,11 @@ class WebsocketOutput:
         return self.state in OVER
 
     @property
+    def reason(self) -> str:
+        """The close's reason: ours or the peer's, whichever came first."""
+        return self._reason
+
+    @property
     def decided(self) -> bool:
         """Whether the handshake was accepted or refused."""
         return self.state is not State.CONNECTING
@@ -132,7 +137,7 @@ class WebsocketOutput:
                 f" Got: {subprotocol!r}"
             )
         event: Event = {"type": "websocket.accept", "subprotocol": subprotocol}
-        event["headers"] = [_checked(name, value) for name, value in headers]
+        event["headers"] = [checked(name, value) for name, value in headers]
         with self._lock:
             self._refuse_if_over()
             if self.state is State.OPEN:
@@ -197,7 +202,7 @@ class WebsocketOutput:
     def refuse(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
         """Refuse the handshake with an HTTP response; False when the connection was over."""
         check_denial(status, headers, body)
-        events = denial_events(self.scope, status, [_checked(*each) for each in headers], body)
+        events = denial_events(self.scope, status, [checked(*each) for each in headers], body)
         with self._lock:
             if self.over:
                 return False
@@ -356,7 +361,7 @@ class WebsocketOutput:
             wake_from_thread(self._loop, self.parker)
 
 
-def _checked(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+def checked(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     # A server finds out when it sends: then the handler has returned, and the client waits.
     if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
         raise ValueError(f"no header of HTTP can be {name!r}: {value!r}")

@@ -75,7 +75,9 @@ class Greenroom(Application):
 
 
 def _is_routes(http: object) -> bool:
-    return isinstance(http, Iterable) and not callable(http) and not isinstance(http, str | Mapping)
+    if callable(http) or isinstance(http, str | Mapping):
+        return False
+    return isinstance(http, Iterable)
 
 
 def _refuse_no_http(http: object) -> None:

@@ -131,6 +131,10 @@ def refuse_no_endpoint(view: Any, wanted_by: str, protocol: str) -> None:
     if consumer is not None:
         if protocol not in consumer.protocols:
             _refuse_protocol(consumer, wanted_by, protocol)
+        try:
+            consumer.refuse_unservable()
+        except TypeError as error:
+            refuse(f"{wanted_by}: {error}", TypeError)
         return
     if is_actor_class(view):
         wanted = "WebsocketConsumer" if protocol == "websocket" else "HttpConsumer"

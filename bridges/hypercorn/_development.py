@@ -19,7 +19,9 @@ from ._serve import LifespanFailureError, ServeError, first_of
 GRACE_SECONDS = 1.5  # for open requests; less than the reloader's patience
 
 
-class _Config(Config):
+class ListeningConfig(Config):
+    """hypercorn's settings for a socket that listens already."""
+
     def __init__(self, listening: socket.socket) -> None:
         super().__init__()
         self._listening = listening
@@ -66,7 +68,7 @@ class DevelopmentServer:
             KeyboardInterrupt: it was SIGINT, and everything has ended.
             ServeError: the application did not start.
         """
-        config = _Config(self._socket)
+        config = ListeningConfig(self._socket)
         config.loglevel = "WARNING"  # no second "Running on": Django has said it
         config.graceful_timeout = GRACE_SECONDS
         try:

@@ -4,6 +4,8 @@
 # waits for a thread is blocked too, so with `def` handlers the plain clock jumps over
 # the handler's deadline while the handler runs. This one stands still meanwhile.
 
+from collections.abc import Callable
+
 from trio.testing import MockClock
 
 from ...actors._lowlevel import calls_wait
@@ -35,3 +37,14 @@ def virtual_clock() -> MockClock:
 
     clock._autojump = jump_unless_busy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return clock
+
+
+def gate(clock: MockClock, may_jump: Callable[[], bool]) -> None:
+    """Have *clock*, which :func:`virtual_clock` made, jump only while *may_jump* says so."""
+    jump: Callable[[], None] = clock._autojump  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+    def jump_if_it_may() -> None:
+        if may_jump():
+            jump()
+
+    clock._autojump = jump_if_it_may  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]

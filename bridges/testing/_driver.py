@@ -1,8 +1,8 @@
 # Drive an ASGI application in process: no sockets, no server, a virtual clock if you like.
 #
-# As strict as hypercorn's trio worker where it matters: bounded input (10 events), events
-# out of turn are refused, a `send` after the end is ignored, the application's own errors
-# are the test's errors.
+# As strict as hypercorn's trio worker: bounded input (10 events), events out of turn or of the
+# wrong type are refused (_rules.py), a `send` after the end is ignored, the application's own
+# errors are the test's errors.
 # Slots are reached through the tree that the application made for its lifespan, so
 # that a test can crash a consumer, and wait until it was restarted, by name.
 
@@ -17,10 +17,16 @@ import trio
 from ...actors._lowlevel import checkpoint
 from ...supervisor import Root
 from ..asgi._app import STATE, WORKERS
-from ._errors import StartupFailed
+from ._errors import StartupFailed, alone
+from ._event_stream import EventStreamDriver
 from ._inline import InlinePool
+from ._journal import Journal, tell_of_crashes
+from ._request import RequestDriver
+from ._rules import HttpRules
 from ._sharing import share_connections
-from ._websocket import MARK, WebsocketDriver
+from ._slot_side import MARK
+from ._tree import TreeDriver
+from ._websocket import WebsocketDriver
 
 Headers = Iterable[tuple[str, str]]
 
@@ -28,7 +34,7 @@ _QUEUE = 10  # events of a body that wait for the application
 _PIECE = 65536  # bytes of a body in one event
 
 
-class ServerDriver:
+class ServerDriver(TreeDriver):
     """A running application; made by :func:`serve`."""
 
     def __init__(self, application: Callable[..., Any], nursery: trio.Nursery) -> None:
@@ -59,11 +65,10 @@ class ServerDriver:
 
         Raises:
             HandshakeRefused: The application refused it.
-            trio.TooSlowError: No answer to the handshake within *timeout* seconds.
+            NothingCame: No answer to the handshake within *timeout* seconds.
         """
         driver = self.dial(path, headers=headers, subprotocols=subprotocols)
-        with trio.fail_after(timeout):
-            await driver.handshake()
+        await driver.handshake(timeout)
         try:
             yield driver
         finally:
@@ -75,11 +80,87 @@ class ServerDriver:
         self, path: str, *, headers: Headers = (), subprotocols: Iterable[str] = ()
     ) -> "WebsocketDriver":
         """Begin a WebSocket to *path* and return at once; ``handshake()`` waits for the answer."""
-        driver = WebsocketDriver(self, _scope("websocket", path, headers, self.state))
-        driver.scope["subprotocols"] = list(subprotocols)
+        scope = _scope("websocket", path, headers, self.state)
+        driver = WebsocketDriver(self, scope | {"subprotocols": list(subprotocols)})
         driver.scope["extensions"] = {"websocket.http.response": {}, MARK: driver.mark}
         self.start_soon(driver.run, self._application)
         return driver
+
+    @asynccontextmanager
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Headers = (),
+        body: bytes | None = b"",
+        timeout: float = 5.0,
+    ) -> AsyncGenerator["RequestDriver"]:
+        """
+        Begin one request, whose response is received in parts; leave it at the end.
+
+        Args:
+            method: Its method.
+            path: Its path, which may have a query string.
+            headers: Its headers.
+            body: Its body; None if the test sends it, in parts.
+            timeout: How long the application may take to return at the end, in seconds.
+        """
+        driver = RequestDriver(self, _scope("http", path, headers, self.state))
+        async with self._asking(driver, method, body, timeout):
+            yield driver
+
+    @asynccontextmanager
+    async def event_stream(
+        self,
+        path: str,
+        *,
+        last_event_id: str = "",
+        headers: Headers = (),
+        method: str = "GET",
+        body: bytes = b"",
+        timeout: float = 5.0,
+    ) -> AsyncGenerator["EventStreamDriver"]:
+        """
+        Open the event stream at *path*, as a browser's ``EventSource`` does; leave it at the end.
+
+        Args:
+            path: Its path, which may have a query string.
+            last_event_id: The last event that the client got, if it comes back.
+            headers: Further headers.
+            method: For streams that are no browser's.
+            body: Likewise.
+            timeout: How long an answer may take, and at the end the application, in seconds.
+
+        Raises:
+            StreamRefused: The application answered with something else.
+            NothingCame: No answer within *timeout* seconds.
+        """
+        own = [("accept", "text/event-stream"), ("cache-control", "no-cache")]
+        named = [("last-event-id", last_event_id)] if last_event_id else []
+        scope = _scope("http", path, [*own, *named, *headers], self.state)
+        driver = EventStreamDriver(self, scope, last_event_id)
+        async with self._asking(driver, method, body, timeout):
+            await driver.opened(timeout)
+            yield driver
+
+    @asynccontextmanager
+    async def _asking(
+        self, driver: RequestDriver, method: str, body: bytes | None, timeout: float
+    ) -> AsyncGenerator[None]:
+        driver.scope["method"] = method
+        driver.scope["extensions"] = {"http.response.trailers": {}, MARK: driver.mark}
+        if body is not None:
+            for at in range(0, len(body), _PIECE):
+                driver.send_part(body[at : at + _PIECE])
+            driver.send_part(b"", last=True)
+        self.start_soon(driver.run, self._application)
+        try:
+            yield
+        finally:
+            driver.leave()
+            with trio.move_on_after(timeout, shield=True):
+                await driver.application_done.wait()
 
     async def http(
         self, method: str, path: str, *, headers: Headers = (), body: bytes = b""
@@ -115,7 +196,7 @@ class ServerDriver:
                 await self._application(scope, queue.receive, send)
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            raise (_alone(group) or group)  # noqa: B904 - it is the very exception
+            raise alone(group)  # noqa: B904 - it is the very exception
         return answer
 
 
@@ -127,18 +208,16 @@ class HttpAnswer:
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = b""
         self.complete = False
+        self._rules = HttpRules()
 
     def take(self, event: Mapping[str, Any]) -> None:
         """
         Add what the application sent.
 
         Raises:
-            RuntimeError: A server would refuse it at this point.
+            ProtocolViolation: A server would refuse it.
         """
-        expected = "http.response.body" if self.status else "http.response.start"
-        if self.complete or event["type"] != expected:
-            after = "the end" if self.complete else "the start" if self.status else "nothing"
-            raise RuntimeError(f"the application sent {event['type']!r} after {after}")
+        self._rules.take(event)
         if event["type"] == "http.response.start":
             self.status, self.headers = event["status"], list(event.get("headers", ()))
         else:
@@ -152,6 +231,7 @@ async def serve(
     *,
     timeout: float = math.inf,
     threads: Literal["pool", "inline"] = "pool",
+    crashes: Literal["allow", "raise"] = "allow",
 ) -> AsyncGenerator[ServerDriver]:
     """
     Run *application*'s lifespan and yield a driver for it; shut it down at the end.
@@ -169,43 +249,58 @@ async def serve(
             this thread, one at a time and in no time, so that any clock may jump. What
             would wait there raises :class:`~greenroom.actors.WrongSide`. Views have threads
             all the same.
+        crashes: What a crash is that the test did not ask for (``crash``, ``wait_crash``,
+            ``allow_crashes``): with ``"allow"`` nothing but an event; with ``"raise"`` the test's
+            error, out of whatever it waits for, or else at the end. Then it is an error, too, if
+            a handler, a task or a thread is left at the end.
 
     Raises:
         StartupFailed: The application answered ``lifespan.startup.failed``.
-        ValueError: *threads* is neither.
+        NotStopped: Something is left, and *crashes* is ``"raise"``.
+        ValueError: *threads* or *crashes* is none of these.
     """
     if threads not in ("pool", "inline"):
         raise ValueError(f"threads must be 'pool' or 'inline'. Got: {threads!r}")
+    if crashes not in ("allow", "raise"):
+        raise ValueError(f"crashes must be 'allow' or 'raise'. Got: {crashes!r}")
     lifespan = _Lifespan(application, {WORKERS: InlinePool} if threads == "inline" else {})
     with share_connections():
-        async with _served(application, lifespan, timeout) as driver:
+        async with _served(application, lifespan, timeout, crashes == "raise") as driver:
             yield driver
 
 
 @asynccontextmanager
 async def _served(
-    application: Callable[..., Any], lifespan: "_Lifespan", timeout: float
+    application: Callable[..., Any], lifespan: "_Lifespan", timeout: float, strict: bool
 ) -> AsyncGenerator[ServerDriver]:
+    driver: ServerDriver | None = None
     try:
         async with trio.open_nursery() as nursery:
             driver = ServerDriver(application, nursery)
             nursery.start_soon(lifespan.run, driver.state)
             await lifespan.started.wait()
+            driver.journal = Journal(driver.state.get(STATE), strict=strict)
             if lifespan.failure is None:
                 try:
                     yield driver
+                except BaseException as error:
+                    tell_of_crashes(driver.journal, error)
+                    raise
                 finally:
                     lifespan.stop.set()
                     with trio.move_on_after(timeout, shield=True):
                         await lifespan.finished.wait()
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        alone = _alone(group)
-        if alone is None:
-            raise
-        raise alone  # noqa: B904 - it is the very exception, with its own cause
+        raise alone(group)  # noqa: B904 - it is the very exception, with its own cause
+    finally:
+        if driver is not None:
+            driver.journal.close()
     if lifespan.failure is not None:
         raise StartupFailed(lifespan.failure)
+    if strict and STATE in driver.state:
+        driver.journal.refuse()
+        driver.refuse_what_is_left()
 
 
 class _Lifespan:
@@ -237,17 +332,6 @@ class _Lifespan:
         if event["type"] == "lifespan.startup.failed":
             self.failure = str(event.get("message", ""))
         (self.finished if event["type"].startswith("lifespan.shutdown") else self.started).set()
-
-
-def _alone(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
-    """Return the one exception that *group* is about, or None if there are several."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        inner = cast("tuple[BaseException, ...]", error.exceptions)
-        if len(inner) != 1:
-            return None
-        error = inner[0]
-    return error
 
 
 def _scope(kind: str, path: str, headers: Headers, state: dict[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 # bridges/django/_sharing.py. Without Django there is nothing to share.
 
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 
 @contextmanager
-def share_connections() -> Generator[None, None, None]:
+def share_connections(*, in_memory: bool = False) -> Generator[None, None, None]:
     """
     Lend the calling thread's open transactions to all worker threads, for a block of a test.
 
@@ -17,11 +17,45 @@ def share_connections() -> Generator[None, None, None]:
 
     Databases on which this thread has no transaction are left alone, so behind
     ``django_db(transaction=True)`` each thread has its own connection, as in production.
+
+    Args:
+        in_memory: Lend SQLite databases in memory as well, with a transaction or without: two
+            connections to one of them lock each other out at once, and wait for nothing.
     """
-    if "django.db" not in sys.modules or "greenroom.bridges.django" not in sys.modules:
+    if not _is_there():
         yield
         return
     from ..django._sharing import share_connections as share
 
-    with share():
+    with share(in_memory=in_memory):
         yield
+
+
+@asynccontextmanager
+async def borrowed_connections() -> AsyncGenerator[None, None]:
+    """
+    Do what `share_connections` does, for a test that is a coroutine on asyncio. A checkpoint.
+    """
+    if not _is_there():
+        yield
+        return
+    from ..django._sharing import borrow_connections
+
+    async with borrow_connections():
+        yield
+
+
+@contextmanager
+def lent_to_orm_thread() -> Generator[None, None, None]:
+    """Lend what is shared now to the thread of asyncio's async ORM work, too. Blocks a little."""
+    if not _is_there():
+        yield
+        return
+    from ..django._sharing import lent_to_orm_thread as lent
+
+    with lent():
+        yield
+
+
+def _is_there() -> bool:
+    return "django.db" in sys.modules and "greenroom.bridges.django" in sys.modules

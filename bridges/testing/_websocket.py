@@ -1,79 +1,70 @@
 # The client's end of one WebSocket, and the slot at the other end.
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import trio
 
 from ...actors._lowlevel import checkpoint
-from ...supervisor import Event, NodeSnapshot, Root
-from ...supervisor._slot import Slot
-from ._errors import HandshakeRefused, SocketClosed
+from ._errors import HandshakeRefused, NothingCame, SocketClosed
+from ._rules import WebsocketRules
+from ._slot_side import Server, SlotSide
 
-MARK = "greenroom.testing"
-"""The scope extension by which a driver finds the slot of its socket."""
-
-_NEXT: dict[str, dict[str, str]] = {
-    "websocket.accept": {"connecting": "open"},
-    "websocket.http.response.start": {"connecting": "refusing"},
-    "websocket.http.response.body": {"refusing": "refusing"},
-    "websocket.send": {"open": "open"},
-    "websocket.close": {"connecting": "closed", "open": "closed", "closed": "closed"},
-}
-"""Where each event of the application leads, from where hypercorn takes it."""
+_SHOWN = 20  # messages in the text of a test that fails
+_SOCKET_BYTES = 65536  # what a peer's socket takes before it stops one that sends
 
 
-class Server(Protocol):
-    """What a socket needs of the driver that dialled it."""
-
-    @property
-    def root(self) -> Root: ...
-    def start_soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None: ...
-
-
-class WebsocketDriver:
+class WebsocketDriver(SlotSide):
     """The client's end of one WebSocket."""
 
     def __init__(self, server: Server, scope: dict[str, Any]) -> None:
-        self.scope = scope
-        self.mark = object()
-        """In the scope's extensions: tells this socket's slot from others."""
+        super().__init__(server, scope)
         self.subprotocol: str | None = None
         self.response_headers: list[tuple[bytes, bytes]] = []
         self.application_done = trio.Event()
-        self._server = server
         self._to_app_send, self._to_app = trio.open_memory_channel[dict[str, Any]](10)
         self._waiting: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
         self._from_app: deque[Mapping[str, Any]] = deque()
-        self._news = trio.Event()
         self._gone = False
-        self._state = "connecting"
-        self._found: Slot | None = None
-        self._awaited = 0  # the epoch after the last crash(), until it was waited for
+        self._rules = WebsocketRules(self.scope.get("subprotocols", ()))
+        self._received: deque[object] = deque(maxlen=_SHOWN)
+        self._reading = True
+        self._unread = 0  # bytes that came since the peer has stopped reading
+        self._room = trio.Event()
 
     # -- the peer -------------------------------------------------------------------------
 
-    async def handshake(self) -> None:
+    async def handshake(self, timeout: float = 5.0) -> None:
         """
         Wait for the answer to the handshake. A checkpoint.
 
         Raises:
             HandshakeRefused: The application did not accept.
+            NothingCame: It has not answered within *timeout* seconds.
         """
+        __tracebackhide__ = True
         try:
-            event = await self._next()
-        except SocketClosed:  # it returned: a server says that something went wrong
-            raise HandshakeRefused(500, b"", []) from None
+            event = await self._next(timeout, "an answer to the handshake")
+        except SocketClosed as closed:  # it returned: a server says that something went wrong
+            raise HandshakeRefused(500, b"", []) from closed.__cause__
         if event["type"] == "websocket.accept":
             self.subprotocol = event.get("subprotocol")
             self.response_headers = list(event.get("headers", ()))
             self._look_for_slot()  # now: it may be gone when a test asks
             return
         if event["type"] == "websocket.http.response.start":
-            body = await self._next()
-            raise HandshakeRefused(event["status"], body.get("body", b""), event["headers"])
-        raise HandshakeRefused(403, b"", [])
+            body = await self._denial(timeout)
+            headers = list(event.get("headers", ()))
+            raise HandshakeRefused(event["status"], body, headers) from self._cause
+        raise HandshakeRefused(403, b"", []) from self._cause
+
+    async def _denial(self, timeout: float) -> bytes:
+        body, more = b"", True
+        while more:
+            event = await self._next(timeout, "the body of the refusal")
+            body, more = body + event.get("body", b""), event.get("more_body", False)
+        return body
 
     def send_text(self, text: str) -> None:
         """Send a text message; returns at once, in order with all that is sent."""
@@ -87,6 +78,7 @@ class WebsocketDriver:
         """End the connection as a client does; again is no different."""
         if not self._gone:
             self._gone = True
+            self._room.set()
             self._put({"type": "websocket.disconnect", "code": code, "reason": reason})
 
     async def receive(self, timeout: float = 5.0) -> str | bytes:
@@ -95,17 +87,35 @@ class WebsocketDriver:
 
         Raises:
             SocketClosed: The application closed the socket instead.
-            trio.TooSlowError: Nothing came within *timeout* seconds.
+            NothingCame: Nothing did within *timeout* seconds. The text says what came before, and
+                which handlers run, and where they wait.
         """
-        with trio.fail_after(timeout):
-            event = await self._next()
+        __tracebackhide__ = True
+        event = await self._next(timeout, "a message")
         if event["type"] == "websocket.close":
-            raise SocketClosed(event.get("code", 1000), event.get("reason") or "")
+            code, reason = event.get("code", 1000), event.get("reason") or ""
+            raise SocketClosed(code, reason) from (self._cause if code == 1011 else None)
         text = event.get("text")
-        return cast("str | bytes", text if text is not None else event.get("bytes"))
+        message = cast("str | bytes", text if text is not None else event.get("bytes"))
+        self._received.append(message)
+        return message
+
+    async def receive_nothing(self, seconds: float = 0.1) -> None:
+        """
+        Wait *seconds*, in which no message may come. Always a checkpoint.
+
+        Raises:
+            AssertionError: One came; it is lost.
+        """
+        try:
+            message = await self.receive(seconds)
+        except NothingCame:
+            return
+        raise AssertionError(f"a message came: {message!r}")
 
     async def receive_text(self, timeout: float = 5.0) -> str:
         """Do what :meth:`receive` does; a binary message fails the test."""
+        __tracebackhide__ = True
         message = await self.receive(timeout)
         assert isinstance(message, str), f"a binary message came: {message!r}"
         return message
@@ -117,96 +127,27 @@ class WebsocketDriver:
         Always a checkpoint.
 
         Raises:
-            trio.TooSlowError: Nothing came for *timeout* seconds.
+            NothingCame: Nothing did for *timeout* seconds.
         """
+        __tracebackhide__ = True
         while True:
             try:
                 await self.receive(timeout)
             except SocketClosed as closed:
                 return closed
 
-    # -- the slot ----------------------------------------------------------------------------
-
-    @property
-    def slot(self) -> NodeSnapshot:
-        """The slot of this socket, as it is now."""
-        return self._slot.snapshot()
-
-    def crash(self, error: BaseException | None = None) -> None:
+    def pause_reading(self) -> None:
         """
-        Have the running incarnation crash, as if a task of it had raised *error*.
+        Read no more, as a peer whose machine sleeps: 64 KiB fill its socket, then `send` waits.
 
-        Where ``connect`` has not returned yet, as soon as it has: a crash before that
-        would not be restarted.
+        What the application sent before is still there. `receive` returns what fits.
         """
-        error, slot = error or RuntimeError("crashed by a test"), self._slot
-        self._awaited = slot.epoch + 1
-        if slot.settled.is_set():
-            slot.inject_crash(error)
-        else:
-            self._server.start_soon(self._crash_once_settled, slot, error)
+        self._reading = False
 
-    async def _crash_once_settled(self, slot: Slot, error: BaseException) -> None:
-        await slot.settled.wait()
-        slot.inject_crash(error)
-
-    async def wait_restarted(self, epoch: int = 0, timeout: float = 30.0) -> NodeSnapshot:
-        """
-        Wait until incarnation *epoch* serves; by default the one after the crash.
-
-        A checkpoint. Returns the slot's snapshot.
-
-        Raises:
-            LookupError: The slot has ended instead.
-            trio.TooSlowError: Neither happened within *timeout* seconds.
-        """
-        wanted = epoch or self._awaited
-        if not wanted:  # it crashed by itself, or will
-            running = self._slot.state == "running"
-            wanted = max(2, self._slot.epoch + running)
-            crash = self._slot.last_crash
-            if crash is not None and running:
-                wanted = crash.epoch + 1
-        self._awaited = 0
-        news, path = trio.Event(), self._slot.path
-
-        loop = self._server.root.loop
-
-        def ring() -> None:
-            news.set()
-
-        def look(event: Event) -> None:
-            if event.path == path:  # it may come from a worker thread
-                ring() if loop.is_here() else loop.call_soon(ring)
-
-        unsubscribe = self._server.root.events.subscribe(look)
-        try:
-            with trio.fail_after(timeout):
-                while self._slot.epoch < wanted or self._slot.state != "running":
-                    if self._slot.end is not None:
-                        raise LookupError(f"{path} has ended ({self._slot.end}), not restarted")
-                    await news.wait()
-                    news = trio.Event()
-        finally:
-            unsubscribe()
-        return self.slot
-
-    @property
-    def _slot(self) -> Slot:
-        if self._found is None:
-            self._look_for_slot()
-        if self._found is None:
-            raise LookupError("no slot of Greenroom's serves this socket")
-        return self._found
-
-    def _look_for_slot(self) -> None:
-        for slot in self._server.root.connections.newest_first():  # as a rule it is that
-            if not isinstance(slot, Slot) or slot.connection is None:
-                continue
-            extensions = cast("dict[str, object]", slot.connection.scope.get("extensions") or {})
-            if extensions.get(MARK) is self.mark:
-                self._found = slot
-                return
+    def resume_reading(self) -> None:
+        """Read again, all that has gathered first."""
+        self._reading, self._unread = True, 0
+        self._room.set()
 
     # -- the server's part -----------------------------------------------------------------
 
@@ -219,7 +160,12 @@ class WebsocketDriver:
                 nursery.cancel_scope.cancel()
         finally:
             self.application_done.set()
-            self._news.set()
+            self._ring()
+
+    def _ring(self) -> None:
+        journal = getattr(self._server, "journal", None)  # not before the application has started
+        if journal is not None:
+            journal.ring()
 
     async def _feed(self) -> None:
         while True:
@@ -237,31 +183,38 @@ class WebsocketDriver:
 
     async def _take(self, event: Mapping[str, Any]) -> None:
         await checkpoint()
-        if not self._gone:
-            self._state = self._after(event)
-            self._from_app.append(event)
-            self._news.set()
+        if self._gone:
+            return
+        self._rules.take(event)
+        if not self._reading and event["type"] == "websocket.send":
+            await self._until_room(event)
+        self._from_app.append(event)
+        self._ring()
 
-    def _after(self, event: Mapping[str, Any]) -> str:
-        state = _NEXT.get(event["type"], {}).get(self._state)
-        if state is None:
-            raise RuntimeError(
-                f"the application sent {event['type']!r} while the socket was {self._state}"
-            )
-        if event["type"] == "websocket.accept":
-            chosen = event.get("subprotocol")
-            if chosen is not None and chosen not in self.scope["subprotocols"]:
-                raise RuntimeError(f"the application chose subprotocol {chosen!r}, not offered")
-        return state
+    async def _until_room(self, event: Mapping[str, Any]) -> None:
+        while not self._reading and self._unread >= _SOCKET_BYTES and not self._gone:
+            self._room = trio.Event()
+            await self._room.wait()
+        self._unread += len(event.get("text") or event.get("bytes") or b"")
 
-    async def _next(self) -> Mapping[str, Any]:
-        while not self._from_app:
-            if self.application_done.is_set():
-                raise SocketClosed(1006, "the application returned without a close")
-            await self._news.wait()
-            self._news = trio.Event()
-        await checkpoint()
-        event = self._from_app.popleft()
+    @property
+    def _cause(self) -> BaseException | None:
+        return self._server.journal.last_error
+
+    async def _next(self, timeout: float, wanted: str) -> Mapping[str, Any]:
+        __tracebackhide__ = True
+        event = await self._server.journal.until(self._look, timeout, wanted, self._so_far)
         if event["type"] == "websocket.close":
             self.disconnect(event.get("code", 1000), event.get("reason") or "")
         return event
+
+    def _look(self) -> Mapping[str, Any] | None:
+        if self._from_app:
+            return self._from_app.popleft()
+        if self.application_done.is_set():
+            raise SocketClosed(1006, "the application returned without a close") from self._cause
+        return None
+
+    def _so_far(self) -> str:
+        messages = ", ".join(f"{each!r:.80}" for each in self._received)
+        return f"Received before: {messages or 'nothing'}."

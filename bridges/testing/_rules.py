@@ -1,0 +1,180 @@
+# What a server takes of an application, and when: pure, one object for each connection.
+#
+# The rule: an event is refused if hypercorn's trio worker refuses it, by itself or with
+# Greenroom's connection handler. tests/bridges/testing/test_rules.py sends the same events to both
+# and to the drivers. What neither refuses is taken here, too, wise or not.
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from ._errors import ProtocolViolation
+
+_NEXT: dict[str, dict[str, str]] = {
+    "websocket.accept": {"connecting": "open"},
+    "websocket.http.response.start": {"connecting": "refusing"},
+    "websocket.http.response.body": {"refusing": "refusing"},
+    "websocket.send": {"open": "open"},
+    "websocket.close": {"connecting": "closed", "open": "closed"},
+}
+"""Where each event of the application leads, from where it is taken."""
+
+
+class WebsocketRules:
+    """
+    What one WebSocket has come to.
+
+    Args:
+        subprotocols: What the client has offered.
+    """
+
+    def __init__(self, subprotocols: Iterable[str] = ()) -> None:
+        self.state = "connecting"
+        """``connecting``, ``open``, ``refusing`` (a denial is under way) or ``closed``."""
+        self._subprotocols = subprotocols
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """
+        Go on with *event* of the application.
+
+        Raises:
+            ProtocolViolation: A server would refuse it; nothing has changed.
+        """
+        kind = _type_of(event)
+        state = _NEXT.get(kind, {}).get(self.state)
+        if state is None:
+            raise ProtocolViolation(
+                f"the application sent {kind!r} while the socket was {self.state}"
+            )
+        if kind == "websocket.accept":
+            self._check_accept(event)
+        elif kind == "websocket.send":
+            _check_message(event)
+        elif kind == "websocket.close":
+            _check_close(event)
+        elif kind == "websocket.http.response.start":
+            _check_start(event, informational=False)
+        elif kind == "websocket.http.response.body":
+            _check_body(event)
+            state = self.state if event.get("more_body") else "closed"
+        self.state = state
+
+    def _check_accept(self, event: Mapping[str, Any]) -> None:
+        chosen = event.get("subprotocol")
+        if chosen is not None and chosen not in self._subprotocols:
+            raise ProtocolViolation(f"the application chose subprotocol {chosen!r}, not offered")
+        _check_headers(event, b"sec-websocket-protocol")
+
+
+_EXPECTED = {
+    "nothing": "http.response.start",
+    "the start": "http.response.body",
+    "the body": "http.response.trailers",
+}
+"""What may come behind what was sent of a response; the last if trailers were announced."""
+
+
+class HttpRules:
+    """What one response has come to."""
+
+    def __init__(self) -> None:
+        self.state = "nothing"
+        """``nothing``, ``the start``, ``the body`` or ``the end``: what was sent last."""
+        self._trailers = False
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """
+        Go on with *event* of the application.
+
+        Raises:
+            ProtocolViolation: A server would refuse it; nothing has changed.
+        """
+        kind = _type_of(event)
+        if _EXPECTED.get(self.state) != kind:
+            raise ProtocolViolation(f"the application sent {kind!r} after {self.state}")
+        if kind == "http.response.start":
+            _check_start(event, informational=False)
+            self.state, self._trailers = "the start", bool(event.get("trailers", False))
+        elif kind == "http.response.trailers":
+            _check_headers(event)
+            self.state = "the end"
+        else:
+            _check_body(event)
+            if not event.get("more_body", False):
+                self.state = "the body" if self._trailers else "the end"
+
+
+def _type_of(event: Mapping[str, Any]) -> str:
+    kind = event.get("type")
+    if not isinstance(kind, str):
+        raise ProtocolViolation(f"the application sent an event without a type: {dict(event)!r}")
+    return kind
+
+
+def _check_message(event: Mapping[str, Any]) -> None:
+    text, data = event.get("text"), event.get("bytes")
+    if (data is None and type(text) is not str) or not isinstance(
+        data, (bytes, bytearray, memoryview, None.__class__)
+    ):
+        raise ProtocolViolation(
+            "a websocket.send needs text (str) or bytes (bytes)."
+            f" Got: text={text!r:.80}, bytes={data!r:.80}"
+        )
+
+
+def _check_close(event: Mapping[str, Any]) -> None:
+    code, reason = event.get("code", 1000), event.get("reason")
+    if not isinstance(code, int):
+        raise ProtocolViolation(f"the code of a websocket.close must be an int. Got: {code!r}")
+    if reason is not None and not isinstance(reason, str):
+        raise ProtocolViolation(f"the reason of a websocket.close must be a str. Got: {reason!r}")
+
+
+def _check_start(event: Mapping[str, Any], *, informational: bool) -> None:
+    status = event.get("status")
+    lowest = 100 if informational else 200
+    if not isinstance(status, int) or not lowest <= status <= 999:
+        raise ProtocolViolation(
+            f"the status of a {event['type']} must be an int from {lowest} to 999. Got: {status!r}"
+        )
+    _check_headers(event)
+
+
+def _check_body(event: Mapping[str, Any]) -> None:
+    body = event.get("body", b"")
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        raise ProtocolViolation(
+            f"the body of a {event['type']} must be bytes. Got: {type(body).__name__}"
+        )
+
+
+def _check_headers(event: Mapping[str, Any], *forbidden: bytes) -> None:
+    headers = event.get("headers", ())
+    try:
+        pairs = [tuple(pair) for pair in cast("Iterable[Iterable[object]]", headers)]
+    except TypeError:
+        raise ProtocolViolation(
+            f"the headers of a {event['type']} must be pairs of bytes. Got: {headers!r}"
+        ) from None
+    for pair in pairs:
+        if len(pair) != 2 or not all(type(each) is bytes for each in pair):
+            raise ProtocolViolation(
+                f"a header of a {event['type']} must be a pair of bytes. Got: {pair!r}"
+            )
+        name, value = cast("tuple[bytes, bytes]", pair)
+        if name in forbidden:
+            raise ProtocolViolation(
+                f"{name.decode()} can't be a header of {event['type']}: give the subprotocol."
+            )
+        _check_header(event["type"], name, value)
+
+
+def _check_header(kind: str, name: bytes, value: bytes) -> None:
+    if not name or any(byte not in _TOKEN for byte in name):
+        raise ProtocolViolation(f"a header's name must be a token ({kind}). Got: {name!r}")
+    if any(byte in b"\r\n\0" for byte in value):
+        raise ProtocolViolation(
+            f"the value of {name!r} must not hold control characters ({kind}). Got: {value!r}"
+        )
+
+
+_TOKEN = frozenset(b"!#$%&'*+.^_`|~-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
