@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ._errors import Decline
@@ -27,6 +28,9 @@ class Denied(Decline):
         body: What the client gets; a str as ``text/plain``.
         headers: Of the response.
         reason: Why, for the tree and the log; the status if left out.
+
+    Raises:
+        ValueError: *status* is no such number.
     """
 
     def __init__(
@@ -36,6 +40,8 @@ class Denied(Decline):
         headers: Headers = (),
         reason: str = "",
     ) -> None:
+        if not 300 <= status <= 599:
+            raise ValueError(f"Denied takes a status from 300 to 599. Got: {status!r}")
         super().__init__(reason or f"refused with {status}")
         self.args = (status, body, headers, reason)
         self.status, self.body, self.headers = status, body, tuple(headers)
@@ -55,7 +61,9 @@ def refuse_with(decline: Decline, connection: Connection | None) -> int:
     """Refuse *connection* as *decline* says; return the code to close it with if it was open."""
     if not isinstance(decline, Denied):
         return 1000
-    if connection is not None and not connection.decided:
+    if connection is None:
+        return _POLICY
+    with suppress(RuntimeError):  # it is open: then it is closed, with the code
         connection.refuse(decline.status, *denial_of(decline.body, decline.headers))
     return _POLICY
 

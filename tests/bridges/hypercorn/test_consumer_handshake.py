@@ -142,6 +142,23 @@ async def test_denied(
         assert happened(server, "slot.crashed") == []
 
 
+async def test_denied_with_what_can_t_be_sent(way: str) -> None:
+    """
+    Denied with no such status, or with a header that can't be sent, is a crash of connect().
+    """
+
+    class Wrong(WebsocketConsumer):
+        async def connect(self) -> None:
+            if self.scope["query_string"] == b"status":
+                raise Denied(200)
+            raise Denied(403, headers=[("Bad name", "x")])
+
+    async with running(chat=Wrong) as server:
+        for what in ("status", "header"):
+            assert (await refused(way, server, f"/chat?{what}")).status == 500
+        assert len(happened(server, "slot.crashed")) == 2
+
+
 async def test_denied_behind_accept(way: str) -> None:
     """
     Denied behind accept() closes the socket with 1008: it is too late for a status.
