@@ -14,6 +14,7 @@ WHOLE.remove("fast_connections")
 WHOLE.remove("patch_asgiref")
 SECONDS = [name for name in Options.__dataclass_fields__ if name.endswith("_seconds")]
 SECONDS_OR_NONE = {
+    "answer_seconds",
     "idle_limit_seconds",
     "lifetime_seconds",
     "loop_blocked_seconds",
