@@ -17,6 +17,7 @@ from ...actors import Disconnected
 from ...actors._lowlevel import LoopThread
 from ...actors._messages import Opening, RequestOpening
 from ...actors.consumers import Frame
+from ._denial import check_denial
 from ._gate import identity_of
 from ._output import Event, State, WebsocketOutput, checked
 
@@ -98,6 +99,14 @@ class HttpOutput(WebsocketOutput):
             self._end_with(body)
         self._wake()
         self.tell_waiters()
+
+    def refuse(self, status: int, headers: Headers, body: bytes) -> bool:
+        """Answer as `Denied` says; False when the response was begun, or is over."""
+        check_denial(status, headers, body)
+        if self.over or self.begun:
+            return False
+        self.respond(status, headers, body)
+        return True
 
     def start(self, status: int, headers: Headers, *, trailers: bool = False) -> None:
         """Append the head of a response whose body is sent in parts."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from helpers import happened, requested, settle, watch
 
-from greenroom.actors import HttpConsumer
+from greenroom.actors import Denied, HttpConsumer
 from greenroom.supervisor import Options
 
 
@@ -103,3 +103,22 @@ async def test_too_many_connections() -> None:
             assert (await server.http("POST", "/open", body=b"x" * 10**6)).status == 503
             await refused.until()
         await settle(lambda: server.root.connections.open == 0)
+
+
+async def test_denied() -> None:
+    """
+    Denied in connect() answers with its status and its body; that is no crash.
+    """
+
+    class Guarded(HttpConsumer):
+        async def connect(self) -> None:
+            raise Denied(401, "Who are you?\n", [("WWW-Authenticate", "Bearer")])
+
+        async def handle(self, body: bytes) -> None:
+            raise AssertionError("never asked")
+
+    async with requested(guarded=Guarded) as server:
+        answer = await server.http("GET", "/guarded")
+        assert (answer.status, answer.body) == (401, b"Who are you?\n")
+        assert dict(answer.headers)[b"www-authenticate"] == b"Bearer"
+        assert happened(server, "slot.crashed") == []
