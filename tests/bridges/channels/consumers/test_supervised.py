@@ -1,28 +1,22 @@
 # Consumers of Channels' kind below a tree: crashes with the socket open, one `disconnect` on every
-# way out, messages of a layer in the mailbox.
+# way out.
 
 import threading
 import weakref
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import trio
+from channels_chats import Chat, SyncChat, kinds, log, served
 from helpers import happened, settle
-from trio.testing import MockClock
 
 from greenroom.bridges.channels.consumer import AsyncConsumer
-from greenroom.bridges.channels.exceptions import StopConsumer
 from greenroom.bridges.channels.generic.websocket import (
     AsyncWebsocketConsumer,
     WebsocketConsumer,
 )
-from greenroom.bridges.channels.layers import channel_layers, get_channel_layer
+from greenroom.bridges.channels.layers import get_channel_layer
 from greenroom.bridges.django import Greenroom, path
-from greenroom.bridges.testing import HandshakeRefused, ServerDriver, serve
-
-log: list[Any] = []
+from greenroom.bridges.testing import serve
 
 
 @pytest.fixture(autouse=True)
@@ -31,88 +25,6 @@ def fresh_log() -> None:
     Nothing is written down yet.
     """
     log.clear()
-
-
-@asynccontextmanager
-async def served(consumer: Any, **options: Any) -> AsyncGenerator[ServerDriver]:
-    async with serve(Greenroom(websocket=[path("chat", consumer.as_asgi())], **options)) as server:
-        yield server
-
-
-class Chat(AsyncWebsocketConsumer):
-    groups = ["room"]
-
-    async def connect(self) -> None:
-        self.name = "Anonymous"
-        self.tell = self.say
-        await self.accept()
-
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if text_data == "crash":
-            await self.send("before")
-            raise KeyError("broken")
-        if text_data == "name":
-            self.name = "Bob"
-        if text_data == "stop":
-            raise StopConsumer
-        if text_data == "close":
-            await self.close(4001, "enough")
-        await self.tell(text_data)
-
-    async def say(self, text: str | None) -> None:
-        await self.send(f"{self.name}: {text}")
-
-    async def chat_message(self, message: Any) -> None:
-        await self.send(message["text"])
-
-    async def disconnect(self, code: int) -> None:
-        log.append((type(self).__name__, code, self.name))
-
-
-class SyncChat(WebsocketConsumer):
-    groups = ["room"]
-
-    def connect(self) -> None:
-        self.name = "Anonymous"
-        self.tell = self.say
-        self.accept()
-
-    def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if text_data == "crash":
-            self.send("before")
-            raise KeyError("broken")
-        if text_data == "name":
-            self.name = "Bob"
-        if text_data == "stop":
-            raise StopConsumer
-        if text_data == "close":
-            self.close(4001, "enough")
-        self.tell(text_data)
-
-    def say(self, text: str | None) -> None:
-        self.send(f"{self.name}: {text}")
-
-    def chat_message(self, message: Any) -> None:
-        self.send(message["text"])
-
-    def disconnect(self, code: int) -> None:
-        log.append((type(self).__name__, code, self.name))
-
-
-class Overridden(SyncChat):
-    """
-    Its handlers run in threads one by one, since `dispatch` is a coroutine of the user's.
-    """
-
-    async def dispatch(self, message: Any) -> None:
-        await super().dispatch(message)
-
-
-class OnAsyncio(Chat):
-    on_asyncio = True
-
-
-kinds = pytest.mark.parametrize("consumer", [Chat, SyncChat, Overridden, OnAsyncio])
 
 
 @kinds
@@ -151,7 +63,7 @@ async def test_the_tree_names_the_users_class(consumer: Any) -> None:
         (report,) = client.slot.crashes
         frames = [line for line in report.traceback.splitlines() if line.startswith("  File")]
         assert frames
-        assert all(__file__.rpartition("/")[2] in line for line in (frames[0], frames[-1]))
+        assert all("/channels_chats.py" in line for line in (frames[0], frames[-1]))
         assert 'raise KeyError("broken")' in report.traceback
 
 
@@ -214,122 +126,6 @@ async def test_what_is_sent_in_disconnect_is_no_error(consumer: Any) -> None:
     assert log == ["to the end"]
 
 
-@kinds
-async def test_refused(consumer: Any) -> None:
-    """
-    One that closes in `connect` refuses the handshake; its `disconnect` runs.
-    """
-
-    def refuse(self: Any) -> None:
-        self.close(code=4003)
-
-    async def async_refuse(self: Any) -> None:
-        await self.close(code=4003)
-
-    method = refuse if issubclass(consumer, WebsocketConsumer) else async_refuse
-    async with served(
-        type("Refuses", (consumer,), {"connect": method, "name": "nobody"})
-    ) as server:
-        with pytest.raises(HandshakeRefused):
-            async with server.websocket("/chat"):
-                pass
-        await settle(lambda: log)
-    assert [each[0] for each in log] == ["Refuses"]
-
-
-async def test_connect_that_raises() -> None:
-    """
-    A `connect` that raises fails the handshake with 500, is not run again, and cleaned up after.
-    """
-
-    class Fails(Chat):
-        name = "nobody"
-
-        async def connect(self) -> None:
-            log.append("connect")
-            raise KeyError("broken")
-
-    async with served(Fails) as server:
-        with pytest.raises(HandshakeRefused) as refused:
-            async with server.websocket("/chat"):
-                pass
-        assert refused.value.status == 500
-        await settle(lambda: len(log) == 2)
-    assert log[0] == "connect"
-    assert not get_channel_layer().groups
-
-
-class Late(AsyncWebsocketConsumer):
-    groups = ["door"]
-
-    async def connect(self) -> None:
-        log.append("asked")
-
-    async def open_door(self, message: Any) -> None:
-        if message.get("crash"):
-            raise KeyError("broken")
-        await self.accept()
-
-
-async def test_a_handshake_may_be_answered_later() -> None:
-    """
-    A consumer may accept in the handler of a layer's message, also behind a crash.
-    """
-    async with served(Late) as server:
-        driver = server.dial("/chat")
-        await settle(lambda: log)
-        layer = get_channel_layer()
-        await layer.group_send("door", {"type": "open.door", "crash": True})
-        await layer.group_send("door", {"type": "open.door"})
-        await driver.handshake()
-        assert happened(server, "slot.crashed")
-        driver.disconnect()
-
-
-@pytest.mark.parametrize("crash", [False, True])
-async def test_a_handshake_that_nobody_answers(clock: MockClock, crash: bool) -> None:
-    """
-    One that is not answered within the time for handshakes is refused.
-    """
-    async with served(Late, handshake_seconds=3.0) as server:
-        driver = server.dial("/chat")
-        await settle(lambda: log)
-        if crash:
-            await get_channel_layer().group_send("door", {"type": "open.door", "crash": True})
-        with pytest.raises(HandshakeRefused):
-            await driver.handshake()
-
-
-async def test_messages_of_the_layer_wait_in_the_mailbox() -> None:
-    """
-    While a handler awaits, what the layer has is kept in order; what finds no room is on record.
-    """
-    go = trio.Event()
-
-    class Busy(AsyncWebsocketConsumer):
-        groups = ["room"]
-        supervision = {"mailbox_capacity": 5}
-
-        async def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
-            log.append("busy")
-            await go.wait()
-
-        async def room_number(self, message: Any) -> None:
-            log.append(message["n"])
-
-    async with served(Busy) as server, server.websocket("/chat") as client:
-        client.send_text("wait")
-        await settle(lambda: log)
-        for n in range(8):
-            await get_channel_layer().group_send("room", {"type": "room.number", "n": n})
-        go.set()
-        await settle(lambda: len(log) == 6)
-        letters = happened(server, "message.dead_letter")
-        assert [each.facts["message_type"] for each in letters] == ["room.number"] * 3
-        assert "full" in str(letters[0].facts["reason"])
-    assert log == ["busy", 0, 1, 2, 3, 4]
-
-
 async def test_a_thread_of_the_users_own_may_send() -> None:
     """
     `send` and `close` of a sync consumer work from any thread.
@@ -388,25 +184,6 @@ async def test_keep_and_restarted() -> None:
         await client.receive()
         assert (await client.closed()).code == 1011
     assert log == [("Keeps", 1011, "Bob")]
-
-
-async def test_a_denial_response() -> None:
-    """
-    A consumer may send the events of ASGI's denial response itself.
-    """
-
-    class Denies(AsyncWebsocketConsumer):
-        async def websocket_connect(self, message: Any) -> None:
-            kind = "websocket.http.response"
-            await self.base_send({"type": f"{kind}.start", "status": 402, "headers": []})
-            await self.base_send({"type": f"{kind}.body", "body": b"pay ", "more_body": True})
-            await self.base_send({"type": f"{kind}.body", "body": b"first"})
-
-    async with served(Denies) as server:
-        with pytest.raises(HandshakeRefused) as refused:
-            async with server.websocket("/chat"):
-                pass
-        assert (refused.value.status, refused.value.body) == (402, b"pay first")
 
 
 async def test_a_close_code_that_may_not_be_sent(caplog: pytest.LogCaptureFixture) -> None:
@@ -478,90 +255,37 @@ async def test_alone_it_has_a_tree_of_its_own() -> None:
         assert client.slot.actor == "SyncChat"
 
 
-class ForeignLayer:
-    """
-    A project's own layer, which knows nothing of ours.
-    """
-
-    extensions = ["groups"]
+class Counted:
+    alive: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
     def __init__(self) -> None:
-        self.into, self.out = trio.open_memory_channel[Any](10)
-        self.broken = False
-
-    async def new_channel(self) -> str:
-        return "specific.foreign!1"
-
-    async def receive(self, channel: str) -> Any:
-        message = await self.out.receive()
-        if message == "break":
-            raise ConnectionError("layer gone")
-        return message
+        super().__init__()
+        self.alive.add(self)
 
 
-async def test_a_layer_that_is_not_ours(clock: MockClock) -> None:
-    """
-    A layer of the project's own is asked for its messages; that it fails once harms no consumer.
-    """
-
-    class Listens(AsyncWebsocketConsumer):
-        async def chat_message(self, message: Any) -> None:
-            await self.send(message["text"])
-
-        async def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
-            raise KeyError("broken")
-
-    layer = ForeignLayer()
-    before = channel_layers.set("default", layer)
-    try:
-        async with served(Listens) as server, server.websocket("/chat") as client:
-            for message in ({"type": "chat.message", "text": "1"}, "break"):
-                await layer.into.send(message)
-            assert await client.receive() == "1"
-            client.send_text("crash")
-            await client.wait_restarted()
-            await layer.into.send({"type": "chat.message", "text": "2"})
-            assert await client.receive() == "2"
-            assert len(happened(server, "slot.crashed")) == 1
-    finally:
-        channel_layers.set("default", before)
+class CountedEcho(Counted, AsyncWebsocketConsumer):
+    async def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
+        await self.send(text_data)
 
 
-@kinds
+class CountedSyncEcho(Counted, WebsocketConsumer):
+    def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
+        self.send(text_data)
+
+
+class CountedOnAsyncio(CountedEcho):
+    on_asyncio = True
+
+
+@pytest.mark.parametrize("consumer", [CountedEcho, CountedSyncEcho, CountedOnAsyncio])
 async def test_nothing_is_left(consumer: Any) -> None:
     """
     When the connection is over the user's object is gone, without the garbage collector's help.
     """
-    alive: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    class Counted(consumer):
-        def __init__(self) -> None:
-            super().__init__()
-            alive.add(self)
-
-    async with served(Counted) as server:
+    async with served(consumer) as server:
         async with server.websocket("/chat") as client:
             client.send_text("hi")
             await client.receive()
-            assert len(alive) == 1
+            assert len(Counted.alive) == 1
         await settle(lambda: not server.root.connections.open)
-        await settle(lambda: not alive)
-
-
-async def test_no_loop_of_asyncio_is_started() -> None:
-    """
-    Consumers on trio and in threads, with groups, start no asyncio loop.
-    """
-    from asgiref.sync import async_to_sync
-
-    class Sends(SyncChat):
-        def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
-            message = {"type": "chat.message", "text": text_data}
-            async_to_sync(self.channel_layer.group_send)("room", message)
-
-    for consumer in (Chat, Sends, Overridden):
-        async with served(consumer) as server, server.websocket("/chat") as client:
-            client.send_text("hi")
-            assert "hi" in str(await client.receive())
-            names = [thread.name for thread in threading.enumerate()]
-            assert "greenroom-asyncio" not in names
+        assert not Counted.alive
