@@ -146,8 +146,9 @@ class RequestDriver(SlotSide):
     async def _feed(self) -> None:
         while True:
             while self._waiting:
-                await self._into.send(self._waiting[0])
-                if self._waiting:
+                event = self._waiting[0]
+                await self._into.send(event)
+                if self._waiting and self._waiting[0] is event:  # else the client has left
                     self._waiting.popleft()
             self._fed = trio.Event()
             await self._fed.wait()

@@ -63,6 +63,26 @@ async def test_what_a_server_refuses() -> None:
                     await request.application_done.wait()
 
 
+async def test_who_leaves_at_once_has_left() -> None:
+    """
+    A client that leaves while its body is handed over is told of as any other.
+    """
+    for turns in range(4):
+        got: list[str] = []
+
+        async def listen(scope: Any, receive: Any, send: Any, got: list[str] = got) -> None:
+            while "http.disconnect" not in got:
+                got.append((await receive())["type"])
+
+        async with serve(bare(listen)) as server, server.request("GET", "/") as request:
+            for _ in range(turns):
+                await trio.sleep(0)
+            request.leave()
+            with trio.fail_after(5):
+                await request.application_done.wait()
+        assert got in (["http.disconnect"], ["http.request", "http.disconnect"])
+
+
 async def test_whole_and_cut() -> None:
     """
     A response that was ended is read to its end; one that was not is told from it.
