@@ -150,7 +150,11 @@ class RedisLayer(BaseChannelLayer):
             hub.spawn(self._life.end)
 
     async def close(self) -> None:
-        """Close all connections. They open again with the next use."""
+        """
+        Close all connections; they open again with the next use.
+
+        A message that Redis is just handing over is lost.
+        """
         self.close_soon()
 
     async def close_pools(self) -> None:

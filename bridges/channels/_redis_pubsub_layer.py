@@ -129,7 +129,7 @@ class RedisPubSubChannelLayer(RedisLayer):
         self._unsubscribe(gone)
 
     def _unsubscribe(self, names: list[str]) -> None:
-        async def unsubscribe() -> None:
+        async def unsubscribe() -> None:  # noqa: ASYNC124 - a task of the hub
             for name in names:
                 if not self._is_wanted(name):
                     self._shard(name).unsubscribe(name)

@@ -74,7 +74,7 @@ class ChannelListener(Actor):
         return {"channel": self.channel}
 
 
-async def _no_send(_message: object) -> None:
+async def _no_send(_message: object) -> None:  # noqa: ASYNC124 - as ASGI has it
     raise NotImplementedError(
         "a consumer on a channel has nobody to send to. Send to a channel or a group:"
         " await self.channel_layer.send(...)"
