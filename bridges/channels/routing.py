@@ -76,13 +76,13 @@ class ProtocolTypeRouter:
             from ..django import Greenroom  # it sets Django up, which importing this must not
 
             of_type = self.application_mapping.get
+            websocket = of_type("websocket") or ()
             try:
-                self._runtime = Greenroom(
-                    http=of_type("http"), websocket=of_type("websocket") or ()
-                )
-            except Exception as error:  # noqa: BLE001 - a server would go on without the tree
+                self._runtime = Greenroom(http=of_type("http"), websocket=websocket)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - servers go on without the tree
                 await receive()
-                return await startup_failed(send, f"the tree did not start: {error}")
+                problem = str(error).removeprefix("greenroom: ")
+                return await startup_failed(send, f"the tree did not start: {problem}")
         runs_tree = self._runtime is not None and kind in ("lifespan", "http", "websocket")
         if runs_tree and "path_remaining" not in scope:
             runtime: Any = self._runtime
