@@ -5,6 +5,7 @@ Knows no supervisor, no Django and no server; those are handed in from above.
 
 from ._actor import Actor as Actor
 from ._decider import Directive as Directive
+from ._denied import Denied as Denied
 from ._early import set_django_up as _set_django_up
 from ._errors import ActorNotFound as ActorNotFound
 from ._errors import ActorStopped as ActorStopped
@@ -42,12 +43,23 @@ from ._monitors import Monitor as Monitor
 from ._monitors import Restarted as Restarted
 from ._ref import ActorRef as ActorRef
 from ._reply_later import DeferredReply as DeferredReply
+from ._runs import cancelled_on_disconnect as cancelled_on_disconnect
+from ._runs import concurrent as concurrent
+from ._runs import timeout as timeout
 from ._threads import AbandonedJob as AbandonedJob
 from ._threads import PoolClosed as PoolClosed
 from ._threads import PoolStatistics as PoolStatistics
 from ._threads import ThreadPool as ThreadPool
+from ._timed import HandlerTimeout as HandlerTimeout
 from ._timers import Timer as Timer
+from .consumers import EventHistory as EventHistory
+from .consumers import EventStreamConsumer as EventStreamConsumer
+from .consumers import HttpConsumer as HttpConsumer
+from .consumers import InvalidContent as InvalidContent
+from .consumers import JsonWebsocketConsumer as JsonWebsocketConsumer
+from .consumers import LongPollConsumer as LongPollConsumer
 from .consumers import WebsocketConsumer as WebsocketConsumer
+from .consumers import receives as receives
 
 __all__ = [
     "AbandonedJob",
@@ -62,12 +74,20 @@ __all__ = [
     "Decline",
     "DeferFull",
     "DeferredReply",
+    "Denied",
     "Directive",
     "Disconnected",
     "Down",
+    "EventHistory",
+    "EventStreamConsumer",
     "GreenroomError",
+    "HandlerTimeout",
+    "HttpConsumer",
+    "InvalidContent",
     "Job",
     "JobState",
+    "JsonWebsocketConsumer",
+    "LongPollConsumer",
     "MailboxFull",
     "Monitor",
     "NobodyWaits",
@@ -92,8 +112,12 @@ __all__ = [
     "UndeclaredMessage",
     "WebsocketConsumer",
     "WrongSide",
+    "cancelled_on_disconnect",
+    "concurrent",
     "current_job",
     "handles",
+    "receives",
+    "timeout",
 ]
 
 _set_django_up()

@@ -131,7 +131,7 @@ class Actor(Relations):
         else:
             refuse_overrides(cls)
         check_settings(cls)
-        cls.handler_table()
+        cls.handler_table().mark(cls)
 
     @classmethod
     @functools.cache

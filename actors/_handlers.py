@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from ._messages import key_name, message_key
+from ._runs import FRAMES, NOTHING, Key, check_runs, runs, runs_of
 from ._signature import Handler, compile_message, compile_named
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,19 +19,32 @@ F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__greenroom_handles__"
 
 
-def handles(*keys: str | type) -> Callable[[F], F]:
+def handles(
+    *keys: str | type,
+    concurrent: int | None = None,
+    per_key: Key | None = None,
+    timeout: float | None = None,
+    cancel_on_disconnect: bool | None = None,
+) -> Callable[[F], F]:
     """
     Declare a method as the handler of messages.
 
     Args:
         keys: Each a string, for dicts with that ``type``, or a class, for its
             instances (a subclass's instance finds the nearest base's handler).
+        concurrent: How many of it may run at a time, as :func:`concurrent` says.
+        per_key: What keeps messages in order then, as it says, too.
+        timeout: Seconds after which it is cancelled, as :func:`timeout` says.
+        cancel_on_disconnect: Whether it is cancelled when the connection ends; None: as the
+            class says.
 
     The method takes the message under any name. ``def`` runs in a worker thread,
     ``async def`` on trio. What it returns is the reply of ``ref.call``.
 
     Raises:
-        TypeError: No key was given, or one is neither a string nor a class.
+        TypeError: No key was given, or one is neither a string nor a class; or another argument
+            has the wrong type.
+        ValueError: It is out of range.
     """
     if not keys:
         raise TypeError('handles() needs at least one message type: @handles("chat.message")')
@@ -39,9 +53,13 @@ def handles(*keys: str | type) -> Callable[[F], F]:
             hint = ": write @handles(...) with the type" if callable(key) else ""
             raise TypeError(f"handles() takes strings and classes{hint}. Got: {key!r}")
 
+    run_so = runs(
+        concurrent_limit=concurrent, per_key=per_key, seconds=timeout, cancel=cancel_on_disconnect
+    )
+
     def mark(function: F) -> F:
         setattr(function, _MARK, keys)
-        return function
+        return run_so(function)
 
     return mark
 
@@ -73,6 +91,37 @@ class HandlerTable:
                 f"{self._owner}.{name}", self._function(actor, name)
             )
         self._found = dict(self._declared)
+
+    def mark(self, actor: type) -> None:
+        """
+        Have each handler run as *actor* says of it; once the table is complete.
+
+        Raises:
+            TypeError: It says of one what that can't do.
+        """
+        cancel = bool(getattr(actor, "cancel_on_disconnect", False))
+        frames = getattr(actor, "frame_handler", "")
+        for name, handler in self.special.items():
+            # What handles frames may be made of a handler with another name.
+            names = FRAMES if name == frames else (name,)
+            self._run_as(actor, names, handler, cancel=cancel, declared=False)
+        for handler in self._declared.values():
+            self._run_as(actor, (handler.name,), handler, cancel=cancel, declared=True)
+
+    def _run_as(
+        self,
+        actor: type,
+        names: Sequence[str],
+        handler: Handler,
+        *,
+        cancel: bool,
+        declared: bool,
+    ) -> None:
+        found = next(
+            (said for each in names if (said := runs_of(actor, each)) is not NOTHING), NOTHING
+        )
+        check_runs(self._owner, handler, found, declared=declared)
+        handler.run_as(found, cancel=cancel)
 
     @property
     def declared(self) -> tuple[str, ...]:

@@ -3,16 +3,14 @@
 # Invariants, each with a test of that name in tests/actors/test_life.py or
 # tests/supervisor/test_slot.py:
 #   ONE AT A TIME   handlers of one incarnation never overlap, `def` or `async def`.
-#   CONSUMED        a message whose handler was begun is never run again; one that was
-#                   taken and not begun goes back to the front.
-#   INERT           once `over`, nothing the old instance does has an effect: it
-#                   raises Stale and is counted.
-#   OWN SCOPE       user code is cancelled by this incarnation's scope only, which only
-#                   the slot touches. So a Cancelled that gets out is never ours.
-#
+#   CONSUMED        a message whose handler was begun is never run again; one that was taken
+#                   and not begun goes back to the front.
+#   INERT           once `over`, what the old instance does raises Stale, and is counted.
+#   OWN SCOPE       user code is cancelled by this incarnation's scope only, which only the
+#                   slot touches. So a Cancelled that gets out is never ours.
 # The loop (_loop.py) runs in the slot's task, inside one scope for the whole incarnation:
-# a scope for each message costs as much as a task switch. Only a class that asks
-# for cancel_on_disconnect pays for one.
+# a scope for each message costs as much as a task switch. Only a handler that asks for
+# cancel_on_disconnect or for a timeout pays for one.
 
 from __future__ import annotations
 
@@ -23,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._context import current_batch, current_life
+from ._declared_groups import join_declared
 from ._deferred import Deferred, put_all_back
+from ._denied import refuse_with
 from ._errors import Disconnected, Stale
 from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
 from ._hop import Hop
@@ -34,12 +34,14 @@ from ._moments import Moment
 from ._reply_later import fail_outstanding, failure_of
 from ._run_end import put_away
 from ._state import Handed, Keeper
+from ._subprotocol import chosen
 from ._tasks import Tasks
-from ._unrun import refuse_unrun
+from ._timed import run_special
 from ._unsaved import save_unsaved
 
 if TYPE_CHECKING:
     from ._actor import Actor
+    from ._beside import Beside
     from ._ports import Host
     from ._signature import Handler
 
@@ -49,9 +51,9 @@ class Life:
 
     __slots__ = (
         "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
-        "_why", "actor", "begun", "calls", "deferred", "delivered", "epoch", "failed", "flagged",
-        "handled", "hop", "host", "instance", "item", "leftovers", "over", "table", "task",
-        "tasks", "unsaved",
+        "_why", "actor", "begun", "beside", "calls", "deferred", "delivered", "epoch", "failed",
+        "flagged", "handled", "hop", "host", "instance", "item", "leftovers", "over", "table",
+        "task", "tasks", "unsaved",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +80,8 @@ class Life:
         self.instance: Actor | None = None
         self.deferred: Deferred | None = None
         """What its handlers have put aside, once one has."""
+        self.beside: Beside | None = None
+        """What runs beside the loop, once something has."""
         self.item: Item | Opening | Moment | None = None
         """What is being handled."""
         self.calls = ""
@@ -129,6 +133,8 @@ class Life:
             left = why if fatal else left.with_error(why.error, why.what, told=False)
             if left.error is not why.error:
                 self.host.report(why.error, why.what)
+        if self.beside is not None:
+            self.beside.end()
         put_all_back(self)
         fail_outstanding(self, left.error, left.reason if left.again else "")
         whole, left, why = [left], None, None  # the error's traceback holds this frame: no cycle
@@ -148,7 +154,7 @@ class Life:
         try:
             if self.instance is not None or await self._stand_in(ending):
                 self.item = None
-                await self._run_special(handler, item, begins)
+                await run_special(self, handler, item, begins)
                 await save_unsaved(self)
         finally:
             put_away(self)
@@ -158,7 +164,7 @@ class Life:
     def request_stop(self, stop: Stop, within: float) -> None:
         """Have it end: at once when idle, else when its handler ends, or after *within* s."""
         self.host.mailbox.put_control(stop)
-        self.hop.tell()
+        self._tell_threads()
         self._why = self._why or stopped(stop)
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + within)
 
@@ -177,7 +183,7 @@ class Life:
         self._scope.cancel()
 
     def cancel_handler(self) -> None:
-        """Cancel the running handler, for classes with ``cancel_on_disconnect``."""
+        """Cancel the running handlers that ``cancel_on_disconnect`` is for."""
         self._loop.cancel_handler()
 
     def resume(self, error: Exception) -> None:
@@ -196,14 +202,19 @@ class Life:
         self.over = True
         self.fail_call(None)
         fail_outstanding(self, None)
-        self.hop.tell()
+        self._tell_threads()
 
     def finish(self) -> None:
         """From now on everything it does is inert."""
         self.over = True
         self.instance = self.item = self._why = None
         self._step = ""
+        self._tell_threads()
+
+    def _tell_threads(self) -> None:
         self.hop.tell()
+        if self.beside is not None:
+            self.beside.tell()
 
     # -- what its own code does ----------------------------------------------------------
 
@@ -263,7 +274,14 @@ class Life:
         facts = {"handling": self.busy_with, "calls": self.calls, "tasks": [*self.tasks.names()]}
         if self.deferred is not None:
             facts |= {"deferred": len(self.deferred), "owed": len(self.deferred.outstanding or ())}
+        if self.beside is not None:
+            facts |= self.beside.facts()
         return {name: fact for name, fact in facts.items() if fact}
+
+    @property
+    def total(self) -> int:
+        """How many messages it has handled, those beside its loop included."""
+        return self.handled + (self.beside.handled if self.beside is not None else 0)
 
     # -- its life ------------------------------------------------------------------------
 
@@ -271,6 +289,8 @@ class Life:
         self._make()
         # A consumer that never came to connect() needs no disconnect().
         self.begun = not self._first or not self.actor.opening_handler
+        if self._first and self.actor.groups:
+            join_declared(self)
         if not self._first:
             await self._refill()
             await self._hook("restarted", Hook(reason=self._crash))
@@ -330,43 +350,24 @@ class Life:
                 raise TimeoutError(f"{opening}() neither accepted nor closed within {seconds:g} s")
             self.item = None
         elif connection is not None:
-            connection.accept(None, ())
+            spoken = getattr(self.actor, "subprotocols", ())
+            connection.accept(chosen(spoken, connection.scope), ())
         if connection is not None and not (connection.decided or self.actor.late_handshake):
             connection.close(1000, "")
             self.host.request_stop(f"{opening}() neither accepted nor closed", patient=True)
         self._keeper.opened(self.instance)
 
     async def _run_opening(self, handler: Handler, item: Opening) -> None:
-        if not self.actor.cancel_on_disconnect:
-            await self._run_special(handler, item)
-        elif await self._loop.run_cancellable(self._run_special, handler, item):
+        if not handler.cancel:
+            await run_special(self, handler, item)
+        elif await self._loop.run_cancellable(run_special, self, handler, item):
             raise Disconnected(self.host.path, 1006)
 
     async def _hook(self, name: str, item: Hook) -> None:
         handler = self.table.special.get(name)
         if handler is not None:
             self._step = name
-            await self._run_special(handler, item)
-
-    async def _run_special(
-        self, handler: Handler, item: Any, begins: Callable[[], object] | None = None
-    ) -> None:
-        call, instance = handler.call, self.instance
-        if handler.is_async:
-            if begins is not None:
-                begins()
-            await call(instance, item)
-        else:
-
-            def step() -> object:
-                if begins is not None:
-                    self.host.loop.call_soon(begins)
-                return call(instance, item)
-
-            batch = self.hop.batch([step])
-            await self.hop.run(batch, handler.name)
-            refuse_unrun(batch.value, handler.name)
-        put_away(self)
+            await run_special(self, handler, item)
 
     # -- its end -------------------------------------------------------------------------
 
@@ -384,12 +385,13 @@ class Life:
         if control and verdict is Verdict.STALE:
             return stopped(control.pop(0))
         if verdict is Verdict.DISCONNECTED and self.host.connection is not None:
-            return Exit(ExitKind.PEER, "peer", code=1006)
+            return Exit(ExitKind.PEER, "peer", code=1006, text=self.host.connection.reason)
         if self._step and (decline := declined(error)) is not None:
             # A resident's slot that never was has nothing to clean up.
             self.begun = self.begun and not (self._first and not self.actor.opening_handler)
             self.host.note("slot.declined", reason=decline.reason)
-            return Exit(ExitKind.DECLINED, str(decline), opening=opening)
+            code = refuse_with(decline, self.host.connection)
+            return Exit(ExitKind.DECLINED, str(decline), opening=opening, code=code)
         return Exit(ExitKind.CRASHED, what, error, what, opening=opening)
 
     def fail_call(self, error: BaseException | None, anew: str = "") -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from ._beside import Beside
 from ._decider import Directive, directive_for
 from ._deferred import flush
 from ._errors import Disconnected, UndeclaredMessage
@@ -22,6 +23,7 @@ from ._lowlevel import checkpoint
 from ._messages import Call, InFrame, Item, PeerEnd, Tick, key_name, message_key
 from ._moments import Moment, moments_of
 from ._run_end import put_away
+from ._timed import Begins, within_timeout
 from ._tracing import traced
 from ._unrun import UNRUN, refuse_unrun
 from ._unsaved import save_unsaved
@@ -36,8 +38,7 @@ class Loop:
     """Serves the mailbox for one incarnation."""
 
     __slots__ = (
-        "_box", "_cancellable", "_frames", "_handling", "_host", "_life", "_moments", "_trace",
-        "_until", "left",
+        "_box", "_frames", "_handling", "_host", "_life", "_moments", "_trace", "left", "until",
     )  # fmt: skip
 
     def __init__(self, life: Life) -> None:
@@ -45,11 +46,11 @@ class Loop:
         self._host = life.host
         self._box = life.host.mailbox
         self._frames = life.table.special.get(life.actor.frame_handler)
-        self._cancellable = life.actor.cancel_on_disconnect
         self._handling: trio.CancelScope | None = None
-        self._until = inf  # with cancel_on_disconnect: what the waiting frames have together
-        if self._cancellable and self._host.connection is not None and self._host.connection.over:
-            self._until = trio.current_time() + self._host.shutdown_seconds
+        self.until = inf
+        """When handlers that the end of the connection cancels have had their time, together."""
+        if self._host.connection is not None and self._host.connection.over:
+            self.until = trio.current_time() + self._host.shutdown_seconds
         self.left: Exit | None = None
         """The end that a handler has made, once it has."""
         self._trace: TracePort | None = None
@@ -58,30 +59,31 @@ class Loop:
     async def serve(self) -> Exit:
         """Handle item after item until one of them is an end. A checkpoint."""
         box, host, life = self._box, self._host, self._life
-        frames, in_place = self._frames, not self._cancellable
+        frames, in_place = self._frames, True
         most, seconds = host.batch_messages, host.batch_seconds
         rest = box.parker.park if self._moments is None else await self._moments.begin()
         taken, until = 0, time.perf_counter() + seconds
         while True:
             if self.left is not None or box.control:
-                return self.left or stopped(box.control.pop(0))
+                return await self._leave(self.left or stopped(box.control.pop(0)))
             if life.flagged:
                 if await self._halt():
                     taken, until = 0, time.perf_counter() + seconds
                     continue
-                in_place = not self._cancellable and self._trace is None
+                in_place = self._trace is None
             item = box.take()
             if item is None:
                 await rest()
                 taken, until = 0, time.perf_counter() + seconds
                 continue
             if type(item) is PeerEnd:
-                return Exit(ExitKind.PEER, "peer", code=item.code, text=item.reason)
+                peer = Exit(ExitKind.PEER, "peer", code=item.code, text=item.reason)
+                return await self._leave(peer)
             handler = frames if type(item) is InFrame and frames else self._handler_of(item)
             if handler is not None:
                 life.item = item
                 try:
-                    if handler.is_async and in_place:  # as nearly always: a coroutine less
+                    if handler.plain and in_place:  # as nearly always: a coroutine less
                         self._done(item, await handler.call(life.instance, item))
                     else:
                         await self._handle(handler, item)
@@ -93,6 +95,12 @@ class Loop:
             if taken >= most or time.perf_counter() > until:
                 await checkpoint()
                 taken, until = 0, time.perf_counter() + seconds
+
+    async def _leave(self, exit_: Exit) -> Exit:
+        """Wait for what runs beside the loop, if anything does; return *exit_*."""
+        if self._life.beside is not None:
+            await self._life.beside.drain(whole=exit_.kind is ExitKind.PEER)
+        return exit_
 
     async def _halt(self) -> bool:
         """
@@ -130,18 +138,20 @@ class Loop:
 
     def cancel_handler(self) -> None:
         """
-        Cancel the running handler, for classes with ``cancel_on_disconnect``.
+        Cancel the running handlers that ``cancel_on_disconnect`` is for.
 
         Those of the frames that still wait have ``shutdown_seconds`` together: nobody would
         cancel them, for the end of the peer has been told.
         """
-        self._until = trio.current_time() + self._host.shutdown_seconds
+        self.until = trio.current_time() + self._host.shutdown_seconds
         if self._handling is not None:
             self._handling.cancel()
+        if self._life.beside is not None:
+            self._life.beside.cancel()
 
     async def run_cancellable(self, run: Callable[..., Awaitable[None]], *args: object) -> bool:
         """Await ``run(*args)``; whether :meth:`cancel_handler` has cancelled it."""
-        with trio.CancelScope(deadline=self._until) as self._handling:
+        with trio.CancelScope(deadline=self.until) as self._handling:
             await run(*args)
         cancelled, self._handling = self._handling.cancelled_caught, None
         return cancelled
@@ -151,7 +161,7 @@ class Loop:
         handler = self._life.table.special[moment.name]
         self._life.item = moment
         try:
-            if not self._cancellable:
+            if not handler.cancel:
                 await self._run_moment(handler, moment)
             else:
                 await self.run_cancellable(self._run_moment, handler, moment)
@@ -162,13 +172,26 @@ class Loop:
         put_away(self._life)
 
     async def _run_moment(self, handler: Handler, moment: Moment) -> None:
+        if handler.seconds is None:
+            await self._moment(handler, moment, None)
+        else:
+            host = self._host
+            await within_timeout(
+                host, handler, lambda begins: self._moment(handler, moment, begins)
+            )
+
+    async def _moment(self, handler: Handler, moment: Moment, begins: Begins | None) -> None:
         life = self._life
         if handler.is_async:
+            if begins is not None:
+                begins()
             refuse_unrun(await handler.call(life.instance, moment), moment.name)
             life.keep()
             return
 
         def step() -> None:
+            if begins is not None:
+                life.host.loop.call_soon(begins)
             refuse_unrun(handler.call(life.instance, moment), moment.name)
             life.keep()
 
@@ -207,22 +230,43 @@ class Loop:
         return not tick.timer.cancelled
 
     async def _handle(self, handler: Handler, item: Item) -> None:
-        if not self._cancellable:
-            await self._run(handler, item)
-        elif await self.run_cancellable(self._run, handler, item):
+        if handler.concurrent:
+            beside = self._life.beside
+            if beside is None:
+                beside = self._life.beside = Beside(self._life, self)
+            await beside.start(handler, item)
+            return
+        run = self._run if handler.seconds is None else self._run_timed
+        if not handler.cancel:
+            await run(handler, item)
+        elif await self.run_cancellable(run, handler, item):
             self._life.cut_short(None)
+
+    async def _run_timed(self, handler: Handler, item: Item) -> None:
+        async def run(begins: Begins) -> None:
+            if handler.is_async:
+                begins()
+                await self._run(handler, item)
+            else:
+                await self._run_in_thread(handler, item, begins)
+
+        await within_timeout(self._host, handler, run)
 
     def _goes_on(self, error: Exception) -> bool:
         """Say whether this incarnation goes on in spite of a handler's *error*; then it is told."""
         if issubclass(type(error), (Disconnected, ExceptionGroup)) and self._is_end(error):
             return True
-        supervise = self._life.actor.supervise
-        if not supervise or directive_for(supervise, error) is not Directive.RESUME:
-            return False
-        if judge(error) is Verdict.STALE:  # it was told to stop, and obeys
+        if not self.resumes(error):
             return False
         self._life.resume(error)
         return True
+
+    def resumes(self, error: Exception) -> bool:
+        """Say whether the class wants to go on in spite of *error*."""
+        supervise = self._life.actor.supervise
+        if not supervise or directive_for(supervise, error) is not Directive.RESUME:
+            return False
+        return judge(error) is not Verdict.STALE  # else it was told to stop, and obeys
 
     def _is_end(self, error: Exception) -> bool:
         """Say whether a handler's *error* means that the connection has ended; then it is told."""
@@ -246,11 +290,13 @@ class Loop:
             with traced(self._trace, self._life, item):
                 self._done(item, await handler.call(self._life.instance, item))
 
-    async def _run_in_thread(self, handler: Handler, item: Item) -> None:
+    async def _run_in_thread(
+        self, handler: Handler, item: Item, begins: Begins | None = None
+    ) -> None:
         run = [item]
-        if type(item) is not Call:
+        if type(item) is not Call and begins is None:
             run = self._box.take_run(item, self._host.thread_batch_messages, self._fits_thread)
-        batch = self._life.hop.batch([self._step(each) for each in run])
+        batch = self._life.hop.batch([self._step(each, begins) for each in run])
         try:
             await self._life.hop.run(batch, handler.name)
         finally:
@@ -270,9 +316,11 @@ class Loop:
             if type(item) is Tick and (item.timer.cancelled or item.timer.owner is not self._life):
                 return False
             handler = self._life.table.find(item.message)
-        return handler is not None and not handler.is_async
+        if handler is None or handler.is_async:
+            return False
+        return handler.seconds is None and not handler.concurrent
 
-    def _step(self, item: Item) -> Callable[[], Any]:
+    def _step(self, item: Item, begins: Begins | None) -> Callable[[], Any]:
         handler = self._frames
         if not isinstance(item, (InFrame, PeerEnd)):
             handler = self._life.table.find(item.message)
@@ -281,6 +329,8 @@ class Loop:
 
         def step() -> Any:
             self._life.item = item
+            if begins is not None:
+                self._host.loop.call_soon(begins)
             if type(item) is Tick:
                 item.timer.taken()
                 if item.timer.cancelled:  # by a handler before it in this run

@@ -26,14 +26,32 @@ class Request(Generic[R_co]):
     __slots__ = ()
 
 
+PART, LAST = "part of a body", "end of a body"
+
+
 class InFrame:
     """
     A text or binary message from the peer. One of *text* and *bytes* is None.
+
+    Or a part of a request's body, with *text* saying which: see :meth:`part`. It is no class of
+    its own, for the loop and the mailbox would have to look for that at each message.
 
     ``size`` is in bytes, as it counts against the read-ahead.
     """
 
     __slots__ = ("bytes", "size", "text")
+
+    @classmethod
+    def part(cls, data: bytes, *, last: bool) -> InFrame:
+        """Make a part of a request's body; *last* if nothing of it comes behind."""
+        part = cls(None, data)
+        part.text = LAST if last else PART
+        return part
+
+    @property
+    def last(self) -> bool:
+        """Of a part of a body: whether nothing of it comes behind."""
+        return self.text is LAST
 
     def __init__(self, text: str | None, data: bytes | None) -> None:
         self.text = text
@@ -50,6 +68,8 @@ class InFrame:
 
     def summary(self) -> str:
         """Say what it is without its content."""
+        if self.text is not None and self.bytes is not None:
+            return f"{self.text}, {self.size} bytes"
         return f"{'text' if self.text is not None else 'binary'} frame of {self.size}"
 
 
@@ -85,6 +105,32 @@ class Opening:
     def summary(self) -> str:
         """Say what it is without its content."""
         return "connect"
+
+
+class RequestOpening(Opening):
+    """The head of a request: what ``connect`` of a consumer for HTTP is given."""
+
+    __slots__ = ("body", "last_event_id", "method", "missed", "path")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        last_event_id: str = "",
+        *,
+        missed: bool = False,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.body = body
+        self.last_event_id = last_event_id
+        self.missed = missed
+
+    @property
+    def message(self) -> dict[str, object]:
+        """The request in short."""
+        return {"type": "http.request", "method": self.method, "path": self.path}
 
 
 OPENING = Opening()

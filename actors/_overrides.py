@@ -13,7 +13,13 @@ _OPEN = {
     "restarted",
     "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
     "disconnected",
+    "frame_handler", "history",  # set by the classes of the runtime, for those below them
+    "groups", "max_connections", "subprotocols", "subprotocol_required", "lifetime_code",
     "after_start", "describe", "idle", "idle_seconds", "defer_capacity",
+    "receive_json", "encode_json", "decode_json", "on_invalid", "dispatch_by", "json_depth",
+    "invalid_per_minute", "invalid_close_code",
+    "poll_seconds", "expiry_seconds", "window_messages", "window_bytes", "on_window_full",
+    "body_bytes", "body_seconds", "max_sessions", "sessions_per_address", "session_cookie",
     "check_origin", "revalidate_seconds",
 }  # fmt: skip
 

@@ -39,6 +39,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def reason(self) -> str:
+        """Why it is over, in the words of whoever ended it; empty if it is not."""
+        ...
+
+    @property
     def decided(self) -> bool:
         """Whether the handshake was accepted or refused."""
         ...
@@ -50,6 +55,10 @@ class Connection(Protocol):
 
     def accept(self, subprotocol: str | None, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Accept the handshake."""
+        ...
+
+    def refuse(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Refuse the handshake with an HTTP response; False when the connection was over."""
         ...
 
     def send_text(self, text: str) -> bool:
@@ -155,6 +164,10 @@ class GroupsPort(Protocol):
         exclude: Any = None,
     ) -> int:
         """Deliver to every member but *exclude*; return how many were reached."""
+        ...
+
+    def members(self, group: str) -> Sequence[Any]:
+        """Return the members of *group* in this process, in the order in which they joined."""
         ...
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from ._errors import UndeclaredMessage
@@ -26,6 +26,27 @@ class Relations:
 
     max_keys: ClassVar[int] = 100
     """Keys that a slot may hold in the registry, unique and shared ones together."""
+
+    groups: ClassVar[Sequence[str]] = ()
+    """
+    Groups that it joins before ``connect``, or ``started``, and leaves at its end.
+
+    A name, or a template of what the route captures: ``"room.{room}"``.
+    """
+
+    # -- groups -------------------------------------------------------------------------
+
+    def group_members(self, group: str) -> tuple[ActorRef, ...]:
+        """
+        Return who is in *group* in this process, in the order in which they joined. Any thread.
+
+        To send a message to one of them: ``self.cast(member, message)``.
+
+        Raises:
+            Stale: This incarnation is over.
+        """
+        host = self._acting().host
+        return tuple(member.ref for member in host.groups.members(group))
 
     # -- replies ------------------------------------------------------------------------
 

@@ -292,6 +292,8 @@ def reply_later(life: Life) -> DeferredReply:
 
 def fail_outstanding(life: Life, error: BaseException | None, anew: str = "") -> None:
     """Tell all to whom *life*, which ends, owes a reply. Loop thread only."""
+    if life.beside is not None:
+        life.beside.fail_calls(error, anew)
     if life.deferred is not None and life.deferred.outstanding is not None:
         life.deferred.outstanding.end(lambda: failure_of(life, error, anew))
 

@@ -11,6 +11,7 @@ from math import inf
 from typing import cast
 
 from ._decider import check_supervise
+from ._declared_groups import check_groups
 from ._mailbox import Overflow
 
 _RESTARTS = ("permanent", "transient", "temporary")
@@ -29,6 +30,7 @@ def check_settings(cls: type) -> None:
     _snapshot(cls)
     _expected_errors(cls)
     check_supervise(cls)
+    check_groups(cls)
     _one_of(cls, "overflow", tuple(map(str, Overflow)))
     _one_of(cls, "restart", _RESTARTS)
     _one_of(cls, "on_exceeded", _EXCEEDED)
@@ -38,6 +40,10 @@ def check_settings(cls: type) -> None:
     _number(cls, "defer_capacity", whole=True, least=1)
     _number(cls, "idle_seconds", whole=False, least=0, none=True)
     _number(cls, "max_restarts", whole=True, least=0, none=True)
+    _number(cls, "body_bytes", whole=True, least=0)
+    _number(cls, "answer_seconds", whole=False, least=0, none=True, fits=lambda value: value > 0)
+    _number(cls, "heartbeat_seconds", whole=False, least=0)
+    _number(cls, "reconnect_seconds", whole=False, least=0)
     _number(cls, "shutdown_seconds", whole=False, least=0)
     _number(
         cls, "revalidate_seconds", whole=False, least=0, none=True, fits=lambda value: value > 0

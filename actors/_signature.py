@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from operator import attrgetter
 from typing import Any
+
+from ._runs import FRAMES, NOTHING, Runs, key_function
 
 Getter = Callable[[Any], Any]
 Caller = Callable[[Any, Any], Any]
@@ -18,12 +20,37 @@ Caller = Callable[[Any, Any], Any]
 class Handler:
     """One compiled handler: ``call(instance, item)`` runs it or makes its coroutine."""
 
-    __slots__ = ("call", "is_async", "name")
+    __slots__ = ("call", "cancel", "concurrent", "is_async", "key", "name", "plain", "seconds")
 
     def __init__(self, name: str, call: Caller, *, is_async: bool) -> None:
         self.name = name
         self.call = call
         self.is_async = is_async
+        self.run_as(NOTHING, cancel=False)
+
+    def run_as(self, runs: Runs, *, cancel: bool) -> None:
+        """Take note of how it is run; *cancel*: if it says nothing of the connection's end."""
+        self.concurrent = runs.concurrent
+        self.seconds = runs.timeout
+        said = runs.cancel_on_disconnect
+        self.cancel = cancel if said is None else said
+        self.key: Callable[[Any], Hashable] | None = None
+        """What finds an item's key, if those of one key are handled in order."""
+        if runs.per_key is not None:
+            self.key = key_function(runs.per_key, frames=self.name in FRAMES)
+        self.plain = self.is_async and self.simple
+        """Whether it is simply awaited, as nearly all are."""
+
+    @property
+    def simple(self) -> bool:
+        """Whether it says nothing of how it is run."""
+        return not self.concurrent and self.seconds is None and not self.cancel
+
+    def run_like(self, other: Handler) -> Handler:
+        """Be run as *other* is, which this one stands for; return it."""
+        self.concurrent, self.seconds, self.key = other.concurrent, other.seconds, other.key
+        self.cancel, self.plain = other.cancel, self.is_async and other.simple
+        return self
 
     def __repr__(self) -> str:
         return f"<Handler {'async ' if self.is_async else ''}def {self.name}>"

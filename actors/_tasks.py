@@ -50,7 +50,7 @@ class Tasks:
                 "start_soon takes an async function and its arguments, as in"
                 f" self.start_soon(self.poll, 5). Got: {function!r}"
             )
-        self._on_loop(self._spawn, function, args, name_of(function))
+        self._on_loop(self.spawn, function, args, name_of(function))
 
     def start_timer(self, seconds: float, message: object, key: Hashable, *, repeat: bool) -> Timer:
         """Set a timer. Any thread; it counts from the call."""
@@ -122,9 +122,10 @@ class Tasks:
         except Exception as error:  # noqa: BLE001 - it becomes this actor's crash
             self._life.fail(error, "asked by a thread")
 
-    def _spawn(
+    def spawn(
         self, function: Callable[..., Awaitable[object]], args: tuple[object, ...], name: str
     ) -> None:
+        """Run it as a task of the incarnation, unless that has ended. Loop thread only."""
         if self.ended:
             self._life.host.note("work.stale", epoch=self._life.epoch, what="start_soon")
             return
@@ -158,7 +159,7 @@ class Tasks:
             return
         if self._timers is None:
             self._timers = TimerQueue()
-            self._spawn(self._run_timers, (), "timers")
+            self.spawn(self._run_timers, (), "timers")
         self._timers.add(timer, trio.current_time() + seconds)
         self._timer_set.wake()
 

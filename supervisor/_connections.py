@@ -4,7 +4,7 @@
 # coroutine, which the server started. So this one asks for a stop and awaits the
 # exit; it never cancels, and one connection's end can't touch another's.
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +12,8 @@ import trio
 
 from ..actors import Actor, ActorRef
 from ..actors._ports import Connection
+from ._caps import Caps
+from ._connection_limits import ConnectionLimits
 from ._intensity import RestartWindow
 from ._slot import Slot
 from ._spec import OnExceeded, Restart
@@ -21,6 +23,10 @@ from ._verdict import policy_of
 
 if TYPE_CHECKING:
     from ._root import Root
+
+
+UserKey = Callable[[Mapping[str, Any]], Awaitable[Hashable]]
+"""From the scope of a connection to what stands for its user; None for nobody."""
 
 
 class Attached(Protocol):
@@ -52,6 +58,11 @@ class Connections:
         self._open = 0
         self._closing = False
         self._empty = trio.Event()
+        self._limits: dict[type[Actor], ConnectionLimits] = {}
+        self.caps = Caps()
+        """The places of addresses, users and classes that are taken."""
+        self.user_key: UserKey | None = None
+        """Says whose connection it is; for connections_per_user. Set before the tree serves."""
         self.storms = Storms(root)
         """What puts restarts off when too many of them come at once."""
 
@@ -74,6 +85,13 @@ class Connections:
         if most is not None and self._open >= most:
             return f"{most} connections are open (max_connections)"
         return None if request else self.storms.refusal
+
+    def limits_of(self, actor: type[Actor]) -> ConnectionLimits:
+        """Return what holds for each connection of *actor*."""
+        limits = self._limits.get(actor)
+        if limits is None:
+            limits = self._limits[actor] = ConnectionLimits.of(actor, self._root.options)
+        return limits
 
     def new_path(self, route: str) -> str:
         """Return a path of its own for the next connection of *route*."""

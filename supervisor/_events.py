@@ -40,6 +40,7 @@ EVENTS: dict[str, str] = {
     " is over with that.",
     "connection.violation": "A peer broke the WebSocket protocol, or one of its limits; its"
     " socket closes with `code`, and `reason` says what was wrong.",
+    "request.unanswered": "A request was not answered within `seconds`; its client got 504.",
     "connection.closed": "A connection has ended; `code` is its close code or status.",
     "supervisor.started": "All children of a supervisor have started.",
     "supervisor.start_failed": "A supervisor that begins anew could not start its children;"
@@ -110,6 +111,8 @@ EVENTS: dict[str, str] = {
     "group.gap": "Members of a group may have missed messages from other processes.",
     "registry.registered": "An actor took the unique name `key`.",
     "registry.unregistered": "The unique name `key` is free again.",
+    "input.invalid": "A peer sent what its JSON consumer can't take: `what` is wrong with it, and"
+    " `field` where. The socket stays open, within `invalid_per_minute`.",
     "output.slow": "A peer read too slowly; it was waited for, or dropped.",
     "await.forgotten": "What a send returned was never awaited in an `async def`"
     " handler; the frame went out, the back-pressure was lost.",

@@ -95,6 +95,7 @@ LEVELS: dict[str, int] = {
     "connection.closed": logging.DEBUG,
     "connection.failed": logging.WARNING,
     "connection.violation": logging.WARNING,
+    "request.unanswered": logging.WARNING,
     "supervisor.started": logging.DEBUG,
     "supervisor.start_failed": logging.ERROR,
     "supervisor.restarting": logging.WARNING,
@@ -144,6 +145,7 @@ LEVELS: dict[str, int] = {
     "group.gap": logging.WARNING,
     "registry.registered": logging.DEBUG,
     "registry.unregistered": logging.DEBUG,
+    "input.invalid": logging.INFO,
     "output.slow": logging.WARNING,
     "await.forgotten": logging.WARNING,
 }

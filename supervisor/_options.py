@@ -5,116 +5,30 @@
 # message of a refusal. A value that makes no sense is refused here, at start, by
 # name and with what was given, and never met later inside a connection.
 #
+# Over 400 lines because it is one table, and a dataclass can't be cut: its options and their order
+# are read in one place, here and in the reference. What checks them is in _option_checks.py.
+#
 # Infinite seconds are refused on purpose. Each deadline is the promise that
 # something ends; whoever wants "very long" can write a large number, and it then
 # shows in a snapshot as what it is.
 
 import dataclasses
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
-Check = Callable[[str, object], None]
+from ._option_checks import check_async_views as _check_async_views
+from ._option_checks import check_bool as _check_bool
+from ._option_checks import check_fraction as _check_fraction
+from ._option_checks import check_on_fatal as _check_on_fatal
+from ._option_checks import check_origins as _check_origins
+from ._option_checks import check_rate as _check_rate
+from ._option_checks import check_seed as _check_seed
+from ._option_checks import checked as _checked
+from ._option_checks import refuse_unless_seconds, refuse_unless_whole
+from ._option_checks import seconds as _seconds
+from ._option_checks import whole as _whole
 
-
-def refuse_unless_whole(name: str, value: object, minimum: int) -> None:
-    """
-    Refuse *value* unless it is an int of at least *minimum*.
-
-    Raises:
-        TypeError: it is no int; a bool counts as none.
-        ValueError: it is smaller.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number. Got: {value!r}")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}. Got: {value!r}")
-
-
-def refuse_unless_seconds(name: str, value: object, *, zero: bool) -> None:
-    """
-    Refuse *value* unless it is a finite number of seconds.
-
-    Args:
-        name: What the value is called, for the message.
-        value: The value.
-        zero: Whether 0 is allowed; negative numbers never are.
-
-    Raises:
-        TypeError: it is no number; a bool counts as none.
-        ValueError: it is negative, infinite or not a number, or 0 without *zero*.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number of seconds. Got: {value!r}")
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        least = "0 or more" if zero else "more than 0"
-        raise ValueError(f"{name} must be finite and {least} seconds. Got: {value!r}")
-
-
-def _checked(default: object, doc: str, unit: str, check: Check) -> Any:
-    metadata = {"doc": doc, "unit": unit, "check": check}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def _whole(
-    default: int | None, doc: str, *, unit: str, minimum: int = 1, none: bool = False
-) -> Any:
-    def check(name: str, value: object) -> None:
-        if not (none and value is None):
-            refuse_unless_whole(name, value, minimum)
-
-    return _checked(default, doc, unit, check)
-
-
-def _seconds(default: float | None, doc: str, *, zero: bool = False, none: bool = False) -> Any:
-    def check(name: str, value: object) -> None:
-        if not (none and value is None):
-            refuse_unless_seconds(name, value, zero=zero)
-
-    return _checked(default, doc, "seconds", check)
-
-
-def _check_fraction(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number from 0 to 1. Got: {value!r}")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1. Got: {value!r}")
-
-
-def _check_seed(name: str, value: object) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(f"{name} must be a whole number, or None. Got: {value!r}")
-
-
-def _check_on_fatal(name: str, value: object) -> None:
-    if value not in ("end", "shutdown"):
-        raise ValueError(f"{name} must be 'end' or 'shutdown'. Got: {value!r}")
-
-
-def _check_async_views(name: str, value: object) -> None:
-    if value not in ("asyncio", "trio"):
-        raise ValueError(f"{name} must be 'asyncio' or 'trio'. Got: {value!r}")
-
-
-def _check_bool(name: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False. Got: {value!r}")
-
-
-def _check_origins(name: str, value: object) -> None:
-    if value is None or value == "*":
-        return
-    if isinstance(value, str) or not isinstance(value, list | tuple):
-        raise TypeError(
-            f"{name} must be a list of origins like ['https://example.com'], '*' or None."
-            f" Got: {value!r}"
-        )
-    for each in cast("list[object]", value):
-        if not isinstance(each, str) or not each.strip():
-            raise TypeError(
-                f"{name} must hold strings like 'https://example.com'. Got: {each!r} in {value!r}"
-            )
+__all__ = ["OptionDoc", "Options", "refuse_unless_seconds", "refuse_unless_whole"]
 
 
 Origins = list[str] | tuple[str, ...] | str | None
@@ -290,6 +204,43 @@ class Options:
         "How long a consumer's connect() may take to accept or close; then the client is"
         " refused with 500. Once it has accepted, connect() may take its time.",
     )
+    idle_limit_seconds: float | None = _seconds(
+        None,
+        "Silence of a WebSocket's peer after which it is closed with 1001: no message came,"
+        " and none waits; pings do not count. None: no limit.",
+        none=True,
+    )
+    lifetime_seconds: float | None = _seconds(
+        None, "Age at which a WebSocket is closed with 1001. None: no limit.", none=True
+    )
+    lifetime_jitter: float = _checked(
+        0.1,
+        "Share of lifetime_seconds by which each socket's is shortened at random, so that those"
+        " that came together do not leave together.",
+        "fraction",
+        _check_fraction,
+    )
+    messages_per_second: float | None = _checked(
+        None,
+        "Messages a second that are read from a WebSocket's peer. None: no limit.",
+        "messages a second",
+        _check_rate,
+    )
+    bytes_per_second: float | None = _checked(
+        None,
+        "Bytes of messages a second that are read from a WebSocket's peer. None: no limit.",
+        "bytes a second",
+        _check_rate,
+    )
+    rate_burst_seconds: float = _seconds(
+        2.0, "What so many seconds of the two rates amount to may come at once."
+    )
+    rate_patience_seconds: float = _seconds(
+        10.0,
+        "How long a peer that sends more than the rates allow is only read from more slowly;"
+        " then it is closed with 1008.",
+        zero=True,
+    )
     disconnect_seconds: float = _seconds(
         5.0,
         "How long a consumer's disconnect() may take before it is given up and reported.",
@@ -311,6 +262,19 @@ class Options:
     max_connections: int | None = _whole(
         None,
         "Connections open at once; more are refused with 503. None: no limit.",
+        unit="connections",
+        none=True,
+    )
+    connections_per_address: int | None = _whole(
+        None,
+        "WebSockets open at once from one address (of IPv6, from one /64); more are refused"
+        " with 429. None: no limit.",
+        unit="connections",
+        none=True,
+    )
+    connections_per_user: int | None = _whole(
+        None,
+        "WebSockets open at once of one user; more are refused with 429. None: no limit.",
         unit="connections",
         none=True,
     )
@@ -348,6 +312,29 @@ class Options:
     )
     body_seconds: float = _seconds(
         30.0, "Between two pieces of a request's body that the application waits for."
+    )
+    body_bytes: int = _whole(
+        2621440,
+        "A request's body that an HttpConsumer takes as a whole; a larger one gets 413.",
+        unit="bytes",
+    )
+    answer_seconds: float | None = _seconds(
+        30.0,
+        "How long an HttpConsumer may leave a request unanswered, from the last part of its body"
+        " on; then the client gets 504. None: as long as the client waits.",
+        none=True,
+    )
+    heartbeat_seconds: float = _seconds(
+        15.0,
+        "Silence of an event stream after which a comment is sent, so that proxies do not end it;"
+        " 0 for never.",
+        zero=True,
+    )
+    reconnect_seconds: float = _seconds(
+        5.0,
+        "Clients of event streams that the server ends are told to come back after a random part"
+        " of this time, and half a second.",
+        zero=True,
     )
     message_bytes: int = _whole(
         1048576, "One WebSocket message of a peer; a larger one closes with 1009.", unit="bytes"

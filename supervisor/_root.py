@@ -96,6 +96,8 @@ class Root(Operations):
         )
         self.pools: list[Workers] = [self.pool]
         """All pools whose threads belong to the tree, for its snapshot."""
+        self.bridged: dict[type, Any] = {}
+        """What bridges keep for this tree, each under a class of its own. Loop thread only."""
         self.random = random.Random(self.options.seed)  # noqa: S311 - for jitter
         """Where all jitter of the tree comes from. Loop thread only."""
         self.connections = Connections(self)

@@ -81,7 +81,7 @@ class Slot(Witness, Succession):
         self.batch_messages = options.batch_messages
         self.batch_seconds = options.batch_seconds
         self.thread_batch_messages = options.thread_batch_messages
-        self.handshake_seconds = options.handshake_seconds
+        self.handshake_seconds = getattr(actor, "handshake_seconds", options.handshake_seconds)
         self.shutdown_seconds = shutdown_seconds
         self.state = "starting"
         self._crashes: tuple[Crash, ...] = ()
@@ -126,7 +126,7 @@ class Slot(Witness, Succession):
             self._born = trio.current_time()
             exit_ = await life.run()  # shielded, as everything is that it awaits here
             self._alive += trio.current_time() - self._born
-            self._handled += life.handled
+            self._handled += life.total
             self._handed = replace(self._handed)  # a thread left behind fills the old one
             await self._end_tasks(life)
             if exit_.error is not None:
@@ -303,6 +303,13 @@ class Slot(Witness, Succession):
             self._life.request_stop(stop, self.shutdown_seconds)
 
     @property
+    def busy(self) -> bool:
+        """Whether it handles something, or something waits for it."""
+        life = self._life
+        busy = life is not None and (life.busy_with or (life.beside and life.beside.busy))
+        return bool(self.mailbox.queued or busy)
+
+    @property
     def missed(self) -> list[str]:
         """Its path, if it is down though nobody wanted it to be."""
         down = self.state == "parked" or (self.end or "").startswith(CRASHED)
@@ -374,7 +381,7 @@ class Slot(Witness, Succession):
     def peer_ended(self, code: int, reason: str) -> None:
         """Take note of the end of the peer, behind the frames that still wait."""
         self.mailbox.put_arrival(PeerEnd(code, reason))
-        if self.actor.cancel_on_disconnect and self._life is not None:
+        if self._life is not None:
             self._life.cancel_handler()
 
     def halt(self) -> None:

@@ -78,10 +78,11 @@ def _refuse_no_actor_class(thing: object) -> None:
 
 def _refuse_consumer(actor: type[Actor]) -> None:
     if issubclass(actor, Consumer):
-        kind = next(base for base in actor.__mro__ if "protocols" in vars(base)).__name__
+        kind = next(base for base in actor.__mro__ if "servers" in vars(base)).__name__
+        article = "an" if kind[0] in "AEHIOU" else "a"
         where = " and ".join(f"{each}=[path(...)]" for each in sorted(actor.protocols))
         raise TypeError(
-            f"{actor.__name__} is a {kind}, which lives with its connection."
+            f"{actor.__name__} is {article} {kind}, which lives with its connection."
             f" Consumers stand in {where}."
         )
 

@@ -62,7 +62,7 @@ class Witness(Place):
         """Return the slot as it is now. Loop thread only."""
         life = self._life
         facts: dict[str, object] = {
-            "handled": self._handled + (life.handled if life and self._runs() else 0)
+            "handled": self._handled + (life.total if life and self._runs() else 0)
         }
         if life is not None:
             facts.update(life.facts())

@@ -9,10 +9,9 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model, login
 from django.http import HttpRequest
-from django.urls import path
 
 from greenroom.actors import WebsocketConsumer
-from greenroom.bridges.django import Greenroom
+from greenroom.bridges.django import Greenroom, path
 from greenroom.bridges.testing import ServerDriver, serve
 
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -28,13 +27,15 @@ def make_user(name: str = "ada", **extra: Any) -> Any:
     return get_user_model().objects.create_user(name, **extra)
 
 
-def log_in(user: Any) -> str:
+def log_in(user: Any, backend: str = MODEL_BACKEND) -> str:
     """Log *user* in as a page does; return the session's key."""
     request = HttpRequest()
     request.session = store()
-    login(request, user, backend=MODEL_BACKEND)
+    login(request, user, backend=backend)
     request.session.save()
-    return request.session.session_key
+    key = request.session.session_key
+    assert key is not None
+    return key
 
 
 def cookie(key: str) -> list[tuple[str, str]]:

@@ -39,6 +39,18 @@ async def running(
         yield server
 
 
+@asynccontextmanager
+async def requested(
+    *residents: object, options: Options | None = None, http: Any = None, **consumers: Any
+) -> AsyncGenerator[ServerDriver]:
+    """Serve requests with *consumers*, each at the path of its keyword, beside *residents*."""
+    application = Application(
+        http=http, http_router=Routes(consumers), children=residents, options=options
+    )
+    async with serve(application) as server:
+        yield server
+
+
 def happened(server: ServerDriver, kind: str, path: str = "") -> list[Event]:
     """Return the events of *kind* so far, of *path* if it is given."""
     return [each for each in server.root.events.recent(1000, kind) if path in ("", each.path)]

@@ -1,6 +1,5 @@
-# Small Django projects as users have them, in a folder of their own, whose tests are run by the real
-# commands: `python -m pytest` and `manage.py test`. What the tests of this folder do not share
-# with them: its settings, its plugins, its options.
+# Small Django projects as users have them, in a folder of their own, whose tests are run by the
+# real commands, `python -m pytest` and `manage.py test`, with options and plugins of their own.
 
 import json
 import os
@@ -41,7 +40,12 @@ _FILES = {
         from notes.models import Note
         async def later(request):
             return HttpResponse(str(await Note.objects.acount()))
+        def broken(request):
+            raise ZeroDivisionError("no view")
+        async def broken_later(request):
+            raise ZeroDivisionError("no async view")
         urlpatterns = [
+            path("broken/", broken), path("broken/later/", broken_later),
             path("count/", lambda request: HttpResponse(str(Note.objects.count()))),
             path("later/", later),
         ]
@@ -53,7 +57,10 @@ _FILES = {
         from django.urls import path
         application = Greenroom(
             http=django_application(),
-            websocket=[path("ws/", "notes.consumers.Notes"), path("wait/", "notes.consumers.Waits")],
+            websocket=[
+                path("ws/", "notes.consumers.Notes"),
+                path("wait/", "notes.consumers.Waits"),
+            ],
             children=["notes.consumers.Ticker"],
         )
         """,
@@ -116,10 +123,10 @@ class Project:
         self.write("pytest.ini", f"[pytest]\nfilterwarnings = error\n{settings}{ini}")
         return self.run("-m", "pytest", "-p", "no:cacheprovider", "-ra", *options, "test_it.py")
 
-    def manage_test(self, tests: str) -> int:
+    def manage_test(self, tests: str, *options: str) -> int:
         """Run *tests* with ``manage.py test``; return its status."""
         self.write("notes/tests.py", tests)
-        return self.run("-W", "error", "manage.py", "test", "-v", "2")
+        return self.run("-W", "error", "manage.py", "test", "-v", "2", *options)
 
     def run(self, *arguments: str) -> int:
         """Run Python with *arguments* in the folder; return its status."""

@@ -28,6 +28,7 @@ MAY_IMPORT_SIBLING = {
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
+    "longpoll": {"asgi"},
     "testing": {"asgi", "asgiref", "channels", "client", "django", "engines", "hypercorn"},
     "websocket": set[str](),
 }
@@ -47,7 +48,7 @@ MAY_IMPORT_LIBRARY = {
     "cryptography": ("bridges/engines/_redis",),
     "msgpack": ("bridges/engines/_redis",),
     "wsproto": ("bridges/client",),
-    "msgspec": ("bridges",),
+    "msgspec": ("bridges", "actors/consumers"),
     "pytest": ("bridges/testing",),
 }
 

@@ -55,6 +55,15 @@ class Consumer(Identified, runtime=True):
         make = pkgutil.resolve_name("greenroom.bridges.asgi:ConsumerApplication")
         return cast("ASGIApplication", make(cls, initkwargs))
 
+    @classmethod
+    def refuse_unservable(cls) -> None:
+        """
+        Refuse a class that could serve no connection; asked when it is given a route.
+
+        Raises:
+            TypeError: It lacks a handler; the message says which.
+        """
+
     @property
     def scope(self) -> Mapping[str, Any]:
         """The ASGI scope of the connection: path, headers, query_string, client ..."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ._event_codec import encode_event
+
 
 class Frame:
     """
@@ -10,7 +12,8 @@ class Frame:
     Immutable. ``size`` is in bytes, as it counts against a connection's output.
     """
 
-    __slots__ = ("_asgi", "data", "packed", "size", "text", "wire")
+    # `_event` has no value until it is asked for: frames of WebSockets pay nothing for it.
+    __slots__ = ("_asgi", "_event", "data", "packed", "size", "text", "wire")
 
     def __init__(self, text: str | None, data: bytes | None, size: int) -> None:
         self.text = text
@@ -40,6 +43,16 @@ class Frame:
             key, value = ("text", self.text) if self.text is not None else ("bytes", self.data)
             self._asgi = {"type": "websocket.send", key: value}
         return self._asgi
+
+    def event(self) -> bytes:
+        """Return it as the bytes of an event stream: of a binary one they are given as they are."""
+        if self.data is not None:
+            return self.data
+        try:
+            return self._event
+        except AttributeError:
+            self._event: bytes = encode_event(self.text)
+            return self._event
 
     def __repr__(self) -> str:
         kind = "text" if self.text is not None else "binary"

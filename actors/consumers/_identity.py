@@ -12,13 +12,21 @@ from .._actor import Actor, connection_of
 from .._awaitables import DONE
 from .._errors import WrongSide
 from .._job import current_job
-from .._ports import IDENTITY, Identity
+from .._ports import IDENTITY, Connection, Identity
 from .._unsaved import in_worker
+
+HeaderList = list[tuple[bytes, bytes]]
 
 _NOBODY = (
     "this connection has no {what}: no application of Django's has put one into its scope. Serve"
     " it with greenroom.bridges.django.Greenroom."
 )
+
+
+def with_session(connection: Connection, headers: list[tuple[bytes, bytes]]) -> HeaderList:
+    """Return *headers* of an answer's head, and the cookie of a session that is new."""
+    identity: Identity | None = connection.scope.get(IDENTITY)
+    return headers if identity is None else [*headers, *identity.accept_headers()]
 
 
 class Identified(Actor, runtime=True):
@@ -48,6 +56,13 @@ class Identified(Actor, runtime=True):
         On trio it can be used once ``await self.load_user()`` has looked it up.
         """
         return self._of_scope("user")
+
+    @user.setter
+    def user(self, value: object) -> None:
+        raise AttributeError(
+            "self.user is whose connection it is. Log somebody in with self.login(user), or choose"
+            f" another name. Got: {value!r}"
+        )
 
     async def load_user(self, *, fresh: bool = False) -> Any:
         """

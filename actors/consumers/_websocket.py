@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .._actor import HOOKS, connection_of
 from .._awaitables import DONE, room_of
-from .._ports import IDENTITY
+from .._denied import denial_of
+from .._subprotocol import chosen
 from ._consumer import Consumer, Headers, latin
 from ._frames import frame_of
+from ._identity import with_session
+from ._limits import Limited, check_limits
 
 _SPECIAL = {
     **{name: offered for name, offered in HOOKS.items() if name != "stopped"},
@@ -30,7 +33,7 @@ _SPECIAL = {
 }
 
 
-class WebsocketConsumer(Consumer, runtime=True):
+class WebsocketConsumer(Limited, Consumer, runtime=True):
     """
     One WebSocket connection as an actor.
 
@@ -55,12 +58,22 @@ class WebsocketConsumer(Consumer, runtime=True):
     }
     _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_limits(cls, check_close)
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that was agreed on; None if there is none, or not yet."""
+        return getattr(connection_of(self), "subprotocol", None)
+
     def accept(self, subprotocol: str | None = None, headers: Headers = ()) -> Awaitable[None]:
         """
         Accept the handshake, at the call. Awaiting it is no checkpoint.
 
         Args:
-            subprotocol: One of those that the client offered.
+            subprotocol: One of those that the client offered; None for the first of
+                :attr:`subprotocols` that it offered, if it did.
             headers: Further headers of the response. The cookie of a session that is new, or
                 has a new key, is added; in a `def` handler the session is saved first.
 
@@ -70,11 +83,36 @@ class WebsocketConsumer(Consumer, runtime=True):
             Stale: This incarnation is over.
         """
         life = self._acting()
+        if subprotocol is None and self.subprotocols:
+            subprotocol = chosen(self.subprotocols, self.scope)
         connection = connection_of(self)
         listed = [(latin(name).lower(), latin(value)) for name, value in headers]
-        if (identity := connection.scope.get(IDENTITY)) is not None:
-            listed += identity.accept_headers()
-        connection.accept(subprotocol, listed)
+        connection.accept(subprotocol, with_session(connection, listed))
+        life.answered()
+        return self._answer(DONE)
+
+    def deny(
+        self, status: int = 403, headers: Headers = (), body: str | bytes = b""
+    ) -> Awaitable[None]:
+        """
+        Refuse the handshake with an HTTP response, at the call; again is no different.
+
+        Then ``disconnect`` runs, with code 1000. A server that can't send a denial response
+        answers 403. :class:`Denied` does the same from any depth. Awaiting it is no checkpoint.
+
+        Args:
+            status: 300 to 599.
+            headers: Of the response; its length is added.
+            body: What the client gets; a str as ``text/plain``, if the headers say nothing else.
+
+        Raises:
+            RuntimeError: The socket is open: :meth:`close` it.
+            TypeError, ValueError: A status, a header or a body that can't be sent.
+            Stale: This incarnation is over.
+        """
+        life = self._acting()
+        if connection_of(self).refuse(status, *denial_of(body, headers)):
+            life.host.request_stop(f"denied with {status}", patient=True)
         life.answered()
         return self._answer(DONE)
 

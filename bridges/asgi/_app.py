@@ -20,6 +20,7 @@ from ...actors._exits import Verdict, judge
 from ...actors._lowlevel import inside_trio
 from ...actors.consumers import Consumer
 from ...supervisor import Engine, Options, Root
+from ...supervisor._connections import UserKey
 from ...supervisor._current import set_current_root
 from ...supervisor._supervisor_spec import spec_of
 from ..engines import LocalEngine
@@ -30,7 +31,7 @@ from ._falling_through import falling_through
 from ._foreign import serve_foreign
 from ._gate import Gate
 from ._http import plain, serve_http
-from ._routing import Match, NoRoute, Router, hand_on
+from ._routing import Match, NoRoute, Router, hand_on, printable_route, route_name
 from ._signals import leave as leave_by_signal
 from ._signals import stop_on_signal
 from ._websocket import refuse, turn_away
@@ -70,6 +71,8 @@ class Application:
         children: Residents: actor classes, :class:`ChildSpec` and :class:`SupervisorSpec`.
         options: Limits, deadlines and budgets.
         engine: Makes what carries group messages to other processes.
+        user_key: Says whose connection a scope is, for ``connections_per_user``: an async
+            function; None for nobody's.
         thread_hooks: Run around the work of the consumers' threads.
         facilities: Async context managers like ``http.lifespan``, entered before it.
         gate: Looks at each WebSocket, and each request for a consumer, before they are served.
@@ -90,6 +93,7 @@ class Application:
         children: Sequence[object] = (),
         options: Options | None = None,
         engine: Callable[[], Engine] = LocalEngine,
+        user_key: UserKey | None = None,
         thread_hooks: ThreadHooks | None = None,
         facilities: Sequence[Lifespan] = (),
         gate: Gate | None = None,
@@ -102,6 +106,7 @@ class Application:
         self._router = router
         self._http_router = http_router
         self._engine = engine
+        self._user_key = user_key
         self._hooks = thread_hooks
         self._facilities = facilities
         self._gate = gate
@@ -156,7 +161,8 @@ class Application:
         else:
             hand_on(match, scope)
         actor, kwargs = consumer_of(inner)
-        if (stranger := self._let_in(root, actor, scope)) is not None:
+        check = not match.checks_origin if actor is None else actor.check_origin
+        if (stranger := self._let_in(root, check, scope)) is not None:
             return self._no_entry(root, scope, receive, send, stranger)
         if actor is not None:
             name = route_name(match, actor)
@@ -176,18 +182,18 @@ class Application:
         hand_on(match, scope)
         actor, kwargs = consumer_of(inner)
         if actor is not None:
-            if (stranger := self._let_in(root, actor, scope)) is not None:
+            if (stranger := self._let_in(root, actor.check_origin, scope)) is not None:
                 return self._no_entry(root, scope, receive, send, stranger)
             name = route_name(match, actor)
             return server_of(actor, "http")(root, name, actor, kwargs, scope, receive, send)
         return serve_http(root, inner, scope, receive, send, printable_route(match.name or "http"))
 
-    def _let_in(self, root: Root, actor: type[Consumer] | None, scope: Scope) -> str | None:
+    def _let_in(self, root: Root, check: bool, scope: Scope) -> str | None:
         """Say why the page that opens this connection may not; else see to whose it is."""
         gate = self._gate
         if gate is None:
             return None
-        if (actor is None or actor.check_origin) and (why := gate.refusal(scope)) is not None:
+        if check and (why := gate.refusal(scope)) is not None:
             return why
         gate.identify(root, scope)
         return None
@@ -261,6 +267,7 @@ class Application:
             abandon=abandon if owns_process() else None,
             workers=extensions.get(WORKERS, ThreadPool),
         )
+        root.connections.user_key = self._user_key
         set_current_root(root)
         async with AsyncExitStack() as stack:
             for facility in self._facilities:
@@ -290,6 +297,9 @@ class ConsumerApplication:
     Args:
         consumer_class: Serves every connection of its protocols, whatever its path.
         initkwargs: Given to ``__init__`` of each incarnation.
+
+    Raises:
+        TypeError: The class lacks the handler without which it could serve none.
     """
 
     greenroom_native = True
@@ -297,6 +307,7 @@ class ConsumerApplication:
     def __init__(
         self, consumer_class: type[Consumer], initkwargs: dict[str, Any] | None = None
     ) -> None:
+        consumer_class.refuse_unservable()
         self.consumer_class = consumer_class
         self.actor: type[Consumer] = consumer_class
         """What stands in a slot for it."""
@@ -351,17 +362,6 @@ def server_of(actor: type[Consumer], protocol: str) -> Callable[..., Awaitable[N
         serves = " and ".join(sorted(actor.protocols)) or "nothing"
         raise TypeError(f"a route for {protocol} leads to {actor.__name__}, which serves {serves}.")
     return cast("Callable[..., Awaitable[None]]", pkgutil.resolve_name(actor.servers[protocol]))
-
-
-def route_name(match: Match, actor: type[Consumer]) -> str:
-    """Name the tree's node for a route: the URL's name, else the class in short."""
-    name = match.name or actor.__name__.removesuffix("Consumer").lower() or "consumer"
-    return printable_route(name)
-
-
-def printable_route(name: str) -> str:
-    """Return *name* as one part of a path in the tree."""
-    return "".join(char if char.isprintable() and char not in "/ " else "-" for char in name)
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,6 +12,7 @@ from ...actors import Actor
 from ...actors._exits import Exit, ExitKind
 from ...supervisor import Root
 from ...supervisor._slot import Slot
+from ..websocket._close import Violation
 from . import _gate
 from ._output import WebsocketOutput
 
@@ -24,7 +25,7 @@ class Attached:
         make_output: What to make the output with, if not :class:`WebsocketOutput`.
     """
 
-    __slots__ = ("_root", "_route", "output", "slot")
+    __slots__ = ("_limits", "_root", "_route", "output", "slot")
 
     slot: Slot
 
@@ -38,6 +39,7 @@ class Attached:
         make_output: Callable[..., WebsocketOutput] = WebsocketOutput,
     ) -> None:
         self._root, self._route = root, route
+        self._limits = root.connections.limits_of(actor)
         self.output = make_output(
             scope,
             root.loop,
@@ -49,7 +51,11 @@ class Attached:
         self.slot = root.connections.attach(route, actor, kwargs, self.output)
         self.output.path = self.slot.path
         _gate.attach(scope, self.slot)
-        root.events.emit("connection.opened", self.slot.path, url=scope["path"])
+        root.events.emit("connection.opened", self.slot.path, **self._opened_with(scope))
+
+    def _opened_with(self, scope: MutableMapping[str, Any]) -> dict[str, Any]:
+        """Return what the event of the opening says."""
+        return {"url": scope["path"]}
 
     def detach(self) -> None:
         """Take it out of the tree: its connection is over."""
@@ -75,6 +81,13 @@ class Attached:
 
     def _ended(self, code: int, reason: str) -> None:
         if self.output.peer_ended(code, reason):
+            self.slot.peer_ended(code, reason)
+
+    def violated(self, violation: Violation) -> None:
+        """Close with what the peer has violated, and tell the slot."""
+        code, reason = violation.code, violation.reason
+        self.slot.note("connection.violation", code=code, reason=reason)
+        if self.output.close(code, reason):
             self.slot.peer_ended(code, reason)
 
     def _slow(self, size: int) -> None:

@@ -12,13 +12,21 @@ import trio
 
 from ...actors._exits import Exit, ExitKind
 from ...actors._messages import InFrame
-from ..websocket._close import Violation
 from ._attached import Attached
 from ._direct_output import DirectOutput
+from ._keeper import Keeper
 from ._output import OVER
 from ._transport import Transport
 
 _MANY = 16
+
+
+def frames_of(messages: Sequence[str | bytes]) -> list[InFrame]:
+    """Return *messages* as the mailbox holds them."""
+    return [
+        InFrame(message, None) if isinstance(message, str) else InFrame(None, message)
+        for message in messages
+    ]
 
 
 class DirectConnection(Attached):
@@ -30,6 +38,9 @@ class DirectConnection(Attached):
         self._transport = transport
         super().__init__(*place, make_output=partial(DirectOutput, transport))
         self._mailbox = self.slot.mailbox
+        limits = self._limits
+        if limits.own_ends:
+            transport.tune(limits.message_bytes, limits.ping_seconds, limits.pong_seconds)
 
     async def run(self) -> None:
         """Serve it to its end. A checkpoint; a cancellation asks the slot to stop first."""
@@ -82,13 +93,6 @@ class DirectConnection(Attached):
         """Tell the slot, behind what waits."""
         self._ended(code, reason)
 
-    def violated(self, violation: Violation) -> None:
-        """Close with what the peer has violated, and tell the slot."""
-        code, reason = violation.code, violation.reason
-        self.slot.note("connection.violation", code=code, reason=reason)
-        if self.output.close(code, reason):
-            self.slot.peer_ended(code, reason)
-
     def sent(self) -> None:
         """Tell who waits for room."""
         self.output.tell_waiters()
@@ -96,3 +100,39 @@ class DirectConnection(Attached):
     def cancelled(self) -> None:
         """Ask the slot to stop."""
         self._cancelled()
+
+
+class KeptConnection(DirectConnection):
+    """One whose class has limits that somebody has to look after."""
+
+    __slots__ = ("_keeper",)
+
+    def __init__(self, transport: Transport, *place: Any) -> None:
+        super().__init__(transport, *place)
+        self._keeper = Keeper(self._root, self._limits, self.slot, self.output, self.violated)
+
+    def detach(self) -> None:
+        """Take it out of the tree: its connection is over."""
+        self._keeper.end()
+        super().detach()
+
+    @property
+    def room(self) -> int:
+        """How many more messages may come now; none of a peer that sends too fast."""
+        room = super().room
+        return room if self.output.state in OVER else min(room, self._keeper.room)
+
+    def on_read_room(self, resume: Any) -> None:
+        """Call *resume* once there is room again, and the peer may be read from."""
+        if self._keeper.room:
+            super().on_read_room(resume)
+        else:
+            self._keeper.on_room(lambda: self.on_read_room(resume))
+
+    def take(self, messages: Sequence[str | bytes]) -> bool:
+        """Put *messages* into the mailbox; say whether more may come."""
+        if self.output.state in OVER:
+            return True
+        frames = frames_of(messages)
+        more = self._mailbox.put_frames(frames)
+        return self._keeper.took(len(frames), sum(frame.size for frame in frames)) and more

@@ -14,20 +14,23 @@ from ._transport import serve_inner
 
 Scope = MutableMapping[str, Any]
 
-_PLACE = "greenroom.place"
+PLACE = "greenroom.place"
 
 
-class _Foreign:
-    """The place of one connection, until it is taken."""
+class Place:
+    """The place of *slot* in the tree, until it is taken by that of a consumer further in."""
 
-    def __init__(self, root: Root, route: str, scope: Scope) -> None:
-        self._root, self._route = root, route
-        path = root.connections.new_path(route)
-        self.slot = RequestSlot(root, path, f"WebSocket {scope['path']}", actor="websocket")
+    __slots__ = ("_root", "_route", "_scope", "_there", "slot")
+
+    def __init__(self, root: Root, route: str, slot: RequestSlot, scope: Scope) -> None:
+        self._root, self._route, self.slot = root, route, slot
         self._there = True
         self._scope = scope
-        root.connections.add(route, self.slot)
-        _gate.attach(scope, self.slot)
+        root.connections.add(route, slot)
+        _gate.attach(scope, slot)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Place":
+        return self  # a middleware may copy a whole scope: it is one place still
 
     def give_up(self) -> None:
         """Take it out of the tree, once."""
@@ -46,18 +49,20 @@ async def serve_foreign(
     What it raises is recorded as its crash and goes no further; the server then ends the
     connection. Asked to stop, it is cancelled after ``shutdown_seconds``.
     """
-    if _PLACE in scope:  # a router inside of it leads here: it is one connection still
+    if PLACE in scope:  # a router inside of it leads here: it is one connection still
         await serve_inner(app, scope, *channel)
         return
-    foreign = scope[_PLACE] = _Foreign(root, route, scope)
+    path = root.connections.new_path(route)
+    slot = RequestSlot(root, path, f"WebSocket {scope['path']}", actor="websocket")
+    place = scope[PLACE] = Place(root, route, slot, scope)
     try:
-        await foreign.slot.run(lambda: serve_inner(app, scope, *channel))
+        await slot.run(lambda: serve_inner(app, scope, *channel))
     finally:
-        foreign.give_up()
+        place.give_up()
 
 
 def take_place(scope: Scope) -> None:
     """Make room for the slot of a consumer that an application of somebody else has called."""
-    foreign: _Foreign | None = scope.get(_PLACE)
-    if foreign is not None:
-        foreign.give_up()
+    place: Place | None = scope.get(PLACE)
+    if place is not None:
+        place.give_up()

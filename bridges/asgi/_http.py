@@ -14,6 +14,7 @@ import trio
 from ...actors._lowlevel import checkpoint
 from ...supervisor import Root
 from ...supervisor._request import ASKED, RequestSlot
+from ._foreign import PLACE, Place
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -32,14 +33,14 @@ async def serve_http(
     of the body is read and thrown away. A checkpoint; a cancellation goes through *app* as
     it would without us.
     """
-    request = _Request(receive, send)
+    request = Request(receive, send)
     refusal = root.connections.refusal(request=True)
     if refusal is not None:
         root.events.emit("connection.refused", f"/connections/{route}", reason=refusal)
         await plain(request.send, 503, f"{refusal}\n", [(b"retry-after", b"5")])
         return
     slot = RequestSlot(root, root.connections.new_path(route), f"{scope['method']} {scope['path']}")
-    root.connections.add(route, slot)
+    place = scope[PLACE] = Place(root, route, slot, scope)
     try:
         exit_ = await slot.run(lambda: request.answer_with(app, scope))
         if not request.begun and not request.gone:
@@ -50,10 +51,10 @@ async def serve_http(
             with trio.move_on_after(root.options.close_seconds):
                 await request.read_body()
     finally:
-        root.connections.detach(route, slot)
+        place.give_up()
 
 
-class _Request:
+class Request:
     """The *receive* and *send* of one request, which may be answered before it is read."""
 
     def __init__(self, receive: Receive, send: Send) -> None:

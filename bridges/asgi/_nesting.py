@@ -18,8 +18,21 @@ PATH_ROUTING = "_path_routing"
 _MOST = 500  # objects looked at for one route
 
 
+CHECKS_ORIGIN = "_checks_origin"
+"""The attribute of middleware that decides itself which pages may connect."""
+
+
 def leads_to_router(application: object) -> bool:
     """Say whether *application* is a router by path, or has one inside. Not a checkpoint."""
+    return _has_inside(application, PATH_ROUTING)
+
+
+def checks_origin(application: object) -> bool:
+    """Say whether *application*, or something inside, decides which pages may connect."""
+    return _has_inside(application, CHECKS_ORIGIN)
+
+
+def _has_inside(application: object, mark: str) -> bool:
     waiting: deque[object] = deque([application])
     seen: dict[int, object] = {}  # they stay alive, so that no id is given twice
     while waiting and len(seen) < _MOST:
@@ -27,7 +40,7 @@ def leads_to_router(application: object) -> bool:
         if id(thing) in seen:
             continue
         seen[id(thing)] = thing
-        if getattr(thing, PATH_ROUTING, False) is True:
+        if getattr(thing, mark, False) is True:
             return True
         waiting.extend(_held_by(thing))
     return False

@@ -17,6 +17,7 @@
 #
 # ws and wss count as http and https: no page has such an origin, but people write them.
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -66,6 +67,7 @@ NULL = Origin("", "null", None)
 EVERY = Pattern(None, "", None)
 
 
+@functools.lru_cache(maxsize=1024)
 def origin_of(header: str) -> Origin | None:
     """
     Return the origin that *header*, the value of ``Origin``, names; None if it is malformed.

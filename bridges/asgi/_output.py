@@ -26,6 +26,7 @@ from ...actors._mailbox import wake_from_thread
 from ...actors._messages import OPENING, Opening
 from ...actors.consumers import Frame
 from ..websocket._close import is_code
+from ._denial import check_denial, denial_events
 from ._gate import identity_of
 
 Event = dict[str, Any]
@@ -66,6 +67,7 @@ class WebsocketOutput:
     __slots__ = (
         "_bytes", "_high_water", "_limit", "_lock", "_loop", "_on_slow", "_queue", "_reason",
         "_waiters", "code", "opened", "parker", "path", "scope", "stall_seconds", "state",
+        "subprotocol",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +86,8 @@ class WebsocketOutput:
         self.state = State.CONNECTING
         self.opened = False
         """Whether the handshake was accepted, however the socket stands now."""
+        self.subprotocol: str | None = None
+        """What was agreed on when it was accepted."""
         self.code: int | None = None
         """The close code: ours or the peer's, whichever came first."""
         self._loop = loop
@@ -111,6 +115,11 @@ class WebsocketOutput:
         return self.state in OVER
 
     @property
+    def reason(self) -> str:
+        """The close's reason: ours or the peer's, whichever came first."""
+        return self._reason
+
+    @property
     def decided(self) -> bool:
         """Whether the handshake was accepted or refused."""
         return self.state is not State.CONNECTING
@@ -129,7 +138,7 @@ class WebsocketOutput:
                 f" Got: {subprotocol!r}"
             )
         event: Event = {"type": "websocket.accept", "subprotocol": subprotocol}
-        event["headers"] = [_checked(name, value) for name, value in headers]
+        event["headers"] = [checked(name, value) for name, value in headers]
         with self._lock:
             self._refuse_if_over()
             if self.state is State.OPEN:
@@ -137,6 +146,7 @@ class WebsocketOutput:
             self._put(event)  # first: it may refuse a header
             self.state = State.OPEN
             self.opened = True
+            self.subprotocol = subprotocol
         self._wake()
 
     def send_text(self, text: str) -> bool:
@@ -188,6 +198,19 @@ class WebsocketOutput:
             self._finish(code, reason, [event])
         self._wake()
         self.tell_waiters()  # a handler that waits for room must not outlive the socket
+        return True
+
+    def refuse(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Refuse the handshake with an HTTP response; False when the connection was over."""
+        check_denial(status, headers, body)
+        events = denial_events(self.scope, status, [checked(*each) for each in headers], body)
+        with self._lock:
+            if self.over:
+                return False
+            if self.state is State.OPEN:
+                raise RuntimeError("deny() behind accept(): the socket is open, so close() it")
+            self._finish(1000, "", events)
+        self._wake()
         return True
 
     def fail(self) -> None:
@@ -341,7 +364,7 @@ class WebsocketOutput:
             wake_from_thread(self._loop, self.parker)
 
 
-def _checked(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+def checked(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     # A server finds out when it sends: then the handler has returned, and the client waits.
     if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
         raise ValueError(f"no header of HTTP can be {name!r}: {value!r}")
@@ -356,17 +379,6 @@ def denial(
     text: str,
     headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> list[Event]:
-    """Return the events that refuse a handshake: the denial response, or a plain close."""
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
-        return [{"type": "websocket.close", "code": 1000, "reason": ""}]
-    body = text.encode()
-    length = str(len(body)).encode()
+    """Return the events that refuse a handshake with *text*."""
     plain = (b"content-type", b"text/plain; charset=utf-8")
-    return [
-        {
-            "type": "websocket.http.response.start",
-            "status": status,
-            "headers": [plain, (b"content-length", length), *headers],
-        },
-        {"type": "websocket.http.response.body", "body": body},
-    ]
+    return denial_events(scope, status, [plain, *headers], text.encode())

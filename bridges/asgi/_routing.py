@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ._nesting import checks_origin
+
 Scope = MutableMapping[str, Any]
 
 
@@ -25,6 +27,8 @@ class Match:
     """The route as written, such as ``ws/chat/<slug:room>/``."""
     rest: str | None = None
     """The rest of the path, where *application* has a router inside; else None."""
+    checks_origin: bool = False
+    """Whether *application* decides itself which pages may connect."""
     others: "Iterator[Match] | None" = None
     """Where the path leads else, if that router knows no way; to be used up once."""
 
@@ -60,8 +64,19 @@ class Everything:
     """The router that leads every path to one application."""
 
     def __init__(self, application: Callable[..., Any]) -> None:
-        self._match = Match(application)
+        self._match = Match(application, checks_origin=checks_origin(application))
 
     def match(self, scope: Scope) -> Match:
         """Return it."""
         return self._match
+
+
+def route_name(match: Match, actor: type) -> str:
+    """Name the tree's node for a route: the URL's name, else the class in short."""
+    name = match.name or actor.__name__.removesuffix("Consumer").lower() or "consumer"
+    return printable_route(name)
+
+
+def printable_route(name: str) -> str:
+    """Return *name* as one part of a path in the tree."""
+    return "".join(char if char.isprintable() and char not in "/ " else "-" for char in name)

@@ -98,6 +98,8 @@ class TokenAuthentication:
         self._scheme = scheme
         self._seconds = seconds
         self._required = required
+        self._checks_origin = required
+        """A stranger's page has no token: Greenroom's own check is not asked."""
 
     def __repr__(self) -> str:
         return f"<TokenAuthentication of {self.inner!r}>"

@@ -31,6 +31,10 @@ class Transport(Protocol):
         """Whether nothing more is read: the peer has ended, or is past the protocol."""
         ...
 
+    def tune(self, message_bytes: int, ping_seconds: float, pong_seconds: float) -> None:
+        """Have other bounds than the server's, before :meth:`take_over`."""
+        ...
+
     def take_over(self, receiver: Receiver) -> None:
         """Use it in ASGI's place: have *receiver* given what comes, from now on."""
         ...

@@ -15,11 +15,16 @@ import trio
 from ...actors import Actor
 from ...actors._exits import ExitKind
 from ...actors._messages import InFrame
+from ...actors._subprotocol import chosen
 from ...supervisor import Root
 from ..hypercorn._drop import drop, given_up
+from ..hypercorn._peer_close import PeerClose
+from ..websocket._close import TOO_BIG, Violation
 from ._attached import Attached
-from ._direct import DirectConnection
+from ._counted import Place, serve_counted
+from ._direct import DirectConnection, KeptConnection
 from ._foreign import take_place
+from ._keeper import Keeper
 from ._output import denial
 from ._transport import transport_of
 
@@ -28,7 +33,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 
 _TURNS = 5  # of the loop without input, after which a server has handed over all it read
-_RETRY_AFTER = (b"retry-after", b"5")
+_RETRY_AFTER: list[tuple[bytes, bytes]] = [(b"retry-after", b"5")]
+_LATER = (429, 503)
 
 
 def serve_websocket(
@@ -50,14 +56,28 @@ def serve_websocket(
     refusal = root.connections.refusal()
     if refusal is not None:
         return _turn_away(root, route, scope, receive, send, refusal)
-    transport = transport_of(receive, send)
     place = (root, route, actor, kwargs, scope)
-    if transport is not None:
-        return DirectConnection(transport, *place).run()
-    return _serve_plain(place, receive, send)
+    limits = root.connections.limits_of(actor)
+    if limits.subprotocol_required and chosen(limits.subprotocols, scope) is None:
+        wanted = ", ".join(limits.subprotocols)
+        refusal = f"none of the subprotocols spoken here was offered: {wanted}"
+        return _turn_away(root, route, scope, receive, send, refusal, 400)
+    if limits.counted:
+        return serve_counted(place, limits, receive, send, _serve, turn_away)
+    return _serve(place, receive, send)
 
 
-async def _serve_plain(place: Any, receive: Receive, send: Send) -> None:
+def _serve(place: Place, receive: Receive, send: Send) -> Awaitable[None]:
+    """Serve what may be served; its coroutine is nobody's but its own."""
+    transport = transport_of(receive, send)
+    if transport is None:
+        return _serve_plain(place, receive, send)
+    limits = place[0].connections.limits_of(place[2])
+    kind = KeptConnection if limits.watched else DirectConnection
+    return kind(transport, *place).run()
+
+
+async def _serve_plain(place: Place, receive: Receive, send: Send) -> None:
     await receive()  # websocket.connect
     connection = _Connection(*place)
     try:
@@ -67,17 +87,31 @@ async def _serve_plain(place: Any, receive: Receive, send: Send) -> None:
 
 
 async def _turn_away(
-    root: Root, route: str, scope: Scope, receive: Receive, send: Send, refusal: str
+    root: Root,
+    route: str,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    refusal: str,
+    status: int = 503,
 ) -> None:
     await receive()  # websocket.connect
-    await turn_away(root, route, scope, send, refusal)
+    await turn_away(root, route, scope, send, refusal, status)
 
 
-async def turn_away(root: Root, route: str, scope: Scope, send: Send, refusal: str) -> None:
-    """Refuse with 503 what *root* can't take now, for the reason of *refusal*. A checkpoint."""
+async def turn_away(
+    root: Root, route: str, scope: Scope, send: Send, refusal: str, status: int = 503
+) -> None:
+    """
+    Refuse with *status* what can't be taken, or not now, for the reason of *refusal*.
+
+    A checkpoint.
+    """
     path = f"/connections/{route}"
-    root.events.emit("connection.refused", path, reason=refusal, url=scope["path"])
-    await refuse(scope, send, 503, f"{refusal}\n", [_RETRY_AFTER])
+    facts = {"status": status} if status != 503 else {}
+    root.events.emit("connection.refused", path, reason=refusal, url=scope["path"], **facts)
+    headers = _RETRY_AFTER if status in _LATER else []
+    await refuse(scope, send, status, f"{refusal}\n", headers)
 
 
 async def refuse(
@@ -95,12 +129,22 @@ async def refuse(
 class _Connection(Attached):
     """The three tasks of one WebSocket."""
 
-    __slots__ = ("_flushed", "_read_all", "_useless")
+    __slots__ = ("_flushed", "_keeper", "_peer_close", "_read_all", "_useless")
 
     def __init__(self, *place: Any) -> None:
         super().__init__(*place)
+        self._peer_close = PeerClose()
+        self._keeper: Keeper | None = None
+        if self._limits.watched:
+            self._keeper = Keeper(self._root, self._limits, self.slot, self.output, self.violated)
         self._flushed, self._read_all = trio.Event(), trio.Event()
         self._useless = 0  # frames that came behind our close, or behind the peer's end
+
+    def detach(self) -> None:
+        """Take it out of the tree: its connection is over."""
+        if self._keeper is not None:
+            self._keeper.end()
+        super().detach()
 
     async def run(self, receive: Receive, send: Send) -> None:
         async with trio.open_nursery() as nursery:
@@ -171,16 +215,27 @@ class _Connection(Attached):
 
     async def _read_frames(self, receive: Receive) -> tuple[int, str]:
         mailbox, output = self.slot.mailbox, self.output
+        keeper, most = self._keeper, self._limits.message_bytes
         while True:
             event = await receive()
             if event["type"] == "websocket.receive":
                 if output.over:
                     self._useless += 1  # the peer had not seen our close yet
                     continue
-                if not mailbox.put_frames((InFrame(event.get("text"), event.get("bytes")),)):
+                frame = InFrame(event.get("text"), event.get("bytes"))
+                if frame.size > most:
+                    self.violated(Violation(TOO_BIG, f"message over {most} bytes"))
+                    continue
+                if not mailbox.put_frames((frame,)):
                     await mailbox.wait_read_room()
+                if keeper is not None and not keeper.took(1, frame.size):
+                    await keeper.wait_room()
             elif event["type"] == "websocket.disconnect":
-                return event.get("code", 1005), event.get("reason") or ""
+                return self._end_of(event)
+
+    def _end_of(self, event: MutableMapping[str, Any]) -> tuple[int, str]:
+        """Return the code and the reason of the peer's end, as far as they can be known."""
+        return self._peer_close.instead_of(event.get("code", 1005), event.get("reason") or "")
 
     async def _write(self, send: Send, scope: trio.CancelScope) -> None:
         output = self.output
@@ -193,6 +248,8 @@ class _Connection(Attached):
                     await output.parker.park()
                     continue
                 event, size = item
+                if not size and event["type"] == "websocket.accept":
+                    self._peer_close.listen(send)
                 try:
                     await send(event)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the peer is gone
@@ -201,6 +258,6 @@ class _Connection(Attached):
                     break
                 output.sent(size)
                 if not size and given_up(send):  # not a frame: a handshake's answer, or a close
-                    self._ended(1006, "given up by the server")
+                    self._ended(*self._peer_close.instead_of(1006, "given up by the server"))
                     self._read_all.set()  # the reader waits in vain
         self._flushed.set()

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, MutableMapping
 from typing import Any
 
 from ..asgi import Application, ConsumerApplication
-from ..asgi._app import printable_route, root_of
+from ..asgi._app import root_of
+from ..asgi._routing import printable_route
 from ..asgi._websocket import serve_websocket
 from ._adapter import adapter_of
 from .consumer import AsyncConsumer

@@ -16,6 +16,8 @@ from django.contrib.auth import (
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import LazyObject
 
+from ...actors._ports import IDENTITY
+from ..django._disconnect import close_session
 from ..django._users import anonymous, user_of_session
 from .db import database_sync_to_async
 from .middleware import BaseMiddleware
@@ -68,7 +70,16 @@ def login(scope: Any, user: Any, backend: str | None = None) -> None:
     session[SESSION_KEY] = user._meta.pk.value_to_string(user)  # noqa: SLF001
     session[HASH_SESSION_KEY] = auth_hash
     scope["user"] = user
+    _tell_identity(scope, user)
     user_logged_in.send(sender=type(user), request=None, user=user)
+
+
+def _tell_identity(scope: Any, user: Any) -> Any:
+    """Tell Greenroom, if it serves the connection, whose it is now; return what was told."""
+    identity: Any = scope.get(IDENTITY)
+    if identity is not None:
+        identity.learned(scope, user)
+    return identity
 
 
 def _belongs_to(session: Any, user: Any, auth_hash: str) -> bool:
@@ -107,7 +118,11 @@ def logout(scope: Any) -> None:
     user = scope.get("user")
     if user is not None and getattr(user, "is_authenticated", True):
         user_logged_out.send(sender=user.__class__, request=None, user=user)
+    key = getattr(session, "session_key", None)
     session.flush()
+    identity = _tell_identity(scope, anonymous())
+    if key:
+        close_session(key, identity)
     if "user" in scope:
         scope["user"] = anonymous()
 
@@ -137,7 +152,9 @@ class AuthMiddleware(BaseMiddleware):
 
     async def resolve_scope(self, scope: Any) -> None:
         """Find out who the user is. A checkpoint."""
-        scope["user"]._wrapped = await get_user(scope)  # noqa: SLF001
+        user = await get_user(scope)
+        scope["user"]._wrapped = user  # noqa: SLF001
+        _tell_identity(scope, user)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """Call the inner application, with the user. A checkpoint."""

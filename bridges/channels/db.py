@@ -1,8 +1,11 @@
 # Sync code that uses the database, called from async code, as Channels has it.
 #
 # On trio it runs in the threads that stand behind sync_to_async there (bridges/asgiref). The
-# connections of that thread are looked at before and after, by the same function as in Channels,
-# though those threads keep theirs in order by themselves.
+# connections of that thread are looked at before and after, as in Channels, though those threads
+# keep theirs in order by themselves.
+#
+# One that is inside a transaction is left alone, which is better than there: it may be a test's,
+# lent to this thread, or one that sync code around us has begun in the same thread.
 
 import functools
 from typing import Any
@@ -19,6 +22,13 @@ def ready_for_trio() -> None:
     """See to it that asgiref knows trio, where nobody has seen to it yet: in a test, mostly."""
     if inside_trio() and not is_patched():
         teach_asgiref()
+
+
+def close_old_connections() -> None:
+    """Close the calling thread's connections that are past their time, outside of transactions."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
 
 
 class DatabaseSyncToAsync(SyncToAsync[Any, Any]):

@@ -16,7 +16,7 @@ import trio
 from ...actors import Actor
 from ...supervisor import Backoff, ChildSpec, Root
 from ...supervisor._current import set_current_root
-from ..asgi._app import printable_route
+from ..asgi._routing import printable_route
 from ..asgi._signals import leave, stop_on_signal
 from ..django._database import database_hooks
 from ..django._on_trio import hops_of, teach_asgiref

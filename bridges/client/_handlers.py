@@ -13,6 +13,7 @@ from typing import Any
 from ...actors import GreenroomError
 from ...actors._exits import Verdict, judge
 from ...actors._handlers import HandlerTable
+from ...actors._runs import runs_of
 from ...actors._signature import Handler, compile_named
 from ._session import Connected, Lost, Received
 
@@ -66,10 +67,7 @@ class ClientTable(HandlerTable):
             started and _catching(started, _too_early), after=lambda me, _item: dial(me)
         )
         hooks = {
-            name: _catching(
-                compile_named(f"{actor.__qualname__}.{name}", self._function(actor, name), offered),
-                unsent,
-            )
+            name: _catching(self._hook(actor, name, offered), unsent)
             for name, offered in _HOOKS.items()
             if getattr(actor, name, None) is not None
         }
@@ -80,6 +78,18 @@ class ClientTable(HandlerTable):
             Lost: _around(hooks.get("disconnected"), subject=_message, after=_crash),
         }
         self._never_up = _around(None, after=_crash)
+
+    def _hook(self, actor: type, name: str, offered: Mapping[str, str]) -> Handler:
+        owner = actor.__qualname__
+        handler = compile_named(f"{owner}.{name}", self._function(actor, name), offered)
+        found = runs_of(actor, name)
+        if found.concurrent:
+            raise TypeError(
+                f"{owner}.{name} of a client runs alone: @concurrent is for handlers declared with"
+                " @handles."
+            )
+        handler.run_as(found, cancel=False)
+        return handler
 
     def find(self, message: object) -> Handler | None:
         """Return the handler of *message*, or None where none is declared."""
@@ -140,7 +150,7 @@ def _around(
             after(me, item)
             return value
 
-        return Handler(inner.name, call, is_async=False)
+        return Handler(inner.name, call, is_async=False).run_like(inner)
 
     async def call_async(me: Any, item: Any) -> Any:
         before(me, item)
@@ -148,7 +158,8 @@ def _around(
         after(me, item)
         return value
 
-    return Handler(inner.name if inner else "client", call_async, is_async=True)
+    made = Handler(inner.name if inner else "client", call_async, is_async=True)
+    return made if inner is None else made.run_like(inner)
 
 
 def _catching(inner: Handler, unsent: _Unsent) -> Handler:
@@ -163,7 +174,7 @@ def _catching(inner: Handler, unsent: _Unsent) -> Handler:
                     raise
                 return unsent(me, item, error)
 
-        return Handler(inner.name, call, is_async=False)
+        return Handler(inner.name, call, is_async=False).run_like(inner)
 
     async def call_async(me: Any, item: Any) -> Any:
         try:
@@ -173,4 +184,4 @@ def _catching(inner: Handler, unsent: _Unsent) -> Handler:
                 raise
             return unsent(me, item, error)
 
-    return Handler(inner.name, call_async, is_async=True)
+    return Handler(inner.name, call_async, is_async=True).run_like(inner)

@@ -9,6 +9,7 @@ from ._disconnect import connections_of as connections_of
 from ._disconnect import disconnect_user as disconnect_user
 from ._handler import DjangoApplication as DjangoApplication
 from ._handler import django_application as django_application
+from ._json import teach_json as _teach_json
 from ._paths import path as path
 from ._paths import re_path as re_path
 from ._paths import teach_django as _teach_django
@@ -31,4 +32,5 @@ __all__ = [
 ]
 
 _teach_django()
+_teach_json()
 _set_up_on_import()

@@ -22,6 +22,7 @@ from ._handler import refuse_django_handler
 from ._matching import Walkable
 from ._on_trio import hops_of, teach_asgiref
 from ._paths import Route, import_dotted, is_actor, refuse_instance
+from ._poll_cookie import teach_poll_cookie
 from ._routes import DjangoRouter, refuse_no_endpoint
 from ._settings import load_options
 from ._setup import require_django
@@ -63,6 +64,7 @@ class Greenroom(Application):
         **options: object,
     ) -> None:
         require_django()
+        teach_poll_cookie()
         routed = _is_routes(http)
         if not routed:
             _refuse_no_http(http)

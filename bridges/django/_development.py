@@ -108,10 +108,10 @@ class Development:
 
     def _say_websocket(self, event: Event) -> None:
         facts, path = event.facts, event.path
-        if event.kind == "connection.opened":
+        if event.kind == "connection.opened" and "method" not in facts:  # else a request, likewise
             self._urls[path] = facts["url"]
             _say("WebSocket CONNECT %s [%s]", 101, facts["url"], path)
-        elif event.kind == "connection.closed":
+        elif event.kind == "connection.closed" and path in self._urls:
             _say("WebSocket DISCONNECT %s %s [%s]", 101, self._urls.pop(path), facts["code"], path)
         elif event.kind == "connection.refused" and "url" in facts:  # else a request: it has a line
             _say("WebSocket REJECT %s [%s]", 400, facts["url"], facts["reason"])

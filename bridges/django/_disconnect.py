@@ -16,9 +16,12 @@ from ...actors._lowlevel import inside_trio
 from ...actors._unsaved import in_worker
 from ...actors.consumers._websocket import check_close
 from ...supervisor._current import CURRENT
-from ._book import BATCH, LOGGED_OUT, Book, all_books, book_of
+from ._book import BATCH, Book, all_books, book_of
 from ._identity import Identity
 from ._revalidation import sessions_of
+from ._users import value_of
+
+_DISCONNECTED = "disconnected, as all of its user's"
 
 
 def connections_of(user: Any) -> list[ActorRef]:
@@ -33,7 +36,7 @@ def connections_of(user: Any) -> list[ActorRef]:
         TimeoutError: The loop did not answer within five seconds.
     """
     _refuse_on_trio("connections_of", "await aconnections_of(...)")
-    return [identity.slot.ref for identity in _found(user) if identity.slot is not None]
+    return [each.slot.ref for each in list(_found(user)) if each.is_open]
 
 
 def disconnect_user(user: Any, code: int = 4401, reason: str = "") -> int:
@@ -55,14 +58,14 @@ def disconnect_user(user: Any, code: int = 4401, reason: str = "") -> int:
     """
     check_close(code, reason)
     _refuse_on_trio("disconnect_user", "await adisconnect_user(...)")
-    return sum(identity.expel(reason or LOGGED_OUT, code) for identity in list(_found(user)))
+    return sum(identity.expel(_DISCONNECTED, code, reason) for identity in list(_found(user)))
 
 
 async def aconnections_of(user: Any) -> list[ActorRef]:
     """Do what :func:`connections_of` does, on trio or asyncio. A checkpoint."""
     if not inside_trio():
         return await _hop(connections_of, user)
-    return [each.slot.ref for each in await _found_on_trio(user) if each.slot is not None]
+    return [each.slot.ref for each in await _found_on_trio(user) if each.is_open]
 
 
 async def adisconnect_user(user: Any, code: int = 4401, reason: str = "") -> int:
@@ -70,7 +73,7 @@ async def adisconnect_user(user: Any, code: int = 4401, reason: str = "") -> int
     check_close(code, reason)
     if not inside_trio():
         return await _hop(disconnect_user, user, code, reason)
-    return sum(each.expel(reason or LOGGED_OUT, code) for each in await _found_on_trio(user))
+    return sum(each.expel(_DISCONNECTED, code, reason) for each in await _found_on_trio(user))
 
 
 def _refuse_on_trio(used: str, instead: str) -> None:
@@ -89,13 +92,8 @@ def _here() -> list[Book]:
     return all_books() if root is None else [book_of(root)]
 
 
-def _value_of(user: Any) -> str:
-    meta = getattr(user, "_meta", None)
-    return str(user if meta is None else meta.pk.value_to_string(user))
-
-
 def _found(user: Any) -> Iterator[Identity]:
-    value = _value_of(user)
+    value = value_of(user)
     for book in _here():
         known, unknown = _sorted(book.everybody(), value)
         yield from known
@@ -104,7 +102,7 @@ def _found(user: Any) -> Iterator[Identity]:
 
 
 async def _found_on_trio(user: Any) -> list[Identity]:
-    value = _value_of(user)
+    value = value_of(user)
     found: list[Identity] = []
     for book in _here():
         known, unknown = _sorted(book.everybody(), value)
@@ -142,9 +140,13 @@ def close_logged_out(sender: object, *, request: Any = None, **_: object) -> Non
     key: str | None = getattr(session, "session_key", None)
     if not key:
         return
-    own: Identity | None = getattr(session, "_identity", None)  # its own log-out goes on
+    close_session(key, getattr(session, "owner", None))  # its own log-out goes on
+
+
+def close_session(key: str, but: Identity | None = None) -> None:
+    """Close all connections with the session *key*, except *but*. Any thread; does not wait."""
     for book in all_books():
-        book.logged_out(key, own)
+        book.logged_out(key, but)
 
 
 def listen_to_log_outs() -> None:

@@ -2,7 +2,8 @@
 # of actors/_ports.py.
 #
 # One object a connection. What stands in the scope are its lazy parts, so a middleware that
-# copies the scope copies them, and a login is seen by all copies.
+# copies the scope copies them, and a login is seen by all copies. It holds no scope itself, and
+# the session holds it weakly: what a connection leaves behind needs no garbage collector.
 #
 # Invariants, each with a test of that name in tests/bridges/django/test_identity.py:
 #   LAZY       nothing is read before it is touched, and no session object is made.
@@ -10,7 +11,7 @@
 #   NEW KEY    a browser learns of a new session key at the handshake, and never later.
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
@@ -22,17 +23,33 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.handlers.asgi import ASGIRequest
 from django.http import parse_cookie
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import SimpleLazyObject, empty
 
 from ...actors._ports import IDENTITY
 from ...actors._unsaved import save_when_handler_succeeds
 from ._session import needs_missing_app, new_session, on_a_loop, refuse_on_a_loop, store_class
 from ._session_cookie import set_cookie_headers
-from ._users import anonymous, require_auth, user_of_session
+from ._users import anonymous, require_auth, user_of_session, value_of
 
 if TYPE_CHECKING:
     from ...actors._life import Life
     from ._book import Book
+
+
+class _Lazy(SimpleLazyObject):  # pyright: ignore[reportMissingTypeArgument] - none at run time
+    """One lazy part of a scope: what *part* of *identity* returns, once it is touched."""
+
+    def __init__(self, identity: "Identity", part: "Callable[[Identity], Any]") -> None:
+        own = self.__dict__  # not bound methods, of which each connection would have three
+        own["_identity"], own["_part"], own["_wrapped"] = identity, part, empty
+
+    def _setup(self) -> None:
+        own = self.__dict__
+        own["_wrapped"] = own["_part"](own["_identity"])
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "_Lazy":
+        return self  # a middleware may copy a whole scope: it is one connection still
+
 
 GONE = "the session was deleted before it could be saved, as by a log-out elsewhere"
 
@@ -41,12 +58,12 @@ class Identity:
     """Whose connection one scope is of."""
 
     __slots__ = (
-        "__weakref__", "_book", "_by_token", "_changed_by", "_cookies", "_quiet", "_scope",
+        "__weakref__", "_book", "_by_token", "_changed_by", "_cookies", "_headers", "_quiet",
         "_session", "_user", "due", "slot", "user_value",
     )  # fmt: skip
 
-    def __init__(self, scope: Any, book: "Book") -> None:
-        self._scope = scope
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]], book: "Book") -> None:
+        self._headers = headers
         self._book = book
         self._cookies: dict[str, str] | None = None
         self._session: Any = None
@@ -66,17 +83,20 @@ class Identity:
         """Put the lazy parts into *scope*, each where nobody has put one."""
         if IDENTITY in scope:
             return
-        identity = scope[IDENTITY] = cls(scope, book)
-        scope.setdefault("cookies", SimpleLazyObject(identity.cookies))
-        scope.setdefault("session", SimpleLazyObject(identity.session))
-        scope.setdefault("user", SimpleLazyObject(identity.user))
+        identity = scope[IDENTITY] = cls(scope["headers"], book)
+        scope.setdefault("cookies", _Lazy(identity, Identity.cookies))
+        scope.setdefault("session", _Lazy(identity, Identity.session))
+        scope.setdefault("user", _Lazy(identity, Identity.user))
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Identity":
+        return self
 
     # -- the lazy parts -------------------------------------------------------------------
 
     def cookies(self) -> dict[str, str]:
         """Return the cookies of the request. Any thread."""
         if self._cookies is None:
-            sent = [value for name, value in self._scope["headers"] if name == b"cookie"]
+            sent = [value for name, value in self._headers if name == b"cookie"]
             self._cookies = parse_cookie(b"; ".join(sent).decode("latin-1"))
         return self._cookies
 
@@ -242,10 +262,14 @@ class Identity:
 
     def now_is(self, user: Any) -> None:
         """Take note of who it is, so that it is looked at now and then. Any thread."""
-        meta: Any = getattr(user, "_meta", None)
-        known = meta is not None and getattr(user, "is_authenticated", True)
-        self.user_value = str(meta.pk.value_to_string(user)) if known else None
+        known = hasattr(user, "_meta") and getattr(user, "is_authenticated", True)
+        self.user_value = value_of(user) if known else None
         self._book.news(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its slot has not ended."""
+        return self.slot is not None and self.slot.end is None
 
     @property
     def is_unknown(self) -> bool:
@@ -256,7 +280,7 @@ class Identity:
         """Say whether *key*, *in_cookie* as bytes, is the session's; cheap where it is not."""
         if self._session is not None:
             return self._session.session_key == key
-        sent = (value for name, value in self._scope["headers"] if name == b"cookie")
+        sent = (value for name, value in self._headers if name == b"cookie")
         return any(in_cookie in value for value in sent) and self.cookie_key == key
 
     def ticket(self) -> tuple[str | None, str]:
@@ -264,17 +288,24 @@ class Identity:
         assert self.user_value is not None
         return None if self._by_token else self.session_key, self.user_value
 
+    def learned(self, scope: Any, user: Any) -> None:
+        """Take note that somebody else has found out, or changed, whose the session is."""
+        session = scope.get("session")
+        if self._session is not None and getattr(session, "_wrapped", session) is self._session:
+            self._user = user
+            self.now_is(user)
+
     def become_by_token(self, scope: Any, user: Any) -> None:
         """Take note that the connection is *user*'s, whatever the session says."""
         self._by_token = True
         self._become(scope, user)
 
-    def expel(self, reason: str, code: int = 4401) -> bool:
-        """Close the connection; whether there was one. Any thread."""
+    def expel(self, reason: str, code: int = 4401, text: str | None = None) -> bool:
+        """Close the connection with *text*, else *reason*; whether there was one. Any thread."""
         slot = self.slot
         if slot is None or slot.end is not None:
             return False
-        slot.request_stop(reason, code, reason)
+        slot.request_stop(reason, code, reason if text is None else text)
         return True
 
     # -- inside --------------------------------------------------------------------------------
@@ -285,12 +316,11 @@ class Identity:
             _ = lazy_user.pk
             user = lazy_user._wrapped  # noqa: SLF001
         self._user = user
-        for each in (scope, self._scope):
-            lazy = each.get("user")
-            if isinstance(lazy, SimpleLazyObject):
-                lazy._wrapped = user  # noqa: SLF001
-            else:
-                each["user"] = user
+        lazy = scope.get("user")
+        if isinstance(lazy, SimpleLazyObject):
+            lazy._wrapped = user  # noqa: SLF001
+        else:
+            scope["user"] = user
         self.now_is(user)
 
     def _request(self, scope: Any) -> Any:

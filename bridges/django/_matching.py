@@ -60,7 +60,7 @@ def prefix_of(route: URLPattern, target: object) -> Any:
 
 
 def ways_of(
-    routes: Sequence[Any], way: Way, find: Callable[[URLPattern], tuple[Any, Any]]
+    routes: Sequence[Any], way: Way, find: Callable[[URLPattern], tuple[Any, Any, bool]]
 ) -> Iterator[Match]:
     """
     Yield where *way* leads by *routes*, the first route first.
@@ -68,7 +68,8 @@ def ways_of(
     Args:
         routes: What ``path()``, ``re_path()`` and ``include()`` made.
         way: The path, and what was found of it before.
-        find: Returns a route's target and what it is matched by.
+        find: Returns a route's target, what it is matched by, and whether the target decides
+            which pages may connect.
     """
     for route in routes:
         if isinstance(route, URLResolver):
@@ -77,7 +78,7 @@ def ways_of(
             if further is not None:
                 yield from ways_of(cast("Sequence[Any]", route.url_patterns), further, find)
             continue
-        target, pattern = find(route)
+        target, pattern, guarded = find(route)
         further = way.further(pattern, cast("Mapping[str, Any]", route.default_args))
         if further is None:
             continue
@@ -92,6 +93,7 @@ def ways_of(
             name=route.name,
             route=further.route,
             rest=further.rest if is_prefix else None,
+            checks_origin=guarded,
         )
 
 

@@ -15,6 +15,7 @@ from django.urls.resolvers import RegexPattern
 
 from ...actors.consumers import Consumer
 from ..asgi._app import Lifespan, consumer_of
+from ..asgi._nesting import checks_origin
 from ..asgi._routing import Match, Scope
 from ..hypercorn._startup import refuse
 from ._handler import refuse_django_handler
@@ -50,6 +51,7 @@ class DjangoRouter:
             id(pattern): prefix_of(pattern, self._targets[id(pattern)])
             for _, pattern in _endpoints(resolver, "")
         }
+        self._guarded = {at for at, target in self._targets.items() if checks_origin(target)}
 
     def __repr__(self) -> str:
         return f"<DjangoRouter {len(self._targets)} routes>"
@@ -72,8 +74,8 @@ class DjangoRouter:
         """Yield where *way* leads."""
         return ways_of(self._routes, way, self._found)
 
-    def _found(self, route: URLPattern) -> tuple[Any, Any]:
-        return self._targets[id(route)], self._patterns[id(route)]
+    def _found(self, route: URLPattern) -> tuple[Any, Any, bool]:
+        return self._targets[id(route)], self._patterns[id(route)], id(route) in self._guarded
 
 
 def _listed(routes: object, protocol: str) -> list[Route]:
@@ -136,6 +138,10 @@ def refuse_no_endpoint(view: Any, wanted_by: str, protocol: str) -> None:
     if consumer is not None:
         if protocol not in consumer.protocols:
             _refuse_protocol(consumer, wanted_by, protocol)
+        try:
+            consumer.refuse_unservable()
+        except TypeError as error:
+            refuse(f"{wanted_by}: {error}", TypeError)
         return
     if is_actor_class(view):
         wanted = "WebsocketConsumer" if protocol == "websocket" else "HttpConsumer"

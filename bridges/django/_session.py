@@ -7,6 +7,8 @@
 
 import asyncio
 import functools
+import weakref
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -88,68 +90,86 @@ def keeps_itself(store: Any) -> bool:
     return issubclass(store, signed_cookies.SessionStore)
 
 
-@functools.cache
-def _connection_session(store: Any) -> Any:  # noqa: C901 - a class, made for each engine
-    blocks = not keeps_itself(store)
+class _OfConnection:
+    """What the session of a connection has beside what its engine's has: a mixin before that."""
 
-    class ConnectionSession(store):
-        _identity: "Identity | None" = None
-        _reserved = False
-        _is_modified = False
+    _blocks = True  # whether reading and writing take longer than nothing
+    _to_tell: "Callable[[], Identity | None]" = staticmethod(lambda: None)
+    _reserved = False
+    _is_modified = False
 
-        def belongs_to(self, identity: "Identity") -> None:
-            self._identity = identity
+    def belongs_to(self, identity: "Identity") -> None:
+        """Tell *identity* from now on what is done to it."""
+        self._to_tell = weakref.ref(identity)
 
-        @property
-        def modified(self) -> bool:
-            return self._is_modified
+    @property
+    def modified(self) -> bool:
+        """Whether something was changed that is not saved, as Django's own has it."""
+        return self._is_modified
 
-        @modified.setter
-        def modified(self, value: bool) -> None:
-            self._is_modified = value
-            if value and self._identity is not None:
-                self._identity.session_modified()
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self._is_modified = value
+        if value and (identity := self._to_tell()) is not None:
+            identity.session_modified()
 
-        @property
-        def is_read(self) -> bool:
-            return "_session_cache" in self.__dict__
+    @property
+    def owner(self) -> "Identity | None":
+        """Whose it is."""
+        return self._to_tell()
 
-        @property
-        def may_be_read(self) -> bool:
-            return not blocks or self.is_read or self.session_key is None
+    @property
+    def is_read(self) -> bool:
+        """Whether its data is there."""
+        return "_session_cache" in self.__dict__
 
-        def reserve_key(self) -> None:
-            """Take a key of its own without asking whether it is free: by chance it is."""
-            if not blocks:
-                self.save()
-            elif self.session_key is None:
-                self._session_key = get_random_string(32, VALID_KEY_CHARS)
-                self._reserved = True
+    @property
+    def may_be_read(self) -> bool:
+        """Whether its data is there, or can be had in no time."""
+        return not self._blocks or self.is_read or _engine(self).session_key is None
 
-        def forget_changes(self) -> None:
-            """Be as it was saved last, to be read anew."""
-            if self._reserved:
-                self._session_key, self._reserved = None, False
-            self.__dict__.pop("_session_cache", None)
-            self._is_modified = False
+    def reserve_key(self) -> None:
+        """Take a key of its own without asking whether it is free: by chance it is."""
+        engine = _engine(self)
+        if not self._blocks:
+            engine.save()
+        elif engine.session_key is None:
+            engine._session_key = get_random_string(32, VALID_KEY_CHARS)  # noqa: SLF001
+            self._reserved = True
 
-        def save(self, must_create: bool = False) -> None:
-            if blocks:
-                refuse_on_a_loop("session.save()", "to write", "save_session")
-            plain: Any = super()
-            plain.save(must_create=must_create or self._reserved)
+    def forget_changes(self) -> None:
+        """Be as it was saved last, to be read anew."""
+        if self._reserved:
+            _engine(self)._session_key = None  # noqa: SLF001
             self._reserved = False
+        self.__dict__.pop("_session_cache", None)
+        self._is_modified = False
 
-        def _get_session(self, no_load: bool = False) -> Any:
-            if self._identity is not None:
-                self._identity.forget_what_crashed()
-            if not no_load and not self.may_be_read:
-                refuse_on_a_loop("the session", "to be read first", "load_session")
-            plain: Any = super()
-            return plain._get_session(no_load)  # noqa: SLF001
+    def save(self, must_create: bool = False) -> None:
+        """Save it, as Django's own does; on trio it says what to write instead."""
+        if self._blocks:
+            refuse_on_a_loop("session.save()", "to write", "save_session")
+        _engine(super()).save(must_create=must_create or self._reserved)
+        self._reserved = False
 
-        _session = property(_get_session)
+    def _get_session(self, no_load: bool = False) -> Any:
+        if (identity := self._to_tell()) is not None:
+            identity.forget_what_crashed()
+        if not no_load and not self.may_be_read:
+            refuse_on_a_loop("the session", "to be read first", "load_session")
+        return _engine(super())._get_session(no_load)  # noqa: SLF001
 
+    _session = property(_get_session)
+
+
+def _engine(session: object) -> Any:
+    """Return *session* as that of the engine, which no type is known of."""
+    return session
+
+
+@functools.cache
+def _connection_session(store: Any) -> Any:
     # The name is part of what the data is signed with.
-    ConnectionSession.__name__, ConnectionSession.__qualname__ = store.__name__, store.__qualname__
-    return ConnectionSession
+    made: Any = type(store.__name__, (_OfConnection, store), {"_blocks": not keeps_itself(store)})
+    made.__qualname__ = store.__qualname__
+    return made

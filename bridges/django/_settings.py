@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ...supervisor import Options
+from ..asgi._origins import pattern_of
 
 NAME = "GREENROOM"
 KNOWN = tuple(option.name.upper() for option in Options.described())
@@ -66,7 +67,7 @@ def problems() -> list[Problem]:
     ]
     if unknown:
         return unknown
-    refused = list(_refused())
+    refused = [*_refused(), *_unreadable_origins()]
     if not refused:
         try:
             Options(**_values())
@@ -84,6 +85,18 @@ def _refused() -> Iterator[Problem]:
         except (TypeError, ValueError) as error:
             hint = f"{option.metadata['doc']} Default: {option.default!r}."
             yield Problem(f"{NAME}: {error}", hint, "greenroom.E003")
+
+
+def _unreadable_origins() -> Iterator[Problem]:
+    origins = _values().get("origins")
+    for each in cast("list[object]", origins if isinstance(origins, list | tuple) else []):
+        try:
+            pattern_of(each)
+        except ValueError as error:
+            hint = "docs/how-to/check-origins lists the patterns."
+            yield Problem(f"{NAME}: ORIGINS: {error}", hint, "greenroom.E003")
+        except TypeError:
+            return  # it is told of the whole
 
 
 @functools.cache

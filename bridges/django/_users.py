@@ -67,3 +67,9 @@ def require_auth() -> None:
     """
     if not apps.is_installed("django.contrib.auth"):
         raise ImproperlyConfigured(NO_AUTH)
+
+
+def value_of(user: Any) -> str:
+    """Return the primary key of *user*, or *user* if it is one, as sessions have it."""
+    meta: Any = getattr(user, "_meta", None)
+    return str(user) if meta is None else str(meta.pk.value_to_string(user))

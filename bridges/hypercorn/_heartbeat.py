@@ -26,11 +26,11 @@ class Heartbeat:
         now: The time at the start, in seconds.
     """
 
-    __slots__ = ("_interval", "_pinged", "_timeout", "heard")
+    __slots__ = ("_interval", "_pinged", "heard", "timeout")
 
     def __init__(self, interval: float, timeout: float, now: float) -> None:
         self._interval = interval or inf
-        self._timeout = timeout
+        self.timeout = timeout
         self._pinged: float | None = None
         self.heard = now
         """When the peer gave the last sign of life."""
@@ -47,7 +47,7 @@ class Heartbeat:
     def deadline(self) -> float:
         """When something is due, if the peer says nothing until then."""
         if self._pinged is not None and self._pinged >= self.heard:
-            return self._pinged + self._timeout
+            return self._pinged + self.timeout
         return self.heard + self._interval
 
     def beat(self, now: float) -> Beat:

@@ -49,7 +49,7 @@ class WebsocketTransport:
 
     __slots__ = (
         "_answered", "_beat", "_beats", "_connection", "_decoder", "_end", "_full", "_key",
-        "_limits", "_loop", "_more", "_receiver", "_resting", "_wire", "close_sent",
+        "_loop", "_more", "_receiver", "_resting", "_wire", "close_sent",
         "opened", "peer_closed", "read_all", "status",
     )  # fmt: skip
 
@@ -74,7 +74,7 @@ class WebsocketTransport:
         """Whether our close frame is on its way."""
         self._connection = connection
         self._wire = connection.wire
-        self._limits = limits = connection.limits
+        limits = connection.limits
         self._key = handshake.key
         self._loop = LoopThread.current()
         self._decoder = Decoder(limits.message_bytes, limits.fragments, inflate)
@@ -104,6 +104,11 @@ class WebsocketTransport:
     def broken(self) -> bool:
         """Whether the connection is beyond writing. Any thread."""
         return self._wire.broken
+
+    def tune(self, message_bytes: int, ping_seconds: float, pong_seconds: float) -> None:
+        """Have other bounds than the server's, before :meth:`take_over`."""
+        self._decoder.limit(message_bytes)
+        self._beat = Heartbeat(ping_seconds, pong_seconds, trio.current_time())
 
     def take_over(self, receiver: Receiver) -> None:
         """Have *receiver* given what comes, from now on."""
@@ -220,7 +225,7 @@ class WebsocketTransport:
         if what is Beat.PING:
             self._wire.write(ping_frame(b""))
         elif what is Beat.DEAD and not self._heard_of_late(now):
-            seconds = self._limits.pong_seconds
+            seconds = self._beat.timeout
             self._ended(1006, f"no sign of life within {seconds:g} s after a ping")
             return inf
         return inf if self.read_all else self._beat.next_look(now)

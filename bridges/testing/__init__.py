@@ -19,11 +19,19 @@ if typing.TYPE_CHECKING:
     from ._errors import NothingCame as NothingCame
     from ._errors import NotStopped as NotStopped
     from ._errors import ProtocolViolation as ProtocolViolation
+    from ._errors import ResponseCut as ResponseCut
     from ._errors import SocketClosed as SocketClosed
     from ._errors import StartupFailed as StartupFailed
+    from ._errors import StreamEnded as StreamEnded
+    from ._errors import StreamRefused as StreamRefused
+    from ._event_decoder import StreamEvent as StreamEvent
+    from ._event_stream import EventStreamDriver as EventStreamDriver
     from ._live import BlockingLiveServer as BlockingLiveServer
     from ._live import LiveServer as LiveServer
     from ._live import live_server as live_server
+    from ._long_poll import LongPollAnswer as LongPollAnswer
+    from ._long_poll import LongPollDriver as LongPollDriver
+    from ._request import RequestDriver as RequestDriver
     from ._running import BlockingServer as BlockingServer
     from ._running import BlockingWebsocket as BlockingWebsocket
     from ._running import open_server as open_server
@@ -40,18 +48,26 @@ __all__ = [
     "BlockingWebsocket",
     "DistributedEngineSuite",
     "EngineSuite",
+    "EventStreamDriver",
     "GreenroomLiveServerTestCase",
     "GreenroomTestCase",
     "HandshakeRefused",
     "HttpAnswer",
     "LiveServer",
+    "LongPollAnswer",
+    "LongPollDriver",
     "NotStopped",
     "NothingCame",
     "ProtocolViolation",
+    "RequestDriver",
+    "ResponseCut",
     "ServerDriver",
     "SlowReader",
     "SocketClosed",
     "StartupFailed",
+    "StreamEnded",
+    "StreamEvent",
+    "StreamRefused",
     "WebsocketDriver",
     "live_server",
     "open_server",
@@ -74,8 +90,16 @@ __getattr__ = _importer(
         "BlockingWebsocket": "_running",
         "DistributedEngineSuite": "engine_suite",
         "EngineSuite": "engine_suite",
+        "EventStreamDriver": "_event_stream",
         "HandshakeRefused": "_errors",
+        "RequestDriver": "_request",
+        "ResponseCut": "_errors",
+        "StreamEnded": "_errors",
+        "StreamEvent": "_event_decoder",
+        "StreamRefused": "_errors",
         "HttpAnswer": "_driver",
+        "LongPollAnswer": "_long_poll",
+        "LongPollDriver": "_long_poll",
         "NotStopped": "_errors",
         "NothingCame": "_errors",
         "ProtocolViolation": "_errors",

@@ -18,12 +18,16 @@ from ...actors._lowlevel import checkpoint
 from ...supervisor import Root
 from ..asgi._app import STATE, WORKERS
 from ._errors import StartupFailed, alone
+from ._event_stream import EventStreamDriver
 from ._inline import InlinePool
 from ._journal import Journal, tell_of_crashes
+from ._long_poll import LongPollDriver
+from ._request import RequestDriver
 from ._rules import HttpRules
 from ._sharing import share_connections
+from ._slot_side import MARK
 from ._tree import TreeDriver
-from ._websocket import MARK, WebsocketDriver
+from ._websocket import WebsocketDriver
 
 Headers = Iterable[tuple[str, str]]
 
@@ -82,6 +86,116 @@ class ServerDriver(TreeDriver):
         driver.scope["extensions"] = {"websocket.http.response": {}, MARK: driver.mark}
         self.start_soon(driver.run, self._application)
         return driver
+
+    @asynccontextmanager
+    async def long_poll(
+        self,
+        path: str,
+        *,
+        headers: Headers = (),
+        polling: bool = True,
+        timeout: float = 5.0,
+    ) -> AsyncGenerator["LongPollDriver"]:
+        """
+        Open a long-polling session at *path*; end it at the end.
+
+        Args:
+            path: Of the consumer's route.
+            headers: Of every request, such as a cookie.
+            polling: Whether it polls by itself, as clients do.
+            timeout: Seconds for the answer, and for the end.
+
+        Raises:
+            HandshakeRefused: The application refused it.
+            NothingCame: No answer within *timeout* seconds.
+        """
+        scope = _scope("http", path, headers, self.state)
+        driver = LongPollDriver(self, scope, self._application, headers=headers, polling=polling)
+        driver.scope["extensions"] = {MARK: driver.mark}
+        self.start_soon(driver.run, self._application)
+        await driver.handshake(timeout)
+        try:
+            yield driver
+        finally:
+            driver.disconnect()
+            with trio.move_on_after(timeout, shield=True):
+                await driver.application_done.wait()
+
+    @asynccontextmanager
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Headers = (),
+        body: bytes | None = b"",
+        timeout: float = 5.0,
+    ) -> AsyncGenerator["RequestDriver"]:
+        """
+        Begin one request, whose response is received in parts; leave it at the end.
+
+        Args:
+            method: Its method.
+            path: Its path, which may have a query string.
+            headers: Its headers.
+            body: Its body; None if the test sends it, in parts.
+            timeout: How long the application may take to return at the end, in seconds.
+        """
+        driver = RequestDriver(self, _scope("http", path, headers, self.state))
+        async with self._asking(driver, method, body, timeout):
+            yield driver
+
+    @asynccontextmanager
+    async def event_stream(
+        self,
+        path: str,
+        *,
+        last_event_id: str = "",
+        headers: Headers = (),
+        method: str = "GET",
+        body: bytes = b"",
+        timeout: float = 5.0,
+    ) -> AsyncGenerator["EventStreamDriver"]:
+        """
+        Open the event stream at *path*, as a browser's ``EventSource`` does; leave it at the end.
+
+        Args:
+            path: Its path, which may have a query string.
+            last_event_id: The last event that the client got, if it comes back.
+            headers: Further headers.
+            method: For streams that are no browser's.
+            body: Likewise.
+            timeout: How long an answer may take, and at the end the application, in seconds.
+
+        Raises:
+            StreamRefused: The application answered with something else.
+            NothingCame: No answer within *timeout* seconds.
+        """
+        own = [("accept", "text/event-stream"), ("cache-control", "no-cache")]
+        named = [("last-event-id", last_event_id)] if last_event_id else []
+        scope = _scope("http", path, [*own, *named, *headers], self.state)
+        driver = EventStreamDriver(self, scope, last_event_id)
+        async with self._asking(driver, method, body, timeout):
+            await driver.opened(timeout)
+            yield driver
+
+    @asynccontextmanager
+    async def _asking(
+        self, driver: RequestDriver, method: str, body: bytes | None, timeout: float
+    ) -> AsyncGenerator[None]:
+        driver.scope["method"] = method
+        driver.scope["extensions"] = {"http.response.trailers": {}, MARK: driver.mark}
+        if body is not None:
+            for at in range(0, len(body), _PIECE):
+                driver.send_part(body[at : at + _PIECE])
+            driver.send_part(b"", last=True)
+        self.start_soon(driver.run, self._application)
+        try:
+            yield
+        finally:
+            driver.leave()
+            with trio.move_on_after(timeout, shield=True):
+                await driver.application_done.wait()
 
     async def http(
         self, method: str, path: str, *, headers: Headers = (), body: bytes = b""
@@ -219,7 +333,7 @@ async def _served(
             driver.journal.close()
     if lifespan.failure is not None:
         raise StartupFailed(lifespan.failure)
-    if strict and STATE in driver.state:
+    if strict and driver is not None and STATE in driver.state:
         driver.journal.refuse()
         driver.refuse_what_is_left()
 

@@ -42,6 +42,40 @@ class SocketClosed(GreenroomError):
         return f"the application closed the socket with {self.code} {self.reason!r}"
 
 
+class StreamRefused(GreenroomError):
+    """
+    The application answered a request for an event stream with something else.
+
+    ``status``, ``body`` and ``headers`` are those of its answer. Where the consumer crashed, its
+    error is the cause.
+    """
+
+    def __init__(self, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        super().__init__(status, body, headers)
+        self.status, self.body, self.headers = status, body, headers
+
+    def __str__(self) -> str:
+        return f"the event stream was refused with {self.status}: {self.body!r}"
+
+
+class StreamEnded(GreenroomError):
+    """The application has ended the response, as a whole one: nothing more comes."""
+
+    def __str__(self) -> str:
+        return "the application has ended the response"
+
+
+class ResponseCut(GreenroomError):
+    """
+    The application returned with its response unfinished: a server cuts the connection.
+
+    Where it did so because the consumer crashed, the consumer's error is the cause.
+    """
+
+    def __str__(self) -> str:
+        return "the application left its response unfinished, so a server cuts the connection"
+
+
 class NothingCame(GreenroomError, trio.TooSlowError):
     """
     What a test waited for did not come in time.

@@ -6,15 +6,21 @@
 # else at its end. A test that wants a crash says so: with `crash()`, `wait_crash()` or
 # `allow_crashes()`.
 #
+# An exception holds the frames that it came through, and what is in them. A strict journal is there
+# to raise it; any other keeps a twin of plain data, so that nothing lives longer by it.
+#
 # Events may come from any thread; all else here belongs to the loop's.
 
 import re
+import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import trio
 
+from ...actors._errors import described
 from ...supervisor import Event, Root
 from ._errors import NothingCame
 from ._explain import explain
@@ -26,6 +32,20 @@ FAILURES = frozenset({"slot.crashed", "slot.fatal", "supervisor.crashed", "disco
 _SHOWN = 20  # events in a text
 
 
+@dataclass(frozen=True)
+class Failure:
+    """An error of the user's code, which ended in no exception of the test's."""
+
+    path: str
+    """Of the actor, or of the request."""
+    error: BaseException
+    what: str
+    """What it did then, behind the path."""
+
+    def __str__(self) -> str:
+        return f"{self.error!r} in {self.path}, {self.what}"
+
+
 class Journal:
     """
     The events of *root* from now on; crashes are the test's errors if it is *strict*.
@@ -35,37 +55,59 @@ class Journal:
 
     def __init__(self, root: Root | None, *, strict: bool) -> None:
         self.strict = strict
-        self.failures: list[Event] = []
+        self._keep: Callable[[BaseException], BaseException] = _itself if strict else _twin_of
+        self.failures: list[Failure] = []
         """Crashes that no test has asked for, oldest first."""
-        self.last_error: BaseException | None = None
-        """What was raised last, asked for or not."""
+        self._causes: dict[str, BaseException] = {}  # by path, the last of each
         self._root = root
         self._allowed: list[tuple[type[BaseException], ...]] = []
         self._expected: list[BaseException] = []
         self._news = trio.Event()
-        self._unsubscribe = root.events.subscribe(self._look) if root is not None else None
+        self._ends: list[Callable[[], object]] = []
+        if root is not None:
+            self._ends = [root.events.subscribe(self._look)]
+            if "greenroom.bridges.django" in sys.modules:
+                from ..django._view_errors import on_view_errors
+
+                self._ends.append(on_view_errors(self._view_failed))
 
     def close(self) -> None:
         """Look no more."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
+        while self._ends:
+            self._ends.pop()()
 
     def _look(self, event: Event) -> None:
-        assert self._root is not None
         error = event.facts.get("exception")
         if event.kind in FAILURES and isinstance(error, BaseException):
-            self.last_error = error
-            if not self._was_asked_for(error):
-                self.failures.append(event)
+            message = event.facts.get("message")
+            what = f"which handled {message}" if message else event.kind
+            self._failed(Failure(event.path, error, what))
+        self._ring_from_anywhere()
+
+    def _view_failed(self, path: str, error: BaseException) -> None:
+        self._failed(Failure(path, error, "a view"))
+        self._ring_from_anywhere()
+
+    def _failed(self, failure: Failure) -> None:
+        if not self._was_asked_for(failure.error):
+            kept = replace(failure, error=self._keep(failure.error))
+            self.failures.append(kept)
+            self._causes.pop(kept.path, None)  # the latest comes last
+            self._causes[kept.path] = kept.error
+
+    def _ring_from_anywhere(self) -> None:
+        assert self._root is not None
         if self._root.loop.is_here():
             self.ring()
         else:
             self._root.loop.call_soon(self.ring, idempotent=True)
 
     def _was_asked_for(self, error: BaseException) -> bool:
-        return any(each is error for each in self._expected) or any(
-            isinstance(error, each) for each in self._allowed
-        )
+        for at, each in enumerate(self._expected):
+            if each is error:
+                del self._expected[at]  # it holds frames, too
+                return True
+        return any(isinstance(error, each) for each in self._allowed)
 
     def ring(self) -> None:
         """Have all who wait look again."""
@@ -79,22 +121,31 @@ class Journal:
     def allow(self, *kinds: type[BaseException]) -> None:
         """Take errors of *kinds* for asked for: those that come, and those that were."""
         self._allowed.append(kinds)
-        self.failures = [each for each in self.failures if not isinstance(error_of(each), kinds)]
+        self.failures = [each for each in self.failures if not isinstance(each.error, kinds)]
 
     def take(
         self, kinds: tuple[type[BaseException], ...], match: str, path: str
     ) -> BaseException | None:
         """Take the first crash that no test has asked for yet and fits; None if there is none."""
-        for event in self.failures:
-            error = error_of(event)
-            if (
-                isinstance(error, kinds)
-                and re.search(match, str(error))
-                and path in ("", event.path)
-            ):
-                self.failures.remove(event)
+        for failure in self.failures:
+            error = failure.error
+            fits = isinstance(error, kinds) and re.search(match, str(error))
+            if fits and path in ("", failure.path):
+                self.failures.remove(failure)
+                self._causes.pop(failure.path, None)
                 return error
         return None
+
+    def cause(self, path: str = "") -> BaseException | None:
+        """Return what *path*, or else anybody, has crashed with last, unless it was asked for."""
+        if path:
+            return self._causes.get(path)
+        return next(reversed(self._causes.values()), None)
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """What anybody has crashed with last, unless it was asked for."""
+        return self.cause()
 
     def refuse(self) -> None:
         """
@@ -108,10 +159,8 @@ class Journal:
 
     def pop(self) -> Exception:
         """Take the first crash that no test has asked for, with a note that says whose it is."""
-        event = self.failures.pop(0)
-        error = error_of(event)
-        message = event.facts.get("message")
-        note = f"raised in {event.path}, {f'which handled {message}' if message else event.kind}"
+        failure = self.failures.pop(0)
+        error, note = failure.error, f"raised in {failure.path}, {failure.what}"
         if not isinstance(error, Exception):  # SystemExit, say: it would end the whole run
             ends = AssertionError(f"{error!r} was {note}")
             ends.__cause__ = error
@@ -147,7 +196,7 @@ class Journal:
                     return found
                 self.refuse()
                 await news.wait()
-        raise nothing_came(wanted, timeout, so_far(), self._root, self.last_error)
+        raise nothing_came(wanted, timeout, so_far(), self._root, self.cause())
 
     def listed(self) -> str:
         """The last events, a line each, oldest first."""
@@ -167,11 +216,26 @@ def nothing_came(
     return error
 
 
-def error_of(event: Event) -> BaseException:
-    """Return what *event* says was raised."""
-    error = event.facts["exception"]
-    assert isinstance(error, BaseException)
+def _itself(error: BaseException) -> BaseException:
     return error
+
+
+def _twin_of(error: BaseException) -> BaseException:
+    """Return an error of *error*'s type and text, its traceback a note, that holds plain data."""
+    twin = type(error).__new__(type(error))
+    twin.args = tuple(map(_plain, error.args))
+    vars(twin).update({name: _plain(value) for name, value in vars(error).items()})
+    twin.__notes__ = [*getattr(error, "__notes__", ())]
+    twin.add_note("".join(traceback.format_tb(error.__traceback__)).rstrip())
+    try:
+        str(twin)
+    except Exception:  # noqa: BLE001 - it wants more than plain data for its text
+        return RuntimeError(described(error))
+    return twin
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (str, bytes, int, float, type(None))) else repr(value)
 
 
 def said(event: Event) -> str:

@@ -6,10 +6,11 @@
 
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, MutableMapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, overload
 
+import trio
 from trio.testing import MockClock
 
 from ...supervisor import Root
@@ -61,7 +62,26 @@ class LiveServer(TreeDriver):
         return self._front.root
 
 
-@contextmanager
+@overload
+def live_server(
+    application: Callable[..., Any] | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    static: bool = True,
+    crashes: Crashes = "raise",
+    flavour: Literal["blocking"] = "blocking",
+) -> AbstractContextManager["BlockingLiveServer"]: ...
+@overload
+def live_server(
+    application: Callable[..., Any] | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    static: bool = True,
+    crashes: Crashes = "raise",
+    flavour: Literal["async"],
+) -> AbstractContextManager[LiveServer]: ...
 def live_server(
     application: Callable[..., Any] | None = None,
     *,
@@ -70,7 +90,7 @@ def live_server(
     static: bool = True,
     crashes: Crashes = "raise",
     flavour: Literal["blocking", "async"] = "blocking",
-) -> Generator["BlockingLiveServer", None, None]:
+) -> AbstractContextManager[Any]:
     """
     Serve *application* with the real hypercorn trio worker, in a thread, while the block lasts.
 
@@ -91,6 +111,18 @@ def live_server(
         NotStopped: It did not stop, or left something behind.
         OSError: The address can't be had.
     """
+    return _live_server(application, host, port, static, crashes, flavour)
+
+
+@contextmanager
+def _live_server(
+    application: Callable[..., Any] | None,
+    host: str,
+    port: int,
+    static: bool,
+    crashes: Crashes,
+    flavour: Literal["blocking", "async"],
+) -> Generator[Any, None, None]:
     if application is None:
         from ..django._testing import project_application
 
@@ -107,7 +139,7 @@ def live_server(
         share_connections(in_memory=True),
         open_portal(manager, clock) as (portal, server),
     ):
-        yield cast("BlockingLiveServer", remote(portal, server))
+        yield remote(portal, server)
 
 
 @contextmanager
@@ -134,6 +166,9 @@ async def _open(
     front = _Front(application)
     try:
         async with serving(cast("Any", front), host, port) as bound:
+            await front.settled.wait()  # hypercorn listens before it minds what the start said
+            if front.failed:
+                await trio.sleep_forever()  # its error is on the way, and cancels this
             server = LiveServer(host, bound, front)
             server.journal = journal = Journal(front.root, strict=strict)
             yield server
@@ -150,6 +185,7 @@ class _Front:
 
     def __init__(self, application: Any) -> None:
         self.root: Root | None = None
+        self.settled, self.failed = trio.Event(), False
         self._application = application
         self.greenroom_native = getattr(application, "greenroom_native", False)
         self.connection_limits = getattr(application, "connection_limits", None)
@@ -164,9 +200,14 @@ class _Front:
         async def told(event: Any) -> None:
             if event["type"] == "lifespan.startup.complete":
                 self.root = scope.get("state", {}).get(STATE)
+                self.settled.set()
+            self.failed = self.failed or event["type"] == "lifespan.startup.failed"
             await send(event)
 
-        await self._application(scope, receive, told)
+        try:
+            await self._application(scope, receive, told)
+        finally:
+            self.settled.set()  # it may know nothing of lifespan
 
 
 class BlockingLiveServer(BlockingServer):

@@ -13,7 +13,7 @@
 import concurrent.futures
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
@@ -142,11 +142,11 @@ class Portal:
         except concurrent.futures.TimeoutError as error:
             if future.done():  # it was the function that raised one
                 raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
-            raise NothingCame(
-                f"{_name(function, args)} did not return within {self.patience:g} s.\n{self.stacks()}"
-            ) from None
-        except BaseException as error:  # noqa: BLE001 - raised again
-            raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
+            late = f"{_name(function, args)} did not return within {self.patience:g} s."
+            raise NothingCame(f"{late}\n{self.stacks()}") from None
+        except BaseException as error:
+            error.with_traceback(users_part(error.__traceback__))
+            raise error from error.__cause__  # noqa: ASYNC104 - the same one
         finally:
             future.cancel()
 
@@ -232,7 +232,7 @@ def open_portal(
     def main() -> None:
         try:
             portal.run(manager, opened)
-        except BaseException as error:  # noqa: BLE001 - it is raised in the other thread
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - raised in the other thread
             ended.append(alone(error))
             _fail(opened, ended[0])
 
@@ -274,8 +274,8 @@ def _cancel(future: Future[Any], loop: LoopThread, scope: trio.CancelScope) -> N
 
 
 def _name(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
-    named = args[0] if args and isinstance(args[0], Coroutine) else function
-    return getattr(named, "__qualname__", "") or repr(function)
+    name: str = getattr(function, "__qualname__", "") or repr(function)
+    return getattr(args[0], "__qualname__", name) if args else name
 
 
 def users_part(trace: TracebackType | None) -> TracebackType | None:

@@ -8,7 +8,6 @@
 
 import asyncio
 import inspect
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, suppress
@@ -18,6 +17,7 @@ from typing import Any, cast
 
 import trio
 
+from ...actors import ActorRef
 from ...actors._lowlevel import LoopThread, inside_trio
 from ._portal import Held, Portal, users_part
 
@@ -65,7 +65,7 @@ class Blocking(Remote):
             return self._result(self._portal.call(_awaited, value))
         if isinstance(value, AsyncIterator):
             return self._each(cast("AsyncIterator[Any]", value))
-        return Blocking(self._portal, value) if _is_remote(type(value)) else value
+        return Blocking(self._portal, value) if _is_remote(value) else value
 
     def _each(self, values: AsyncIterator[Any]) -> Iterator[Any]:
         while (value := self._portal.call(_next, values)) is not _END:
@@ -80,7 +80,7 @@ class _BlockingManager:
     def __enter__(self) -> Any:
         __tracebackhide__ = True
         value = self._portal.call(self._held.open)
-        return Blocking(self._portal, value) if _is_remote(type(value)) else value
+        return Blocking(self._portal, value) if _is_remote(value) else value
 
     def __exit__(
         self,
@@ -109,10 +109,10 @@ class Awaiting(Remote):
         if isinstance(value, AbstractAsyncContextManager):
             return _AwaitingManager(self._portal, cast("Any", value))
         if isinstance(value, Coroutine) or inspect.isawaitable(value):
-            return self._awaited(value)
+            return self._awaited(cast("Awaitable[Any]", value))
         if isinstance(value, AsyncIterator):
             return self._each(cast("AsyncIterator[Any]", value))
-        return Awaiting(self._portal, value) if _is_remote(type(value)) else value
+        return Awaiting(self._portal, value) if _is_remote(value) else value
 
     async def _awaited(self, value: Awaitable[Any]) -> Any:
         __tracebackhide__ = True
@@ -131,7 +131,7 @@ class _AwaitingManager:
     async def __aenter__(self) -> Any:
         __tracebackhide__ = True
         value = await wait_for(self._portal.submit(self._held.open))
-        return Awaiting(self._portal, value) if _is_remote(type(value)) else value
+        return Awaiting(self._portal, value) if _is_remote(value) else value
 
     async def __aexit__(
         self,
@@ -141,7 +141,8 @@ class _AwaitingManager:
     ) -> None:
         __tracebackhide__ = True
         try:
-            await wait_for(self._portal.submit(self._held.close))
+            # Cancelled, it has been told to leave all the same, and does in its own task.
+            await wait_for(self._portal.submit(self._held.close))  # noqa: ASYNC102
         except Exception as another:
             if error is None:
                 raise
@@ -156,8 +157,9 @@ async def wait_for(future: Future[Any]) -> Any:
     __tracebackhide__ = True
     try:
         return await _wait_for(future)
-    except BaseException as error:  # noqa: BLE001 - raised again
-        raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
+    except BaseException as error:
+        error.with_traceback(users_part(error.__traceback__))
+        raise error from error.__cause__  # noqa: ASYNC104 - the same one
 
 
 async def _wait_for(future: Future[Any]) -> Any:
@@ -202,16 +204,19 @@ async def _next(values: AsyncIterator[Any]) -> Any:
 
 
 def _target_of(value: Any) -> Any:
-    return value._target if isinstance(value, Remote) else value  # noqa: SLF001 - of this family
+    return object.__getattribute__(value, "_target") if isinstance(value, Remote) else value
+
+
+def _is_remote(value: object) -> bool:
+    return _has_async_methods(type(value))
 
 
 @lru_cache(maxsize=256)
-def _is_remote(kind: type) -> bool:
+def _has_async_methods(kind: type) -> bool:
     """Whether *kind* has async methods, or properties that lead to such."""
-    module = sys.modules.get(kind.__module__)
-    if module is None or not kind.__module__.startswith(("greenroom.", "trio.")):
+    if not kind.__module__.startswith(("greenroom.", "trio.")):
         return False
-    return any(
+    return issubclass(kind, ActorRef) or any(
         inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)
         for base in kind.__mro__
         for name, value in vars(base).items()

@@ -69,19 +69,30 @@ class WebsocketRules:
         _check_headers(event, b"sec-websocket-protocol")
 
 
+_EXPECTED = {
+    "nothing": "http.response.start",
+    "the start": "http.response.body",
+    "the body": "http.response.trailers",
+}
+"""What may come behind what was sent of a response; the last if trailers were announced."""
+
+
 class HttpRules:
     """
     What one response has come to.
 
     Args:
         method: Of the request.
+        trailers: Whether the server takes them, which those of HTTP/1.1 do not.
     """
 
-    def __init__(self, method: str = "GET") -> None:
+    def __init__(self, method: str = "GET", *, trailers: bool = False) -> None:
+        self._may_trail = trailers
         self._bodiless = method == "HEAD"
         self._left: int | None = None  # of the declared length
         self.state = "nothing"
-        """``nothing``, ``the start`` or ``the end``: what was sent last."""
+        """``nothing``, ``the start``, ``the body`` or ``the end``: what was sent last."""
+        self._trailers = False
 
     def take(self, event: Mapping[str, Any]) -> None:
         """
@@ -91,19 +102,22 @@ class HttpRules:
             ProtocolViolation: A server would refuse it; nothing has changed.
         """
         kind = _type_of(event)
-        expected = {"nothing": "http.response.start", "the start": "http.response.body"}
-        if expected.get(self.state) != kind:
+        if _EXPECTED.get(self.state) != kind:
             raise ProtocolViolation(f"the application sent {kind!r} after {self.state}")
         if kind == "http.response.start":
             _check_start(event)
             self._left = _declared(event)
             self._bodiless = self._bodiless or event["status"] in (204, 304)
             self.state = "the start"
+            self._trailers = self._may_trail and bool(event.get("trailers", False))
+        elif kind == "http.response.trailers":
+            _check_headers(event)
+            self.state = "the end"
         else:
             _check_body(event)
             self._count(len(event.get("body", b"")), event.get("more_body", False))
             if not event.get("more_body", False):
-                self.state = "the end"
+                self.state = "the body" if self._trailers else "the end"
 
     def _count(self, size: int, more: object) -> None:
         if self._left is None or self._bodiless:
@@ -115,7 +129,7 @@ class HttpRules:
             )
         if size < self._left and not more:
             raise ProtocolViolation(
-                f"the body is shorter than its Content-Length: {self._left - size} bytes are missing"
+                f"the body is shorter than its Content-Length by {self._left - size} bytes"
             )
         self._left -= size
 

@@ -130,6 +130,14 @@ if TYPE_CHECKING:
             subprotocols: Iterable[str] = (),
             timeout: float = 5.0,
         ) -> AbstractContextManager["BlockingWebsocket"]: ...
+        def long_poll(
+            self,
+            path: str,
+            *,
+            headers: Headers = (),
+            polling: bool = True,
+            timeout: float = 5.0,
+        ) -> AbstractContextManager["BlockingWebsocket"]: ...
         def dial(
             self, path: str, *, headers: Headers = (), subprotocols: Iterable[str] = ()
         ) -> "BlockingWebsocket": ...

@@ -17,8 +17,22 @@ _ALL = 1000
 class TreeDriver:
     """The part of a driver that concerns the tree; its methods belong to the loop's thread."""
 
-    journal: Journal
-    """What has happened since the application started."""
+    _journal: Journal | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """What has happened since the application started, or this was asked for first."""
+        if self._journal is None:
+            try:
+                root = self.root
+            except LookupError:
+                root = None
+            self._journal = Journal(root, strict=False)
+        return self._journal
+
+    @journal.setter
+    def journal(self, journal: Journal) -> None:
+        self._journal = journal
 
     @property
     def root(self) -> Root:
@@ -74,7 +88,8 @@ class TreeDriver:
         Args:
             *kinds: What was raised; any exception without them.
             match: A regular expression that its text must hold.
-            path: Whose it is; anybody's without it.
+            path: Whose it is: an actor's, or that of a request whose view raised; anybody's
+                without it.
             timeout: Seconds to wait for it.
 
         Raises:
@@ -90,7 +105,7 @@ class TreeDriver:
                 lambda: journal.take(kinds or (BaseException,), match, path),
                 timeout,
                 wanted,
-                lambda: f"Other crashes: {', '.join(map(said, journal.failures)) or 'none'}.",
+                lambda: f"Other crashes: {', '.join(map(str, journal.failures)) or 'none'}.",
             )
         finally:
             journal.strict = strict

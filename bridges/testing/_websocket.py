@@ -1,50 +1,28 @@
 # The client's end of one WebSocket, and the slot at the other end.
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import trio
 
 from ...actors._lowlevel import checkpoint
-from ...supervisor import NodeSnapshot, Root
-from ...supervisor._slot import Slot
 from ._errors import HandshakeRefused, NothingCame, SocketClosed
-from ._journal import Journal
 from ._rules import WebsocketRules
-from ._tree import crash_slot, slot_restarted
-
-MARK = "greenroom.testing"
-"""The scope extension by which a driver finds the slot of its socket."""
+from ._slot_side import Server, SlotSide
 
 _SHOWN = 20  # messages in the text of a test that fails
 _SOCKET_BYTES = 65536  # what a peer's socket takes before it stops one that sends
 
 
-class Server(Protocol):
-    """What a socket needs of the driver that dialled it."""
-
-    journal: Journal
-
-    @property
-    def root(self) -> Root: ...
-    def start_soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None: ...
-    async def wait_crash(
-        self, *kinds: type[BaseException], match: str, path: str, timeout: float
-    ) -> BaseException: ...
-
-
-class WebsocketDriver:
+class WebsocketDriver(SlotSide):
     """The client's end of one WebSocket."""
 
     def __init__(self, server: Server, scope: dict[str, Any]) -> None:
-        self.scope = scope
-        self.mark = object()
-        """In the scope's extensions: tells this socket's slot from others."""
+        super().__init__(server, scope)
         self.subprotocol: str | None = None
         self.response_headers: list[tuple[bytes, bytes]] = []
         self.application_done = trio.Event()
-        self._server = server
         self._to_app_send, self._to_app = trio.open_memory_channel[dict[str, Any]](10)
         self._waiting: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
         self._from_app: deque[Mapping[str, Any]] = deque()
@@ -54,8 +32,6 @@ class WebsocketDriver:
         self._reading = True
         self._unread = 0  # bytes that came since the peer has stopped reading
         self._room = trio.Event()
-        self._found: Slot | None = None
-        self._awaited = 0  # the epoch after the last crash(), until it was waited for
 
     # -- the peer -------------------------------------------------------------------------
 
@@ -71,6 +47,7 @@ class WebsocketDriver:
         try:
             event = await self._next(timeout, "an answer to the handshake")
         except SocketClosed as closed:  # it returned: a server says that something went wrong
+            self._server.journal.refuse()
             raise HandshakeRefused(500, b"", []) from closed.__cause__
         if event["type"] == "websocket.accept":
             self.subprotocol = event.get("subprotocol")
@@ -80,6 +57,8 @@ class WebsocketDriver:
         if event["type"] == "websocket.http.response.start":
             body = await self._denial(timeout)
             headers = list(event.get("headers", ()))
+            if event["status"] >= 500:
+                self._server.journal.refuse()
             raise HandshakeRefused(event["status"], body, headers) from self._cause
         raise HandshakeRefused(403, b"", []) from self._cause
 
@@ -118,6 +97,8 @@ class WebsocketDriver:
         event = await self._next(timeout, "a message")
         if event["type"] == "websocket.close":
             code, reason = event.get("code", 1000), event.get("reason") or ""
+            if code == 1011:
+                self._server.journal.refuse()
             raise SocketClosed(code, reason) from (self._cause if code == 1011 else None)
         text = event.get("text")
         message = cast("str | bytes", text if text is not None else event.get("bytes"))
@@ -173,80 +154,6 @@ class WebsocketDriver:
         self._reading, self._unread = True, 0
         self._room.set()
 
-    # -- the slot ----------------------------------------------------------------------------
-
-    @property
-    def slot(self) -> NodeSnapshot:
-        """The slot of this socket, as it is now."""
-        return self._slot.snapshot()
-
-    def crash(self, error: BaseException | None = None) -> None:
-        """
-        Have the running incarnation crash, as if a task of it had raised *error*.
-
-        Where ``connect`` has not returned yet, as soon as it has: a crash before that
-        would not be restarted.
-        """
-        slot = self._slot
-        self._awaited = slot.epoch + 1
-        if slot.settled.is_set():
-            crash_slot(self._server.journal, slot, error)
-        else:
-            self._server.start_soon(self._crash_once_settled, slot, error)
-
-    async def _crash_once_settled(self, slot: Slot, error: BaseException | None) -> None:
-        await slot.settled.wait()
-        crash_slot(self._server.journal, slot, error)
-
-    async def wait_restarted(self, epoch: int = 0, timeout: float = 30.0) -> NodeSnapshot:
-        """
-        Wait until incarnation *epoch* serves; by default the one after the crash.
-
-        A checkpoint. Returns the slot's snapshot.
-
-        Raises:
-            LookupError: The slot has ended instead.
-            NothingCame: Neither happened within *timeout* seconds.
-        """
-        wanted = epoch or self._awaited
-        if not wanted:  # it crashed by itself, or will
-            running = self._slot.state == "running"
-            wanted = max(2, self._slot.epoch + running)
-            crash = self._slot.last_crash
-            if crash is not None and running:
-                wanted = crash.epoch + 1
-        self._awaited = 0
-        return await slot_restarted(self._server.journal, self._slot, wanted, timeout)
-
-    async def wait_crash(
-        self, *kinds: type[BaseException], match: str = "", timeout: float = 5.0
-    ) -> BaseException:
-        """
-        Wait for a crash of this socket's consumer, as :meth:`ServerDriver.wait_crash` does.
-
-        Raises:
-            NothingCame: There was none in time.
-        """
-        path = self._slot.path
-        return await self._server.wait_crash(*kinds, match=match, path=path, timeout=timeout)
-
-    @property
-    def _slot(self) -> Slot:
-        if self._found is None:
-            self._look_for_slot()
-        if self._found is None:
-            raise LookupError("no slot of Greenroom's serves this socket")
-        return self._found
-
-    def _look_for_slot(self) -> None:
-        for slot in self._server.root.connections.newest_first():  # as a rule it is that
-            if not isinstance(slot, Slot) or slot.connection is None:
-                continue
-            extensions = cast("dict[str, object]", slot.connection.scope.get("extensions") or {})
-            if extensions.get(MARK) is self.mark:
-                self._found = slot
-                return
-
     # -- the server's part -----------------------------------------------------------------
 
     async def run(self, application: Callable[..., Any]) -> None:
@@ -261,9 +168,7 @@ class WebsocketDriver:
             self._ring()
 
     def _ring(self) -> None:
-        journal = getattr(self._server, "journal", None)  # not before the application has started
-        if journal is not None:
-            journal.ring()
+        self._server.journal.ring()
 
     async def _feed(self) -> None:
         while True:
@@ -297,7 +202,7 @@ class WebsocketDriver:
 
     @property
     def _cause(self) -> BaseException | None:
-        return self._server.journal.last_error
+        return self._server.journal.cause(self._found.path if self._found is not None else "")
 
     async def _next(self, timeout: float, wanted: str) -> Mapping[str, Any]:
         __tracebackhide__ = True

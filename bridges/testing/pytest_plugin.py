@@ -14,7 +14,8 @@ Installed with Greenroom. It imports pytest alone until a test asks for a fixtur
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -76,7 +77,7 @@ def greenroom_server(request: pytest.FixtureRequest) -> Generator[Any, None, Non
     options = _options(request)
     with (
         share_connections(in_memory=True),
-        lent_to_orm_thread(),
+        lent_to_orm_thread() if _is_async(request) else nullcontext(),
         serving_elsewhere(
             request.getfixturevalue("greenroom_application"),
             clock=_clock(request),
@@ -124,11 +125,11 @@ def live_greenroom(
     from ._live import live_server
     from ._sharing import lent_to_orm_thread, share_connections
 
-    options = _options(request)
+    options, serve = _options(request), cast("Any", live_server)
     with (
         share_connections(in_memory=True),
-        lent_to_orm_thread(),
-        live_server(
+        lent_to_orm_thread() if _is_async(request) else nullcontext(),
+        serve(
             greenroom_application,
             static=options.get("static", True),
             crashes=options.get("crashes", "raise"),
@@ -177,4 +178,8 @@ def _runs_on_trio(request: pytest.FixtureRequest) -> bool:
 
 
 def _flavour(request: pytest.FixtureRequest) -> Any:
-    return "async" if inspect.iscoroutinefunction(request.function) else "blocking"
+    return "async" if _is_async(request) else "blocking"
+
+
+def _is_async(request: pytest.FixtureRequest) -> bool:
+    return inspect.iscoroutinefunction(request.function)

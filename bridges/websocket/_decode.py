@@ -107,6 +107,11 @@ class Decoder:
         """Whether a close came out or a violation was raised: nothing follows."""
         return self._over and self._violation is None
 
+    def limit(self, max_message_bytes: int) -> None:
+        """Let in messages of so many bytes from now on; before anything is taken."""
+        self._max_bytes = max_message_bytes
+        self._message.limit(max_message_bytes)
+
     def feed(self, data: bytes | bytearray) -> None:
         """Add what was read. Costs the same however much waits."""
         if self._over:

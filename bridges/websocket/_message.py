@@ -50,6 +50,10 @@ class Message:
         """How many bytes are kept."""
         return len(self._content)
 
+    def limit(self, max_bytes: int) -> None:
+        """Let in messages of so many bytes from now on."""
+        self._max_bytes = max_bytes
+
     def begin_frame(self, head: Head) -> None:
         """
         Take note of a data frame's head.

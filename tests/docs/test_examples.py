@@ -17,11 +17,12 @@ ENVIRONMENT = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": 
 
 def test_example_of_tests_passes(tmp_path: Path) -> None:
     """
-    The tests shown in how-to/test-a-consumer.md pass under pytest with pytest-trio alone.
+    The tests of the examples pass under pytest with pytest-trio alone, as their pages say.
     """
     shutil.copytree(EXAMPLES / "introduction", tmp_path, dirs_exist_ok=True)
-    for name in ("keep_state.py", "test_keep_state.py", "test_inline.py"):
-        shutil.copy(EXAMPLES / name, tmp_path)
+    files = "keep_state test_keep_state test_inline reports test_reports prices test_prices"
+    for name in files.split():
+        shutil.copy(EXAMPLES / f"{name}.py", tmp_path)
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\ntrio_mode = true\npythonpath = .\nfilterwarnings = error\n"
     )
@@ -48,7 +49,31 @@ def test_example_of_tests_passes(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout
-    assert "5 passed" in done.stdout
+    assert "12 passed" in done.stdout
+
+
+def test_example_of_polling_passes(tmp_path: Path) -> None:
+    """
+    The test shown in how-to/poll.md passes under pytest with pytest-trio alone.
+    """
+    shutil.copytree(EXAMPLES / "polling", tmp_path / "polling")
+    shutil.copy(EXAMPLES / "test_polling.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\ntrio_mode = true\npythonpath = .\nfilterwarnings = error\n"
+    )
+    alone = ["-p", "no:cacheprovider", "-p", "no:django", "-p", "no:asyncio"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *alone, "."],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
 
 
 @pytest.fixture

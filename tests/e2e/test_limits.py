@@ -19,10 +19,9 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.handler
 async def test_codes_and_reasons_arrive(server: Server) -> None:
     """
-    `disconnect` is told the code that the client closes with.
+    `disconnect` is told the code that the client closes with, also where hypercorn says 1006.
     """
     async with dial(server, "/echo") as socket:
         await socket.aclose(4001, "bye")
@@ -43,17 +42,6 @@ async def test_a_socket_costs_one_task(server: Server) -> None:
             "one task",
             lambda: Counter(server.facts()["tasks"]) - Counter(server.fresh["tasks"]) == expected,
         )
-
-
-@pytest.mark.plain_asgi
-async def test_every_end_is_a_1006(server: Server) -> None:
-    """
-    Limit: whatever code a client closes with, `disconnect` is told 1006, and no reason.
-    """
-    async with dial(server, "/echo") as socket:
-        await socket.aclose(4001, "bye")
-
-    await in_thread(server.until_count, "echo disconnect 1006", 1)
 
 
 @pytest.mark.plain_asgi

@@ -12,10 +12,21 @@ WHOLE = [field.name for field in dataclasses.fields(Options) if isinstance(field
 WHOLE.remove("debug")
 WHOLE.remove("fast_connections")
 WHOLE.remove("patch_asgiref")
+WHOLE.remove("origin_required")
 WHOLE.remove("channels_on_asyncio")
 SECONDS = [name for name in Options.__dataclass_fields__ if name.endswith("_seconds")]
-SECONDS_OR_NONE = {"loop_blocked_seconds", "threads_busy_seconds"}
-NONE_ALLOWED = {"max_restarts", "max_connections", "storm_restarts"}
+SECONDS_OR_NONE = {
+    "answer_seconds",
+    "idle_limit_seconds",
+    "lifetime_seconds",
+    "loop_blocked_seconds",
+    "revalidate_seconds",
+    "threads_busy_seconds",
+}
+NONE_ALLOWED = {
+    "max_restarts", "max_connections", "storm_restarts", "connections_per_address",
+    "connections_per_user",
+}  # fmt: skip
 
 
 def made_with(**options: Any) -> Options:
@@ -176,3 +187,16 @@ def test_units_agree_with_names() -> None:
     for doc in Options.described():
         for unit in ("seconds", "bytes"):
             assert doc.name.endswith(f"_{unit}") == (doc.unit == unit), doc.name
+
+
+def test_origins_are_a_list() -> None:
+    """
+    Origins are None, "*" or strings in a list, which becomes a tuple; anything else is refused.
+    """
+    assert made_with(origins=["https://a.example"]).origins == ("https://a.example",)
+    assert made_with(origins="*").origins == "*"
+    for wrong in ("https://a.example", 7, {"a"}):
+        with pytest.raises(TypeError, match=r"origins must be a list of origins .* Got: "):
+            made_with(origins=wrong)
+    with pytest.raises(TypeError, match=r"origins must hold strings .* Got: ''"):
+        made_with(origins=[""])

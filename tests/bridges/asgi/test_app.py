@@ -11,7 +11,8 @@ from helpers import Routes, happened, running
 
 from greenroom.actors import Actor, WebsocketConsumer
 from greenroom.bridges.asgi import Application, ConsumerApplication, Match
-from greenroom.bridges.asgi._app import NO_LIFESPAN, NOT_TRIO, consumer_of, route_name
+from greenroom.bridges.asgi._app import NO_LIFESPAN, NOT_TRIO, consumer_of
+from greenroom.bridges.asgi._routing import route_name
 from greenroom.bridges.testing import HandshakeRefused, StartupFailed, serve
 from greenroom.supervisor import Options, Root, current_root
 

@@ -3,49 +3,24 @@
 # it import models. The other tests never import Django; the end-to-end tests have a real
 # project of their own, in other processes.
 
-import atexit
-import shutil
-import tempfile
+# pyright: reportUnusedImport=false
+
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from django.conf import settings
 from django.core import signals
 from django.db import connections
 from django.db.backends.signals import connection_created
+from django_inside import configure
 
-FOLDER = Path(tempfile.mkdtemp(prefix="greenroom-django-"))
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-
-if not settings.configured:
-    settings.configure(
-        SECRET_KEY="only for tests",
-        ALLOWED_HOSTS=["*"],
-        USE_TZ=True,
-        ROOT_URLCONF="django_test_urls",
-        MIDDLEWARE=[],
-        INSTALLED_APPS=[
-            "django.contrib.auth",
-            "django.contrib.contenttypes",
-            "django.contrib.sessions",
-            "greenroom.bridges.django",
-        ],
-        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
-        DATABASES={
-            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": FOLDER / "db.sqlite3"}
-        },
-        LOGGING_CONFIG=None,
-    )
-
-import_module("greenroom.bridges.django")  # sets Django up
+configure()
 
 from django_connections import Opened  # noqa: E402 - it imports what is set up only now
+from django_fixtures import database, engine, key, queries, rolled_back, user  # noqa: E402, F401
 
 
 @dataclass
@@ -154,21 +129,6 @@ def request_to() -> type[Request]:
     return Request
 
 
-@pytest.fixture(scope="session")
-def database(django_db_blocker: Any) -> Iterator[None]:
-    """
-    Tables in the SQLite file, and pytest-django's leave to use it.
-    """
-    from django.core.management import call_command
-    from django.db import connections
-
-    with django_db_blocker.unblock():
-        call_command("migrate", verbosity=0)
-        connections.close_all()
-        yield
-        connections.close_all()
-
-
 @pytest.fixture
 def running() -> Callable[..., Any]:
     """
@@ -232,54 +192,3 @@ def max_age() -> Iterator[Callable[[int | None], None]]:
 
     yield set_to
     set_to(0)
-
-
-@pytest.fixture
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """
-    The name of the session engine in use: `db`, unless the test asks for another.
-    """
-    from django.test import override_settings
-
-    name: str = getattr(request, "param", "db")
-    full = f"django.contrib.sessions.backends.{name}"
-    with override_settings(SESSION_ENGINE=full, SESSION_FILE_PATH=str(tmp_path)):
-        yield name
-
-
-@pytest.fixture
-def user(db: None) -> Any:
-    """
-    A user named ada.
-    """
-    from django_sessions import make_user
-
-    return make_user()
-
-
-@pytest.fixture
-def key(engine: str, user: Any) -> str:
-    """
-    The key of a session in which the user is logged in.
-    """
-    from django_sessions import log_in
-
-    return log_in(user)
-
-
-@pytest.fixture
-def queries(key: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """
-    The SQL of the queries from here on, in whatever thread they are made.
-    """
-    from django.db.backends.utils import CursorWrapper
-
-    asked: list[str] = []
-    execute: Any = CursorWrapper.execute
-
-    def noted(self: Any, sql: str, *args: Any, **kwargs: Any) -> Any:
-        asked.append(sql)
-        return execute(self, sql, *args, **kwargs)
-
-    monkeypatch.setattr(CursorWrapper, "execute", noted)
-    return asked

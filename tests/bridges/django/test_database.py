@@ -20,7 +20,8 @@ from django_connections import Opened, pool_of, query
 from greenroom.actors import Actor, ThreadPool, current_job, handles
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.django import django_application
-from greenroom.bridges.django._database import _initialized, database_hooks
+from greenroom.bridges.django._database import database_hooks
+from greenroom.bridges.django._sharing import initialized_connections
 from greenroom.bridges.testing import serve
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -268,7 +269,7 @@ async def test_a_threads_connections_are_those_that_django_lists() -> None:
     def compare(use: bool) -> tuple[list[object], list[object]]:
         if use:
             User.objects.count()
-        return list(_initialized()), list(connections.all(initialized_only=True))
+        return list(initialized_connections()), list(connections.all(initialized_only=True))
 
     storage: Any = connections._connections
     assert isinstance(storage._storage, threading.local), "it takes the long way"

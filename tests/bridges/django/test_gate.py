@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
-from django.urls import path
 from django_sessions import served
 
 from greenroom.actors import WebsocketConsumer
-from greenroom.bridges.django import Greenroom
+from greenroom.bridges.asgi import TokenAuthentication
+from greenroom.bridges.channels.middleware import BaseMiddleware
+from greenroom.bridges.channels.security.websocket import OriginValidator
+from greenroom.bridges.django import Greenroom, path
+from greenroom.bridges.django._settings import problems
 from greenroom.bridges.testing import HandshakeRefused, serve
 
 
@@ -167,3 +170,36 @@ def test_what_is_wrong_shows_at_start(origins: Any, problem: str) -> None:
     """
     with pytest.raises((TypeError, ValueError), match=problem):
         Greenroom(origins=origins)
+
+
+async def test_a_validator_of_ones_own_decides() -> None:
+    """
+    Where Channels' OriginValidator stands in a route it decides, and not ALLOWED_HOSTS.
+    """
+    own = BaseMiddleware(OriginValidator(Echo.as_asgi(), ["https://partner.example"]))
+    with override_settings(ALLOWED_HOSTS=["example.com"]):
+        for websocket in ([path("echo/", own)], own):
+            async with serve(Greenroom(websocket=websocket, close_seconds=0)) as server:
+                assert await status(server, "https://partner.example") == 101
+                assert await status(server, "https://example.com") == 403
+
+
+async def test_a_token_decides() -> None:
+    """
+    Who has to bring a token may come from any page: a stranger's has none.
+    """
+    app = TokenAuthentication(Echo, lambda token, scope: token, subprotocol=True)
+    async with serve(Greenroom(websocket=app, close_seconds=0)) as server:
+        assert await status(server, "https://evil.net") == 401
+        headers = [("host", "testserver"), ("origin", "https://partner.example")]
+        async with server.websocket("/", headers=headers, subprotocols=["token.ada"]):
+            pass
+
+
+def test_the_system_check_knows() -> None:
+    """
+    `manage.py check` tells of a pattern that can't be read.
+    """
+    with override_settings(GREENROOM={"ORIGINS": ["exa mple"]}):
+        (problem,) = problems()
+    assert (problem.id, "exa mple" in problem.text) == ("greenroom.E003", True)

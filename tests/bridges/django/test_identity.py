@@ -1,5 +1,6 @@
 # Cookies, session and user of a connection: lazy, in both colours, saved and forgotten.
 
+import copy
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -10,8 +11,10 @@ from django.test import override_settings
 from django_sessions import cookie, in_db, served, store
 
 from greenroom.actors import WebsocketConsumer
+from greenroom.bridges.django import Greenroom
+from greenroom.bridges.testing import serve
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("rolled_back")
 
 ENGINES = pytest.mark.parametrize(
     "engine", ["db", "cached_db", "signed_cookies", "file", "cache"], indirect=True
@@ -250,3 +253,19 @@ async def test_facts_hold_ids_only(user: Any, key: str) -> None:
         assert facts["user"] == str(user.pk)
         assert len(str(facts["session"])) == 8
         assert key not in str(server.root.snapshot().as_dict())
+
+
+async def test_a_scope_may_be_copied(key: str) -> None:
+    """
+    A middleware that copies the whole scope, as some do, leaves it one connection's.
+    """
+
+    async def copies(scope: Any, receive: Any, send: Any) -> None:
+        await Who.as_asgi()(copy.deepcopy(scope), receive, send)
+
+    application = Greenroom(websocket=copies, close_seconds=0)
+    async with serve(application) as server, server.websocket("/", headers=cookie(key)) as ws:
+        ws.send_text("count")
+        assert await ws.receive_text() == "ada 1 None"
+        ws.send_text("out")
+        assert await ws.receive_text() == "AnonymousUser None None"

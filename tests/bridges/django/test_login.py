@@ -11,7 +11,7 @@ from django_sessions import MODEL_BACKEND, cookie, in_db, make_user, served, sto
 
 from greenroom.actors import WebsocketConsumer
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("rolled_back")
 
 
 class Sync(WebsocketConsumer):

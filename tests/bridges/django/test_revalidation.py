@@ -1,28 +1,36 @@
 # Sockets whose session or user is no longer what it was; and all sockets of one user.
 
+import gc
+import sys
+import weakref
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
-from django.contrib.auth import logout
+from django.contrib.auth import get_user_model, logout
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
+from django.test import override_settings
 from django.utils import timezone
 from django_sessions import cookie, in_db, log_in, make_user, served, store
 
 from greenroom.actors import WebsocketConsumer, WrongSide
+from greenroom.actors._ports import IDENTITY
+from greenroom.bridges.asgi import TokenAuthentication
 from greenroom.bridges.django import (
+    Greenroom,
     _book,
     aconnections_of,
     adisconnect_user,
     connections_of,
     disconnect_user,
 )
-from greenroom.bridges.testing import virtual_clock
+from greenroom.bridges.django._identity import Identity
+from greenroom.bridges.testing import serve, virtual_clock
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("rolled_back")
 
 
 @pytest.fixture
@@ -278,3 +286,75 @@ async def test_a_code_that_may_not_be_sent(user: Any) -> None:
     """
     with pytest.raises(ValueError, match="close code must be"):
         await adisconnect_user(user, code=1006)
+
+
+class KeyBackend:
+    """A backend of a project's own, which looks users up by itself."""
+
+    def get_user(self, user_id: Any) -> Any:
+        return get_user_model().objects.filter(pk=user_id, is_active=True).first()
+
+
+async def test_a_backend_of_ones_own(clock: trio.testing.MockClock, user: Any, key: str) -> None:
+    """
+    Any backend is asked for its users by its own get_user().
+    """
+    named = f"{__name__}.KeyBackend"
+    sys.modules.setdefault(__name__, sys.modules[KeyBackend.__module__])
+    with override_settings(AUTHENTICATION_BACKENDS=[named]):
+        async with served(Who) as server:
+            own_key = await in_db(log_in, user, named)
+            async with server.websocket("/who/", headers=cookie(own_key)) as ws:
+                ws.send_text("?")
+                assert await ws.receive_text() == "ada"
+                await trio.sleep(31)
+                ws.send_text("?")
+                assert await ws.receive_text() == "ada"
+                await in_db(deactivate, user, own_key)
+                assert (await ws.closed(timeout=60)).code == 4401
+
+
+async def test_who_has_come_by_a_token(clock: trio.testing.MockClock, user: Any) -> None:
+    """
+    Who has come in by a token is looked at as well, and found by disconnect_user.
+    """
+
+    def authenticate(token: str, scope: Any) -> Any:
+        return get_user_model().objects.get(username=token)
+
+    app = TokenAuthentication(Who, authenticate)
+    headers = [("authorization", "Bearer ada")]
+    async with serve(Greenroom(websocket=app)) as server:
+        async with server.websocket("/", headers=headers) as ws:
+            ws.send_text("?")
+            assert await ws.receive_text() == "ada"
+            assert await adisconnect_user(user) == 1
+            assert (await ws.closed()).code == 4401
+        async with server.websocket("/", headers=headers) as ws:
+            ws.send_text("?")
+            assert await ws.receive_text() == "ada"
+            await in_db(deactivate, user, "")
+            closed = await ws.closed(timeout=60)
+            assert (closed.code, closed.reason) == (4401, "the user may not log in any more")
+
+
+def test_nothing_is_left_behind(key: str) -> None:
+    """
+    What a connection leaves behind is gone with its scope, without the garbage collector's help.
+    """
+
+    class NoBook:
+        def news(self, identity: Any) -> None: ...
+
+    scope: Any = {"headers": [(b"cookie", cookie(key)[0][1].encode())]}
+    Identity.put_into(scope, cast("Any", NoBook()))
+    assert str(scope["user"]) == "ada"
+    scope["session"]["x"] = 1
+    assert scope["cookies"]
+    left = weakref.ref(scope[IDENTITY])
+    gc.disable()
+    try:
+        del scope
+        assert left() is None
+    finally:
+        gc.enable()

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import django.urls
 import pytest
-from django.urls import include, path, re_path
+from django.urls import include
 from helpers import happened
 
 from greenroom.actors import WebsocketConsumer
@@ -14,6 +15,9 @@ from greenroom.bridges.asgi import ProtocolRouter
 from greenroom.bridges.channels.routing import URLRouter
 from greenroom.bridges.django import Greenroom, UrlRouter
 from greenroom.bridges.testing import HandshakeRefused, serve
+
+path: Any = django.urls.path  # typed for views only
+re_path: Any = django.urls.re_path
 
 
 class Told(WebsocketConsumer):

@@ -113,6 +113,53 @@ def test_manage_py_test(project: Project) -> None:
     project.passed(project.manage_test(TESTS), 9)
 
 
+PYTEST = """
+    import pytest
+    from notes.models import Note
+
+    def test_plain(db, greenroom_server):
+        Note.objects.create(text="mine")
+        with greenroom_server.websocket("/ws/") as client:
+            client.send_text("x")
+            assert client.receive_text() == "2: x"
+
+    @pytest.mark.asyncio
+    @pytest.mark.django_db
+    async def test_asyncio(greenroom_server):
+        await Note.objects.acreate(text="mine")
+        async with greenroom_server.websocket("/ws/") as client:
+            client.send_text("x")
+            assert await client.receive_text() == "2: x"
+        assert await Note.objects.acount() == 2
+
+    @pytest.mark.django_db(transaction=True)
+    def test_committed(live_greenroom):
+        from greenroom.bridges.testing import SlowReader
+        Note.objects.create(text="mine")
+        with SlowReader(live_greenroom.ws_url + "/ws/") as client:
+            client.send_text("x")
+            assert client.receive() == "2: x"
+        live_greenroom.wait_closed()
+
+    def test_nothing_is_left(db):
+        assert Note.objects.count() == 0
+    """
+
+
+def test_the_fixtures(project: Project) -> None:
+    """
+    So do the plugin's fixtures, in a transaction and without.
+    """
+    project.passed(project.pytest(PYTEST), 4)
+
+
+def test_in_parallel(project: Project) -> None:
+    """
+    In processes of `manage.py test --parallel` it is the same.
+    """
+    project.passed(project.manage_test(TESTS, "--parallel", "2"), 9)
+
+
 def test_with_pytest(project: Project) -> None:
     """
     The same classes pass below pytest-django.

@@ -168,7 +168,9 @@ async def test_wait_crash_says_what_crashed_instead(clock: MockClock) -> None:
         async with serve(application(), crashes="raise") as server:
             async with server.websocket("/frail") as client:
                 client.send_text("boom")
-                with pytest.raises(NothingCame, match="Other crashes: slot.crashed /conn"):
+                with pytest.raises(
+                    NothingCame, match=r"Other crashes: ValueError\('boom'\) in /conn"
+                ):
                     await client.wait_crash(KeyError, timeout=1)
 
 
@@ -234,6 +236,35 @@ async def test_the_cause_of_a_refusal_and_of_a_close(server: ServerDriver) -> No
             await client.receive()
     assert closed.value.code == 1011
     assert isinstance(closed.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("messages", [[], ["boom"] * 4])
+async def test_a_crash_comes_before_what_it_leads_to(messages: list[str]) -> None:
+    """
+    Where crashes are errors, the refusal or the close that one leads to is not told instead.
+    """
+    with pytest.raises((LookupError, ValueError), match="no such room|boom"):
+        async with serve(application(), crashes="raise") as server:
+            async with server.websocket("/frail" if messages else "/frail?no") as client:
+                for text in messages:
+                    client.send_text(text)
+                await client.closed()
+
+
+async def test_the_cause_is_that_of_this_socket(server: ServerDriver, clock: MockClock) -> None:
+    """
+    What was asked for, and what another socket's consumer raised, is no cause.
+    """
+    async with server.websocket("/frail") as other, server.websocket("/frail") as client:
+        other.send_text("boom")
+        await server.wait_event("slot.crashed")
+        for _ in range(4):
+            client.crash(KeyError("asked for"))
+            await server.sleep(1)
+        with pytest.raises(SocketClosed) as closed:
+            await client.receive()
+    assert closed.value.code == 1011
+    assert closed.value.__cause__ is None
 
 
 async def test_what_is_left_behind() -> None:

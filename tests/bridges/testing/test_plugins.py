@@ -1,5 +1,5 @@
-# The fixtures beside each plugin that runs tests: pytest-trio, pytest-django, pytest-asyncio, anyio,
-# xdist, and none.
+# The fixtures beside each plugin that runs tests: pytest-trio, pytest-django, pytest-asyncio,
+# anyio, xdist, and none.
 
 from pathlib import Path
 
@@ -101,6 +101,9 @@ ASYNC = """
         await live_greenroom.wait_closed()
         assert await Note.objects.acount() == 2
     """
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
