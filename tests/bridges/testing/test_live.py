@@ -57,11 +57,12 @@ def test_a_real_socket() -> None:
             await socket.send_message("b")
             return str(await socket.get_message())
 
+    before = set(threading.enumerate())
     with live_server(application()) as server:
         assert server.url == f"http://127.0.0.1:{server.port}"
         assert trio.run(client, f"{server.ws_url}/frail") == "2: b"
         server.wait_closed()
-    assert not [each for each in threading.enumerate() if each.name.startswith("greenroom")]
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_crash_is_the_tests_error() -> None:

@@ -85,7 +85,7 @@ async def thing() -> AsyncIterator[Thing]:
 
 
 def threads() -> set[str]:
-    return {each.name for each in threading.enumerate() if each.name.startswith("greenroom")}
+    return {each.name for each in threading.enumerate() if each.name.startswith("greenroom test")}
 
 
 def test_blocking() -> None:
