@@ -42,6 +42,11 @@ def application(**options: Any) -> Application:
     return Application(router=Routes({"frail": Frail}), options=Options(**options))
 
 
+def ours() -> set[threading.Thread]:
+    """Return the threads that bear our name."""
+    return {each for each in threading.enumerate() if each.name.startswith("greenroom")}
+
+
 def test_a_real_socket() -> None:
     """
     Any client talks to it; the test crashes the consumer by its path meanwhile.
@@ -57,12 +62,12 @@ def test_a_real_socket() -> None:
             await socket.send_message("b")
             return str(await socket.get_message())
 
-    before = set(threading.enumerate())
+    before = ours()
     with live_server(application()) as server:
         assert server.url == f"http://127.0.0.1:{server.port}"
         assert trio.run(client, f"{server.ws_url}/frail") == "2: b"
         server.wait_closed()
-    assert set(threading.enumerate()) <= before
+    assert ours() <= before
 
 
 def test_a_crash_is_the_tests_error() -> None:
