@@ -17,6 +17,7 @@ from ...asgi import Application, ConsumerApplication
 from ...testing import serve
 from .._application import ChannelsApplication
 from .._on_asyncio import HOME
+from .._rest import REST, Rest
 from ._guest import GuestLoop, running_loop
 from ._loop import run_on_trio
 from ._mail import Mail
@@ -39,6 +40,7 @@ class Running:
         self._cancel = trio.CancelScope()
         self._done = Mail()  # closed when it has ended; nothing is ever put in
         self._loop: LoopThread | None = None
+        self._rest = Rest()
 
     @property
     def begun(self) -> bool:
@@ -101,6 +103,10 @@ class Running:
         """Wait until it has ended. A checkpoint if it has not."""
         await self._done.wait()
 
+    async def rest(self) -> None:
+        """Wait until none of its consumers' handlers runs. A checkpoint if one does."""
+        await self._rest.wait()
+
     # On trio.
 
     async def _run(
@@ -110,6 +116,7 @@ class Running:
         release: Callable[[], None],
         loop: asyncio.AbstractEventLoop | None,
     ) -> None:
+        REST.set(self._rest)
         if loop is not None:
             HOME.set(GuestLoop(loop))
         try:
