@@ -2,7 +2,7 @@
 #
 # Under Channels the test and its application share one loop, and an async handler that has sent
 # something goes on before the test does: `await self.accept()` with `group_add` behind it is done
-# when connect() returns. Here each has a loop of its own, so that a communicator waits for the rest.
+# when connect() returns. Here each may have a loop of its own: a communicator waits for the rest.
 
 from __future__ import annotations
 

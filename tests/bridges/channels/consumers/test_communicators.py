@@ -22,7 +22,6 @@ from greenroom.bridges.channels.testing import (
 )
 from greenroom.bridges.django import Greenroom, path
 
-
 TEXT_NOT_BYTES = "JSON data is not a text frame, it is <class 'bytes'>"
 
 
