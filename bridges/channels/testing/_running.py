@@ -30,17 +30,17 @@ class Running:
     Args:
         inputs: What its ``receive`` takes from.
         outputs: What its ``send`` appends to; closed when it has ended.
+        rest: Where its consumers count their handlers.
     """
 
-    def __init__(self, inputs: Mail, outputs: Mail) -> None:
-        self._inputs, self._outputs = inputs, outputs
+    def __init__(self, inputs: Mail, outputs: Mail, rest: Rest) -> None:
+        self._inputs, self._outputs, self._rest = inputs, outputs, rest
         self._value: Any = None
         self._error: BaseException | None = None
         self._cancelled = False
         self._cancel = trio.CancelScope()
         self._done = Mail()  # closed when it has ended; nothing is ever put in
         self._loop: LoopThread | None = None
-        self._rest = Rest()
 
     @property
     def begun(self) -> bool:
@@ -102,10 +102,6 @@ class Running:
     async def wait(self) -> None:
         """Wait until it has ended. A checkpoint if it has not."""
         await self._done.wait()
-
-    async def rest(self) -> None:
-        """Wait until none of its consumers' handlers runs. A checkpoint if one does."""
-        await self._rest.wait()
 
     # On trio.
 

@@ -7,13 +7,13 @@ from typing import Any, cast
 from asgiref import compatibility
 
 from ...django._on_trio import teach_asgiref
+from .._rest import Rest
 from ._database import share
 from ._loop import require_loop
 from ._mail import Mail, pause, within
 from ._running import Running
 
 _SECONDS_TO_END = 10.0
-_SECONDS_TO_REST = 0.2
 
 
 class ApplicationCommunicator:
@@ -29,8 +29,9 @@ class ApplicationCommunicator:
         self.application: Any = cast("Any", compatibility).guarantee_single_callable(application)
         self.scope = scope
         self.input_queue = Mail()
-        self.output_queue = Mail()
-        self._running = Running(self.input_queue, self.output_queue)
+        rest = Rest()
+        self.output_queue = Mail(rest)
+        self._running = Running(self.input_queue, self.output_queue, rest)
 
     @property
     def future(self) -> Running:
@@ -66,7 +67,6 @@ class ApplicationCommunicator:
             running.result()
         in_time = await within(timeout, self.output_queue.wait)
         if not self.output_queue.empty():
-            await within(_SECONDS_TO_REST, running.rest)
             return self.output_queue.get_nowait()
         if running.done():
             running.result()

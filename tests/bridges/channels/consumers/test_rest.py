@@ -46,8 +46,16 @@ class LateInThreads(JsonWebsocketConsumer):
         self.joined += (content,)
 
 
+class TakesFromTheQueue(WebsocketCommunicator):
+    """One that overrides `receive_output`, as the tests of djangochannelsrestframework do."""
+
+    async def receive_output(self, timeout: float = 1) -> Any:
+        return await self.output_queue.get()
+
+
+@pytest.mark.parametrize("communicates", [WebsocketCommunicator, TakesFromTheQueue])
 @pytest.mark.parametrize("consumer", [Late, LateOnAsyncio])
-def test_a_group_that_is_joined_behind_accept(run: Run, consumer: Any) -> None:
+def test_a_group_that_is_joined_behind_accept(run: Run, consumer: Any, communicates: Any) -> None:
     """
     A message to a group arrives though its consumer joins behind what the test has waited for.
     """
@@ -55,7 +63,7 @@ def test_a_group_that_is_joined_behind_accept(run: Run, consumer: Any) -> None:
     async def main() -> None:
         layer: Any = get_channel_layer()
         for number in range(20):
-            communicator = WebsocketCommunicator(consumer.as_asgi(), "/")
+            communicator = communicates(consumer.as_asgi(), "/")
             await communicator.connect()
             await layer.group_send("all", {"type": "note", "text": number})
             assert await communicator.receive_json_from() == number
