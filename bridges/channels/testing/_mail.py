@@ -15,7 +15,7 @@ from ...engines._waiting import Waiter, new_waiter
 from .._rest import Rest
 
 _MOST = 100_000
-_SECONDS_TO_REST = 0.2
+_SECONDS_TO_REST = 0.5
 
 
 class Mail:
@@ -23,7 +23,7 @@ class Mail:
     Messages in order, and whether there will be more. Every method from any thread.
 
     Args:
-        rest: Who waits for a message also waits for this, for a fifth of a second: for the
+        rest: Who waits for a message also waits for this, for half a second: for the
             handler that has put it to end.
     """
 

@@ -54,7 +54,7 @@ class ApplicationCommunicator:
         """
         Return the next message that the application sends.
 
-        The handler that has sent it is over by then, unless it takes longer than a fifth of a
+        The handler that has sent it is over by then, unless it takes longer than half a
         second: what it does behind its `send` is done, as under Channels.
 
         Raises:
