@@ -45,7 +45,8 @@ def test_many_sources(run: Run) -> None:
         got.clear()
         with pytest.raises(StopConsumer):
             await await_many_dispatch([waits, counts], dispatch)
-        await (trio.sleep(0) if inside_trio() else asyncio.sleep(0))
+        if not inside_trio():
+            await asyncio.sleep(0)  # for what was cancelled to end
 
     run(main)
     assert got == [0, 1, 2]
