@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..asgiref._side_loop import side_loop_here
 from ..django._on_trio import teach_asgiref
 from ._channel import Channel, called
 from ._on_asyncio import HOME, NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
+from ._rest import REST
 from ._sources import Source, dispatch_all
 from .exceptions import StopConsumer
 
@@ -132,6 +134,7 @@ class _Serving:
         self._hears_end = self._is_http and hasattr(consumer, "http_disconnect")
         self._begun = self._told = False
         self._handling: trio.CancelScope | None = None
+        self._rest = REST.get() or nullcontext()
 
     async def run(self, sources: list[Source]) -> None:
         """Dispatch to the end. What is raised is the caller's, but for StopConsumer."""
@@ -154,7 +157,8 @@ class _Serving:
     async def _dispatch(self, message: Any) -> None:
         consumer = self._consumer
         try:
-            await self._run(partial(consumer.dispatch, message))
+            with self._rest:
+                await self._run(partial(consumer.dispatch, message))
         except NO_LOOP_ERRORS as error:
             named = names_the_switch(error, type(consumer).__qualname__)
             if named is None:

@@ -12,14 +12,23 @@ import trio
 
 from ....actors._lowlevel import inside_trio
 from ...engines._waiting import Waiter, new_waiter
+from .._rest import Rest
 
 _MOST = 100_000
+_SECONDS_TO_REST = 0.5
 
 
 class Mail:
-    """Messages in order, and whether there will be more. Every method from any thread."""
+    """
+    Messages in order, and whether there will be more. Every method from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        rest: Who waits for a message also waits for this, for half a second: for the
+            handler that has put it to end.
+    """
+
+    def __init__(self, rest: Rest | None = None) -> None:
+        self._rest = rest
         self._lock = threading.Lock()
         self._messages: deque[Any] = deque()
         self._waiting: list[Waiter] = []
@@ -74,7 +83,7 @@ class Mail:
         while True:
             with self._lock:
                 if self._messages or (self.closed and even_closed):
-                    return
+                    break
                 waiter = new_waiter()
                 self._waiting.append(waiter)
             try:
@@ -83,6 +92,8 @@ class Mail:
                 with self._lock:
                     if waiter in self._waiting:
                         self._waiting.remove(waiter)
+        if self._rest is not None:
+            await within(_SECONDS_TO_REST, self._rest.wait)
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []

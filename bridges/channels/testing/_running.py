@@ -17,6 +17,7 @@ from ...asgi import Application, ConsumerApplication
 from ...testing import serve
 from .._application import ChannelsApplication
 from .._on_asyncio import HOME
+from .._rest import REST, Rest
 from ._guest import GuestLoop, running_loop
 from ._loop import run_on_trio
 from ._mail import Mail
@@ -29,10 +30,11 @@ class Running:
     Args:
         inputs: What its ``receive`` takes from.
         outputs: What its ``send`` appends to; closed when it has ended.
+        rest: Where its consumers count their handlers.
     """
 
-    def __init__(self, inputs: Mail, outputs: Mail) -> None:
-        self._inputs, self._outputs = inputs, outputs
+    def __init__(self, inputs: Mail, outputs: Mail, rest: Rest) -> None:
+        self._inputs, self._outputs, self._rest = inputs, outputs, rest
         self._value: Any = None
         self._error: BaseException | None = None
         self._cancelled = False
@@ -110,6 +112,7 @@ class Running:
         release: Callable[[], None],
         loop: asyncio.AbstractEventLoop | None,
     ) -> None:
+        REST.set(self._rest)
         if loop is not None:
             HOME.set(GuestLoop(loop))
         try:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from asgiref import compatibility
 
 from ...django._on_trio import teach_asgiref
+from .._rest import Rest
 from ._database import share
 from ._loop import require_loop
 from ._mail import Mail, pause, within
@@ -28,8 +29,9 @@ class ApplicationCommunicator:
         self.application: Any = cast("Any", compatibility).guarantee_single_callable(application)
         self.scope = scope
         self.input_queue = Mail()
-        self.output_queue = Mail()
-        self._running = Running(self.input_queue, self.output_queue)
+        rest = Rest()
+        self.output_queue = Mail(rest)
+        self._running = Running(self.input_queue, self.output_queue, rest)
 
     @property
     def future(self) -> Running:
@@ -51,6 +53,9 @@ class ApplicationCommunicator:
     async def receive_output(self, timeout: float = 1) -> Any:
         """
         Return the next message that the application sends.
+
+        The handler that has sent it is over by then, unless it takes longer than half a
+        second: what it does behind its `send` is done, as under Channels.
 
         Raises:
             BaseException: What the application has raised.

@@ -1,4 +1,9 @@
-"""The communicator of one WebSocket."""
+"""
+The communicator of one WebSocket.
+
+Its assertions say what those of Channels say, word for word: pytest, which would rewrite them since
+our plugin is loaded, is told not to by PYTEST_DONT_REWRITE.
+"""
 
 from __future__ import annotations
 

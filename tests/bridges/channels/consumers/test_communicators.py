@@ -22,6 +22,8 @@ from greenroom.bridges.channels.testing import (
 )
 from greenroom.bridges.django import Greenroom, path
 
+TEXT_NOT_BYTES = "JSON data is not a text frame, it is <class 'bytes'>"
+
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
     while True:
@@ -245,18 +247,18 @@ async def test_what_a_websocket_refuses_to_send(arguments: Any, text: str) -> No
             {"type": "websocket.send", "text": "a", "bytes": None},
             "The response needs exactly one of 'text' or 'bytes'",
         ),
-        ({"type": "websocket.send", "bytes": b"a"}, "JSON data is not a text frame, it is <class"),
+        ({"type": "websocket.send", "bytes": b"a"}, TEXT_NOT_BYTES),
     ],
 )
 async def test_what_a_websocket_refuses_to_receive(message: Any, text: str) -> None:
     """
-    `receive_json_from` takes a text frame, and says what else came.
+    `receive_json_from` takes a text frame, and says what else came: in Channels' words, no more.
     """
     communicator = WebsocketCommunicator(echo, "/")
     await communicator.send_input(message)
     with pytest.raises(AssertionError) as raised:
         await communicator.receive_json_from()
-    assert text in str(raised.value)
+    assert str(raised.value) == text
     communicator.stop()
 
 
