@@ -12,9 +12,8 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import trio
 
@@ -27,8 +26,8 @@ from ..engines._redis_queues import QueueReader, Taken
 from ..engines._redis_ring import shard_of
 from ..engines._redis_scripts import GROUP_SEND
 from ._attachments import Deliver, Message, copied
-from ._redis_base import Task
-from ._redis_shared import ADDRESS, SharedChannels
+from ._redis_base import Task, logger
+from ._redis_shared import ADDRESS, SharedChannels, names_in
 from .exceptions import ChannelFull
 
 MOST_TO_LEAVE = 10_000
@@ -220,7 +219,7 @@ class RedisChannelLayer(SharedChannels):
         key = self.prefix + name
         for host in self.hosts:
             reader = QueueReader(
-                host, key, self._arrived, wanted=_always, retire=_never, several=True
+                host, key, self._arrived, wanted=lambda: True, retire=lambda: False, several=True
             )
             self._spawn(reader.run)
 
@@ -228,8 +227,9 @@ class RedisChannelLayer(SharedChannels):
         message = self._read(taken[0], "this process' queue")
         if message is None:
             return
-        address = message.pop(ADDRESS, None)
-        names = [address] if isinstance(address, str) else cast("list[str]", address or [])
+        names = names_in(message.pop(ADDRESS, None))
+        if not names:
+            self._attached.drop("this process' queue", "an unknown address")
         for name in names[1:]:
             self._put(name, copied(message), "a group")
         for name in names[:1]:
@@ -328,8 +328,12 @@ class RedisChannelLayer(SharedChannels):
         while True:
             await trio.sleep(max(self.group_expiry / 4, 1))
             for index, link in enumerate(self._links):
-                with suppress(RedisUnavailable):
+                try:
                     await self._rejoin(index, link)
+                except RedisUnavailable:
+                    continue  # they join again with the next connection
+                except Exception as error:  # noqa: BLE001 - it is loading, its memory is full ...
+                    logger.warning("%s renews no group (%s); tried again", link.host, error)
 
     async def group_send(self, group: str, message: Message) -> None:
         """
@@ -388,11 +392,3 @@ class RedisChannelLayer(SharedChannels):
         for link in self._links:
             await self._on_hub(partial(redis_queues.delete_all, link, self.prefix))
         await self.close()
-
-
-def _always() -> bool:
-    return True
-
-
-def _never() -> bool:
-    return False

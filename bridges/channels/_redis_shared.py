@@ -16,6 +16,12 @@ ADDRESS = "__asgi_channel__"
 """The key that says for whom a message is; Channels' own."""
 
 
+def names_in(address: object) -> list[str]:
+    """Return the channels that *address*, of a message, names; others may have written it."""
+    names: list[object] = address if isinstance(address, list) else [address]
+    return [each for each in names if isinstance(each, str)]
+
+
 class SharedChannels(RedisLayer):
     """The part of a layer that receives on channels without a "!"."""
 
