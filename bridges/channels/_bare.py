@@ -136,7 +136,10 @@ class _Serving:
     async def run(self, sources: list[Source]) -> None:
         """Dispatch to the end. What is raised is the caller's, but for StopConsumer."""
         try:
-            await dispatch_all(sources, self._one if self._is_http else self._dispatch)
+            if self._is_http:  # its client may leave while it is handled
+                await dispatch_all(sources, self._one, ahead=sources[:1])
+            else:
+                await dispatch_all(sources, self._dispatch)
         except StopConsumer:
             pass
         finally:
