@@ -47,6 +47,7 @@ async def serve(consumer: Any, scope: Any, receive: Any, send: Any, get_layer: A
     channel = Channel(get_layer(consumer.channel_layer_alias))
     try:
         await channel.open(run)
+        channel.adopt()
         channel.give_to(consumer)
         sender = Sender(send)
         consumer.scope = scope
@@ -59,6 +60,7 @@ async def serve(consumer: Any, scope: Any, receive: Any, send: Any, get_layer: A
     finally:
         if tasks is not None:
             await tasks.end(SECONDS_TO_END)  # noqa: ASYNC102 - it is shielded, with a deadline
+        channel.forget()
 
 
 class Sender:

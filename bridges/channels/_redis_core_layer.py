@@ -79,7 +79,6 @@ class RedisChannelLayer(SharedChannels):
     def _new_process(self) -> None:
         super()._new_process()
         self.client_prefix = uuid.uuid4().hex
-        self._groups_of: dict[str, set[str]] = {}  # of attached channels
         self._to_leave: set[tuple[str, str]] = set()  # groups and channels: Redis was away
         self._links: list[Link] = []
         self._own: set[str] = set()
@@ -95,7 +94,7 @@ class RedisChannelLayer(SharedChannels):
             for index, host in enumerate(self.hosts)
         ]
         own, self._own = self._own, set()
-        self._forget_readers()
+        self._read_again()
         for name in own:
             self._listen(name)
 
@@ -117,7 +116,7 @@ class RedisChannelLayer(SharedChannels):
         self._started()
         with self._lock:
             self._attached.add(channel, deliver, events)
-            self._groups_of[channel] = set()
+            self.adopt(channel)
             queue = self.channels.pop(channel, None)
         self._listen(self.non_local_name(channel))
         while queue is not None and not queue.empty():
@@ -129,10 +128,15 @@ class RedisChannelLayer(SharedChannels):
 
         Redis is told in the background. Where it can't be reached, the membership lapses by itself.
         """
+        if self._attached.remove(channel):
+            self.forget(channel)
+
+    def forget(self, channel: str) -> None:
+        """Take *channel*, on which nobody receives any more, out of all its groups. Any thread."""
         with self._lock:
-            if not self._attached.remove(channel):
-                return
             groups = self._groups_of.pop(channel, set())
+            if channel in self.channels and not self.channels[channel].readers:
+                del self.channels[channel]
 
         async def leave() -> None:
             for group in groups:

@@ -29,12 +29,15 @@ class SharedChannels(RedisLayer):
 
     def _new_process(self) -> None:
         super()._new_process()
-        self.channels: dict[str, ChannelQueue] = {}
         self._readers: dict[tuple[str, int], QueueReader] = {}
         self._demand: dict[str, int] = {}
 
-    def _forget_readers(self) -> None:
+    def _read_again(self) -> None:
+        """Have what is waited for read over new connections."""
         self._readers.clear()
+        for channel in self._demand:
+            for index in range(self.ring_size):
+                self._ask(channel, index)
 
     def _queue(self, channel: str) -> ChannelQueue:
         if channel not in self.channels:
