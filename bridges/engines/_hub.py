@@ -167,6 +167,8 @@ class _Call(Generic[T]):
 
     async def run(self) -> None:
         try:
+            if self._scope.cancel_called:
+                return  # else it could begin behind what its caller has asked for since
             with self._scope:
                 self._value = await self._function()
         except Exception as error:  # noqa: BLE001 - the caller's

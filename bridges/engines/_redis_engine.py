@@ -17,11 +17,11 @@ from threading import Lock
 from typing import Any, cast
 
 import trio
-from coredis.exceptions import RedisError
 
 from ...actors._lowlevel import LoopThread, Parker
 from ...supervisor._engine import Engine, EngineSink, EngineStatistics
 from ._redis_errors import RedisUnavailable
+from ._redis_extra import RedisError
 from ._redis_hosts import Host, hosts_of
 from ._redis_link import BACKOFF
 from ._redis_outbox import BYTES, MESSAGES, Outbox

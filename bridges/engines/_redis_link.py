@@ -170,6 +170,14 @@ class Link:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the connection until cancelled. Always a checkpoint; does not raise by itself."""
         task_status.started()
+        try:
+            await self._keep()
+        finally:
+            self._connection = self._greeting = None
+            self._reason = "the connection was closed"
+            self._change()
+
+    async def _keep(self) -> None:
         failures = 0
         while True:
             failures += 1

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import trio
-from coredis.exceptions import RedisError
 
 from ._redis_errors import RedisUnavailable
+from ._redis_extra import RedisError
 from ._redis_hosts import ANSWER_SECONDS, Host
 from ._redis_link import BACKOFF, Link
 from ._redis_scripts import RESTORE, SEND
