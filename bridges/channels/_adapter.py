@@ -27,6 +27,7 @@ from ._attachments import events_of
 from ._channel import Channel, attaches, called
 from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
 from ._socket import Socket
+from ._variables import Variables
 from .consumer import AsyncConsumer, SyncConsumer, get_channel_layer
 from .exceptions import StopConsumer
 
@@ -257,9 +258,13 @@ def _deliver(host: Host, message: Any) -> bool:
 class _InThread(Adapter, runtime=True):
     """For a SyncConsumer."""
 
-    __slots__ = ()
+    __slots__ = ("_variables",)
     __greenroom_actor__: ClassVar[bool] = True
     catch_all: ClassVar[str] = "other"
+
+    def __init__(self, **initkwargs: Any) -> None:
+        super().__init__(**initkwargs)
+        self._variables = Variables()
 
     def tell_restarted(self) -> object:
         return self._consumer.restarted() if self.epoch > 1 else None
@@ -282,7 +287,7 @@ class _InThread(Adapter, runtime=True):
 
     def _dispatch(self, message: Any) -> object:
         try:
-            return self._consumer._dispatch_here(message)  # noqa: SLF001
+            return self._variables.call(self._consumer._dispatch_here, message)  # noqa: SLF001
         except StopConsumer:
             return self._done()
 
