@@ -11,8 +11,12 @@ import trio
 from layer_mailbox import consumer, until
 from redis_server import RedisServer, running_redis
 
-from greenroom.bridges.channels.redis import RedisChannelLayer
-from greenroom.bridges.engines import _redis_link
+from greenroom.bridges.channels.redis import (
+    RedisChannelLayer,
+    RedisPubSubChannelLayer,
+    RedisUnavailable,
+)
+from greenroom.bridges.engines import _redis_link, _redis_pubsub
 
 
 @pytest.fixture
@@ -92,3 +96,23 @@ async def test_a_reader_that_waits_is_alive(
     await trio.sleep(1)  # several heartbeats, all of them behind one read
 
     assert "is lost" not in caplog.text
+
+
+async def test_subscriptions_that_are_refused(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where Redis lets us listen to nothing, sending fails at once with the reason, and hangs nobody.
+    """
+    monkeypatch.setattr(_redis_pubsub, "ANSWER_SECONDS", 0.1)
+    with own_redis.client() as store:
+        store.execute_command("ACL", "SETUSER", "deaf", "on", ">word", "~*", "+@all")
+    url = own_redis.url.replace("//", "//deaf:word@")
+    layer = RedisPubSubChannelLayer(hosts=[url])
+    try:
+        with trio.fail_after(20):
+            await layer.new_channel()
+            with pytest.raises(RedisUnavailable, match="has not confirmed"):
+                await layer.group_send("all", {"type": "m"})
+    finally:
+        layer.close_soon()
