@@ -4,6 +4,7 @@
 # comes, it goes back to its place, so that another process gets it.
 
 from functools import partial
+from typing import cast
 
 from ..engines import _redis_queues as redis_queues
 from ..engines._redis_link import Link
@@ -18,7 +19,7 @@ ADDRESS = "__asgi_channel__"
 
 def names_in(address: object) -> list[str]:
     """Return the channels that *address*, of a message, names; others may have written it."""
-    names: list[object] = address if isinstance(address, list) else [address]
+    names = cast("list[object]", address) if isinstance(address, list) else [address]
     return [each for each in names if isinstance(each, str)]
 
 

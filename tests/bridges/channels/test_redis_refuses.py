@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgpack
+import msgpack  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 import trio
 from layer_mailbox import consumer, until
@@ -68,7 +68,8 @@ async def test_a_message_to_nobody_stops_no_reader(
     """
     layer = make()
     channel, mailbox = await consumer(layer)
-    data = bytes(12) + msgpack.packb({"type": "m", "__asgi_channel__": address})
+    packed: Any = msgpack.packb({"type": "m", "__asgi_channel__": address})
+    data = bytes(12) + packed
     with own_redis.client() as store:
         store.zadd(layer.prefix + layer.non_local_name(channel), {data: time.time()})
     await until(lambda: layer.statistics().dropped)
