@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import partial
 from types import MappingProxyType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 import trio
 
@@ -27,6 +27,7 @@ from ._attachments import events_of
 from ._channel import Channel, attaches, called
 from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
 from ._socket import Socket
+from ._variables import Variables
 from .consumer import AsyncConsumer, SyncConsumer, get_channel_layer
 from .exceptions import StopConsumer
 
@@ -88,7 +89,7 @@ def _adapter(consumer_class: type[AsyncConsumer], *, on_asyncio: bool) -> type[A
         made = {}
         setattr(consumer_class, _MADE, made)
     if on_asyncio not in made:
-        made[on_asyncio] = _new_adapter(consumer_class, _base(consumer_class, on_asyncio))
+        made[on_asyncio] = _new_adapter(consumer_class, on_asyncio)
     return made[on_asyncio]
 
 
@@ -101,7 +102,8 @@ def _base(consumer_class: type[AsyncConsumer], on_asyncio: bool) -> type[Adapter
     return _OnAsyncio if on_asyncio else _OnTrio
 
 
-def _new_adapter(consumer_class: type[AsyncConsumer], base: type[Adapter]) -> type[Adapter]:
+def _new_adapter(consumer_class: type[AsyncConsumer], on_asyncio: bool) -> type[Adapter]:
+    base = _base(consumer_class, on_asyncio)
     body = {
         **consumer_class.supervision,
         "__module__": consumer_class.__module__,
@@ -114,6 +116,7 @@ def _new_adapter(consumer_class: type[AsyncConsumer], base: type[Adapter]) -> ty
         consumer_class.__name__, (base,), exec_body=lambda ns: ns.update(body)
     )
     adapter.consumer_class = consumer_class
+    adapter.layer_on_asyncio = on_asyncio
     adapter.protocols = _protocols(consumer_class)
     return adapter
 
@@ -148,6 +151,7 @@ class Adapter(WebsocketConsumer, runtime=True):
     )
     late_handshake: ClassVar[bool] = True
     consumer_class: ClassVar[type[AsyncConsumer]] = AsyncConsumer
+    layer_on_asyncio: ClassVar[bool] = False
     _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
 
     def __init__(self, **initkwargs: Any) -> None:
@@ -178,8 +182,11 @@ class Adapter(WebsocketConsumer, runtime=True):
         channel, first = seat.channel, seat.channel.name is None
         if channel.layer is not None:
             if first:
-                with trio.fail_after(host.handshake_seconds):
-                    await channel.open(self._run)
+                try:
+                    with trio.fail_after(host.handshake_seconds):
+                        await channel.open(self._run)
+                except NO_LOOP_ERRORS as error:
+                    self._raise_named(error)
                 channel.give_to(self._consumer)
             if not attaches(channel.layer):
                 self.start_soon(self._receive_from_layer)
@@ -189,6 +196,13 @@ class Adapter(WebsocketConsumer, runtime=True):
                 host.call_at_end(partial(channel.layer.detach, channel.name))
         if self.epoch > 1 and not connection_of(self).decided:
             self.start_soon(self._decide_in_time)
+
+    def _raise_named(self, error: BaseException) -> NoReturn:
+        """Raise *error*, or, if it wanted asyncio's loop, one that names the switch."""
+        named = names_the_switch(error, self.consumer_class.__qualname__)
+        if named is None:
+            raise error
+        raise named from error
 
     def _new_tasks(self) -> AsyncioTasks | None:
         return None
@@ -257,9 +271,18 @@ def _deliver(host: Host, message: Any) -> bool:
 class _InThread(Adapter, runtime=True):
     """For a SyncConsumer."""
 
-    __slots__ = ()
+    __slots__ = ("_variables",)
     __greenroom_actor__: ClassVar[bool] = True
     catch_all: ClassVar[str] = "other"
+
+    def __init__(self, **initkwargs: Any) -> None:
+        super().__init__(**initkwargs)
+        self._variables = Variables()
+
+    async def _run(self, function: Any) -> Any:
+        if self.layer_on_asyncio:
+            return await AsyncioTasks(self._life.host.path).run(function)
+        return await called(function)
 
     def tell_restarted(self) -> object:
         return self._consumer.restarted() if self.epoch > 1 else None
@@ -282,7 +305,7 @@ class _InThread(Adapter, runtime=True):
 
     def _dispatch(self, message: Any) -> object:
         try:
-            return self._consumer._dispatch_here(message)  # noqa: SLF001
+            return self._variables.call(self._consumer._dispatch_here, message)  # noqa: SLF001
         except StopConsumer:
             return self._done()
 
@@ -308,10 +331,7 @@ class _OnTrio(Adapter, runtime=True):
         except StopConsumer:
             self._done()
         except NO_LOOP_ERRORS as error:
-            named = names_the_switch(error, self.consumer_class.__qualname__)
-            if named is None:
-                raise
-            raise named from error
+            self._raise_named(error)
 
     async def other(self, message: Any) -> None:
         self._is_end(message)

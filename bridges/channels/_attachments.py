@@ -17,6 +17,7 @@ Deliver = Callable[[Message], object]
 
 LAYER_DOWN = "layer.down"
 LAYER_UP = "layer.up"
+_MOST_FULL = 10_000
 _PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
 
 
@@ -109,7 +110,10 @@ class Attachments:
         """Count messages that found no room on *channel*, and say so once until there is."""
         with self._lock:
             self.dropped += count
-            known, self._full = channel in self._full, self._full | {channel}
+            known = channel in self._full
+            if len(self._full) >= _MOST_FULL:  # of channels that are gone, mostly
+                self._full.clear()
+            self._full.add(channel)
         if not known:
             logger.warning(
                 "%s is full: a message of %s was dropped, and so are more until it has room again;"

@@ -49,6 +49,7 @@ async def serve(consumer: Any, scope: Any, receive: Any, send: Any, get_layer: A
     channel = Channel(get_layer(consumer.channel_layer_alias))
     try:
         await channel.open(run)
+        channel.adopt()
         channel.give_to(consumer)
         sender = Sender(send)
         consumer.scope = scope
@@ -61,6 +62,7 @@ async def serve(consumer: Any, scope: Any, receive: Any, send: Any, get_layer: A
     finally:
         if tasks is not None:
             await tasks.end(SECONDS_TO_END)  # noqa: ASYNC102 - it is shielded, with a deadline
+        channel.forget()
 
 
 class Sender:
@@ -139,7 +141,10 @@ class _Serving:
     async def run(self, sources: list[Source]) -> None:
         """Dispatch to the end. What is raised is the caller's, but for StopConsumer."""
         try:
-            await dispatch_all(sources, self._one if self._is_http else self._dispatch)
+            if self._is_http:  # its client may leave while it is handled
+                await dispatch_all(sources, self._one, ahead=sources[:1])
+            else:
+                await dispatch_all(sources, self._dispatch)
         except StopConsumer:
             pass
         finally:

@@ -42,6 +42,16 @@ class Channel:
             ours = attaches(self.layer)
             self.name = await (self.layer.new_channel() if ours else run(self.layer.new_channel))
 
+    def adopt(self) -> None:
+        """Have the layer keep it in its groups until `forget`."""
+        if self.name is not None and attaches(self.layer):
+            self.layer.adopt(self.name)
+
+    def forget(self) -> None:
+        """Have the layer take it out of all groups: nobody receives there any more."""
+        if self.name is not None and attaches(self.layer):
+            self.layer.forget(self.name)
+
     def receiver(self, run: Run) -> Callable[[], Awaitable[Any]]:
         """Return what awaits the next message."""
         receive = partial(self.layer.receive, self.name)

@@ -53,7 +53,7 @@ class InMemoryChannelLayer(BaseChannelLayer):
         self.groups: dict[str, dict[str, float]] = {}
         self._lock = RLock()
         self._attached = Attachments(self._lock)
-        self._groups_of: dict[str, set[str]] = {}  # of attached channels
+        self._groups_of: dict[str, set[str]] = {}  # of channels that are attached or adopted
 
     def __repr__(self) -> str:
         return (
@@ -93,10 +93,21 @@ class InMemoryChannelLayer(BaseChannelLayer):
 
         A sender in another thread that is at it already may still deliver one message.
         """
+        if self._attached.remove(channel):
+            self.forget(channel)
+
+    def adopt(self, channel: str) -> None:
+        """Have *channel*, until it is forgotten, in its groups. Any thread."""
         with self._lock:
-            if self._attached.remove(channel):
-                for group in self._groups_of.pop(channel, ()):
-                    self._discard(group, channel)
+            self._groups_of.setdefault(channel, set())
+
+    def forget(self, channel: str) -> None:
+        """Take *channel*, on which nobody receives any more, out of all its groups. Any thread."""
+        with self._lock:
+            for group in self._groups_of.pop(channel, ()):
+                self._discard(group, channel)
+            if channel in self.channels and not self.channels[channel].readers:
+                del self.channels[channel]
 
     def statistics(self) -> LayerStatistics:
         """Return what this layer has done so far. Any thread."""
@@ -257,7 +268,7 @@ class InMemoryChannelLayer(BaseChannelLayer):
     def _clean_group(self, group: str) -> None:
         joined_before = time.time() - self.group_expiry
         for channel, joined in list(self.groups.get(group, {}).items()):
-            if joined < joined_before and channel not in self._attached:
+            if joined < joined_before and channel not in self._groups_of:
                 self._discard(group, channel)
 
     def _remove_from_groups(self, channel: str) -> None:

@@ -19,6 +19,7 @@ from ..engines._redis_hosts import Host, hosts_of
 from ..engines._redis_wire import registry
 from ._attachments import LAYER_DOWN, LAYER_UP, Attachments, Deliver, LayerStatistics, Message
 from ._layer_base import BaseChannelLayer
+from ._layer_queue import ChannelQueue
 
 logger = logging.getLogger("greenroom.channels.layers")
 
@@ -102,6 +103,8 @@ class RedisLayer(BaseChannelLayer):
     def _new_process(self) -> None:
         """Begin without anything: in a new process, or because nothing is open any more."""
         self._attached = Attachments(self._lock)
+        self.channels: dict[str, ChannelQueue] = {}
+        self._groups_of: dict[str, set[str]] = {}  # of channels that are attached or adopted
         self._gaps = 0
 
     def forget_parent(self) -> None:
@@ -151,15 +154,23 @@ class RedisLayer(BaseChannelLayer):
 
     async def close(self) -> None:
         """
-        Close all connections; they open again with the next use.
+        Close all connections. They open again with the next use; at once, if somebody receives.
 
         A message that Redis is just handing over is lost.
         """
         self.close_soon()
+        if self._is_received_on():
+            self._started()
 
     async def close_pools(self) -> None:
         """Do as `close`, which is its newer name."""
-        self.close_soon()
+        await self.close()
+
+    def _is_received_on(self) -> bool:
+        """Whether a consumer of this process, or a task, waits for messages."""
+        with self._lock:
+            waiting = any(queue.readers for queue in self.channels.values())
+            return waiting or len(self._attached) > 0
 
     # -- what is told to consumers ------------------------------------------------------------
 
@@ -178,6 +189,15 @@ class RedisLayer(BaseChannelLayer):
 
     def attach(self, channel: str, deliver: Deliver, events: Collection[str] = ()) -> None:
         """Hand what arrives for *channel* to *deliver*; see InMemoryChannelLayer.attach."""
+        raise NotImplementedError
+
+    def adopt(self, channel: str) -> None:
+        """Have *channel*, until it is forgotten, in its groups. Any thread."""
+        with self._lock:
+            self._groups_of.setdefault(channel, set())
+
+    def forget(self, channel: str) -> None:
+        """Take *channel*, on which nobody receives any more, out of all its groups. Any thread."""
         raise NotImplementedError
 
     # -- messages -----------------------------------------------------------------------------

@@ -12,9 +12,8 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import trio
 
@@ -27,8 +26,8 @@ from ..engines._redis_queues import QueueReader, Taken
 from ..engines._redis_ring import shard_of
 from ..engines._redis_scripts import GROUP_SEND
 from ._attachments import Deliver, Message, copied
-from ._redis_base import Task
-from ._redis_shared import ADDRESS, SharedChannels
+from ._redis_base import Task, logger
+from ._redis_shared import ADDRESS, SharedChannels, names_in
 from .exceptions import ChannelFull
 
 MOST_TO_LEAVE = 10_000
@@ -80,7 +79,6 @@ class RedisChannelLayer(SharedChannels):
     def _new_process(self) -> None:
         super()._new_process()
         self.client_prefix = uuid.uuid4().hex
-        self._groups_of: dict[str, set[str]] = {}  # of attached channels
         self._to_leave: set[tuple[str, str]] = set()  # groups and channels: Redis was away
         self._links: list[Link] = []
         self._own: set[str] = set()
@@ -96,7 +94,7 @@ class RedisChannelLayer(SharedChannels):
             for index, host in enumerate(self.hosts)
         ]
         own, self._own = self._own, set()
-        self._forget_readers()
+        self._read_again()
         for name in own:
             self._listen(name)
 
@@ -118,7 +116,7 @@ class RedisChannelLayer(SharedChannels):
         self._started()
         with self._lock:
             self._attached.add(channel, deliver, events)
-            self._groups_of[channel] = set()
+            self.adopt(channel)
             queue = self.channels.pop(channel, None)
         self._listen(self.non_local_name(channel))
         while queue is not None and not queue.empty():
@@ -130,10 +128,15 @@ class RedisChannelLayer(SharedChannels):
 
         Redis is told in the background. Where it can't be reached, the membership lapses by itself.
         """
+        if self._attached.remove(channel):
+            self.forget(channel)
+
+    def forget(self, channel: str) -> None:
+        """Take *channel*, on which nobody receives any more, out of all its groups. Any thread."""
         with self._lock:
-            if not self._attached.remove(channel):
-                return
             groups = self._groups_of.pop(channel, set())
+            if channel in self.channels and not self.channels[channel].readers:
+                del self.channels[channel]
 
         async def leave() -> None:
             for group in groups:
@@ -220,7 +223,7 @@ class RedisChannelLayer(SharedChannels):
         key = self.prefix + name
         for host in self.hosts:
             reader = QueueReader(
-                host, key, self._arrived, wanted=_always, retire=_never, several=True
+                host, key, self._arrived, wanted=lambda: True, retire=lambda: False, several=True
             )
             self._spawn(reader.run)
 
@@ -228,8 +231,9 @@ class RedisChannelLayer(SharedChannels):
         message = self._read(taken[0], "this process' queue")
         if message is None:
             return
-        address = message.pop(ADDRESS, None)
-        names = [address] if isinstance(address, str) else cast("list[str]", address or [])
+        names = names_in(message.pop(ADDRESS, None))
+        if not names:
+            self._attached.drop("this process' queue", "an unknown address")
         for name in names[1:]:
             self._put(name, copied(message), "a group")
         for name in names[:1]:
@@ -328,8 +332,12 @@ class RedisChannelLayer(SharedChannels):
         while True:
             await trio.sleep(max(self.group_expiry / 4, 1))
             for index, link in enumerate(self._links):
-                with suppress(RedisUnavailable):
+                try:
                     await self._rejoin(index, link)
+                except RedisUnavailable:
+                    continue  # they join again with the next connection
+                except Exception as error:  # noqa: BLE001 - it is loading, its memory is full ...
+                    logger.warning("%s renews no group (%s); tried again", link.host, error)
 
     async def group_send(self, group: str, message: Message) -> None:
         """
@@ -388,11 +396,3 @@ class RedisChannelLayer(SharedChannels):
         for link in self._links:
             await self._on_hub(partial(redis_queues.delete_all, link, self.prefix))
         await self.close()
-
-
-def _always() -> bool:
-    return True
-
-
-def _never() -> bool:
-    return False

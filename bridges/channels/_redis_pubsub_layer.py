@@ -66,9 +66,7 @@ class RedisPubSubChannelLayer(RedisLayer):
 
     def _new_process(self) -> None:
         super()._new_process()
-        self.channels: dict[str, ChannelQueue] = {}
         self.groups: dict[str, set[str]] = {}
-        self._groups_of: dict[str, set[str]] = {}
         self._shards: list[PubSub] = []
 
     def _open(self) -> None:
@@ -120,12 +118,17 @@ class RedisPubSubChannelLayer(RedisLayer):
 
     def detach(self, channel: str) -> None:
         """Hand over nothing more, and take *channel* out of all its groups. Any thread."""
+        if self._attached.remove(channel):
+            self.forget(channel)
+
+    def forget(self, channel: str) -> None:
+        """Listen to *channel* no more, and take it out of all its groups. Any thread."""
         with self._lock:
-            if not self._attached.remove(channel):
-                return
             gone = [channel]
             for name in self._groups_of.pop(channel, ()):
                 gone.extend(self._left(name, channel))
+            if channel in self.channels and not self.channels[channel].readers:
+                del self.channels[channel]
         self._unsubscribe(gone)
 
     def _unsubscribe(self, names: list[str]) -> None:
@@ -160,7 +163,11 @@ class RedisPubSubChannelLayer(RedisLayer):
     async def new_channel(self, prefix: str = "specific.") -> str:
         """Return the name of a channel that only this process listens to. A checkpoint."""
         channel = f"{self.prefix}{prefix}{uuid.uuid4().hex}"
-        await self._listen(channel)
+        try:
+            await self._listen(channel)
+        except BaseException:  # nobody knows the name
+            self.forget(channel)
+            raise
         return channel
 
     async def _listen(self, channel: str) -> ChannelQueue:

@@ -4,6 +4,7 @@
 # comes, it goes back to its place, so that another process gets it.
 
 from functools import partial
+from typing import cast
 
 from ..engines import _redis_queues as redis_queues
 from ..engines._redis_link import Link
@@ -16,6 +17,12 @@ ADDRESS = "__asgi_channel__"
 """The key that says for whom a message is; Channels' own."""
 
 
+def names_in(address: object) -> list[str]:
+    """Return the channels that *address*, of a message, names; others may have written it."""
+    names = cast("list[object]", address) if isinstance(address, list) else [address]
+    return [each for each in names if isinstance(each, str)]
+
+
 class SharedChannels(RedisLayer):
     """The part of a layer that receives on channels without a "!"."""
 
@@ -23,12 +30,15 @@ class SharedChannels(RedisLayer):
 
     def _new_process(self) -> None:
         super()._new_process()
-        self.channels: dict[str, ChannelQueue] = {}
         self._readers: dict[tuple[str, int], QueueReader] = {}
         self._demand: dict[str, int] = {}
 
-    def _forget_readers(self) -> None:
+    def _read_again(self) -> None:
+        """Have what is waited for read over new connections."""
         self._readers.clear()
+        for channel in self._demand:
+            for index in range(self.ring_size):
+                self._ask(channel, index)
 
     def _queue(self, channel: str) -> ChannelQueue:
         if channel not in self.channels:

@@ -1,9 +1,13 @@
-# Several sources of messages, awaited at the same time, of which each may be one message ahead.
+# Several sources of messages, awaited at the same time.
 #
 # The bare mode has two: the client and the channel layer. What a source or a handler raises comes
 # out as it is, when its turn has come, and not in an exception group: callers catch it by its type.
+#
+# A source is awaited again when its message has been handled, so that none is taken out of a
+# layer which a handler's failure, or the end, would lose. One that has to be heard meanwhile, as
+# the client of a request that may leave, is one message ahead.
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 import trio
@@ -12,14 +16,22 @@ Source = Callable[[], Awaitable[Any]]
 Dispatch = Callable[[Any], Awaitable[object]]
 
 
-async def dispatch_all(functions: Sequence[Source], dispatch: Dispatch) -> None:
+async def dispatch_all(
+    functions: Sequence[Source], dispatch: Dispatch, *, ahead: Collection[Source] = ()
+) -> None:
     """
     Await all of *functions*, again and again, and *dispatch* what they return, one at a time.
 
     Of those that have something the first goes first. Ends only by an exception. A checkpoint;
-    a cancellation cancels what is awaited, and what a source is ahead is lost.
+    a cancellation cancels what is awaited.
+
+    Args:
+        functions: The sources.
+        dispatch: Awaited with each message.
+        ahead: Those of *functions* that are awaited again while their message is handled. What
+            they have then is lost with the end.
     """
-    sources = [_Source(function) for function in functions]
+    sources = [_Source(function, ahead=function in ahead) for function in functions]
     news = _News()
     outcome: BaseException | None = None
     async with trio.open_nursery() as nursery:
@@ -45,6 +57,7 @@ async def _dispatch(sources: "list[_Source]", news: "_News", dispatch: Dispatch)
         for source in sources:
             if source.has:
                 await dispatch(source.take())
+                source.go_on()
 
 
 class _News:
@@ -64,15 +77,16 @@ class _News:
 class _Source:
     """One source, and what it has returned or raised."""
 
-    def __init__(self, function: Source) -> None:
+    def __init__(self, function: Source, *, ahead: bool) -> None:
         self.has = False
         self._function = function
+        self._ahead = ahead
         self._value: Any = None
         self._error: BaseException | None = None
         self._taken = trio.Event()
 
     def take(self) -> Any:
-        """Return what it has, or raise what it raised; from now on it is awaited again."""
+        """Return what it has, or raise what it raised."""
         self.has = False
         value, self._value = self._value, None
         if self._error is not None:
@@ -80,8 +94,14 @@ class _Source:
                 raise self._error
             finally:
                 self._error = None
-        self._taken.set()
+        if self._ahead:
+            self._taken.set()
         return value
+
+    def go_on(self) -> None:
+        """Have it awaited again: what it had was handled."""
+        if not self._ahead:
+            self._taken.set()
 
     async def run(self, news: _News) -> None:
         while True:

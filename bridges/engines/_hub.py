@@ -167,10 +167,15 @@ class _Call(Generic[T]):
 
     async def run(self) -> None:
         try:
+            if self._scope.cancel_called:
+                return  # else it could begin behind what its caller has asked for since
             with self._scope:
                 self._value = await self._function()
         except Exception as error:  # noqa: BLE001 - the caller's
             self._error = error
+        except BaseException:  # the hub ends, and not of this call: it must not seem done
+            self._error = RuntimeError("the hub ended before the call did")
+            raise
         finally:
             if self._scope.cancelled_caught:
                 self._error = RuntimeError("the call was cancelled on the hub")

@@ -7,6 +7,8 @@
 # Invariants: those of supervisor/_engine.py, by the suite of bridges/testing/engine_suite.py in
 # tests/bridges/engines/test_redis_engine.py.
 
+import logging
+import random
 import time
 import uuid
 from collections.abc import Mapping
@@ -19,11 +21,15 @@ import trio
 from ...actors._lowlevel import LoopThread, Parker
 from ...supervisor._engine import Engine, EngineSink, EngineStatistics
 from ._redis_errors import RedisUnavailable
+from ._redis_extra import RedisError
 from ._redis_hosts import Host, hosts_of
+from ._redis_link import BACKOFF
 from ._redis_outbox import BYTES, MESSAGES, Outbox
 from ._redis_pubsub import PubSub
 from ._redis_ring import shard_of
 from ._redis_wire import msgpack
+
+logger = logging.getLogger("greenroom.redis")
 
 HELLO_SECONDS = 5.0
 _MISSED_HELLOS = 3
@@ -83,7 +89,7 @@ class RedisEngine(Engine):
         self._loop: LoopThread | None = None
         self._ran = self._ended = False
         self._peers: dict[str, float] = {}
-        self._published = self._received = self._gaps = 0
+        self._published = self._received = self._gaps = self._unreadable = 0
 
     def __repr__(self) -> str:
         links = ", ".join(repr(lane.pubsub.link) for lane in self._lanes)
@@ -129,6 +135,7 @@ class RedisEngine(Engine):
     async def _publish_on(self, lane: _Lane) -> None:
         """Send what is in the outbox, in order, and then the gaps that are owed."""
         link, outbox = lane.pubsub.link, lane.outbox
+        refusals = 0  # in a row
         while True:
             await link.until_up()
             batch = outbox.take(_AT_ONCE)
@@ -141,8 +148,15 @@ class RedisEngine(Engine):
                 continue
             try:
                 await link.requests(commands)
+                refusals = 0
             except RedisUnavailable:  # they may have arrived, or not; they are not sent twice
                 outbox.lost(len(batch))
+            except RedisError as error:  # its rules, a failover under way ...
+                outbox.lost(len(batch))
+                refusals += 1
+                if refusals == 1:
+                    logger.warning("Redis at %s refuses to publish (%s)", link.host, error)
+                await trio.sleep(BACKOFF.delay(refusals + 1, random.random()))  # noqa: S311
 
     async def _say_hello(self) -> None:
         while True:
@@ -173,7 +187,15 @@ class RedisEngine(Engine):
     # -- what is heard ------------------------------------------------------------------------
 
     def _heard(self, number: int, channel: str, data: bytes) -> None:
-        sender, payload = msgpack.unpackb(data, strict_map_key=False)
+        try:
+            sender, payload = msgpack.unpackb(data, strict_map_key=False)
+            if not isinstance(sender, str):
+                raise TypeError("its sender is no text")
+        except (TypeError, ValueError) as error:  # of somebody else, who uses our prefix
+            self._unreadable += 1
+            if self._unreadable == 1:
+                logger.warning("what was published to %s can't be read: %s", channel, error)
+            return
         if sender == self._id:
             return
         with self._lock:
@@ -271,7 +293,7 @@ class RedisEngine(Engine):
                 subscriptions=len(self._topics),
                 published=self._published,
                 received=self._received,
-                dropped=sum(lane.outbox.dropped for lane in self._lanes),
+                dropped=self._unreadable + sum(lane.outbox.dropped for lane in self._lanes),
                 gaps=self._gaps,
                 lag_messages=sum(messages for messages, _, _ in lags),
                 lag_bytes=sum(size for _, size, _ in lags),

@@ -3,6 +3,7 @@
 try:
     import coredis.connection as coredis_connection
     import msgpack  # pyright: ignore[reportMissingTypeStubs]
+    from coredis.exceptions import RedisError
 except ModuleNotFoundError as error:
     missing = (error.name or "").partition(".")[0]
     if missing not in {"coredis", "msgpack"}:
@@ -11,4 +12,4 @@ except ModuleNotFoundError as error:
         f"what speaks with Redis needs {missing}: pip install 'greenroom[redis]'"
     ) from error
 
-__all__ = ["coredis_connection", "msgpack"]
+__all__ = ["RedisError", "coredis_connection", "msgpack"]

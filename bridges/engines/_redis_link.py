@@ -52,6 +52,8 @@ class Link:
         on_up: Called when the connection stands; with True if there has been one before.
         on_down: Called with the reason when a connection is lost, or the first one fails.
         backoff: Pauses between attempts.
+        heartbeat_timeout: Seconds that the answer to a sign of life may take, where it has to wait
+            behind a blocking command; else as long as any answer may.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Link:
         on_up: Callable[[bool], object] = _nothing,
         on_down: Callable[[str], object] = _nothing,
         backoff: Backoff = BACKOFF,
+        heartbeat_timeout: float | None = None,
     ) -> None:
         self.host = host
+        self._heartbeat_timeout = heartbeat_timeout
         self._greet = greet
         self._on_push = on_push
         self._on_up, self._on_down = on_up, on_down
@@ -166,6 +170,14 @@ class Link:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the connection until cancelled. Always a checkpoint; does not raise by itself."""
         task_status.started()
+        try:
+            await self._keep()
+        finally:
+            self._connection = self._greeting = None
+            self._reason = "the connection was closed"
+            self._change()
+
+    async def _keep(self) -> None:
         failures = 0
         while True:
             failures += 1
@@ -228,7 +240,7 @@ class Link:
         """Find out that the other side is gone, where TCP alone would not tell."""
         while True:
             await trio.sleep(HEARTBEAT_SECONDS)
-            await connection.create_request(b"PING")
+            await connection.create_request(b"PING", timeout=self._heartbeat_timeout)
 
 
 async def primary_of(host: Host) -> tuple[str, int]:

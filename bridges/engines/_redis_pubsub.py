@@ -5,14 +5,22 @@
 #              arrives.
 #   RENEWED    after a lost connection all subscriptions stand again before on_up is called.
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import trio
 
+from ._redis_errors import RedisUnavailable
 from ._redis_hosts import ANSWER_SECONDS, Host
 from ._redis_link import BACKOFF, Link
 
+logger = logging.getLogger("greenroom.redis")
+
+UNCONFIRMED = (
+    f"it has not confirmed within {ANSWER_SECONDS:g} s that this process listens to %s; do its"
+    " rules (ACL) let us?"
+)
 _AT_ONCE = 500
 
 
@@ -77,8 +85,10 @@ class PubSub:
             return
         event = self._waiting.setdefault(channel, trio.Event())
         self.link.tell("SUBSCRIBE", channel)
-        with trio.move_on_after(ANSWER_SECONDS):
+        with trio.move_on_after(ANSWER_SECONDS) as scope:
             await event.wait()
+        if scope.cancelled_caught:
+            logger.warning("Redis at %s: %s", self.link.host, UNCONFIRMED % channel)
 
     def listen(self, channel: str) -> None:
         """Listen to *channel* from about now on; returns at once."""
@@ -100,7 +110,10 @@ class PubSub:
             link.tell("SUBSCRIBE", *wanted[at : at + _AT_ONCE])
         for channel in wanted:
             if channel in self._wanted and channel not in self._confirmed:
-                await self._waiting.setdefault(channel, trio.Event()).wait()
+                with trio.move_on_after(ANSWER_SECONDS) as scope:
+                    await self._waiting.setdefault(channel, trio.Event()).wait()
+                if scope.cancelled_caught:
+                    raise RedisUnavailable(str(link.host), UNCONFIRMED % channel)
 
     def _pushed(self, push: list[Any]) -> None:
         kind, name = push[0], push[1].decode()

@@ -2,6 +2,8 @@
 #
 # Reading blocks a connection, so each reader has one of its own.
 
+import logging
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -9,9 +11,12 @@ from typing import Any
 import trio
 
 from ._redis_errors import RedisUnavailable
+from ._redis_extra import RedisError
 from ._redis_hosts import ANSWER_SECONDS, Host
-from ._redis_link import Link
+from ._redis_link import BACKOFF, Link
 from ._redis_scripts import RESTORE, SEND
+
+logger = logging.getLogger("greenroom.redis")
 
 BLOCK_SECONDS = 5
 IDLE_SECONDS = 60.0
@@ -74,12 +79,14 @@ class QueueReader:
         retire: Callable[[], bool],
         several: bool,
     ) -> None:
-        self._link = Link(host)
+        # Its answers wait behind a blocking read, so a sign of life takes as long.
+        self._link = Link(host, heartbeat_timeout=BLOCK_SECONDS + ANSWER_SECONDS)
         self._key = key
         self._take = take
         self._wanted, self._retire = wanted, retire
         self._several = several
         self._asked = trio.Event()
+        self._refusals = 0  # in a row
 
     async def ask(self) -> None:
         """Have it look again whether it is wanted. In its own loop; no checkpoint."""
@@ -95,7 +102,21 @@ class QueueReader:
                     await self._read_on()
                 except RedisUnavailable:
                     continue  # the link has said so, and waits before it tries again
+                except RedisError as error:  # it is loading, a failover is under way ...
+                    await self._refused(error)
             nursery.cancel_scope.cancel()
+
+    async def _refused(self, error: RedisError) -> None:
+        """Wait before it is tried again; whatever Redis refuses today it may allow later."""
+        self._refusals += 1
+        if self._refusals == 1:
+            logger.warning(
+                "Redis at %s refuses to hand over %s (%s); it is tried again",
+                self._link.host,
+                self._key,
+                error,
+            )
+        await trio.sleep(BACKOFF.delay(self._refusals + 1, random.random()))  # noqa: S311
 
     async def _is_wanted(self) -> bool:
         while not self._wanted():
@@ -113,12 +134,19 @@ class QueueReader:
             popped = await link.request(
                 "BZPOPMIN", key, BLOCK_SECONDS, timeout=BLOCK_SECONDS + ANSWER_SECONDS
             )
+            self._refusals = 0
             if not popped:
                 continue
-            await self._take((popped[1], float(popped[2])))
+            await self._hand((popped[1], float(popped[2])))
             if self._several:
-                for data, score in _pairs(await link.request("ZPOPMIN", key, _MORE)):
-                    await self._take((data, score))
+                for taken in _pairs(await link.request("ZPOPMIN", key, _MORE)):
+                    await self._hand(taken)
+
+    async def _hand(self, taken: Taken) -> None:
+        try:
+            await self._take(taken)
+        except Exception:  # the next one is none the worse
+            logger.exception("a message of %s could not be handed on, and is lost", self._key)
 
 
 def _pairs(answer: Iterable[Any]) -> list[Taken]:

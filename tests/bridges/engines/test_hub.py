@@ -125,3 +125,37 @@ def test_fork() -> None:
             os._exit(2)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_hub_that_ends_fails_its_calls() -> None:
+    """
+    What was called when the hub ends raises, and does not look done; the next call starts it anew.
+    """
+    hub = Hub()
+    begun = threading.Event()
+    outcomes: list[object] = []
+
+    async def wait() -> None:
+        begun.set()
+        await trio.sleep_forever()
+
+    def call() -> None:
+        try:
+            outcomes.append(hub.call_blocking(wait, timeout=20))
+        except RuntimeError as error:
+            outcomes.append(str(error))
+
+    async def leave() -> None:
+        raise SystemExit
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert begun.wait(20)
+    hub.spawn(leave)
+    thread.join(20)
+
+    assert outcomes == ["the hub ended before the call did"]
+    while "not started" not in repr(hub):
+        thread.join(0.01)
+    assert hub.call_blocking(answer, timeout=10) == "greenroom-hub"

@@ -124,3 +124,51 @@ def test_outbox() -> None:
     assert (outbox.dropped, outbox.pay_gap(), outbox.pay_gap()) == (2, True, False)
     assert len(outbox.take(10)) == 2
     assert outbox.lag() == (0, 0, 0.0)
+
+
+@pytest.mark.parametrize("data", [b"\xc1", b"garbage", b"\x05", b"\x92\x90\x01"])
+async def test_what_others_publish_there_is_no_harm(
+    servers: list[RedisServer], data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    What can't be read is counted, and neither the connection nor what comes next is lost.
+    """
+    listener, publisher = RedisEngine(hosts[:1], prefix="bad"), RedisEngine(hosts[:1], prefix="bad")
+    heard = Recorder()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(listener.run, heard)
+        await nursery.start(publisher.run, Recorder())
+        listener.subscribe("topic")
+        with servers[0].client() as client:
+            await until(lambda: client.publish("bad:topic:topic", data))
+            await until(lambda: listener.statistics().dropped)
+        publisher.publish("topic", "next")
+        await until(lambda: heard.of("topic"))
+        nursery.cancel_scope.cancel()
+
+    assert heard.of("topic") == ["next"]
+    assert not heard.gaps
+    assert "bad:topic:topic can't be read" in caplog.text
+
+
+async def test_a_refusal_of_redis_is_a_gap() -> None:
+    """
+    The engine lives on when Redis refuses to publish; the others learn of it afterwards.
+    """
+    with running_redis() as server:
+        listener, publisher = RedisEngine([server.url]), RedisEngine([server.url])
+        heard = Recorder()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(listener.run, heard)
+            await nursery.start(publisher.run, Recorder())
+            listener.subscribe("topic")
+            await until(lambda: publisher.statistics().connected)
+            with server.client() as client:
+                client.execute_command("ACL", "SETUSER", "default", "-publish")
+                publisher.publish("topic", "refused")
+                await until(lambda: publisher.statistics().dropped)
+                client.execute_command("ACL", "SETUSER", "default", "+@all")
+            await until(lambda: heard.gaps)
+            nursery.cancel_scope.cancel()
+
+    assert heard.of("topic") == []

@@ -59,6 +59,16 @@ async def test_a_cancelled_request_does_not_mix_up_answers(redis_server: RedisSe
         assert await link.request("ECHO", "mine") == b"mine"
 
 
+async def test_a_request_behind_the_end_raises(redis_server: RedisServer) -> None:
+    """
+    Who asks, or waits for a connection, when `run` has ended is told so, and waits no longer.
+    """
+    async with running(redis_server.url) as link:
+        await link.request("PING")
+    with trio.fail_after(20), pytest.raises(RedisUnavailable, match="was closed"):
+        await link.request("PING")
+
+
 async def test_what_redis_refuses(redis_server: RedisServer) -> None:
     """
     An error of Redis is raised, and the connection stands.
