@@ -44,6 +44,7 @@ class Left(HttpConsumer):
     @cancelled_on_disconnect()
     async def handle(self, body: bytes) -> None:
         try:
+            ended.append("begun")
             await trio.sleep_forever()
         finally:
             ended.append("cancelled")
@@ -106,10 +107,11 @@ async def test_a_client_that_leaves(clock: MockClock) -> None:
     """
     async with requested(left=Left) as server:
         async with server.request("GET", "/left") as request:
-            await settle(lambda: server.root.connections.open)
+            request.send_part(b"", last=True)
+            await settle(lambda: ended)
             request.leave()
             await settle(lambda: not server.root.connections.open)
-        assert ended == ["cancelled", "client left"]
+        assert ended == ["begun", "cancelled", "client left"]
 
 
 @pytest.mark.parametrize("kind", ["slow", "thread"])
