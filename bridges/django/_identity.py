@@ -271,6 +271,10 @@ class Identity:
         """Whether its slot has not ended."""
         return self.slot is not None and self.slot.end is None
 
+    def is_nobody(self, scope: Any) -> bool:
+        """Whether *scope* has our own user, and without any query he is known to be nobody."""
+        return isinstance(scope.get("user"), _Lazy) and self.session_key is None
+
     @property
     def is_unknown(self) -> bool:
         """Whether there is a session of which nobody has asked whose it is."""

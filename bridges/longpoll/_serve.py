@@ -12,6 +12,7 @@ import trio
 from ...actors import Actor
 from ...actors.consumers._long_poll import LongPollConsumer
 from ...supervisor import Root
+from ..asgi._counted import Places
 from ..asgi._http import Request
 from ._guards import cookie, header, is_own_page, set_cookie
 from ._identity import identity_of
@@ -144,8 +145,22 @@ class _Exchange:
         problem = await self._read_body()
         if isinstance(problem, Answer):
             return problem
-        mine = cookie(scope, actor.session_cookie)
-        session, token = self._sessions.open(self._route, actor, self._kwargs, scope, mine)
+        places = Places(root, actor, root.connections.limits_of(actor), scope)
+        try:
+            full = await places.take()
+            if full is None:
+                mine = cookie(scope, actor.session_cookie)
+                session, token = self._sessions.open(
+                    self._route, actor, self._kwargs, scope, mine, places.release
+                )
+        except BaseException:
+            places.release()
+            raise
+        if full is not None:
+            places.release()
+            self._refused(full.text, status=full.status)
+            error = "busy" if full.status == 503 else "too_many_sessions"
+            return refusal(full.status, error, f"{full.text}.", [retry_after(5)])
         await self._wait_decided(session)
         if (denial := session.output.denial) is not None:
             return Answer(denial.status, None, denial.headers, denial.body)
