@@ -16,7 +16,7 @@ from greenroom.actors import (
     WebsocketConsumer,
 )
 from greenroom.bridges.django import Greenroom, path
-from greenroom.bridges.testing import Denied, ServerDriver, serve
+from greenroom.bridges.testing import HandshakeRefused, ServerDriver, serve
 
 pytestmark = pytest.mark.usefixtures("rolled_back")
 
@@ -70,7 +70,7 @@ async def capped(**options: Any) -> AsyncGenerator[ServerDriver]:
 
 async def denied(server: ServerDriver, at: str, headers: Any) -> int:
     """Return the status that a WebSocket is refused with."""
-    with pytest.raises(Denied) as refused:
+    with pytest.raises(HandshakeRefused) as refused:
         async with server.websocket(at, headers=headers):
             pass
     return refused.value.status
@@ -80,8 +80,8 @@ async def test_sockets_of_a_user(key: str) -> None:
     """
     One more socket of a user gets 429; crashes keep the place, and the end gives it back.
     """
-    bob = cookie(log_in(make_user("bob")))
     async with capped() as server:
+        bob = cookie(await in_db(lambda: log_in(make_user("bob"))))
         for _ in range(2):
             async with server.websocket("/chat/", headers=cookie(key)) as ws:
                 assert await denied(server, "/chat/", cookie(key)) == 429
