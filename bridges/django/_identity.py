@@ -149,7 +149,7 @@ class Identity:
         if fresh and self._user is not None and not self._by_token:
             session = self.session()
             if not session.modified:
-                session.forget_changes()  # so that it is read anew
+                session.unread()
             self._become(scope, self._find_user())
         user = scope["user"]
         _ = getattr(user, "is_authenticated", None)  # the lazy one looks it up now
