@@ -15,7 +15,10 @@ from ._websocket import WebsocketConsumer, check_close
 
 _IDENTITY = "greenroom.identity"  # in the scope: whose connection it is, where somebody knows
 _FULL = ("close", "drop_oldest")
-_OTHER_NAMES = {"max_connections": "max_sessions", "connections_per_address": "sessions_per_address"}
+_OTHER_NAMES = {
+    "max_connections": "max_sessions",
+    "connections_per_address": "sessions_per_address",
+}
 
 
 class LongPollConsumer(Consumer, runtime=True):

@@ -27,6 +27,7 @@ from django.utils.functional import SimpleLazyObject, empty
 
 from ...actors._ports import IDENTITY
 from ...actors._unsaved import save_when_handler_succeeds
+from ..asgi._gate import BY_TOKEN
 from ._session import needs_missing_app, new_session, on_a_loop, refuse_on_a_loop, store_class
 from ._session_cookie import set_cookie_headers
 from ._users import anonymous, require_auth, user_of_session, value_of
@@ -87,6 +88,8 @@ class Identity:
         scope.setdefault("cookies", _Lazy(identity, Identity.cookies))
         scope.setdefault("session", _Lazy(identity, Identity.session))
         scope.setdefault("user", _Lazy(identity, Identity.user))
+        if BY_TOKEN in scope:
+            identity.become_by_token(scope, scope["user"])
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Identity":
         return self
