@@ -73,7 +73,7 @@ class EventHistory:
             event: Its type.
 
         Raises:
-            TypeError, ValueError: As :func:`encode_event` does.
+            TypeError, ValueError: As ``EventStreamConsumer.send`` does.
         """
         text = data if json is UNSET else json_of(json)
         if text is None or (json is not UNSET and data is not None):

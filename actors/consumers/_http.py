@@ -40,7 +40,7 @@ class HttpConsumer(RequestConsumer, runtime=True):
         Once, however it ends: ``answered``, ``client left``, ``crashed``, the server's words.
 
     None of them has to answer before it returns: a message (``@handles``), a timer or a group
-    may do so later, with :meth:`respond`, or with :meth:`start`, :meth:`send` and :meth:`finish`.
+    may do so later, with ``respond()``, or with ``start()``, ``send()`` and ``finish()``.
     What is not begun within ``answer_seconds`` after the last part of the body is answered
     with 504. What a handler returns is not looked at.
 

@@ -121,7 +121,7 @@ class JsonWebsocketConsumer(WebsocketConsumer, runtime=True):
         """
         Send *content* as JSON to the sockets of *group*: encoded once, whoever its members are.
 
-        As :meth:`group_send` does with ``text``; no member's code runs.
+        As ``group_send`` does with ``text``; no member's code runs.
 
         Raises:
             TypeError: It holds something that JSON has no form for. Nobody has got anything.

@@ -73,7 +73,7 @@ class WebsocketConsumer(Limited, Consumer, runtime=True):
 
         Args:
             subprotocol: One of those that the client offered; None for the first of
-                :attr:`subprotocols` that it offered, if it did.
+                ``subprotocols`` that it offered, if it did.
             headers: Further headers of the response. The cookie of a session that is new, or
                 has a new key, is added; in a `def` handler the session is saved first.
 

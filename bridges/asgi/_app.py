@@ -242,12 +242,12 @@ class Application:
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # lifespan.startup
         if not inside_trio():
-            await _startup_failed(send, NOT_TRIO)
+            await startup_failed(send, NOT_TRIO)
             return
         try:
             await self._run(scope, receive, send)
         except* StartFailed as group:
-            await _startup_failed(send, str(_first(group)))
+            await startup_failed(send, str(_first(group)))
         except* Exception as group:
             # Ours or the http application's. Without a tree nothing can be served: say so
             # while the server still listens; later every connection is refused.
@@ -257,7 +257,7 @@ class Application:
                 raise
             if not isinstance(error, (TypeError, ValueError)):  # a wrong setting has no use for it
                 logger.critical("the tree did not start", exc_info=error)
-            await _startup_failed(send, f"the tree did not start: {error}")
+            await startup_failed(send, f"the tree did not start: {error}")
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         extensions = cast("dict[str, Any]", scope.get("extensions") or {})
@@ -373,7 +373,8 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     await plain(send, 404, "Not Found\n")
 
 
-async def _startup_failed(send: Send, message: str) -> None:
+async def startup_failed(send: Send, message: str) -> None:
+    """Answer the server that nothing can be served, because *message*; in hypercorn, leave."""
     if not in_hypercorn_worker():  # there leave() says it, as the one line
         logger.critical("%s", message)
     try:

@@ -47,20 +47,13 @@ class DatabaseSyncToAsync(SyncToAsync[Any, Any]):
 def _between_closing(function: Any) -> Any:
     @functools.wraps(function, updated=())
     def closing(*args: Any, **kwargs: Any) -> Any:
-        _close_old_connections()
+        close_old_connections()
         try:
             return function(*args, **kwargs)
         finally:
-            _close_old_connections()
+            close_old_connections()
 
     return closing
-
-
-def _close_old_connections() -> None:
-    """Do as Django's function of the name, but leave a test's transaction that is lent to us."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
 
 
 database_sync_to_async: Any = DatabaseSyncToAsync
@@ -70,4 +63,4 @@ database_sync_to_async: Any = DatabaseSyncToAsync
 async def aclose_old_connections() -> None:
     """Close the connections of this task's thread that are past their time. A checkpoint."""
     ready_for_trio()
-    await sync_to_async(_close_old_connections)()
+    await sync_to_async(close_old_connections)()

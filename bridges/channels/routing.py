@@ -18,7 +18,7 @@ from django.urls.exceptions import Resolver404
 from django.urls.resolvers import RegexPattern, RoutePattern, URLResolver
 
 from ...actors._lowlevel import inside_trio
-from ..asgi._app import root_of
+from ..asgi._app import root_of, startup_failed
 from ..asgi._http import plain
 from ..asgi._nesting import leads_to_router
 from ..asgi._routing import NoRoute
@@ -76,7 +76,13 @@ class ProtocolTypeRouter:
             from ..django import Greenroom  # it sets Django up, which importing this must not
 
             of_type = self.application_mapping.get
-            self._runtime = Greenroom(http=of_type("http"), websocket=of_type("websocket") or ())
+            websocket = of_type("websocket") or ()
+            try:
+                self._runtime = Greenroom(http=of_type("http"), websocket=websocket)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - servers go on without the tree
+                await receive()
+                problem = str(error).removeprefix("greenroom: ")
+                return await startup_failed(send, f"the tree did not start: {problem}")
         runs_tree = self._runtime is not None and kind in ("lifespan", "http", "websocket")
         if runs_tree and "path_remaining" not in scope:
             runtime: Any = self._runtime

@@ -113,7 +113,8 @@ class Development:
             _say("WebSocket CONNECT %s [%s]", 101, facts["url"], path)
         elif event.kind == "connection.closed" and path in self._urls:
             _say("WebSocket DISCONNECT %s %s [%s]", 101, self._urls.pop(path), facts["code"], path)
-        elif event.kind == "connection.refused" and "url" in facts:  # else a request: it has a line
+        elif event.kind in ("connection.refused", "connection.unknown") and "url" in facts:
+            # Else it was a request, which has a line.
             _say("WebSocket REJECT %s [%s]", 400, facts["url"], facts["reason"])
 
 

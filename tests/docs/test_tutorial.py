@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from docs_support.follow import Follower
-from e2e._browser import MARKS, launched
+from e2e._browser import CHROMIUM, MARKS, launched
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = MARKS
@@ -31,6 +31,13 @@ def enter(browser: Browser, follower: Follower) -> Page:
     return page
 
 
+def enter_open(browser: Browser, follower: Follower) -> Page:
+    """Do so, and wait until the room's socket is open."""
+    page = enter(browser, follower)
+    page.wait_for_function("socket.readyState === WebSocket.OPEN")
+    return page
+
+
 def say(page: Page, text: str) -> None:
     """Type a line and press Enter."""
     page.get_by_label("Message").fill(text)
@@ -44,12 +51,13 @@ def test_the_tutorial_works_as_printed(
     Who does what the tutorial says has what it says, in each of its parts.
     """
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    monkeypatch.setenv("CHROMIUM", str(CHROMIUM))
     with Follower(tmp_path, browser.new_page().goto) as follower:
         follower.follow("tutorial/chat-1.md")
         assert "Page not found" in enter(browser, follower).title()
 
         follower.follow("tutorial/chat-2.md")
-        ann, ben = enter(browser, follower), enter(browser, follower)
+        ann, ben = enter_open(browser, follower), enter_open(browser, follower)
         say(ann, "Hello.")
         expect(ben.locator("#log")).to_have_value("Hello.\n")
         ann.evaluate("socket.send('this is no JSON')")
@@ -57,6 +65,8 @@ def test_the_tutorial_works_as_printed(
         expect(ann.locator("#log")).to_have_value("Hello.\nAre you still there?\n")
 
         follower.follow("tutorial/chat-3.md")
-        ann, ben = enter(browser, follower), enter(browser, follower)
+        ann, ben = enter_open(browser, follower), enter_open(browser, follower)
         say(ann, "Faster?")
         expect(ben.locator("#log")).to_have_value("Faster?\n")
+
+        follower.follow("tutorial/chat-4.md")

@@ -32,7 +32,7 @@ async def sync_handlers_beside_each_other(api):
 
     class Consumer(api.generic.websocket.WebsocketConsumer):
         def receive(self, text_data=None, bytes_data=None):
-            seen.append(_meet(met, 0.3))
+            seen.append(_meet(met, 1))
 
     drivers = [api.drive(Consumer.as_asgi()) for _ in range(2)]
     for driver in drivers:
@@ -71,7 +71,9 @@ async def async_beside_blocked_sync(api):
     blocked.text("x")
     await api.until(begun.is_set)
     quick.text("x")
-    await api.sleep(0.15)
+    for _ in range(100):
+        if len(quick.sent) == 1:
+            await api.sleep(0.01)
     meanwhile = len(quick.sent)
     go.set()
     await quick.until(2)
@@ -90,7 +92,7 @@ async def async_beside_blocked_sync(api):
 async def hops_beside_each_other(api):
     met = threading.Barrier(2)
     call = api.db.database_sync_to_async(_meet)
-    tasks = [api.spawn(call, met, 0.3) for _ in range(2)]
+    tasks = [api.spawn(call, met, 1) for _ in range(2)]
     return [await api.ended(task) for task in tasks]
 
 

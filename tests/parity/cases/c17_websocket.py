@@ -5,6 +5,9 @@
 from parity._cases import Different, case
 from parity.cases.c17_testing import SHORT, _async_echo
 
+WAITED_OUT = 0.6
+"""Seconds; Channels' communicators wait for all of a timeout before they raise what went wrong."""
+
 
 def _echo(colour):
     @colour
@@ -195,7 +198,7 @@ async def ws_connect_raises(api, colour):
         def connect(self):
             raise LookupError("lost")
 
-    return await api.outcome(_ws(api, Consumer.as_asgi()).connect, SHORT)
+    return await api.outcome(_ws(api, Consumer.as_asgi()).connect, WAITED_OUT)
 
 
 @case("T3", "an exception in receive() is raised from the next call", both=True)
@@ -208,7 +211,7 @@ async def ws_receive_raises(api, colour):
     communicator = _ws(api, Consumer.as_asgi())
     await communicator.connect(10)
     await communicator.send_to(text_data="x")
-    return await api.outcome(communicator.receive_from, 0.2)
+    return await api.outcome(communicator.receive_from, WAITED_OUT)
 
 
 @case("T3", "an exception in disconnect() is raised from communicator.disconnect()", both=True)

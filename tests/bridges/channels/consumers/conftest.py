@@ -1,44 +1,19 @@
-# A Django project inside the test process, with a channel layer in memory. Configured when this
-# file is imported, unless the tests of bridges/django have done so: the modules beside it import
-# what reads settings. Stock Channels is never imported here.
+# A channel layer in memory for each test. Django is set up when this file is imported: the modules
+# beside it import what reads settings. Stock Channels is never imported here.
 
 import asyncio
-import atexit
-import shutil
-import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 from channels_support import Run
-from django.conf import settings
+from django_inside import configure
 
-FOLDER = Path(tempfile.mkdtemp(prefix="greenroom-channels-"))
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-
-if not settings.configured:
-    settings.configure(
-        SECRET_KEY="only for tests",
-        ALLOWED_HOSTS=["*"],
-        USE_TZ=True,
-        INSTALLED_APPS=[
-            "django.contrib.auth",
-            "django.contrib.contenttypes",
-            "django.contrib.sessions",
-            "greenroom.bridges.django",
-        ],
-        DATABASES={
-            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": FOLDER / "db.sqlite3"}
-        },
-        LOGGING_CONFIG=None,
-    )
-
-import_module("greenroom.bridges.django")  # sets Django up
+configure()
 
 from django.test import override_settings  # noqa: E402
+from django_fixtures import database, rolled_back  # noqa: E402, F401 # pyright: ignore[reportUnusedImport]
 from trio.testing import MockClock  # noqa: E402
 
 from greenroom.bridges.testing import virtual_clock  # noqa: E402
@@ -80,18 +55,3 @@ def run(request: Any) -> Run:
     Runs an async function as a test on trio would run, and one on asyncio.
     """
     return request.param
-
-
-@pytest.fixture(scope="session")
-def tables(django_db_blocker: Any) -> Iterator[None]:
-    """
-    Tables in the SQLite file, and pytest-django's leave to use it.
-    """
-    from django.core.management import call_command
-    from django.db import connections
-
-    with django_db_blocker.unblock():
-        call_command("migrate", verbosity=0)
-        connections.close_all()
-        yield
-        connections.close_all()

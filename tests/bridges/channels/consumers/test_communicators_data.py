@@ -53,11 +53,10 @@ class DecoratedSignup(AsyncWebsocketConsumer):
 @pytest.mark.parametrize("consumer", [Signup, AsyncSignup, OnAsyncioSignup, DecoratedSignup])
 class TestTheTestsData:
     """
-    Under pytest-django and under Django's TestCase.
+    In a transaction of the test, and under Django's TestCase; pytest-django's own is below.
     """
 
-    @pytest.mark.django_db
-    def test_a_pytest_tests(self, tables: None, run: Run, consumer: Any) -> None:
+    def test_a_pytest_tests(self, rolled_back: None, run: Run, consumer: Any) -> None:
         """
         A consumer sees what the test wrote, and what it writes is rolled back with the test.
         """
@@ -74,7 +73,7 @@ class TestTheTestsData:
         run(main)
         assert User.objects.count() == 3
 
-    def test_an_async_method_of_testcase(self, tables: None, consumer: Any) -> None:
+    def test_an_async_method_of_testcase(self, database: None, consumer: Any) -> None:
         """
         So with an `async def` method of Django's TestCase.
         """
@@ -95,15 +94,13 @@ class TestTheTestsData:
         assert User.objects.count() == 0
 
 
-@pytest.mark.django_db
-def test_a_transaction_stays_open(tables: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_stays_open(rolled_back: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     What `database_sync_to_async` cleans up leaves a connection alone that is in a transaction.
     """
     closed: list[Any] = []
     connection = connections["default"]
     connection.close_at = 0.0  # long ago
-    monkeypatch.setattr(type(connection), "close", closed.append)
 
     async def main() -> None:
         communicator = WebsocketCommunicator(DecoratedSignup.as_asgi(), "/")
@@ -112,7 +109,9 @@ def test_a_transaction_stays_open(tables: None, monkeypatch: pytest.MonkeyPatch)
         assert await communicator.receive_from() == "1"
         await communicator.disconnect()
 
-    trio.run(main)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(connection), "close", closed.append)
+        trio.run(main)
     assert connection not in closed
 
 
