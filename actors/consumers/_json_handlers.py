@@ -199,18 +199,16 @@ def receive_handler(reader: Reader) -> Handler:
                 await self._answer_invalid(error)
                 return None
             handler, item = invalid, Invalid(error, frame)
-        if handler.seconds is not None:
-            return await _timed(self._life, handler, item, frame)
-        if handler.is_async:
+        if handler.is_async and handler.seconds is None:
             return await handler.call(self, item)
-        return await _hop(self._life, handler, item, frame)
+        run = _hop if handler.seconds is None else _timed
+        return await run(self._life, handler, item, frame)
 
-    timed = any(handler.seconds is not None for handler in handlers)
-    if timed or any(on_trio):
-        if not all(on_trio):
-            _refuse_concurrent(reader.actor)
-        return Handler("receive", here, is_async=True)
-    return Handler("receive", in_thread, is_async=False)
+    if not any(on_trio) and all(handler.seconds is None for handler in handlers):
+        return Handler("receive", in_thread, is_async=False)
+    if not all(on_trio):
+        _refuse_concurrent(reader.actor)
+    return Handler("receive", here, is_async=True)
 
 
 async def _timed(life: Life, handler: Handler, item: object, frame: InFrame) -> object:

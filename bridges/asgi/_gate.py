@@ -9,7 +9,7 @@ from ...supervisor import Root
 
 Scope = MutableMapping[str, Any]
 
-BY_TOKEN = "greenroom.by_token"
+BY_TOKEN = "greenroom.by_token"  # noqa: S105 - the name of an entry
 """Stands in a scope whose user has come in by a token, before anybody has said whose it is."""
 
 

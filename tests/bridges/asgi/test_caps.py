@@ -4,6 +4,7 @@
 from typing import Any
 
 import pytest
+import trio.testing
 from helpers import happened, requested, settle
 
 from greenroom.actors import EventStreamConsumer, HttpConsumer, LongPollConsumer
@@ -97,3 +98,23 @@ def test_names_of_long_polling(name: str, ours: str) -> None:
     """
     with pytest.raises(TypeError, match=f"Write {ours} = 3"):
         type("Made", (LongPollConsumer,), {name: 3})
+
+
+class OneSession(LongPollConsumer):
+    max_sessions = 1
+
+
+async def test_sessions_that_open_at_once() -> None:
+    """
+    Openings whose bodies are still under way are no way around the number of sessions.
+    """
+    async with (
+        requested(poll=OneSession) as server,
+        server.request("POST", "/poll") as one,
+        server.request("POST", "/poll") as other,
+    ):
+        await trio.testing.wait_all_tasks_blocked()
+        one.send_part(b"", last=True)
+        assert await one.begun() == 201
+        other.send_part(b"", last=True)
+        assert await other.begun() == 503

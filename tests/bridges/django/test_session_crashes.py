@@ -1,4 +1,4 @@
-# A session and the handlers that fail with it: timeouts, crashes on trio, handlers beside each other.
+# A session and the handlers that fail with it: timeouts, crashes on trio, concurrent ones.
 
 from typing import Any
 
