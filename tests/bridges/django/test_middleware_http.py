@@ -43,7 +43,7 @@ async def test_behind_a_middleware(user: Any, key: str) -> None:
     A middleware that copies the scope takes nothing away.
     """
     routes = [path("news/", wrapped(News.as_asgi())), path("poll/", wrapped(Poll.as_asgi()))]
-    async with serve(Greenroom(http=routes, close_seconds=0)) as server:
+    async with serve(Greenroom(http=routes)) as server:
         assert (await server.http("GET", "/news/", headers=EVIL)).status == 403
         assert (await server.http("POST", "/poll/", headers=EVIL)).status == 403
         async with server.event_stream("/news/", headers=cookie(key)) as stream:
@@ -60,7 +60,7 @@ async def test_alone(key: str) -> None:
     """
     One consumer for all of HTTP is no different.
     """
-    async with serve(Greenroom(http=News.as_asgi(), close_seconds=0)) as server:
+    async with serve(Greenroom(http=News.as_asgi())) as server:
         assert (await server.http("GET", "/", headers=EVIL)).status == 403
         async with server.event_stream("/", headers=cookie(key)) as stream:
             assert (await stream.next_event()).data == "ada"
@@ -77,7 +77,7 @@ async def test_behind_a_token(user: Any) -> None:
 
     routes = [path("news/", TokenAuthentication(News, authenticate))]
     right = [("authorization", "Bearer right")]
-    async with serve(Greenroom(http=routes, close_seconds=0)) as server:
+    async with serve(Greenroom(http=routes)) as server:
         async with server.event_stream("/news/", headers=[*right, *EVIL]) as stream:
             assert (await stream.next_event()).data == "ada"
             assert (await server.http("GET", "/news/", headers=right)).status == 429

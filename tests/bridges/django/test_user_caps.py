@@ -59,7 +59,6 @@ async def capped(**options: Any) -> AsyncGenerator[ServerDriver]:
         http=[path("news/", News), path("poll/", Poll), path("page/", Page),
               path("all/", UncappedNews)],
         websocket=[path("chat/", Chat), path("all/", Uncapped)],
-        close_seconds=0,
         **options,
     )  # fmt: skip
     async with serve(application) as server:
