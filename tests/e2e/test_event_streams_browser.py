@@ -44,7 +44,8 @@ def test_a_browser_comes_back(server: Server, page: Page) -> None:
     assert server.count("feeds") == 1
 
     tell(server, "close")
-    tell(server, "event", "four")  # while it is away, or not yet
+    expect(lines.nth(len(shown))).to_have_text("connecting")
+    tell(server, "event", "four")  # while it is away, or back
     shown += ["connecting", "open", "four (4)"]
     expect(lines).to_have_text(shown)
     for _ in range(4):  # beyond the budget of three restarts
