@@ -43,8 +43,7 @@ async def test_caps_of_a_class(consumer: Any, status: int) -> None:
     """
     async with requested(capped=consumer) as server:
         for _ in range(2):
-            async with server.request("GET", "/capped") as request:
-                request.send_part(b"", last=True)
+            async with server.request("GET", "/capped"):
                 await settle(lambda: server.root.connections.open)
                 answer = await server.http("GET", "/capped")
                 assert answer.status == status
@@ -110,8 +109,8 @@ async def test_sessions_that_open_at_once() -> None:
     """
     async with (
         requested(poll=OneSession) as server,
-        server.request("POST", "/poll") as one,
-        server.request("POST", "/poll") as other,
+        server.request("POST", "/poll", body=None) as one,
+        server.request("POST", "/poll", body=None) as other,
     ):
         await trio.testing.wait_all_tasks_blocked()
         one.send_part(b"", last=True)

@@ -107,7 +107,6 @@ async def test_a_client_that_leaves(clock: MockClock) -> None:
     """
     async with requested(left=Left) as server:
         async with server.request("GET", "/left") as request:
-            request.send_part(b"", last=True)
             await settle(lambda: ended)
             request.leave()
             await settle(lambda: not server.root.connections.open)
