@@ -32,6 +32,7 @@ from ._reply_later import failure_of
 from ._timed import Begins, within_timeout
 from ._tracing import traced
 from ._unrun import refuse_unrun
+from ._unsaved import HeldBack, held_back
 
 if TYPE_CHECKING:
     from ._life import Life
@@ -168,6 +169,8 @@ class Beside:
 
     async def _run(self, run: _Run) -> None:
         run.begun = True
+        held = HeldBack()
+        held_back.set(held)
         try:
             if not run.handler.cancel:
                 await self._handle(run)
@@ -176,6 +179,7 @@ class Beside:
                     await self._handle(run)
                 if run.scope.cancelled_caught:
                     self._cut_short(run)
+            held.hand_on(self._life)
         except Exception as error:  # noqa: BLE001 - judged, and as a rule the incarnation's crash
             self._failed(run, error)
         except BaseException as error:
@@ -183,6 +187,7 @@ class Beside:
                 run.item.reply.fail(failure_of(self._life, error))
             raise
         finally:
+            held.over = True
             self._ended(run)
 
     async def _handle(self, run: _Run) -> None:

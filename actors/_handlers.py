@@ -100,10 +100,9 @@ class HandlerTable:
             TypeError: It says of one what that can't do.
         """
         cancel = bool(getattr(actor, "cancel_on_disconnect", False))
-        frames = getattr(actor, "frame_handler", "")
         for name, handler in self.special.items():
-            # What handles frames may be made of a handler with another name.
-            names = FRAMES if name == frames else (name,)
+            # What handles messages of JSON is made of a handler with another name.
+            names = FRAMES if name in FRAMES else (name,)
             self._run_as(actor, names, handler, cancel=cancel, declared=False)
         for handler in self._declared.values():
             self._run_as(actor, (handler.name,), handler, cancel=cancel, declared=True)

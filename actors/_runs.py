@@ -21,7 +21,7 @@ Key = str | Callable[[Any], Hashable]
 
 _MARK = "__greenroom_runs__"
 FRAMES = ("receive", "receive_json")
-_CANCELLABLE = (*FRAMES, "connect", "after_start", "idle")
+_CANCELLABLE = (*FRAMES, "handle", "chunk", "connect", "after_start", "idle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ def cancelled_on_disconnect(yes: bool = True) -> Callable[[F], F]:
     """
     Say of one handler whether it is cancelled when the connection ends.
 
-    For ``receive``, ``connect``, ``after_start``, ``idle`` and what ``@handles`` declares; the
-    others are run as :attr:`Actor.cancel_on_disconnect` says.
+    For ``receive``, ``handle``, ``chunk``, ``connect``, ``after_start``, ``idle`` and what
+    ``@handles`` declares; the others are run as :attr:`Actor.cancel_on_disconnect` says.
 
     Raises:
         TypeError: *yes* is no bool.
@@ -171,8 +171,8 @@ def check_runs(owner: str, handler: Handler, runs: Runs, *, declared: bool) -> N
     if runs.cancel_on_disconnect is not None and not (declared or name in _CANCELLABLE):
         raise TypeError(
             f"{owner}.{name} can't be cancelled by the end of the connection:"
-            " @cancelled_on_disconnect is for connect, receive, after_start, idle, and for"
-            " handlers declared with @handles."
+            " @cancelled_on_disconnect is for connect, receive, handle, chunk, after_start, idle,"
+            " and for handlers declared with @handles."
         )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
@@ -16,6 +17,27 @@ from ._threads import part_with
 if TYPE_CHECKING:
     from ._life import Life
     from ._workers import Workers
+
+
+class HeldBack:
+    """What is to be saved once one of the handlers that run beside each other has succeeded."""
+
+    __slots__ = ("over", "save")
+
+    def __init__(self) -> None:
+        self.save: Callable[[], object] | None = None
+        self.over = False
+        """Whether that handler has ended."""
+
+    def hand_on(self, life: Life) -> None:
+        """Have it saved: the handler has succeeded. Loop thread only."""
+        if self.save is not None:
+            life.unsaved = self.save
+            life.flagged = True
+
+
+held_back: ContextVar[HeldBack | None] = ContextVar("greenroom_held_back", default=None)
+"""Set where a handler runs beside the loop, and inherited by the tasks that it starts."""
 
 
 class HasWorkers(Protocol):
@@ -39,6 +61,10 @@ def save_when_handler_succeeds(save: Callable[[], object]) -> Life | None:
     life = current_life.get()
     if life is None or life.over:
         return None
+    held = held_back.get()
+    if held is not None and not held.over:
+        held.save = save
+        return life
     life.unsaved = save
     life.flagged = True
     life.hop.pausing = True  # of several messages in one job the next one waits for it

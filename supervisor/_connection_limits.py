@@ -87,4 +87,6 @@ class ConnectionLimits:
 
 
 def _of_both(actor: type[Actor], options: Options, name: str) -> tuple[int | None, int | None]:
-    return getattr(actor, name, None), getattr(options, name)
+    # A request is over soon: with all others only what stays is counted.
+    stays = not getattr(actor, "_passing", False)
+    return getattr(actor, name, None), getattr(options, name) if stays else None

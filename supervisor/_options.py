@@ -267,14 +267,16 @@ class Options:
     )
     connections_per_address: int | None = _whole(
         None,
-        "WebSockets open at once from one address (of IPv6, from one /64); more are refused"
+        "WebSockets, event streams and long-poll sessions open at once from one address (of IPv6,"
+        " from one /64); more are refused"
         " with 429. None: no limit.",
         unit="connections",
         none=True,
     )
     connections_per_user: int | None = _whole(
         None,
-        "WebSockets open at once of one user; more are refused with 429. None: no limit.",
+        "WebSockets, event streams and long-poll sessions open at once of one user; more are"
+        " refused with 429. None: no limit.",
         unit="connections",
         none=True,
     )

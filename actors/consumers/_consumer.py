@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 
 from .._actor import connection_of
 from ._identity import Identified
+from ._limits import check_caps, refuse_limits
 
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 Headers = Iterable[tuple[str | bytes, str | bytes]]
@@ -37,8 +38,24 @@ class Consumer(Identified, runtime=True):
     revalidate_seconds: ClassVar[float | None]
     """How often session and user are looked at again, in seconds; None for never."""
 
+    max_connections: ClassVar[int | None] = None
+    """Connections of this class open at once; more are refused with 503. None: no limit."""
+    connections_per_address: ClassVar[int | None]
+    """Those of one address (of IPv6: of one /64); more are refused with 429. None: no limit."""
+    connections_per_user: ClassVar[int | None]
+    """Those of one user; more are refused with 429. None: no limit."""
+
+    _passing: ClassVar[bool] = False
+    """Whether its connections are over soon, so that the tree's caps do not count them."""
+
     opening_handler: ClassVar[str] = "connect"
     ending_handler: ClassVar[str] = "disconnect"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_caps(cls)
+        if cls.protocols and "websocket" not in cls.protocols:
+            refuse_limits(cls)
 
     @classmethod
     def as_asgi(cls, **initkwargs: Any) -> ASGIApplication:

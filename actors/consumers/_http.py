@@ -55,6 +55,7 @@ class HttpConsumer(RequestConsumer, runtime=True):
     """Whether pages of strangers may not ask it; pages of any origin use an API, by CORS."""
     restart: ClassVar[str] = "temporary"
     frame_handler: ClassVar[str] = "handle"
+    _passing: ClassVar[bool] = True
     _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
 
     # No value here: what a class does not set is the tree's option of that name.

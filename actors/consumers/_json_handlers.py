@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 
 from .._deferred import flush
+from .._runs import FRAMES, runs_of
 from .._signature import Handler, compile_named
+from .._timed import Begins, within_timeout
 from .._unrun import refuse_unrun
 from ._invalid import BINARY, EMPTY, UNKNOWN_TYPE, WRONG_SHAPE, InvalidContent
 from ._json_codec import converted, decode_any, decoder_of, guarded, refuse_deep
@@ -42,7 +44,8 @@ def receives(*keys: str | type) -> Callable[[F], F]:
             `msgspec.Struct` with that tag, as which the content is then validated.
 
     The method takes ``content`` by name. Nothing but a peer's messages gets to it, and no peer
-    gets to what ``@handles`` declares.
+    gets to what ``@handles`` declares. It may be marked with :func:`timeout`; ``@concurrent`` and
+    ``@cancelled_on_disconnect`` are for ``receive_json``, and hold for all handlers of the class.
 
     Raises:
         TypeError: No key was given, or one is neither a string nor a Struct with a tag.
@@ -99,7 +102,7 @@ class Reader:
     """Finds the handler of each frame, with its content; one for each class."""
 
     def __init__(self, actor: type[JsonWebsocketConsumer], *, own_decoder: bool) -> None:
-        self._actor = actor
+        self.actor = actor
         self._depth = actor.json_depth
         self._own_decoder = own_decoder
         self._key = actor.dispatch_by
@@ -196,19 +199,44 @@ def receive_handler(reader: Reader) -> Handler:
                 await self._answer_invalid(error)
                 return None
             handler, item = invalid, Invalid(error, frame)
-        if handler.is_async:
+        if handler.is_async and handler.seconds is None:
             return await handler.call(self, item)
-        return await _hop(self._life, handler, item, frame)
+        run = _hop if handler.seconds is None else _timed
+        return await run(self._life, handler, item, frame)
 
-    if any(on_trio):
-        return Handler("receive", here, is_async=True)
-    return Handler("receive", in_thread, is_async=False)
+    if not any(on_trio) and all(handler.seconds is None for handler in handlers):
+        return Handler("receive", in_thread, is_async=False)
+    if not all(on_trio):
+        _refuse_concurrent(reader.actor)
+    return Handler("receive", here, is_async=True)
 
 
-async def _hop(life: Life, handler: Handler, item: object, frame: InFrame) -> object:
+async def _timed(life: Life, handler: Handler, item: object, frame: InFrame) -> object:
+    """Run a handler with a timeout of its own. A checkpoint as it is; HandlerTimeout."""
+
+    async def run(begins: Begins) -> None:
+        if handler.is_async:
+            begins()
+            refuse_unrun(await handler.call(life.instance, item), handler.name)
+        else:
+            await _hop(life, handler, item, frame, begins)
+
+    await within_timeout(life.host, handler, run)
+    return None
+
+
+async def _hop(
+    life: Life, handler: Handler, item: object, frame: InFrame, begins: Begins | None = None
+) -> object:
     """Run a `def` handler of a class that also has others in a thread. A checkpoint."""
     instance = life.instance
-    batch = life.hop.batch([lambda: handler.call(instance, item)])
+
+    def step() -> object:
+        if begins is not None:
+            life.host.loop.call_soon(begins)
+        return handler.call(instance, item)
+
+    batch = life.hop.batch([step])
     try:
         await life.hop.run(batch, handler.name)
     finally:
@@ -245,8 +273,37 @@ def _ways(actor: type[JsonWebsocketConsumer]) -> dict[str, _Way]:
                 owner = f"{actor.__qualname__}.{name}"
                 function = getattr(actor, name)
                 kind = _kind_of(owner, actor, function) if isinstance(key, str) else key
-                ways[tag] = _Way(compile_named(owner, function, CONTENT), kind)
+                ways[tag] = _Way(_marked(actor, owner, function), kind)
     return ways
+
+
+def _marked(actor: type[Actor], owner: str, function: Callable[..., Any]) -> Handler:
+    """Return the handler of *owner*, run as it is marked."""
+    handler = compile_named(owner, function, CONTENT)
+    runs = runs_of(actor, handler.name)
+    for mark, used in (
+        ("concurrent", bool(runs.concurrent)),
+        ("cancelled_on_disconnect", runs.cancel_on_disconnect is not None),
+    ):
+        if used:
+            raise TypeError(
+                f"{owner}: @{mark} can't be said of one @receives handler: the message is taken"
+                " from the mailbox before it is read. Mark receive_json with it, which holds for"
+                " all handlers of the class."
+            )
+    handler.run_as(runs, cancel=False)
+    return handler
+
+
+def _refuse_concurrent(actor: type[Actor]) -> None:
+    # All that runs in threads for one incarnation's frames is one job, so it could not be told
+    # to stop if it were several.
+    if any(runs_of(actor, name).concurrent for name in FRAMES):
+        raise TypeError(
+            f"{actor.__qualname__} is @concurrent, and only some of what handles its JSON is"
+            " `def`, or has a timeout of its own. Write all of it as `async def`, or all as `def`"
+            " without @timeout."
+        )
 
 
 def _tag_of(kind: object) -> str | None:

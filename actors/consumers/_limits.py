@@ -43,12 +43,6 @@ class Limited:
     """Silence of a peer after which it is pinged; 0 for never. Needs the connection handler."""
     pong_seconds: ClassVar[float]
     """How long a pinged peer may go on being silent. Needs the connection handler."""
-    max_connections: ClassVar[int | None] = None
-    """Sockets of this class open at once; more are refused with 503. None: no limit."""
-    connections_per_address: ClassVar[int | None]
-    """Those of one address (of IPv6: of one /64); more are refused with 429. None: no limit."""
-    connections_per_user: ClassVar[int | None]
-    """Those of one user; more are refused with 429. None: no limit."""
 
 
 def check_limits(cls: type, check_close: Callable[[int, str], None]) -> None:
@@ -60,9 +54,7 @@ def check_limits(cls: type, check_close: Callable[[int, str], None]) -> None:
         ValueError: One is out of range.
     """
     _subprotocols(cls)
-    for name in ("message_bytes", "max_connections", "connections_per_address",
-                 "connections_per_user"):  # fmt: skip
-        _number(cls, name, "a whole number from 1 on", int, lambda value: value >= 1)
+    _whole(cls, "message_bytes")
     for name in ("messages_per_second", "bytes_per_second", "idle_limit_seconds",
                  "lifetime_seconds", "rate_burst_seconds", "handshake_seconds",
                  "pong_seconds"):  # fmt: skip
@@ -74,6 +66,36 @@ def check_limits(cls: type, check_close: Callable[[int, str], None]) -> None:
         check_close(getattr(cls, "lifetime_code"), "")  # noqa: B009 - pyright knows no such type
     except (TypeError, ValueError) as error:
         raise type(error)(f"{cls.__qualname__}.lifetime_code: {error}") from None
+
+
+def check_caps(cls: type) -> None:
+    """
+    Refuse numbers of connections of *cls* that are none.
+
+    Raises:
+        TypeError, ValueError: One is wrong; the message says which.
+    """
+    for name in ("max_connections", "connections_per_address", "connections_per_user"):
+        _whole(cls, name)
+
+
+def refuse_limits(cls: type) -> None:
+    """
+    Refuse limits of WebSockets in *cls*, which serves none.
+
+    Raises:
+        TypeError: It has one.
+    """
+    for name in Limited.__annotations__:
+        if hasattr(cls, name):
+            raise TypeError(
+                f"{cls.__qualname__}.{name} is for WebSockets, and it serves none: nothing would"
+                f" come of it. Take it away. Got: {getattr(cls, name)!r}"
+            )
+
+
+def _whole(cls: type, name: str) -> None:
+    _number(cls, name, "a whole number from 1 on", int, lambda value: value >= 1)
 
 
 _NONE = (

@@ -15,6 +15,10 @@ from ._websocket import WebsocketConsumer, check_close
 
 _IDENTITY = "greenroom.identity"  # in the scope: whose connection it is, where somebody knows
 _FULL = ("close", "drop_oldest")
+_OTHER_NAMES = {
+    "max_connections": "max_sessions",
+    "connections_per_address": "sessions_per_address",
+}
 
 
 class LongPollConsumer(Consumer, runtime=True):
@@ -171,6 +175,12 @@ def check_long_poll(cls: type[LongPollConsumer]) -> None:
     for name in ("max_sessions", "sessions_per_address"):
         if getattr(cls, name) is not None:
             _check(cls, name, whole=True)
+    for name, ours in _OTHER_NAMES.items():
+        if (value := getattr(cls, name, None)) is not None:
+            raise TypeError(
+                f"{cls.__qualname__}.{name} is for connections; sessions are limited by {ours}."
+                f" Write {ours} = {value!r}. Got: {name} = {value!r}"
+            )
     if cls.on_window_full not in _FULL:
         raise ValueError(
             f"{cls.__qualname__}.on_window_full must be 'close' or 'drop_oldest'."

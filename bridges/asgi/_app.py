@@ -29,7 +29,7 @@ from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_proce
 from ..hypercorn._state import STATE
 from ._falling_through import falling_through
 from ._foreign import serve_foreign
-from ._gate import Gate
+from ._gate import BY_TOKEN, Gate, identity_of
 from ._http import plain, serve_http
 from ._routing import Match, NoRoute, Router, hand_on, printable_route, route_name
 from ._signals import leave as leave_by_signal
@@ -191,8 +191,11 @@ class Application:
     def _let_in(self, root: Root, check: bool, scope: Scope) -> str | None:
         """Say why the page that opens this connection may not; else see to whose it is."""
         gate = self._gate
-        if gate is None:
-            return None
+        if gate is None:  # a consumer's own application: behind middleware, or as all of `http`
+            gate = root.bridged.get(Gate)
+            if gate is None or identity_of(scope) is not None:
+                return None  # whoever stands outside has looked
+            check = check and BY_TOKEN not in scope
         if check and (why := gate.refusal(scope)) is not None:
             return why
         gate.identify(root, scope)
@@ -268,6 +271,8 @@ class Application:
             workers=extensions.get(WORKERS, ThreadPool),
         )
         root.connections.user_key = self._user_key
+        if self._gate is not None:
+            root.bridged[Gate] = self._gate
         set_current_root(root)
         async with AsyncExitStack() as stack:
             for facility in self._facilities:

@@ -1,9 +1,10 @@
-# A WebSocket whose address, user or class may have only so many: its places, from the handshake
+# A connection whose address, user or class may have only so many: its places, from the handshake
 # to its end.
 #
 # They are taken before the slot is made, and before it is asked whose connection it is, which
 # may take a while: a thousand handshakes at once are counted, too.
 
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -17,11 +18,68 @@ from ...supervisor._connection_limits import ConnectionLimits
 Scope = MutableMapping[str, Any]
 Place = tuple[Root, str, type[Actor], dict[str, Any], Scope]
 
+logger = logging.getLogger("greenroom")
+
 NO_USERS = (
     "connections_per_user is set, and nobody says whose connection it is: serve it with"
     " greenroom.bridges.django.Greenroom, or give Application(user_key=...) an async function of"
     " the scope."
 )
+
+
+class Places:
+    """
+    Those of one connection of *actor* with *scope*, counted by *limits*. Loop thread only.
+
+    Whoever has called :meth:`take` calls :meth:`release`, whatever came of it.
+    """
+
+    __slots__ = ("_actor", "_held", "_limits", "_root", "_scope")
+
+    def __init__(
+        self, root: Root, actor: type[Actor], limits: ConnectionLimits, scope: Scope
+    ) -> None:
+        self._root, self._actor, self._limits, self._scope = root, actor, limits, scope
+        self._held: list[Claim] = []
+
+    async def take(self) -> Claim | None:
+        """
+        Take them; return why there are none, with the status to refuse with, if so.
+
+        A checkpoint if users are counted. A cancellation leaves those taken that were.
+
+        Raises:
+            RuntimeError: Users are to be counted, and nobody knows them.
+        """
+        root, limits = self._root, self._limits
+        refused = self._claim(claims_of_address(self._actor, limits, self._scope))
+        if refused is not None or not limits.counts_users:
+            return refused
+        if root.connections.user_key is None:
+            raise RuntimeError(NO_USERS)
+        user: Any = None
+        with trio.move_on_after(limits.handshake_seconds) as patience:
+            try:
+                user = await root.connections.user_key(self._scope)
+            except Exception as error:
+                logger.exception("whose connection it is could not be found out", exc_info=error)
+                return Claim(None, 0, 503, "it could not be found out whose connection this is")
+        if patience.cancelled_caught:
+            return _too_slow(limits)
+        if (late := root.connections.refusal()) is not None:  # it shuts down meanwhile
+            return Claim(None, 0, 503, late)
+        return self._claim(claims_of_user(self._actor, limits, user))
+
+    def release(self) -> None:
+        """Give them back, those that it has; again is no different."""
+        held, self._held = self._held, []
+        self._root.connections.caps.release(held)
+
+    def _claim(self, claims: list[Claim]) -> Claim | None:
+        refused = self._root.connections.caps.claim(claims)
+        if refused is None:
+            self._held += claims
+        return refused
 
 
 async def serve_counted(
@@ -41,33 +99,15 @@ async def serve_counted(
         RuntimeError: Users are to be counted, and nobody knows them.
     """
     root, route, actor, _, scope = place
-    caps, held = root.connections.caps, list[Claim]()
+    places = Places(root, actor, limits, scope)
     try:
-        claims = claims_of_address(actor, limits, scope)
-        refused = caps.claim(claims)
-        held += [] if refused else claims
-        if refused is None and limits.counts_users:
-            with trio.move_on_after(limits.handshake_seconds) as patience:
-                claims = claims_of_user(actor, limits, await _user_of(root, scope))
-            if patience.cancelled_caught:
-                refused = _too_slow(limits)
-            elif (late := root.connections.refusal()) is not None:  # it shuts down meanwhile
-                refused = Claim(None, 0, 503, late)
-            elif (refused := caps.claim(claims)) is None:
-                held += claims
+        refused = await places.take()
         if refused is None:
             await serve(place, receive, send)
         else:
-            await receive()  # websocket.connect
-            await turn_away(root, route, scope, send, refused.text, refused.status)
+            await turn_away(root, route, scope, receive, send, refused.text, refused.status)
     finally:
-        caps.release(held)
-
-
-async def _user_of(root: Root, scope: Scope) -> Any:
-    if root.connections.user_key is None:
-        raise RuntimeError(NO_USERS)
-    return await root.connections.user_key(scope)
+        places.release()
 
 
 def _too_slow(limits: ConnectionLimits) -> Claim:

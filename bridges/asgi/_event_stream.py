@@ -13,6 +13,7 @@ import trio
 from ...actors._messages import RequestOpening
 from ...actors.consumers import EventHistory, EventStreamConsumer
 from ...supervisor import Root
+from ._counted import Place, serve_counted
 from ._event_output import EventOutput
 from ._foreign import take_place
 from ._http import Request, plain
@@ -26,6 +27,7 @@ from ._http_consumer import (
     closing,
     declared_length,
     too_large,
+    turn_away,
     turned_away,
 )
 
@@ -48,6 +50,17 @@ async def serve_event_stream(
     take_place(scope)
     if await turned_away(root, route, actor, scope, receive, send):
         return
+    place = (root, route, actor, kwargs, scope)
+    limits = root.connections.limits_of(actor)
+    if limits.counted:
+        await serve_counted(place, limits, receive, send, _serve, turn_away)
+    else:
+        await _serve(place, receive, send)
+
+
+async def _serve(place: Place, receive: Receive, send: Send) -> None:
+    root, route, _, kwargs, scope = place
+    actor = cast("type[EventStreamConsumer]", place[2])
     body: bytes | None = b""
     if wants_body(actor):
         most = getattr(actor, "body_bytes", root.options.body_bytes)

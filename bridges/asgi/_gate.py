@@ -9,6 +9,9 @@ from ...supervisor import Root
 
 Scope = MutableMapping[str, Any]
 
+BY_TOKEN = "greenroom.by_token"  # noqa: S105 - the name of an entry
+"""Stands in a scope whose user has come in by a token, before anybody has said whose it is."""
+
 
 class Gate(Protocol):
     """Looks at each connection once, on the loop's thread: it must not block."""

@@ -10,12 +10,14 @@ from typing import Any, cast
 
 import trio
 
+from ...actors import Actor
 from ...actors._exits import Exit, ExitKind
 from ...actors._messages import InFrame
 from ...actors.consumers import Consumer
 from ...supervisor import Root
 from ..hypercorn._drop import drop
 from ._attached import Attached
+from ._counted import Place, serve_counted
 from ._foreign import take_place
 from ._http import Request, plain
 from ._http_output import SLOW, HttpOutput
@@ -45,12 +47,23 @@ async def serve_http_consumer(
     then the cancellation goes on.
     """
     take_place(scope)
-    if not await turned_away(root, route, actor, scope, receive, send):
-        connection = HttpConnection(root, route, actor, kwargs, scope)
-        try:
-            await connection.run(receive, send)
-        finally:
-            connection.detach()
+    if await turned_away(root, route, actor, scope, receive, send):
+        return
+
+    place = (root, route, actor, kwargs, scope)
+    limits = root.connections.limits_of(actor)
+    if limits.counted:
+        await serve_counted(place, limits, receive, send, _serve, turn_away)
+    else:
+        await _serve(place, receive, send)
+
+
+async def _serve(place: Place, receive: Receive, send: Send) -> None:
+    connection = HttpConnection(*place)
+    try:
+        await connection.run(receive, send)
+    finally:
+        connection.detach()
 
 
 async def turned_away(
@@ -61,11 +74,25 @@ async def turned_away(
     refusal = root.connections.refusal(request=temporary)
     if refusal is None:
         return False
-    path = f"/connections/{route}"
-    root.events.emit("connection.refused", path, reason=refusal)
-    request = Request(receive, send)
-    await plain(request.send, 503, f"{refusal}\n", [(b"retry-after", b"5")])
+    await turn_away(root, route, scope, receive, send, refusal)
     return True
+
+
+async def turn_away(
+    root: Root,
+    route: str,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    refusal: str,
+    status: int = 503,
+) -> None:
+    """Refuse with *status* what can't be taken now, for the reason of *refusal*. A checkpoint."""
+    facts = {"status": status} if status != 503 else {}
+    path = f"/connections/{route}"
+    root.events.emit("connection.refused", path, reason=refusal, url=scope["path"], **facts)
+    request = Request(receive, send)
+    await plain(request.send, status, f"{refusal}\n", [(b"retry-after", b"5")])
 
 
 class HttpConnection(Attached):
@@ -79,7 +106,7 @@ class HttpConnection(Attached):
         self,
         root: Root,
         route: str,
-        actor: type[Consumer],
+        actor: type[Actor],
         kwargs: dict[str, Any],
         scope: Scope,
         make_output: Callable[..., HttpOutput] = HttpOutput,

@@ -20,6 +20,7 @@ from ...actors._unsaved import in_worker
 from ...supervisor import Root
 from ..hypercorn._state import STATE
 from ._first_message import FirstMessage
+from ._gate import BY_TOKEN
 from ._http import plain
 from ._output import denial
 from ._token_ways import Found, in_header, in_subprotocol
@@ -196,6 +197,7 @@ def _become(scope: Scope, user: object) -> None:
     identity: Any = scope.get(IDENTITY)
     if identity is None:
         scope["user"] = user
+        scope[BY_TOKEN] = True
     else:
         identity.become_by_token(scope, user)
 

@@ -63,7 +63,7 @@ def serve_websocket(
         refusal = f"none of the subprotocols spoken here was offered: {wanted}"
         return _turn_away(root, route, scope, receive, send, refusal, 400)
     if limits.counted:
-        return serve_counted(place, limits, receive, send, _serve, turn_away)
+        return serve_counted(place, limits, receive, send, _serve, _turn_away)
     return _serve(place, receive, send)
 
 

@@ -26,6 +26,7 @@ from ._poll_cookie import teach_poll_cookie
 from ._routes import DjangoRouter, refuse_no_endpoint
 from ._settings import load_options
 from ._setup import require_django
+from ._user_key import user_key
 
 
 class Greenroom(Application):
@@ -89,6 +90,7 @@ class Greenroom(Application):
             children=_specs(children, loaded),
             engine=engine,
             options=loaded,
+            user_key=user_key,
             thread_hooks=database_hooks(),
             gate=gate,
             facilities=(hops_of, book_kept, *(router.lifespans if router is not None else ())),

@@ -27,6 +27,7 @@ from django.utils.functional import SimpleLazyObject, empty
 
 from ...actors._ports import IDENTITY
 from ...actors._unsaved import save_when_handler_succeeds
+from ..asgi._gate import BY_TOKEN
 from ._session import needs_missing_app, new_session, on_a_loop, refuse_on_a_loop, store_class
 from ._session_cookie import set_cookie_headers
 from ._users import anonymous, require_auth, user_of_session, value_of
@@ -87,6 +88,8 @@ class Identity:
         scope.setdefault("cookies", _Lazy(identity, Identity.cookies))
         scope.setdefault("session", _Lazy(identity, Identity.session))
         scope.setdefault("user", _Lazy(identity, Identity.user))
+        if BY_TOKEN in scope:
+            identity.become_by_token(scope, scope["user"])
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Identity":
         return self
@@ -149,7 +152,7 @@ class Identity:
         if fresh and self._user is not None and not self._by_token:
             session = self.session()
             if not session.modified:
-                session.forget_changes()  # so that it is read anew
+                session.unread()
             self._become(scope, self._find_user())
         user = scope["user"]
         _ = getattr(user, "is_authenticated", None)  # the lazy one looks it up now
@@ -270,6 +273,10 @@ class Identity:
     def is_open(self) -> bool:
         """Whether its slot has not ended."""
         return self.slot is not None and self.slot.end is None
+
+    def is_nobody(self, scope: Any) -> bool:
+        """Whether *scope* has our own user, and without any query he is known to be nobody."""
+        return isinstance(scope.get("user"), _Lazy) and self.session_key is None
 
     @property
     def is_unknown(self) -> bool:

@@ -6,6 +6,7 @@
 #   - what a handler changed that then crashed is forgotten.
 
 import asyncio
+import copy
 import functools
 import weakref
 from collections.abc import Callable
@@ -97,6 +98,7 @@ class _OfConnection:
     _to_tell: "Callable[[], Identity | None]" = staticmethod(lambda: None)
     _reserved = False
     _is_modified = False
+    _as_saved: "dict[str, Any] | None" = None
 
     def belongs_to(self, identity: "Identity") -> None:
         """Tell *identity* from now on what is done to it."""
@@ -138,12 +140,23 @@ class _OfConnection:
             self._reserved = True
 
     def forget_changes(self) -> None:
-        """Be as it was saved last, to be read anew."""
+        """Be as it was read or saved last: on trio nothing can read it anew."""
+        self.unread()
+        if self._as_saved is not None:
+            self.__dict__["_session_cache"] = copy.deepcopy(self._as_saved)
+
+    def unread(self) -> None:
+        """Forget all, to be read anew."""
         if self._reserved:
             _engine(self)._session_key = None  # noqa: SLF001
             self._reserved = False
         self.__dict__.pop("_session_cache", None)
         self._is_modified = False
+
+    def flush(self) -> None:
+        """Delete it, as Django's own does; what it was is not remembered either."""
+        _engine(super()).flush()
+        self._remember({})
 
     def save(self, must_create: bool = False) -> None:
         """Save it, as Django's own does; on trio it says what to write instead."""
@@ -151,13 +164,23 @@ class _OfConnection:
             refuse_on_a_loop("session.save()", "to write", "save_session")
         _engine(super()).save(must_create=must_create or self._reserved)
         self._reserved = False
+        if self.is_read:
+            self._remember(self.__dict__["_session_cache"])
+
+    def _remember(self, data: "dict[str, Any]") -> None:
+        if self._blocks:
+            self._as_saved = copy.deepcopy(data)
 
     def _get_session(self, no_load: bool = False) -> Any:
         if (identity := self._to_tell()) is not None:
             identity.forget_what_crashed()
         if not no_load and not self.may_be_read:
             refuse_on_a_loop("the session", "to be read first", "load_session")
-        return _engine(super())._get_session(no_load)  # noqa: SLF001
+        was_read = self.is_read
+        data = _engine(super())._get_session(no_load)  # noqa: SLF001
+        if not was_read:
+            self._remember(data)
+        return data
 
     _session = property(_get_session)
 

@@ -12,6 +12,7 @@ import trio
 from ...actors import Actor
 from ...actors.consumers._long_poll import LongPollConsumer
 from ...supervisor import Root
+from ..asgi._counted import Places
 from ..asgi._http import Request
 from ._guards import cookie, header, is_own_page, set_cookie
 from ._identity import identity_of
@@ -134,18 +135,15 @@ class _Exchange:
         if (reason := root.connections.refusal()) is not None:
             self._refused(reason)
             return refusal(503, "busy", f"{reason}.", [retry_after(5)])
-        client = scope.get("client")
-        address = str(client[0]) if client else ""
-        refused = self._sessions.refusal(actor, address)
-        if refused is not None:
-            status, reason = refused
-            self._refused(reason, client=address)
-            return refusal(status, "too_many_sessions", "Too many are open.", [retry_after(5)])
+        if (full := self._full()) is not None:  # else a body would be read in vain
+            return full
         problem = await self._read_body()
         if isinstance(problem, Answer):
             return problem
-        mine = cookie(scope, actor.session_cookie)
-        session, token = self._sessions.open(self._route, actor, self._kwargs, scope, mine)
+        begun = await self._begin()
+        if isinstance(begun, Answer):
+            return begun
+        session, token = begun
         await self._wait_decided(session)
         if (denial := session.output.denial) is not None:
             return Answer(denial.status, None, denial.headers, denial.body)
@@ -167,6 +165,39 @@ class _Exchange:
             "expiry_seconds": actor.expiry_seconds,
         }
         return Answer(201, content, session.output.headers)
+
+    def _full(self) -> Answer | None:
+        """Say that there are too many sessions, if there are."""
+        client = self._scope.get("client")
+        address = str(client[0]) if client else ""
+        refused = self._sessions.refusal(self._actor, address)
+        if refused is None:
+            return None
+        status, reason = refused
+        self._refused(reason, client=address)
+        return refusal(status, "too_many_sessions", "Too many are open.", [retry_after(5)])
+
+    async def _begin(self) -> tuple[Session, Token] | Answer:
+        """Begin the session while it has its places, else say why it has none."""
+        root, actor, scope = self._root, self._actor, self._scope
+        places = Places(root, actor, root.connections.limits_of(actor), scope)
+        try:
+            full = await places.take()
+            if full is None and (many := self._full()) is not None:  # others came meanwhile
+                places.release()
+                return many
+            if full is None:
+                mine = cookie(scope, actor.session_cookie)
+                return self._sessions.open(
+                    self._route, actor, self._kwargs, scope, mine, places.release
+                )
+        except BaseException:
+            places.release()
+            raise
+        places.release()
+        self._refused(full.text, status=full.status)
+        error = "busy" if full.status == 503 else "too_many_sessions"
+        return refusal(full.status, error, f"{full.text}.", [retry_after(5)])
 
     def _refused(self, reason: str, **facts: Any) -> None:
         # The log counts by reason: what a client can choose must not be part of it.

@@ -9,6 +9,7 @@
 #              of them, or 16 MiB of what they have not delivered.
 
 from collections import Counter
+from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import islice
 from math import inf
@@ -70,10 +71,20 @@ class Sessions:
         kwargs: dict[str, Any],
         scope: Scope,
         binding: str | None,
+        release: Callable[[], object],
     ) -> tuple[Session, Token]:
-        """Begin a session and return it with its token; its consumer has not answered yet."""
+        """
+        Begin a session and return it with its token; its consumer has not answered yet.
+
+        *release* is called when it has ended.
+        """
         token = new_token(PROCESS)
-        session = Session(self._root, route, actor, kwargs, scope, self._ended_one)
+
+        def ended(session: Session) -> None:
+            release()
+            self._ended_one(session)
+
+        session = Session(self._root, route, actor, kwargs, scope, ended)
         session.key, session.seal = token.session, seal(token, binding or "")
         session.bound = binding is not None
         self._living[session.key] = session
