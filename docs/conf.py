@@ -46,7 +46,10 @@ maximum_signature_line_length = 88
 
 nitpick_ignore_regex = [
     # Names of other projects: their inventories would have to be fetched.
-    (r"py:.*", r"(trio|ssl|django|collections|contextlib|hypercorn|pathlib|types|abc|enum|unittest)\..*"),
+    (
+        r"py:.*",
+        r"(trio|ssl|django|collections|contextlib|hypercorn|pathlib|types|abc|enum|unittest)\..*",
+    ),
     (r"py:.*", r"contextvars\..*"),
     (r"py:exc", r"ImproperlyConfigured"),
     # Private types in a signature: shown, not linked. Public ones are found, see resolve_private().
