@@ -127,7 +127,6 @@ class Hub:
             trio.run(self._main, ready)
         except BaseException:
             logger.critical("the hub has ended; it starts again when it is needed", exc_info=True)
-            raise
         finally:
             self._loop = None
             ready.set()

@@ -30,6 +30,7 @@ T = TypeVar("T")
 FAILURES = frozenset({"slot.crashed", "slot.fatal", "supervisor.crashed", "disconnect.failed"})
 """The kinds of events that tell of an error in the user's code."""
 _SHOWN = 20  # events in a text
+_KEPT = 50  # crashes that nobody has asked for: a test that crashes for hours must not grow
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Journal:
         self.strict = strict
         self._keep: Callable[[BaseException], BaseException] = _itself if strict else _twin_of
         self.failures: list[Failure] = []
-        """Crashes that no test has asked for, oldest first."""
+        """Crashes that no test has asked for, oldest first; of many the first, or the last."""
         self._causes: dict[str, BaseException] = {}  # by path, the last of each
         self._root = root
         self._allowed: list[tuple[type[BaseException], ...]] = []
@@ -92,8 +93,12 @@ class Journal:
         if not self._was_asked_for(failure.error):
             kept = replace(failure, error=self._keep(failure.error))
             self.failures.append(kept)
+            if len(self.failures) > _KEPT:  # the first are raised, where any is
+                del self.failures[_KEPT if self.strict else 0]
             self._causes.pop(kept.path, None)  # the latest comes last
             self._causes[kept.path] = kept.error
+            if len(self._causes) > _KEPT:
+                del self._causes[next(iter(self._causes))]
 
     def _ring_from_anywhere(self) -> None:
         assert self._root is not None

@@ -22,6 +22,9 @@ from helpers import task_names
 OURS = ("greenroom.", "trio.", "longevity.", "tests.longevity.")
 CONTAINERS = (dict, list, set, tuple, deque, OrderedDict, Counter, bytearray)
 RINGS = {
+    "Failure": (50, 0),
+    "Journal._causes": (50, 0),
+    "Journal.failures": (50, 0),
     "DeadLetter": (100, 0),
     "DeadLetterKey": (1001, 0),
     "DeadLetters._counts": (1001, 0),

@@ -127,7 +127,6 @@ def test_fork() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_hub_that_ends_fails_its_calls() -> None:
     """
     What was called when the hub ends raises, and does not look done; the next call starts it anew.

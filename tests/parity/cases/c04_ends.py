@@ -2,7 +2,7 @@
 #
 # pyright: basic, reportArgumentType=none, reportCallIssue=none, reportAttributeAccessIssue=none
 
-from parity._cases import case
+from parity._cases import Different, case
 
 CONNECT = {"type": "websocket.connect"}
 
@@ -230,7 +230,16 @@ async def invented_protocol(api, colour):
     return [await driver.ended(), driver.sent]
 
 
-@case("C16", "groups joined by `groups` after an exception in receive()", both=True)
+@case(
+    "C16",
+    "groups joined by `groups` after an exception in receive()",
+    both=True,
+    different=Different(
+        "A consumer is in no group behind its end; in Channels it may stay there for a day.",
+        stock=[{"raised": "LookupError", "text": "lost"}, {"red": 1}],
+        ours=[{"raised": "LookupError", "text": "lost"}, {}],
+    ),
+)
 async def groups_after_exception(api, colour):
     @colour
     class Consumer(colour.WebsocketConsumer):
@@ -245,7 +254,16 @@ async def groups_after_exception(api, colour):
     return [await driver.ended(), api.groups()]
 
 
-@case("C16", "groups joined by `groups` after a cancellation", both=True)
+@case(
+    "C16",
+    "groups joined by `groups` after a cancellation",
+    both=True,
+    different=Different(
+        "A consumer is in no group behind its end; in Channels it may stay there for a day.",
+        stock=["cancelled", [], {"red": 1}],
+        ours=["cancelled", [], {}],
+    ),
+)
 async def groups_after_cancel(api, colour):
     seen = []
 
