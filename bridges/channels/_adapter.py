@@ -375,7 +375,7 @@ class _OnAsyncio(Adapter, runtime=True):
         except trio.Cancelled:
             raise
         except BaseException:
-            await self._tasks.end(self._life.host.shutdown_seconds)
+            await self._tasks.end(self._life.host.shutdown_seconds)  # noqa: ASYNC120 - shielded
             raise
 
     async def other(self, message: Any) -> None:

@@ -15,6 +15,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -105,7 +106,8 @@ class Journal:
         if self._root.loop.is_here():
             self.ring()
         else:
-            self._root.loop.call_soon(self.ring, idempotent=True)
+            with suppress(trio.RunFinishedError):  # then nobody waits any more
+                self._root.loop.call_soon(self.ring, idempotent=True)
 
     def _was_asked_for(self, error: BaseException) -> bool:
         for at, each in enumerate(self._expected):

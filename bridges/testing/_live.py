@@ -6,7 +6,7 @@
 
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, MutableMapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Literal, cast, overload
 
@@ -163,7 +163,7 @@ def _is_djangos(application: object) -> bool:
 async def _open(
     application: Callable[..., Any], host: str, port: int, *, strict: bool
 ) -> AsyncGenerator[LiveServer, None]:
-    front = _Front(application)
+    front, ends = _Front(application), ExitStack()
     try:
         async with serving(cast("Any", front), host, port) as bound:
             await front.settled.wait()  # hypercorn listens before it minds what the start said
@@ -171,10 +171,12 @@ async def _open(
                 await trio.sleep_forever()  # its error is on the way, and cancels this
             server = LiveServer(host, bound, front)
             server.journal = journal = Journal(front.root, strict=strict)
+            ends.callback(journal.close)
             yield server
     except ServeError as error:
         raise StartupFailed(str(error)) from None
-    journal.close()
+    finally:
+        ends.close()
     if strict and front.root is not None:
         journal.refuse()
         server.refuse_what_is_left()

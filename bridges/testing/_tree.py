@@ -32,6 +32,8 @@ class TreeDriver:
 
     @journal.setter
     def journal(self, journal: Journal) -> None:
+        if self._journal is not None:
+            self._journal.close()
         self._journal = journal
 
     @property
