@@ -49,7 +49,8 @@ def run(tests: Path, modules: list[str], folder: Path) -> dict[str, list[str]]:
     outcome, settings = folder / "outcome.json", folder / "pytest.ini"
     settings.write_text("[pytest]\n")
     modules = [name for name in modules if (tests / name).exists()]  # before 3.13: one less
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "asgireftests.plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:asyncio"]
+    command += ["-p", "asgireftests.plugin"]
     command += [option for name in NOT_OURS for option in ("-p", f"no:{name}")]
     command += ["-c", str(settings), "--rootdir", str(tests), *modules]
     child = subprocess.run(
