@@ -125,7 +125,7 @@ class Hub:
     def _run(self, ready: threading.Event) -> None:
         try:
             trio.run(self._main, ready)
-        except BaseException:
+        except BaseException:  # noqa: ASYNC103 - told; nobody else is in this thread
             logger.critical("the hub has ended; it starts again when it is needed", exc_info=True)
         finally:
             self._loop = None
