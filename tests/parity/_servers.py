@@ -85,7 +85,6 @@ class Server:
     """
 
     def __init__(self, library: str) -> None:
-        self.library = library
         stock = library == "stock"
         self.folder = Path(tempfile.mkdtemp(prefix="parity-"))
         self._log = self.folder / "log"
