@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from .._actor import connection_of
 from .._awaitables import DONE, room_of
+from .._ports import IDENTITY
 from ._consumer import Consumer, Headers, latin
 from ._frames import frame_of
 from ._websocket import WebsocketConsumer, check_close
 
-_IDENTITY = "greenroom.identity"  # in the scope: whose connection it is, where somebody knows
 _FULL = ("close", "drop_oldest")
 _OTHER_NAMES = {
     "max_connections": "max_sessions",
@@ -82,7 +82,7 @@ class LongPollConsumer(Consumer, runtime=True):
         life = self._acting()
         connection = connection_of(self)
         named = [(latin(name).lower(), latin(value)) for name, value in headers]
-        if (identity := connection.scope.get(_IDENTITY)) is not None:
+        if (identity := connection.scope.get(IDENTITY)) is not None:
             named += identity.accept_headers()
         connection.accept(None, named)
         life.answered()

@@ -82,12 +82,7 @@ class DirectConnection(Attached):
         """Put *messages* into the mailbox; say whether more may come."""
         if self.output.state in OVER:
             return True  # the peer had not seen our close yet
-        return self._mailbox.put_frames(
-            [
-                InFrame(message, None) if isinstance(message, str) else InFrame(None, message)
-                for message in messages
-            ]
-        )
+        return self._mailbox.put_frames(frames_of(messages))
 
     def ended(self, code: int, reason: str) -> None:
         """Tell the slot, behind what waits."""

@@ -12,13 +12,10 @@
 #   LAST      behind a close or a denial nothing is appended.
 
 import re
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
-
-import trio
 
 from ...actors import Disconnected
 from ...actors._lowlevel import LoopThread, Parker
@@ -28,6 +25,7 @@ from ...actors.consumers import Frame
 from ..websocket._close import is_code
 from ._denial import check_denial, denial_events
 from ._gate import identity_of
+from ._room import Room
 
 Event = dict[str, Any]
 
@@ -51,7 +49,7 @@ OVER = (State.CLOSING, State.OVER)
 """Where nothing can be sent any more."""
 
 
-class WebsocketOutput:
+class WebsocketOutput(Room):
     """
     The output of one WebSocket; what its consumer knows as its connection.
 
@@ -65,9 +63,8 @@ class WebsocketOutput:
     """
 
     __slots__ = (
-        "_bytes", "_high_water", "_limit", "_lock", "_loop", "_on_slow", "_queue", "_reason",
-        "_waiters", "code", "opened", "parker", "path", "scope", "stall_seconds", "state",
-        "subprotocol",
+        "_bytes", "_high_water", "_limit", "_on_slow", "_queue", "_reason", "code", "opened",
+        "parker", "path", "scope", "state", "subprotocol",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +77,7 @@ class WebsocketOutput:
         stall_seconds: float,
         on_slow: Callable[[int], object],
     ) -> None:
+        super().__init__(loop, stall_seconds)
         self.scope = scope
         self.path = ""
         self.parker = Parker()
@@ -90,17 +88,12 @@ class WebsocketOutput:
         """What was agreed on when it was accepted."""
         self.code: int | None = None
         """The close code: ours or the peer's, whichever came first."""
-        self._loop = loop
         self._high_water = high_water_bytes
         self._limit = limit_bytes
-        self.stall_seconds = stall_seconds
         self._on_slow = on_slow
         self._queue: deque[tuple[Event, int]] | None = None  # until it is needed
         self._bytes = 0
         self._reason = ""
-        # Reentrant: a __del__ that the garbage collector runs in here may send, too.
-        self._lock = threading.RLock()
-        self._waiters: list[Callable[[], object]] = []
 
     # -- for consumers (actors/_ports.py: Connection) ---------------------------------
 
@@ -235,33 +228,6 @@ class WebsocketOutput:
             facts["close_code"] = self.code
         return facts
 
-    async def wait_room(self) -> None:
-        """
-        Wait on trio until the output is not full, or over. Always a checkpoint.
-
-        A peer that makes no room within `stall_seconds` is given up. A cancellation
-        leaves nothing behind.
-        """
-        room = trio.Event()
-        self.on_room(room.set)
-        try:
-            with trio.move_on_after(self.stall_seconds):
-                await room.wait()
-            if not room.is_set():
-                self.give_up()
-        finally:
-            with self._lock:  # who has given up must not pile up
-                if room.set in self._waiters:
-                    self._waiters.remove(room.set)
-
-    def on_room(self, wake: Callable[[], object]) -> None:
-        """Call *wake* once, on the loop's thread or at once, when there is room."""
-        with self._lock:
-            if self.full and not self.over:
-                self._waiters.append(wake)
-                return
-        wake()
-
     # -- for the server's side -----------------------------------------------------------
 
     def deny(self, status: int, text: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
@@ -296,19 +262,6 @@ class WebsocketOutput:
             room = not self.full
         if room and self._waiters:
             self.tell_waiters()
-
-    def tell_waiters(self) -> None:
-        """Wake whoever waits for room, to look again. Any thread."""
-        with self._lock:
-            waiters, self._waiters = self._waiters, []
-        if not waiters:
-            return
-        if self._loop.is_here():
-            for wake in waiters:
-                wake()
-        else:
-            for wake in waiters:
-                self._loop.call_soon(wake)
 
     # -- the queue: what another way to the socket replaces (_direct_output.py) --------------
 

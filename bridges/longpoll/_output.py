@@ -7,7 +7,6 @@
 #             oldest make room, as the class says.
 #   LAST      behind a close nothing is appended; what was sent before can still be fetched.
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
@@ -19,8 +18,9 @@ from ...actors import Disconnected
 from ...actors._lowlevel import LoopThread
 from ...actors._messages import OPENING, Opening
 from ...actors.consumers import Frame
+from ..asgi._gate import identity_of
 from ..asgi._output import checked
-from ._identity import identity_of
+from ..asgi._room import Room
 from ._window import Unacknowledged, Window
 
 SLOW = 1013
@@ -48,7 +48,7 @@ class State(Enum):
 _OVER = (State.REFUSED, State.FAILED, State.CLOSED)
 
 
-class LongPollOutput:
+class LongPollOutput(Room):
     """
     The output of one session.
 
@@ -62,9 +62,8 @@ class LongPollOutput:
     """
 
     __slots__ = (
-        "_lock", "_loop", "_on_news", "_on_slow", "_waiters", "_window", "code", "denial",
-        "headers", "path",
-        "polling", "reason", "scope", "stall_seconds", "state",
+        "_on_news", "_on_slow", "_window", "code", "denial", "headers", "path", "polling",
+        "reason", "scope", "state",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +76,7 @@ class LongPollOutput:
         on_news: Callable[[], object],
         on_slow: Callable[[int], object],
     ) -> None:
+        super().__init__(loop, stall_seconds)
         self.scope = scope
         self.path = ""
         self.polling = False
@@ -88,13 +88,8 @@ class LongPollOutput:
         """How the consumer has refused the session, if it said so itself."""
         self.code: int | None = None
         self.reason = ""
-        self.stall_seconds = stall_seconds
-        self._loop = loop
         self._window = window
         self._on_news, self._on_slow = on_news, on_slow
-        # Reentrant: a __del__ that the garbage collector runs in here may send, too.
-        self._lock = threading.RLock()
-        self._waiters: list[Callable[[], object]] = []
 
     # -- for consumers (actors/_ports.py: Connection) ---------------------------------
 
@@ -218,33 +213,6 @@ class LongPollOutput:
             facts["close_code"] = self.code
         return facts
 
-    async def wait_room(self) -> None:
-        """
-        Wait on trio until the window has room, or the session is over. Always a checkpoint.
-
-        A client that makes no room within `stall_seconds` is given up. A cancellation
-        leaves nothing behind.
-        """
-        room = trio.Event()
-        self.on_room(room.set)
-        try:
-            with trio.move_on_after(self.stall_seconds):
-                await room.wait()
-            if not room.is_set():
-                self.give_up()
-        finally:
-            with self._lock:  # who has given up must not pile up
-                if room.set in self._waiters:
-                    self._waiters.remove(room.set)
-
-    def on_room(self, wake: Callable[[], object]) -> None:
-        """Call *wake* once, on the loop's thread or at once, when there is room."""
-        with self._lock:
-            if self.full and not self.over:
-                self._waiters.append(wake)
-                return
-        wake()
-
     # -- for the session ------------------------------------------------------------------
 
     def acknowledge(self, number: int) -> None:
@@ -279,16 +247,6 @@ class LongPollOutput:
         self._tell()
         self.tell_waiters()
         return True
-
-    def tell_waiters(self) -> None:
-        """Wake whoever waits for room, to look again. Any thread."""
-        with self._lock:
-            waiters, self._waiters = self._waiters, []
-        for wake in waiters:
-            if self._loop.is_here():
-                wake()
-            else:
-                self._loop.call_soon(wake)
 
     # -- inside ------------------------------------------------------------------------------
 

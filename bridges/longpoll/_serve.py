@@ -13,9 +13,9 @@ from ...actors import Actor
 from ...actors.consumers._long_poll import LongPollConsumer
 from ...supervisor import Root
 from ..asgi._counted import Places
+from ..asgi._gate import identity_of
 from ..asgi._http import Request
 from ._guards import cookie, header, is_own_page, set_cookie
-from ._identity import identity_of
 from ._output import State
 from ._protocol import (
     REASON,

@@ -13,7 +13,7 @@ from ...actors._messages import InFrame
 from ...actors.consumers._long_poll import LongPollConsumer
 from ...supervisor import Root
 from ...supervisor._slot import Slot
-from ._identity import identity_of
+from ..asgi._gate import identity_of
 from ._inbox import Arrival, Inbox
 from ._output import SLOW, LongPollOutput
 from ._presence import Presence
