@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
@@ -38,15 +38,27 @@ if TYPE_CHECKING:
 
 
 class _Lazy(SimpleLazyObject):  # pyright: ignore[reportMissingTypeArgument] - none at run time
-    """One lazy part of a scope: what *part* of *identity* returns, once it is touched."""
+    """One lazy part of a scope, of which each connection has three: so it is small."""
 
-    def __init__(self, identity: "Identity", part: "Callable[[Identity], Any]") -> None:
-        own = self.__dict__  # not bound methods, of which each connection would have three
-        own["_identity"], own["_part"], own["_wrapped"] = identity, part, empty
+    __slots__ = ("_identity",)  # and no dict before it is touched
+
+    _wrapped: Any = empty
+    _part: "ClassVar[Callable[[Identity], Any]]"
+
+    def __init__(self, identity: "Identity") -> None:
+        object.__setattr__(self, "_identity", identity)
 
     def _setup(self) -> None:
-        own = self.__dict__
-        own["_wrapped"] = own["_part"](own["_identity"])
+        self.__dict__["_wrapped"] = type(self)._part(self._identity)  # noqa: SLF001
+
+    def __repr__(self) -> str:
+        """Show what it is without looking it up: somebody logs a whole scope."""
+        if self._wrapped is empty:
+            return f"<{type(self).__name__}, not looked up yet>"
+        return f"<{type(self).__name__}: {self._wrapped!r}>"
+
+    def __copy__(self) -> "_Lazy":
+        return self
 
     def __deepcopy__(self, memo: dict[int, object]) -> "_Lazy":
         return self  # a middleware may copy a whole scope: it is one connection still
@@ -85,9 +97,9 @@ class Identity:
         if IDENTITY in scope:
             return
         identity = scope[IDENTITY] = cls(scope["headers"], book)
-        scope.setdefault("cookies", _Lazy(identity, Identity.cookies))
-        scope.setdefault("session", _Lazy(identity, Identity.session))
-        scope.setdefault("user", _Lazy(identity, Identity.user))
+        scope.setdefault("cookies", LazyCookies(identity))
+        scope.setdefault("session", LazySession(identity))
+        scope.setdefault("user", LazyUser(identity))
         if BY_TOKEN in scope:
             identity.become_by_token(scope, scope["user"])
 
@@ -345,3 +357,24 @@ class Identity:
             yield
         finally:
             self._quiet = before
+
+
+class LazyCookies(_Lazy):
+    """The cookies of a scope."""
+
+    __slots__ = ()
+    _part = staticmethod(Identity.cookies)
+
+
+class LazySession(_Lazy):
+    """The session of a scope."""
+
+    __slots__ = ()
+    _part = staticmethod(Identity.session)
+
+
+class LazyUser(_Lazy):
+    """The user of a scope."""
+
+    __slots__ = ()
+    _part = staticmethod(Identity.user)

@@ -71,6 +71,29 @@ async def test_lazy(key: str, queries: list[str]) -> None:
     assert queries == []
 
 
+async def test_a_scope_can_be_shown(key: str, queries: list[str]) -> None:
+    """
+    Who logs a whole scope, or copies it, looks nothing up; what was looked up is shown.
+    """
+
+    class Show(WebsocketConsumer):
+        async def receive(self, text):
+            copied = {name: copy.copy(value) for name, value in self.scope.items()}
+            if text == "behind":
+                await self.load_user()
+                _ = copied["user"].username
+            await self.send(text=repr({**copied, "headers": []}))
+
+    async with served(Show) as server, server.websocket("/show/", headers=cookie(key)) as client:
+        client.send_text("before")
+        shown = await client.receive_text()
+        assert "LazyUser, not looked up yet" in shown
+        assert "LazySession, not looked up yet" in shown
+        assert queries == []
+        client.send_text("behind")
+        assert "LazyUser: <User: ada>" in await client.receive_text()
+
+
 @ENGINES
 async def test_user_and_session_in_def_handlers(engine: str, key: str) -> None:
     """
