@@ -15,7 +15,7 @@ ENVIRONMENT = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))' 2>
  || { echo '$(NO_PYTHON)' >&2; exit 1; }; $(PYTHON) scripts/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check docs format clean
+.PHONY: help demo test test-slow test-long check docs format clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,10 +25,14 @@ demo:  ## start the demo chat under `hypercorn -k trio` and print its address
 	@$(BIN)/python scripts/demo.py
 
 # As many processes as tests/conftest.py says; a file stays together, so that its tests can share a server.
-test:  ## run the whole test suite; ARGS="-k chat" narrows it, ARGS=--cov measures it
+test:  ## run the test suite, without what is slow; ARGS="-k chat" narrows it, ARGS=--cov measures it
 	$(ENVIRONMENT) test
 	@rm -f .coverage .coverage.*  # a killed server leaves half a file behind
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-slow:  ## run the rest of what CI runs: proxies, the admin in a browser, installed wheels, load
+	$(ENVIRONMENT) test
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m slow $(ARGS)
 
 test-long:  ## run only the tests that are left out of the others for their size
 	$(ENVIRONMENT) test

@@ -68,12 +68,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
-    Leave out what holds only with the connection handler, or only without it; and what is long.
+    Leave out what holds only with the connection handler, or only without it; and what is slow
+    or long, unless `-m` names it.
     """
     off = os.environ.get("GREENROOM_FAST_CONNECTIONS") == "0"
     others = ["handler" if off else "plain_asgi"]
-    if "long" not in config.option.markexpr:
-        others.append("long")
+    others += [size for size in ("slow", "long") if size not in config.option.markexpr]
     left_out = [item for item in items if any(map(item.get_closest_marker, others))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

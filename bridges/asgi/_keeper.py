@@ -90,6 +90,7 @@ class Keeper:
         self._resume = _nothing  # so that this is no silence of the peer's
         await trio.sleep_until(self._rate.until)
         self._resume, self._heard = None, trio.current_time()
+        self._rate.resumed(self._heard)
 
     def beat(self, now: float) -> float:
         """Do what is due; return when to look again."""
@@ -98,6 +99,7 @@ class Keeper:
             return inf
         if self._resume is not None and now >= self._rate.until:
             self._heard = now  # it was not read from
+            self._rate.resumed(now)
             self._go_on()
         limits, slot = self._limits, self._slot
         if now >= self._dies:

@@ -6,6 +6,7 @@
 #   RATE       who is only read from when told so gets no more through than the burst and the rate.
 #   PATIENCE   who goes on sending more than the rate for longer than the patience is told to go;
 #              one burst, however large, that is over by then is not.
+#   LATE       that a busy server read from him later than it might have is no pause that he made.
 #
 # A message is never refused for its size: it is there already. It makes a debt, and nothing is
 # read until that is paid; so the debt is bounded by the longest message.
@@ -63,7 +64,7 @@ class Rate:
         now: The time.
     """
 
-    __slots__ = ("_bytes", "_messages", "_patience", "_since", "until")
+    __slots__ = ("_bytes", "_late", "_messages", "_patience", "_since", "until")
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class Rate:
         self._bytes = Bucket(size, max(1.0, (size or 0) * burst_seconds), now)
         self._patience = patience_seconds
         self._since: float | None = None  # it wants more than it may have
+        self._late = 0.0  # how much later than `until` it was read from again
         self.until = -inf
         """When the next message may be read."""
 
@@ -87,9 +89,14 @@ class Rate:
         level = self._messages.level(now)
         return 1 << 30 if level == inf else max(1, int(level))
 
+    def resumed(self, now: float) -> None:
+        """Take note that it is read from again: what a busy server took longer is no pause."""
+        self._late = max(0.0, now - self.until)
+
     def took(self, now: float, messages: int, size: int) -> bool:
         """Take note of what was read; False if the peer has sent too fast for too long."""
-        if self._messages.recovered(now, 1.0) and self._bytes.recovered(now, 0.0):
+        paused, self._late = now - self._late, 0.0
+        if self._messages.recovered(paused, 1.0) and self._bytes.recovered(paused, 0.0):
             self._since = None
         self._messages.take(now, messages)
         self._bytes.take(now, size)

@@ -9,7 +9,7 @@ from docs_support.follow import Follower
 from e2e._browser import CHROMIUM, MARKS, launched
 from playwright.sync_api import Browser, Page, expect
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.slow]
 
 
 @pytest.fixture

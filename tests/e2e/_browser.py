@@ -25,7 +25,6 @@ SHOWN_MILLISECONDS = 15_000  # how long expect() waits; a loaded machine is slow
 
 MARKS = [
     pytest.mark.browser,
-    pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
 ]
 

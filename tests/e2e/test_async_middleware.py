@@ -7,8 +7,6 @@ from typing import NamedTuple
 import pytest
 from e2e._asyncs import Asyncs, asyncs
 
-pytestmark = pytest.mark.slow
-
 
 class Kind(NamedTuple):
     """

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 import pytest
 from e2e._asyncs import Asyncs, asyncs
 
-pytestmark = pytest.mark.slow
-
 MIB = 2**20
 
 files = pytest.mark.parametrize("path", ["/file/", "/{}/file/"])

@@ -68,7 +68,6 @@ async def test_a_group_of_both_kinds(server: Server) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
 def test_in_a_browser(server: Server) -> None:
     """

@@ -8,7 +8,6 @@ import pytest
 from trio_websocket import open_websocket_url
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc: run it on Linux"),
 ]
 

@@ -18,8 +18,6 @@ import pytest
 STAFF = ("staff", "secret-staff")
 MEMBER = ("member", "secret-member")
 
-pytestmark = pytest.mark.slow
-
 
 @contextmanager
 def connected(server: Any) -> Iterator[http.client.HTTPConnection]:

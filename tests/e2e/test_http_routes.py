@@ -10,7 +10,6 @@ from e2e.test_database import open_database_files
 from greenroom.bridges.testing._event_decoder import EventDecoder
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc: run it on Linux"),
 ]
 

@@ -12,8 +12,6 @@ from e2e._server import WAIT_SECONDS, Server
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-pytestmark = [pytest.mark.slow]
-
 PROJECT = Path(__file__).resolve().parent / "members"
 
 

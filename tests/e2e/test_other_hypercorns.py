@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from e2e._server import Server, ask, dial, in_thread
 
+pytestmark = pytest.mark.slow
+
 OTHERS = {
     "version": "hypercorn 0.99.0 is unknown to this Greenroom",
     "event": "(hypercorn.events: RawData(data, address)):",

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from e2e._parity import Client, Pair
 
-pytestmark = pytest.mark.slow
-
 
 def log_in(client: Client, name: str) -> Any:
     """Log in as a user of the project, by the form of django.contrib.auth, and fetch a form."""

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from e2e._parity import Client, Pair
 
-pytestmark = pytest.mark.slow
-
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
 CUT = {"Content-Type": "multipart/form-data; boundary=cut"}

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from e2e._parity import Client, Pair
 
-pytestmark = pytest.mark.slow
-
 GZIP = {"Accept-Encoding": "gzip"}
 
 

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from e2e._parity import Answer, Client, Pair, served_pair
 
-pytestmark = pytest.mark.slow
-
 PROXIED = """
 FORCE_SCRIPT_NAME = "/forced"
 USE_X_FORWARDED_HOST = USE_X_FORWARDED_PORT = True

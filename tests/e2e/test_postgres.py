@@ -1,9 +1,6 @@
 # The throw-away PostgreSQL that other tests use.
 
-import pytest
 from e2e._postgres import Postgres
-
-pytestmark = pytest.mark.slow
 
 
 def test_a_database_of_its_own(postgres: Postgres) -> None:

@@ -11,7 +11,7 @@ from e2e._server import Server, ask, dial, in_thread
 from e2e.hostile._corpus import PROBES
 from e2e.hostile._peer import throw
 
-pytestmark = pytest.mark.usefixtures("settled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("settled")]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from e2e._rude import RudeClient, text
 from e2e._server import Server, ask, dial, in_thread
 
-pytestmark = pytest.mark.usefixtures("settled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("settled")]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from e2e._memory import Memory
 
+pytestmark = pytest.mark.slow
+
 MIB = 2**20
 BLOCK = 65536
 GROWTH = 5 * MIB

@@ -9,7 +9,7 @@ from e2e._proxy import Proxy
 from e2e._rude import PING, PONG, Ended, RudeClient, frame, text
 from e2e._server import Server, in_thread
 
-pytestmark = [pytest.mark.handler, pytest.mark.usefixtures("settled")]
+pytestmark = [pytest.mark.slow, pytest.mark.handler, pytest.mark.usefixtures("settled")]
 
 SILENCE = {
     "proxy_read_timeout 1h": "proxy_read_timeout 2s",

@@ -12,7 +12,7 @@ from e2e._server import Server, ask, dial, in_thread
 
 SOCKETS = 20
 
-pytestmark = pytest.mark.usefixtures("settled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("settled")]
 
 
 @pytest.fixture(scope="module")

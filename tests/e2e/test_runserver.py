@@ -23,8 +23,6 @@ from greenroom.bridges.hypercorn._development import DevelopmentServer
 PROJECT = Path(__file__).resolve().parent / "apps" / "reloaded"
 SERVES = r"Starting ASGI/Greenroom development server at http://127\.0\.0\.1:(\d+)/"
 
-pytestmark = pytest.mark.slow
-
 
 class Runserver(Server):
     """`manage.py runserver` in *folder*; a context manager."""
@@ -205,6 +203,7 @@ def test_a_wrong_asgi_py_is_survived(edited: Edited) -> None:
         assert server.wait_serving(mark).get("/") == (200, b"the first page")
 
 
+@pytest.mark.slow
 def test_settings_that_fail_are_survived(edited: Edited) -> None:
     """
     Settings that fail at a reload are told of, and what mends them is served, more than once.
@@ -219,6 +218,7 @@ def test_settings_that_fail_are_survived(edited: Edited) -> None:
         assert server.wait_serving(mark).get("/") == (200, b"the first page")
 
 
+@pytest.mark.slow
 def test_settings_that_checks_refuse_are_survived(edited: Edited) -> None:
     """
     What is a check's error stays one at a reload, without a traceback, and can be mended.
@@ -237,6 +237,7 @@ def test_settings_that_checks_refuse_are_survived(edited: Edited) -> None:
         assert "Traceback" not in server.said(start)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--noreload"]])
 def test_a_port_in_use(folder: Path, options: list[str]) -> None:
     """
@@ -256,6 +257,7 @@ def test_no_port() -> None:
         DevelopmentServer(("127.0.0.1", 70_000), None)
 
 
+@pytest.mark.slow
 def test_without_an_application_the_views_are_served(folder: Path) -> None:
     """
     Without ASGI_APPLICATION the views are served, and a line says that WebSockets are not.
@@ -265,6 +267,7 @@ def test_without_an_application_the_views_are_served(folder: Path) -> None:
         server.wait_for_line("^ASGI_APPLICATION is not set: only views are served, no WebSockets")
 
 
+@pytest.mark.slow
 def test_a_wrong_application(folder: Path) -> None:
     """
     Without the reloader a wrong ASGI_APPLICATION is a check's error, and status 1.
@@ -275,6 +278,7 @@ def test_a_wrong_application(folder: Path) -> None:
         assert "Traceback" not in server.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "to", "options"),
     [

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parent / "project"
 
 HEAD = """
@@ -19,8 +21,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
 from greenroom.bridges.django import Greenroom, django_application
 from django.urls import path
 """
-
-pytestmark = pytest.mark.slow
 
 Start = Callable[..., tuple[int, list[str]]]
 

@@ -3,11 +3,12 @@
 import re
 from typing import Any
 
+import pytest
 from e2e._browser import MARKS, Visit
 from e2e._studio import Studio
 from playwright.sync_api import Page, expect
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.slow]
 
 
 def log_in(visit: Visit, name: str = "staff", password: str = "", path: str = "/admin/") -> Page:

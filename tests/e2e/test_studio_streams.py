@@ -11,7 +11,7 @@ from e2e._browser import MARKS, Visit
 from e2e._studio import Studio
 from playwright.sync_api import Page, expect
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.slow]
 
 MIB = 2**20
 GROWTH = 8 * MIB

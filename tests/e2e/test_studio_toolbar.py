@@ -8,7 +8,7 @@ from e2e._browser import MARKS, Visit
 from e2e._studio import Studio, studio
 from playwright.sync_api import Locator, Page, expect
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from greenroom.actors import Actor, ActorRef, Down, WebsocketConsumer, handles
 from greenroom.bridges.testing import ServerDriver, WebsocketDriver
 from greenroom.supervisor import ChildSpec, DynamicSpec, Options, Supervisor, SupervisorSpec
 
+pytestmark = pytest.mark.slow
+
 S = "/residents/s"
 SMALL = pytest.param((50, 200), id="small")  # 20 at the least varied by a fifth themselves
 LARGE = pytest.param((1000, 10_000), id="large", marks=pytest.mark.long)

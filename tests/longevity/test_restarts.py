@@ -26,6 +26,8 @@ from greenroom.actors import Actor
 from greenroom.actors._lowlevel import Parker, start_system_task
 from greenroom.supervisor import DynamicSpec, SupervisorSpec
 
+pytestmark = pytest.mark.slow
+
 KINDS: dict[str, tuple[Callable[[], Any], int, int, int]] = {
     # a tree and its rounds; restarts to warm up with, in small, and in large
     "one child": (one_child, 500, 200, 1_000_000),

@@ -1,7 +1,10 @@
 # The suite sees mistakes: some made on purpose in Channels itself, each with the cases for it.
 
+import pytest
 from parity._results import run_one
 from parity._wrong import MISTAKES
+
+pytestmark = pytest.mark.slow
 
 
 def test_each_mistake_is_seen_by_its_cases() -> None:

@@ -6,7 +6,7 @@ import pytest
 from e2e._browser import CHROMIUM, MARKS, QUIET
 from projects import Project
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.slow]
 
 TESTS = """
     import os

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from projects import Project
 
+pytestmark = pytest.mark.slow
+
 TESTS = """
     import sys
     def test_what_was_imported(request):

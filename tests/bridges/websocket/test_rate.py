@@ -80,6 +80,25 @@ def test_patience() -> None:
         assert calm.took(second, 20, 0)
 
 
+def test_late() -> None:
+    """
+    LATE: who always sends is told to go although each read comes late; who paused is not.
+    """
+    rate, now = Rate(50, None, 0.1, 1.0, 0.0), 0.0
+    assert rate.took(now, 5, 0)
+    told = False
+    while now < 5 and not told:
+        now = rate.until + 0.06  # three messages' worth: the burst is nearly there again
+        rate.resumed(now)
+        told = not rate.took(now, rate.room(now), 0)
+    assert 1.0 <= now < 1.2
+
+    calm = Rate(50, None, 0.1, 1.0, 0.0)
+    for number in range(100):
+        assert calm.took(number * 0.3, 5, 0)
+        calm.resumed(calm.until)
+
+
 def test_no_patience() -> None:
     """
     With a patience of 0 the first message too many is one too many.
