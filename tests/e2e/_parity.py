@@ -30,6 +30,7 @@ HOST = "parity.example"
 SERVERS_OWN = {"date", "server", "connection", "transfer-encoding", "age"}
 MOMENT = re.compile(r"\w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d GMT")
 RANDOM_COOKIE = re.compile(r"(csrftoken|sessionid)=[^;\s]{20,}")
+SIGNED_AT = re.compile(r"(messages=[^;:\s]+):[^;\s]{20,}")
 TOKEN = re.compile(rb'(name="csrfmiddlewaretoken" value=")\w+')
 
 
@@ -127,6 +128,7 @@ class Client:
                 else:
                     self.cookies.pop(key, None)
             masked = RANDOM_COOKIE.sub(r"\1=random", value)
+            masked = SIGNED_AT.sub(r"\1:moment:signature", masked)
             answer.headers[at] = (name, MOMENT.sub("moment", masked))
         if found := re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', answer.body):
             self.token = found[1].decode()
