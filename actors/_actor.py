@@ -119,6 +119,7 @@ class Actor(Relations):
     opening_handler: ClassVar[str] = ""
     catch_all: ClassVar[str] = ""
     late_handshake: ClassVar[bool] = False
+    deniable_late: ClassVar[bool] = False
     ending_handler: ClassVar[str] = "stopped"
     frame_handler: ClassVar[str] = "receive"
     _special: ClassVar[dict[str, dict[str, str]]] = HOOKS

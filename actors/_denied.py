@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ._errors import Decline
 
 if TYPE_CHECKING:
+    from ._life import Life
     from ._ports import Connection
 
 Headers = Iterable[tuple[str | bytes, str | bytes]]
@@ -21,7 +22,8 @@ class Denied(Decline):
     Raised in ``connect`` or ``started`` of a consumer, at any depth: refuse with an HTTP status.
 
     It is no failure. A server that can't send a denial response answers 403 instead. Where the
-    socket was accepted already it is closed with 1008. Anywhere else it is an error like any.
+    socket was accepted already it is closed with 1008. An `HttpConsumer` may raise it in any
+    handler until its response is begun. Anywhere else it is an error like any.
 
     Args:
         status: 300 to 599.
@@ -66,6 +68,14 @@ def refuse_with(decline: Decline, connection: Connection | None) -> int:
     with suppress(RuntimeError):  # it is open: then it is closed, with the code
         connection.refuse(decline.status, *denial_of(decline.body, decline.headers))
     return _POLICY
+
+
+def is_answer(decline: Decline, life: Life) -> bool:
+    """Whether *decline*, raised behind the start, could still answer a request; then it has."""
+    connection = life.host.connection
+    if connection is None or not (life.actor.deniable_late and isinstance(decline, Denied)):
+        return False
+    return connection.refuse(decline.status, *denial_of(decline.body, decline.headers))
 
 
 def _latin(value: str | bytes) -> bytes:

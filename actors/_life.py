@@ -23,7 +23,7 @@ import trio
 from ._context import current_batch, current_life
 from ._declared_groups import join_declared
 from ._deferred import Deferred, put_all_back
-from ._denied import refuse_with
+from ._denied import is_answer, refuse_with
 from ._errors import Disconnected, Stale
 from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
 from ._hop import Hop
@@ -386,7 +386,7 @@ class Life:
             return stopped(control.pop(0))
         if verdict is Verdict.DISCONNECTED and self.host.connection is not None:
             return Exit(ExitKind.PEER, "peer", code=1006, text=self.host.connection.reason)
-        if self._step and (decline := declined(error)) is not None:
+        if (decline := declined(error)) and (self._step or is_answer(decline, self)):
             # A resident's slot that never was has nothing to clean up.
             self.begun = self.begun and not (self._first and not self.actor.opening_handler)
             self.host.note("slot.declined", reason=decline.reason)

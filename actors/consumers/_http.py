@@ -42,7 +42,8 @@ class HttpConsumer(RequestConsumer, runtime=True):
     None of them has to answer before it returns: a message (``@handles``), a timer or a group
     may do so later, with ``respond()``, or with ``start()``, ``send()`` and ``finish()``.
     What is not begun within ``answer_seconds`` after the last part of the body is answered
-    with 504. What a handler returns is not looked at.
+    with 504. What a handler returns is not looked at. :class:`Denied`, raised in any handler
+    before the response is begun, is the answer.
 
     It is `temporary`: a handler that raises before the head was sent is a 500; later the
     response is cut off behind what was sent. Nothing is run twice.
@@ -55,6 +56,7 @@ class HttpConsumer(RequestConsumer, runtime=True):
     """Whether pages of strangers may not ask it; pages of any origin use an API, by CORS."""
     restart: ClassVar[str] = "temporary"
     frame_handler: ClassVar[str] = "handle"
+    deniable_late: ClassVar[bool] = True
     _passing: ClassVar[bool] = True
     _special: ClassVar[dict[str, dict[str, str]]] = _SPECIAL
 

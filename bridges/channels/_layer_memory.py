@@ -53,7 +53,8 @@ class InMemoryChannelLayer(BaseChannelLayer):
         self.groups: dict[str, dict[str, float]] = {}
         self._lock = RLock()
         self._attached = Attachments(self._lock)
-        self._groups_of: dict[str, set[str]] = {}  # of channels that are attached or adopted
+        self._groups_of: dict[str, set[str]] = {}  # `groups`, the other way round
+        self._alive: set[str] = set()  # channels that are attached or adopted
 
     def __repr__(self) -> str:
         return (
@@ -81,8 +82,7 @@ class InMemoryChannelLayer(BaseChannelLayer):
         with self._lock:
             self._attached.add(channel, deliver, events)
             queue = self.channels.pop(channel, None)
-            groups = {name for name, members in self.groups.items() if channel in members}
-            self._groups_of[channel] = groups
+            self._alive.add(channel)
         while queue is not None and not queue.empty():
             if self._attached.put(channel, queue.get_nowait()[1]) is False:
                 self._attached.drop(channel, "its queue")
@@ -99,13 +99,13 @@ class InMemoryChannelLayer(BaseChannelLayer):
     def adopt(self, channel: str) -> None:
         """Have *channel*, until it is forgotten, in its groups. Any thread."""
         with self._lock:
-            self._groups_of.setdefault(channel, set())
+            self._alive.add(channel)
 
     def forget(self, channel: str) -> None:
         """Take *channel*, on which nobody receives any more, out of all its groups. Any thread."""
         with self._lock:
-            for group in self._groups_of.pop(channel, ()):
-                self._discard(group, channel)
+            self._alive.discard(channel)
+            self._remove_from_groups(channel)
             if channel in self.channels and not self.channels[channel].readers:
                 del self.channels[channel]
 
@@ -196,15 +196,13 @@ class InMemoryChannelLayer(BaseChannelLayer):
         self.require_valid_channel_name(channel)
         with self._lock:
             self.groups.setdefault(group, {})[channel] = time.time()
-            if channel in self._groups_of:
-                self._groups_of[channel].add(group)
+            self._groups_of.setdefault(channel, set()).add(group)
 
     async def group_discard(self, group: str, channel: str) -> None:
         """Have *channel* no longer get what is sent to *group*; if it is no member, nothing."""
         self.require_valid_group_name(group)
         self.require_valid_channel_name(channel)
         with self._lock:
-            self._groups_of.get(channel, set()).discard(group)
             self._discard(group, channel)
 
     def _discard(self, group: str, channel: str) -> None:
@@ -213,6 +211,11 @@ class InMemoryChannelLayer(BaseChannelLayer):
             members.pop(channel, None)
             if not members:
                 del self.groups[group]
+        mine = self._groups_of.get(channel)
+        if mine is not None:
+            mine.discard(group)
+            if not mine:
+                del self._groups_of[channel]
 
     async def group_send(self, group: str, message: Message) -> None:
         """
@@ -268,11 +271,11 @@ class InMemoryChannelLayer(BaseChannelLayer):
     def _clean_group(self, group: str) -> None:
         joined_before = time.time() - self.group_expiry
         for channel, joined in list(self.groups.get(group, {}).items()):
-            if joined < joined_before and channel not in self._groups_of:
+            if joined < joined_before and channel not in self._alive:
                 self._discard(group, channel)
 
     def _remove_from_groups(self, channel: str) -> None:
-        for group in list(self.groups):
+        for group in list(self._groups_of.get(channel, ())):
             self._discard(group, channel)
 
     async def flush(self) -> None:
@@ -283,8 +286,7 @@ class InMemoryChannelLayer(BaseChannelLayer):
                 if not queue.readers:
                     del self.channels[channel]
             self.groups.clear()
-            for groups in self._groups_of.values():
-                groups.clear()
+            self._groups_of.clear()
 
     async def close(self) -> None:
         """Do nothing: there is nothing to close."""

@@ -279,10 +279,16 @@ class RedisChannelLayer(SharedChannels):
             if alive:
                 self._groups_of[channel].add(group)
         joining = {self._group_key(group): [channel]}
+
+        async def join() -> None:
+            await redis_groups.join(self._link(group), joining, self.group_expiry)
+            with self._lock:
+                gone = alive and group not in self._groups(channel)
+            if gone:  # it ended, or left, while Redis was told
+                await self._leave(group, channel)
+
         try:
-            await self._on_hub(
-                lambda: redis_groups.join(self._link(group), joining, self.group_expiry)
-            )
+            await self._on_hub(join)
         except RedisUnavailable:
             if not alive:
                 raise

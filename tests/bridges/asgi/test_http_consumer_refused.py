@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from helpers import happened, requested, settle, watch
 
-from greenroom.actors import Denied, HttpConsumer
+from greenroom.actors import Denied, HttpConsumer, handles
 from greenroom.supervisor import Options
 
 
@@ -122,3 +122,45 @@ async def test_denied() -> None:
         assert (answer.status, answer.body) == (401, b"Who are you?\n")
         assert dict(answer.headers)[b"www-authenticate"] == b"Bearer"
         assert happened(server, "slot.crashed") == []
+
+
+@pytest.mark.parametrize("written", ["def", "async def"])
+async def test_denied_by_a_handler(written: str) -> None:
+    """
+    Denied in handle(), or in a message's handler that answers later, is the answer; no crash.
+    """
+
+    class Sync(HttpConsumer):
+        def handle(self, body: bytes) -> None:
+            raise Denied(404, "No such page.\n")
+
+    class Async(HttpConsumer):
+        async def handle(self, body: bytes) -> None:
+            self.send_after(0, {"type": "late"})
+
+        @handles("late")
+        async def late(self) -> None:
+            raise Denied(404, "No such page.\n")
+
+    async with requested(page=Sync if written == "def" else Async) as server:
+        answer = await server.http("GET", "/page")
+        assert (answer.status, answer.body) == (404, b"No such page.\n")
+        assert happened(server, "slot.crashed") == []
+        assert len(happened(server, "slot.declined")) == 1
+
+
+async def test_denied_too_late() -> None:
+    """
+    Denied behind the head of a response is a crash like any: the response is cut off.
+    """
+
+    class Page(HttpConsumer):
+        async def handle(self, body: bytes) -> None:
+            self.start(200)
+            await self.send("half of it")
+            raise Denied(404)
+
+    async with requested(page=Page) as server:
+        answer = await server.http("GET", "/page")
+        assert (answer.status, answer.body, answer.complete) == (200, b"half of it", False)
+        assert len(happened(server, "slot.crashed")) == 1

@@ -115,6 +115,7 @@ async def test_a_request_leaves_its_groups(kind: type, body: bytes, make_layer: 
         await with_client.future.wait()
         assert layer.channels == {}
         assert layer._groups_of == {}
+        assert not getattr(layer, "_alive", None)
         with trio.fail_after(20):
             while await members(layer):  # noqa: ASYNC110 - nothing tells of it
                 await trio.sleep(0.01)

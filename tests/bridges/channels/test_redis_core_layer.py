@@ -14,6 +14,7 @@ from redis_server import RedisServer
 
 from greenroom.bridges.channels.exceptions import ChannelFull
 from greenroom.bridges.channels.redis import RedisChannelLayer
+from greenroom.bridges.engines import _redis_groups as redis_groups
 
 Make = Callable[..., Any]
 
@@ -117,6 +118,33 @@ async def test_a_membership_ends_with_its_consumer(make: Make, store: Any) -> No
 
     layer.detach(channel)
     await until(lambda: not any(store.exists(key) for key in keys))
+
+
+async def test_a_consumer_that_ends_while_it_joins(
+    make: Make, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Redis has no member left of a consumer that was gone before Redis had been told it joined.
+    """
+    layer = make(group_expiry=60)
+    channel, _ = await consumer(layer, "a")
+    join, leave, left = redis_groups.join, redis_groups.leave, trio.Event()
+
+    async def noted(link: Any, key: str, name: str) -> None:
+        await leave(link, key, name)
+        if key.endswith(":b"):
+            left.set()
+
+    async def late(*args: Any) -> None:
+        layer.detach(channel)
+        await left.wait()
+        await join(*args)
+
+    monkeypatch.setattr(redis_groups, "leave", noted)
+    monkeypatch.setattr(redis_groups, "join", late)
+    with trio.fail_after(20):
+        await layer.group_add("b", channel)
+    assert not store.exists(f"{layer.prefix}:group:b")
 
 
 async def test_old_memberships_are_dropped(make: Make, store: Any) -> None:
