@@ -8,7 +8,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, MutableMapping
-from typing import Any
+from typing import Any, cast
+
+from asgiref import sync
 
 from ..asgi import Application, ConsumerApplication
 from ..asgi._app import root_of
@@ -37,6 +39,7 @@ class ChannelsApplication(ConsumerApplication):
         self.__qualname__ = consumer_class.__qualname__
         self.__module__ = consumer_class.__module__
         self.__doc__ = consumer_class.__doc__
+        cast("Any", sync).markcoroutinefunction(self)  # whoever asks what to do with it
 
     @property
     def actor(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -56,11 +59,12 @@ class ChannelsApplication(ConsumerApplication):
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Serve one scope. A checkpoint."""
-        if scope["type"] == "lifespan":
+        kind = scope.get("type")
+        if kind == "lifespan":
             await self._application(scope, receive, send)
             return
         root = root_of(scope)
-        if root is not None and scope["type"] == "websocket":
+        if root is not None and kind == "websocket":
             route = printable_route(self.actor.__name__.removesuffix("Consumer").lower())
             await serve_websocket(
                 root, route or "consumer", self.actor, self.initkwargs, scope, receive, send

@@ -132,7 +132,7 @@ class _Serving:
 
     def __init__(self, consumer: Any, sender: Sender, run: Any) -> None:
         self._consumer, self._sender, self._run = consumer, sender, run
-        self._is_http = consumer.scope["type"] == "http"
+        self._is_http = consumer.scope.get("type") == "http"
         self._hears_end = self._is_http and hasattr(consumer, "http_disconnect")
         self._begun = self._told = False
         self._handling: trio.CancelScope | None = None
@@ -177,11 +177,20 @@ class _Serving:
             await self._dispatch(message)
             raise StopConsumer  # nothing more can come, whether its handler says so or not
         self._begun = True
-        with trio.CancelScope() as self._handling:
-            await self._dispatch(message)
-        self._handling = None
-        if self._hears_end and self._sender.finished:
-            raise StopConsumer
+        with self._rest:  # a test goes on when the end was told as well
+            await self._handle(message)
+
+    async def _handle(self, message: Any) -> None:
+        try:
+            with trio.CancelScope() as self._handling:
+                await self._dispatch(message)
+            self._handling = None
+            if self._hears_end and self._sender.finished:
+                raise StopConsumer
+        except StopConsumer:
+            if self._hears_end:
+                await self._tell_end()
+            raise
 
     async def _tell_end(self) -> None:
         """Have ``disconnect`` run, if it has not yet. What it raises is logged."""

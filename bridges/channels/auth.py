@@ -13,6 +13,10 @@ from django.contrib.auth import (
     user_logged_in,
     user_logged_out,
 )
+from django.contrib.auth import (
+    get_user_model as get_user_model,  # projects import them from here, as from Channels
+)
+from django.contrib.auth import load_backend as load_backend
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import LazyObject
 

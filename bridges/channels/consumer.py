@@ -7,9 +7,16 @@ from typing import Any, ClassVar, cast
 
 from asgiref.sync import sync_to_async
 
+# Projects import from here what Channels only uses here.
+from asgiref.sync import async_to_sync as async_to_sync
+
 from . import _bare
+from .db import aclose_old_connections as aclose_old_connections
+from .db import database_sync_to_async as database_sync_to_async
 from .exceptions import StopConsumer
+from .layers import DEFAULT_CHANNEL_LAYER as DEFAULT_CHANNEL_LAYER
 from .layers import get_channel_layer
+from .utils import await_many_dispatch as await_many_dispatch
 
 Message = Mapping[str, Any]
 Scope = MutableMapping[str, Any]

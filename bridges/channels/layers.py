@@ -10,6 +10,10 @@ from ._layer_manager import (
 )
 from ._layer_memory import InMemoryChannelLayer
 
+# Projects import them from here, as from Channels.
+from .exceptions import ChannelFull as ChannelFull
+from .exceptions import InvalidChannelLayerError as InvalidChannelLayerError
+
 __all__ = [
     "DEFAULT_CHANNEL_LAYER",
     "BaseChannelLayer",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from ..consumer import AsyncConsumer
+from ..db import aclose_old_connections as aclose_old_connections  # as in Channels
 from ..exceptions import StopConsumer
 
 __all__ = ["AsyncHttpConsumer"]

@@ -9,6 +9,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 
 from ..consumer import AsyncConsumer, SyncConsumer
+from ..db import aclose_old_connections as aclose_old_connections  # as in Channels
 from ..exceptions import (
     AcceptConnection,
     DenyConnection,

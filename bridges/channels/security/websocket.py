@@ -8,6 +8,8 @@ from urllib.parse import ParseResult, urlparse
 from django.conf import settings
 from django.http import request as django_request
 
+from ..generic.websocket import AsyncWebsocketConsumer
+
 is_same_domain: Callable[[str, str], bool] = getattr(django_request, "is_same_domain")  # noqa: B009 - stubs lack it
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
@@ -39,7 +41,7 @@ class OriginValidator:
             raise ValueError("You cannot use OriginValidator on a non-WebSocket connection")
         sent = [value for name, value in scope.get("headers", ()) if name == b"origin"]
         origin = _parsed(sent[-1].decode("latin1")) if sent else None
-        app = self.application if self.valid_origin(origin) else WebsocketDenier()
+        app = self.application if self.valid_origin(origin) else _refuse
         return await app(scope, receive, send)
 
     def valid_origin(self, parsed_origin: ParseResult | None) -> bool:
@@ -91,19 +93,19 @@ def AllowedHostsOriginValidator(application: Any) -> OriginValidator:  # noqa: N
     return OriginValidator(application, hosts)
 
 
-class WebsocketDenier:
-    """An application that refuses every WebSocket, with 403."""
+class WebsocketDenier(AsyncWebsocketConsumer):
+    """A consumer that refuses every WebSocket, with 403; a subclass may do it otherwise."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Refuse it, and wait until the server knows. A checkpoint."""
-        while True:
-            event = await receive()
-            if event["type"] == "websocket.connect":
-                await send({"type": "websocket.close"})
-            elif event["type"] == "websocket.disconnect":
-                return
+    async def connect(self) -> None:
+        """Refuse it."""
+        await self.close()
 
-    @classmethod
-    def as_asgi(cls) -> "WebsocketDenier":
-        """Return it as an application."""
-        return cls()
+
+async def _refuse(_scope: Any, receive: Any, send: Any) -> None:
+    """Refuse a WebSocket, and wait until the server knows: without a channel, for that moment."""
+    while True:
+        event = await receive()
+        if event["type"] == "websocket.connect":
+            await send({"type": "websocket.close"})
+        elif event["type"] == "websocket.disconnect":
+            return

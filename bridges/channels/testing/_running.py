@@ -126,8 +126,25 @@ class Running:
             self._error = error
         finally:
             release()
-            self._done.close()
-            self._outputs.close()
+            self._tell_end(loop)
+
+    def _tell_end(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """
+        Have the test see that the application has ended.
+
+        A test on asyncio sees it when its loop has had a turn, as if both shared it: two calls
+        between which nothing is waited for are no race against the application's thread.
+        """
+        if loop is not None and loop.is_running():
+            with suppress(RuntimeError):  # it was closed meanwhile
+                loop.call_soon_threadsafe(self._close)
+                return
+        self._close()
+
+    def _close(self) -> None:
+        self._done.close()
+        self._outputs.close()
+        self._rest.end()
 
     async def _call(self, application: Any, scope: Any) -> Any:
         if not _wants_tree(application) or "state" in scope:
