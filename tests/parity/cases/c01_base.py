@@ -207,6 +207,8 @@ async def as_asgi_kwargs(api, colour):
     both=True,
 )
 async def as_asgi_metadata(api, colour):
+    from asgiref.sync import iscoroutinefunction
+
     class Consumer(colour.Consumer):
         """What it says."""
 
@@ -217,6 +219,7 @@ async def as_asgi_metadata(api, colour):
         app.__name__,
         app.__doc__,
         app.__qualname__.rpartition(".")[2],
+        iscoroutinefunction(app),
     ]
 
 

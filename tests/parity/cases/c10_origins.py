@@ -184,6 +184,19 @@ async def denier(api):
     return [driver.sent, await driver.disconnect(1006)]
 
 
+@case("R19", "a subclass of WebsocketDenier may answer otherwise")
+async def denier_subclass(api):
+    class Denier(api.security.websocket.WebsocketDenier):
+        async def connect(self):
+            await self.accept()
+            await self.close(4003)
+
+    driver = api.drive(Denier())
+    await driver.connect()
+    await driver.until(2)
+    return [driver.sent, await driver.disconnect(4003)]
+
+
 @case("R19", "an instance of WebsocketDenier is an application, too")
 async def denier_instance(api):
     driver = api.drive(api.security.websocket.WebsocketDenier())

@@ -92,6 +92,42 @@ def test_an_error_is_raised_at_once(run: Run) -> None:
     run(main)
 
 
+def test_an_error_is_seen_by_who_has_waited(run: Run) -> None:
+    """
+    An input that was given behind another without waiting is no race against the application.
+    """
+
+    async def main() -> None:
+        communicator = ApplicationCommunicator(echo, {"type": "test"})
+        await communicator.send_input({"type": "fail"})
+        time.sleep(0.05)  # where it runs in another thread, it has failed by now
+        await communicator.send_input({"type": "more"})
+        with pytest.raises(KeyError, match="broken"):
+            await communicator.wait()
+
+    run(main)
+
+
+def test_an_error_behind_a_message(run: Run) -> None:
+    """
+    A handler that sends and raises has ended its application when the test has the message.
+    """
+
+    class Fails(AsyncWebsocketConsumer):
+        async def connect(self) -> None:
+            await self.accept()
+            raise KeyError("broken")
+
+    async def main() -> None:
+        for _ in range(20):
+            communicator = WebsocketCommunicator(Fails.as_asgi(), "/")
+            assert await communicator.connect() == (True, None)
+            with pytest.raises(KeyError, match="broken"):
+                await communicator.send_to("more")
+
+    run(main)
+
+
 def test_an_end_is_told_at_once(run: Run) -> None:
     """
     Who waits for a message of an application that has ended waits no longer.
