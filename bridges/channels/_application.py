@@ -8,15 +8,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, MutableMapping
-from typing import Any, cast
-
-from asgiref import sync
+from typing import Any
 
 from ..asgi import Application, ConsumerApplication
 from ..asgi._app import root_of
 from ..asgi._routing import printable_route
 from ..asgi._websocket import serve_websocket
 from ._adapter import adapter_of
+from ._called import describe
 from .consumer import AsyncConsumer
 
 Scope = MutableMapping[str, Any]
@@ -32,14 +31,11 @@ class ChannelsApplication(ConsumerApplication):
     """
 
     def __init__(self, consumer_class: type[AsyncConsumer], initkwargs: dict[str, Any]) -> None:
-        self.consumer_class: Any = consumer_class
-        self.consumer_initkwargs = self.initkwargs = initkwargs
+        self.consumer_class: Any
+        self.consumer_initkwargs: dict[str, Any]
+        describe(self, consumer_class, initkwargs)
+        self.initkwargs = initkwargs
         self._own: Application | None = None
-        self.__name__ = consumer_class.__name__
-        self.__qualname__ = consumer_class.__qualname__
-        self.__module__ = consumer_class.__module__
-        self.__doc__ = consumer_class.__doc__
-        cast("Any", sync).markcoroutinefunction(self)  # whoever asks what to do with it
 
     @property
     def actor(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]

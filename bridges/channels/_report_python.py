@@ -10,6 +10,7 @@ from ._report_rules import (
     Level,
     asyncio_library,
     is_below,
+    our_import,
     our_module,
 )
 
@@ -52,8 +53,8 @@ class _Looker(ast.NodeVisitor):
             self._names[alias.asname or alias.name.split(".")[0]] = (
                 alias.name if alias.asname else alias.name.split(".")[0]
             )
-            as_name = f" as {alias.asname}" if alias.asname else ""
-            self._import(node, alias.name, f"import {our_module(alias.name)}{as_name}")
+            ours = f"import {our_module(alias.name)} as {alias.asname}"
+            self._import(node, alias.name, ours if alias.asname else our_import(alias.name))
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
@@ -179,6 +180,15 @@ class _Looker(ast.NodeVisitor):
         return name in self._consumers or name.endswith("Consumer")
 
     def _consumer(self, node: ast.ClassDef) -> None:
+        for each in node.body:
+            if isinstance(each, ast.AsyncFunctionDef) and each.name == "__call__":
+                self._add(
+                    each,
+                    "own-call",
+                    "note",
+                    f"{node.name} has a __call__ of its own: it runs, but is not supervised.",
+                    "Do it in connect, dispatch or a middleware: then it is restarted.",
+                )
         if any(_sets_switch(each) for each in node.body):
             return
         uses = sorted({(line, used) for line, used in self._asyncio_in(node)})

@@ -16,7 +16,6 @@ _RENAMED = {
 }
 # What stock Channels has and code reaches for, though it is no API; and what to do instead.
 INTERNALS = {
-    "await_many_dispatch": "Let the consumer do it: it takes messages of client and layer.",
     "RedisLoopLayer": "There is one client for the process; nothing depends on a loop.",
     "RedisPubSubLoopLayer": "There is one client for the process; nothing depends on a loop.",
     "RedisSingleShardConnection": "There is one client for the process.",
@@ -26,7 +25,6 @@ INTERNALS = {
     "receive_buffer": "Look at layer.statistics().",
     "receive_lock": "It has no counterpart, and needs none.",
     "_receive_single_from_shard": "Await layer.receive(channel).",
-    "channel_receive": "Messages of the layer come to handlers by their type.",
     "brpop_timeout": "It has no counterpart, and needs none.",
     "thread_handlers": "Use greenroom.bridges.asgiref.",
 }
@@ -72,6 +70,15 @@ def our_module(name: str) -> str:
     if name.split(".", maxsplit=1)[0] == "channels_redis":
         return f"{OURS}.redis"
     return OURS + name.removeprefix("channels")
+
+
+def our_import(name: str) -> str:
+    """Return what to write for ``import`` *name*, so that ``channels`` stays the name for it."""
+    ours = our_module(name)
+    if not is_below(name, "channels"):
+        return f"import {ours}"
+    package = "from greenroom.bridges import channels"
+    return package if name == "channels" else f"import {ours}; {package}"
 
 
 def is_below(name: str, package: str) -> bool:

@@ -3,8 +3,8 @@
 # Under Channels the test and its application share one loop, and an async handler that has sent
 # something goes on before the test does: `await self.accept()` with `group_add` behind it is done
 # when connect() returns. Here each may have a loop of its own: a communicator waits for the rest.
-# And one that raises has ended its application: the test goes on when that has been seen to, so that
-# the next call raises it.
+# And one that raises has ended its application: the test goes on when that has been seen to, so
+# that the next call raises it.
 
 from __future__ import annotations
 

@@ -10,13 +10,11 @@ from django.contrib.auth import (
     BACKEND_SESSION_KEY,
     HASH_SESSION_KEY,
     SESSION_KEY,
+    get_user_model,  # noqa: F401 - projects import it from here, as from Channels
+    load_backend,  # noqa: F401 - likewise
     user_logged_in,
     user_logged_out,
 )
-from django.contrib.auth import (
-    get_user_model as get_user_model,  # projects import them from here, as from Channels
-)
-from django.contrib.auth import load_backend as load_backend
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import LazyObject
 

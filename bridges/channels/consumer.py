@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any, ClassVar, cast
 
-from asgiref.sync import sync_to_async
-
-# Projects import from here what Channels only uses here.
-from asgiref.sync import async_to_sync as async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 
 from . import _bare
-from .db import aclose_old_connections as aclose_old_connections
-from .db import database_sync_to_async as database_sync_to_async
+from .db import aclose_old_connections, database_sync_to_async
 from .exceptions import StopConsumer
-from .layers import DEFAULT_CHANNEL_LAYER as DEFAULT_CHANNEL_LAYER
-from .layers import get_channel_layer
-from .utils import await_many_dispatch as await_many_dispatch
+from .layers import DEFAULT_CHANNEL_LAYER, get_channel_layer
+from .utils import await_many_dispatch
 
 Message = Mapping[str, Any]
 Scope = MutableMapping[str, Any]
 
-__all__ = ["AsyncConsumer", "StopConsumer", "SyncConsumer", "get_channel_layer", "get_handler_name"]
+__all__ = [
+    "DEFAULT_CHANNEL_LAYER",
+    "AsyncConsumer",
+    "StopConsumer",
+    "SyncConsumer",
+    # Projects import from here what Channels only uses here, and so in the modules beside it.
+    "aclose_old_connections",
+    "async_to_sync",
+    "await_many_dispatch",
+    "database_sync_to_async",
+    "get_channel_layer",
+    "get_handler_name",
+]
 
 
 def get_handler_name(message: Message) -> str:
@@ -109,12 +116,16 @@ class AsyncConsumer:
         """
         Return an ASGI application that serves each scope with a new consumer.
 
+        A class with a ``__call__`` of its own is called, as under Channels, and not supervised.
+
         Args:
             initkwargs: Given to ``__init__``.
         """
         from ._application import ChannelsApplication
+        from ._called import CalledApplication
 
-        return ChannelsApplication(cls, initkwargs)
+        own_call = cls.__call__ is not AsyncConsumer.__call__
+        return (CalledApplication if own_call else ChannelsApplication)(cls, initkwargs)
 
 
 class SyncConsumer(AsyncConsumer):

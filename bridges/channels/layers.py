@@ -9,16 +9,15 @@ from ._layer_manager import (
     get_channel_layer,
 )
 from ._layer_memory import InMemoryChannelLayer
-
-# Projects import them from here, as from Channels.
-from .exceptions import ChannelFull as ChannelFull
-from .exceptions import InvalidChannelLayerError as InvalidChannelLayerError
+from .exceptions import ChannelFull, InvalidChannelLayerError
 
 __all__ = [
     "DEFAULT_CHANNEL_LAYER",
     "BaseChannelLayer",
+    "ChannelFull",
     "ChannelLayerManager",
     "InMemoryChannelLayer",
+    "InvalidChannelLayerError",
     "LayerStatistics",
     "channel_layers",
     "get_channel_layer",

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from ..consumer import AsyncConsumer
-from ..db import aclose_old_connections as aclose_old_connections  # as in Channels
+from ..db import aclose_old_connections
 from ..exceptions import StopConsumer
 
-__all__ = ["AsyncHttpConsumer"]
+__all__ = ["AsyncConsumer", "AsyncHttpConsumer", "StopConsumer", "aclose_old_connections"]
 
 _Headers = Mapping[Any, Any] | Iterable[Any] | None
 

@@ -9,7 +9,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 
 from ..consumer import AsyncConsumer, SyncConsumer
-from ..db import aclose_old_connections as aclose_old_connections  # as in Channels
+from ..db import aclose_old_connections
 from ..exceptions import (
     AcceptConnection,
     DenyConnection,
@@ -18,10 +18,19 @@ from ..exceptions import (
 )
 
 __all__ = [
+    "AcceptConnection",
+    "AsyncConsumer",
     "AsyncJsonWebsocketConsumer",
     "AsyncWebsocketConsumer",
+    "DenyConnection",
+    "InvalidChannelLayerError",
     "JsonWebsocketConsumer",
+    "StopConsumer",
+    "SyncConsumer",
     "WebsocketConsumer",
+    "aclose_old_connections",
+    "async_to_sync",
+    "json",
 ]
 
 _NO_GROUPS = "BACKEND is unconfigured or doesn't support groups"

@@ -110,7 +110,11 @@ def test_a_project(project: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "instead"),
     [
-        ("import channels", "import greenroom.bridges.channels"),
+        ("import channels", "from greenroom.bridges import channels"),
+        (
+            "import channels.layers",
+            "import greenroom.bridges.channels.layers; from greenroom.bridges import channels",
+        ),
         ("import channels.layers as l", "import greenroom.bridges.channels.layers as l"),
         (
             "from channels.db import database_sync_to_async as d",
@@ -141,7 +145,8 @@ def test_an_import_is_written_out(source: str, instead: str) -> None:
         ("from greenroom.bridges.channels.layers import get_channel_layer", []),
         ("import daphne.server", ["daphne"]),
         ("from channels_redis.core import RedisLoopLayer", ["import", "internals"]),
-        ("from channels.utils import await_many_dispatch", ["import", "internals"]),
+        ("from channels.utils import await_many_dispatch", ["import"]),
+        ("class A(AConsumer):\n    async def __call__(self, a, b, c):\n        pass", ["own-call"]),
         ("from asgiref.server import StatelessServer", ["internals"]),
         ("layer.receive_buffer['x']", ["internals"]),
         ("import django.core.asgi\ndjango.core.asgi.get_asgi_application()", ["asgi-application"]),

@@ -36,6 +36,9 @@ async def borrowed_names(api):
     for path, names in places.items():
         module = import_module(f"{api.package}.{path}")
         missing += [f"{path}.{name}" for name in names if not hasattr(module, name)]
+        found = {}
+        exec(f"from {module.__name__} import *", found)
+        missing += [f"* of {path}: {name}" for name in names if name not in found]
     return missing
 
 

@@ -100,7 +100,7 @@ def test_an_error_is_seen_by_who_has_waited(run: Run) -> None:
     async def main() -> None:
         communicator = ApplicationCommunicator(echo, {"type": "test"})
         await communicator.send_input({"type": "fail"})
-        time.sleep(0.05)  # where it runs in another thread, it has failed by now
+        threading.Event().wait(0.05)  # where it runs in another thread, it has failed by now
         await communicator.send_input({"type": "more"})
         with pytest.raises(KeyError, match="broken"):
             await communicator.wait()
