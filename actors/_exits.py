@@ -18,6 +18,7 @@ from ._job import NobodyWaits
 
 if TYPE_CHECKING:
     from ._messages import Stop
+    from ._ports import Connection
 
 
 class ExitKind(Enum):
@@ -78,6 +79,13 @@ def stopped(stop: Stop) -> Exit:
         by_hand=stop.by_hand,
         asked=stop.at,
     )
+
+
+def peer_gone(connection: Connection) -> Exit:
+    """Return the end of who has run into it, before the peer's end was his turn."""
+    code = connection.facts().get("close_code")
+    code = code if isinstance(code, int) else 1006
+    return Exit(ExitKind.PEER, "peer", code=code, text=connection.reason)
 
 
 class Verdict(Enum):

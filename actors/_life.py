@@ -25,7 +25,7 @@ from ._declared_groups import join_declared
 from ._deferred import Deferred, put_all_back
 from ._denied import is_answer, refuse_with
 from ._errors import Disconnected, Stale
-from ._exits import Exit, ExitKind, Verdict, declined, judge, stopped
+from ._exits import Exit, ExitKind, Verdict, declined, judge, peer_gone, stopped
 from ._hop import Hop
 from ._loop import Loop
 from ._lowlevel import this_task
@@ -385,7 +385,7 @@ class Life:
         if control and verdict is Verdict.STALE:
             return stopped(control.pop(0))
         if verdict is Verdict.DISCONNECTED and self.host.connection is not None:
-            return Exit(ExitKind.PEER, "peer", code=1006, text=self.host.connection.reason)
+            return peer_gone(self.host.connection)
         if (decline := declined(error)) and (self._step or is_answer(decline, self)):
             # A resident's slot that never was has nothing to clean up.
             self.begun = self.begun and not (self._first and not self.actor.opening_handler)

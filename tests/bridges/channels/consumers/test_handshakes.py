@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import trio
 from channels_chats import Chat, kinds, log, served
 from helpers import happened, settle
 from trio.testing import MockClock
@@ -44,6 +45,37 @@ async def test_refused(consumer: Any) -> None:
                 pass
         await settle(lambda: log)
     assert [each[0] for each in log] == ["Refuses"]
+
+
+async def test_connect_that_goes_on_sending() -> None:
+    """
+    Where the client leaves while `connect` runs, `disconnect` is told the client's own code.
+    """
+
+    class Ticks(AsyncWebsocketConsumer):
+        async def connect(self) -> None:
+            await self.accept()
+            while True:
+                await self.send("tick")
+                await trio.sleep(0.001)
+
+        async def disconnect(self, code: int) -> None:
+            log.append(code)
+
+    class Waits(AsyncWebsocketConsumer):
+        supervision = {"cancel_on_disconnect": True}  # noqa: RUF012
+
+        async def connect(self) -> None:
+            await self.accept()
+            await trio.sleep_forever()
+
+        async def disconnect(self, code: int) -> None:
+            log.append(code)
+
+    for consumer in (Ticks, Waits):
+        async with served(consumer) as server, server.websocket("/chat") as client:
+            client.disconnect(3001)
+    assert log == [3001, 3001]
 
 
 async def test_connect_that_raises() -> None:
