@@ -32,7 +32,37 @@ def checks_origin(application: object) -> bool:
     return _has_inside(application, CHECKS_ORIGIN)
 
 
+OF_CHANNELS = (
+    "{name} is a consumer of the package Channels, which needs asyncio and can't run on trio."
+    " Import its base class from greenroom.bridges.channels, or call install_as_channels() before"
+    " anything imports channels."
+)
+
+
+def refuse_of_channels(application: object) -> None:
+    """
+    Refuse *application* if it leads to a consumer of the package Channels. Not a checkpoint.
+
+    Raises:
+        TypeError: It does; the message says what to write.
+    """
+    for thing in _inside(application, routes=True):
+        consumer = getattr(thing, "consumer_class", None)
+        if isinstance(consumer, type) and _is_of_channels(consumer):
+            raise TypeError(OF_CHANNELS.format(name=consumer.__qualname__))
+
+
+def _is_of_channels(consumer: type) -> bool:
+    of_channels = ("channels.consumer", "AsyncConsumer")
+    return any((base.__module__, base.__name__) == of_channels for base in consumer.__mro__)
+
+
 def _has_inside(application: object, mark: str) -> bool:
+    return any(getattr(thing, mark, False) is True for thing in _inside(application))
+
+
+def _inside(application: object, *, routes: bool = False) -> Iterator[object]:
+    """Yield *application* and what it may call, and what that may call; with *routes*, all."""
     waiting: deque[object] = deque([application])
     seen: dict[int, object] = {}  # they stay alive, so that no id is given twice
     while waiting and len(seen) < _MOST:
@@ -40,10 +70,12 @@ def _has_inside(application: object, mark: str) -> bool:
         if id(thing) in seen:
             continue
         seen[id(thing)] = thing
-        if getattr(thing, mark, False) is True:
-            return True
+        yield thing
         waiting.extend(_held_by(thing))
-    return False
+        known: object = getattr(thing, "routes", None) if routes else None
+        if isinstance(known, list | tuple):
+            listed = cast("Iterable[object]", known)
+            waiting.extend(getattr(route, "callback", None) for route in listed)
 
 
 def _held_by(thing: object) -> Iterator[object]:

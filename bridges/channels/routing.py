@@ -20,7 +20,7 @@ from django.urls.resolvers import RegexPattern, RoutePattern, URLResolver
 from ...actors._lowlevel import inside_trio
 from ..asgi._app import root_of, startup_failed
 from ..asgi._http import plain
-from ..asgi._nesting import leads_to_router
+from ..asgi._nesting import leads_to_router, refuse_of_channels
 from ..asgi._routing import NoRoute
 from ..asgi._websocket import refuse
 
@@ -78,6 +78,7 @@ class ProtocolTypeRouter:
             of_type = self.application_mapping.get
             websocket = of_type("websocket") or ()
             try:
+                refuse_of_channels(self)
                 self._runtime = Greenroom(http=of_type("http"), websocket=websocket)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - servers go on without the tree
                 await receive()

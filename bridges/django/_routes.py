@@ -15,7 +15,7 @@ from django.urls.resolvers import RegexPattern
 
 from ...actors.consumers import Consumer
 from ..asgi._app import Lifespan, consumer_of
-from ..asgi._nesting import checks_origin
+from ..asgi._nesting import checks_origin, refuse_of_channels
 from ..asgi._routing import Match, Scope
 from ..hypercorn._startup import refuse
 from ._handler import refuse_django_handler
@@ -159,6 +159,10 @@ def refuse_no_endpoint(view: Any, wanted_by: str, protocol: str) -> None:
             " application (an async callable of scope, receive and send).",
             TypeError,
         )
+    try:
+        refuse_of_channels(view)
+    except TypeError as error:
+        refuse(f"{wanted_by}: {error}", TypeError)
 
 
 def _refuse_protocol(consumer: type[Consumer], wanted_by: str, protocol: str) -> None:

@@ -63,7 +63,7 @@ async def test_connect_that_goes_on_sending() -> None:
             log.append(code)
 
     class Waits(AsyncWebsocketConsumer):
-        supervision = {"cancel_on_disconnect": True}  # noqa: RUF012
+        supervision = {"cancel_on_disconnect": True}
 
         async def connect(self) -> None:
             await self.accept()
