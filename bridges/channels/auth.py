@@ -10,8 +10,8 @@ from django.contrib.auth import (
     BACKEND_SESSION_KEY,
     HASH_SESSION_KEY,
     SESSION_KEY,
-    get_user_model,  # noqa: F401 - projects import it from here, as from Channels
-    load_backend,  # noqa: F401 - likewise
+    get_user_model,
+    load_backend,
     user_logged_in,
     user_logged_out,
 )
@@ -24,6 +24,29 @@ from ..django._users import anonymous, user_of_session
 from .db import database_sync_to_async
 from .middleware import BaseMiddleware
 from .sessions import CookieMiddleware, SessionMiddleware
+
+__all__ = [
+    "BACKEND_SESSION_KEY",
+    "HASH_SESSION_KEY",
+    "SESSION_KEY",
+    "AuthMiddleware",
+    "AuthMiddlewareStack",
+    "BaseMiddleware",
+    "CookieMiddleware",
+    "SessionMiddleware",
+    "UserLazyObject",
+    # Projects import from here what Channels only uses here.
+    "constant_time_compare",
+    "database_sync_to_async",
+    "get_user",
+    "get_user_model",
+    "load_backend",
+    "login",
+    "logout",
+    "settings",
+    "user_logged_in",
+    "user_logged_out",
+]
 
 _NO_SESSION = "Cannot find session in scope. You should wrap your consumer in SessionMiddleware."
 
