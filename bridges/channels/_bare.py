@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import nullcontext
@@ -18,6 +19,7 @@ import trio
 
 from ...actors import current_job
 from ...actors._lowlevel import LoopThread, inside_trio, start_system_task
+from ..asgi._app import root_of
 from ..asgiref import on_trio
 from ..asgiref._side_loop import side_loop_here
 from ..django._on_trio import teach_asgiref
@@ -193,14 +195,22 @@ class _Serving:
             raise
 
     async def _tell_end(self) -> None:
-        """Have ``disconnect`` run, if it has not yet. What it raises is logged."""
+        """
+        Have ``disconnect`` run, if it has not yet.
+
+        What it raises is logged; without a tree, as in a test, it is raised if nothing else is.
+        """
         if self._told:
             return
         self._told = True
+        before = sys.exception()
         with trio.move_on_after(SECONDS_TO_END, shield=True):
             try:
                 await self._dispatch({"type": "http.disconnect"})
             except StopConsumer:
                 pass
             except Exception:
+                failed = not isinstance(before, StopConsumer | None)
+                if not failed and root_of(self._consumer.scope) is None:
+                    raise
                 logger.exception("%s: cleaning up failed", type(self._consumer).__qualname__)

@@ -72,6 +72,41 @@ async def http_disconnect_is_done(api):
     return list(seen)
 
 
+def _failing(api, error):
+    class Consumer(api.generic.http.AsyncHttpConsumer):
+        async def handle(self, body):
+            await self.send_response(200, b"")
+            if error:
+                raise error
+
+        async def disconnect(self):
+            raise LookupError("in disconnect")
+
+    return api.drive(Consumer.as_asgi(), {"type": "http"})
+
+
+@case("C19", "an exception in disconnect() leaves the application")
+async def http_disconnect_raises(api):
+    driver = _failing(api, None)
+    driver.give({"type": "http.request", "body": b""})
+    return [await driver.ended(), len(driver.sent)]
+
+
+@case(
+    "C19",
+    "an exception in handle(), and another in disconnect()",
+    different=Different(
+        "What handle() raised comes out, the other is logged; Channels hides the first.",
+        stock=[{"raised": "LookupError", "text": "in disconnect"}, 2],
+        ours=[{"raised": "KeyError", "text": "'in handle'"}, 2],
+    ),
+)
+async def http_both_raise(api):
+    driver = _failing(api, KeyError("in handle"))
+    driver.give({"type": "http.request", "body": b""})
+    return [await driver.ended(), len(driver.sent)]
+
+
 @case(
     "C10",
     "an __init__ that forgets super()",
