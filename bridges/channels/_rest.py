@@ -3,8 +3,6 @@
 # Under Channels the test and its application share one loop, and an async handler that has sent
 # something goes on before the test does: `await self.accept()` with `group_add` behind it is done
 # when connect() returns. Here each may have a loop of its own: a communicator waits for the rest.
-# And one that raises has ended its application: the test goes on when that has been seen to, so
-# that the next call raises it.
 
 from __future__ import annotations
 
@@ -16,11 +14,7 @@ from ..engines._waiting import Waiter, new_waiter
 
 
 class Rest:
-    """
-    Counts the handlers that run, each of which is one ``with``. Usable from any thread.
-
-    One that raises counts until `end`.
-    """
+    """Counts the handlers that run, each of which is one ``with``. Usable from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,26 +32,14 @@ class Rest:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None:
-            return
         with self._lock:
             self._at_work -= 1
-            waiting = [] if self._at_work else self._woken()
+            if self._at_work:
+                return
+            self._given_up = False
+            waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.wake()
-
-    def end(self) -> None:
-        """Take note that the application has ended: nothing runs any more."""
-        with self._lock:
-            self._at_work = 0
-            waiting = self._woken()
-        for waiter in waiting:
-            waiter.wake()
-
-    def _woken(self) -> list[Waiter]:
-        self._given_up = False
-        waiting, self._waiting = self._waiting, []
-        return waiting
 
     async def wait(self) -> None:
         """

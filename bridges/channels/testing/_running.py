@@ -144,7 +144,6 @@ class Running:
     def _close(self) -> None:
         self._done.close()
         self._outputs.close()
-        self._rest.end()
 
     async def _call(self, application: Any, scope: Any) -> Any:
         if not _wants_tree(application) or "state" in scope:

@@ -56,6 +56,22 @@ async def scope_without_type(api, colour):
     return answer
 
 
+@case("T3", "messages sent before an exception, and what the next calls do", both=True)
+async def ws_sent_before_raise(api, colour):
+    @colour
+    class Consumer(colour.WebsocketConsumer):
+        def receive(self, text_data=None, bytes_data=None):
+            yield self.send("one")
+            yield self.send("two")
+            raise LookupError("lost")
+
+    communicator = api.testing.WebsocketCommunicator(Consumer.as_asgi(), "/")
+    await communicator.connect()
+    await communicator.send_to("x")
+    calls = [communicator.receive_from] * 2
+    return [await api.outcome(call, 1) for call in [*calls, communicator.wait]]
+
+
 @case("T2", "disconnect() of an HTTP consumer has run when get_response() returns")
 async def http_disconnect_is_done(api):
     seen = []

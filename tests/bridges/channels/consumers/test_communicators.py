@@ -108,22 +108,27 @@ def test_an_error_is_seen_by_who_has_waited(run: Run) -> None:
     run(main)
 
 
-def test_an_error_behind_a_message(run: Run) -> None:
+def test_an_error_behind_messages(run: Run) -> None:
     """
-    A handler that sends and raises has ended its application when the test has the message.
+    What a handler has sent before it raised can be read to the end; who waits for more is told.
     """
 
     class Fails(AsyncWebsocketConsumer):
         async def connect(self) -> None:
             await self.accept()
+            await self.send("one")
+            await self.send("two")
             raise KeyError("broken")
 
     async def main() -> None:
-        for _ in range(20):
+        for _ in range(50):
             communicator = WebsocketCommunicator(Fails.as_asgi(), "/")
             assert await communicator.connect() == (True, None)
+            assert await communicator.receive_from() == "one"
+            assert await communicator.receive_from() == "two"
+            await communicator.send_to("more")
             with pytest.raises(KeyError, match="broken"):
-                await communicator.send_to("more")
+                await communicator.receive_from()
 
     run(main)
 
