@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
@@ -74,6 +75,7 @@ class Sender:
         self._send = send
         self._loop = LoopThread.current()
         self._home = HOME.get()
+        self._turn: asyncio.Lock | None = None
         self.unfinished = False
         """Whether a response was begun, and not ended."""
         self.finished = False
@@ -85,7 +87,10 @@ class Sender:
         if inside_trio():
             await self._send(message)
         elif (loop := self._home or side_loop_here()) is not None:
-            await loop.on_trio(partial(self._send, message))
+            if self._turn is None:
+                self._turn = asyncio.Lock()
+            async with self._turn:  # tasks of asyncio send in the order in which they began
+                await loop.on_trio(partial(self._send, message))
         else:
             raise RuntimeError("send() was awaited on an event loop that is not the consumer's own")
 

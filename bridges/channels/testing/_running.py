@@ -22,6 +22,8 @@ from ._guest import GuestLoop, running_loop
 from ._loop import run_on_trio
 from ._mail import Mail
 
+_TURNS = 5  # of a loop; under Channels it takes some to put a consumer away
+
 
 class Running:
     """
@@ -132,14 +134,21 @@ class Running:
         """
         Have the test see that the application has ended.
 
-        A test on asyncio sees it when its loop has had a turn, as if both shared it: two calls
-        between which nothing is waited for are no race against the application's thread.
+        A test on asyncio sees it when its loop has had some turns, as if both shared it: calls
+        between which nothing is waited for are no race against the application's thread, and
+        what was sent before can be read first.
         """
         if loop is not None and loop.is_running():
             with suppress(RuntimeError):  # it was closed meanwhile
-                loop.call_soon_threadsafe(self._close)
+                loop.call_soon_threadsafe(self._close_in, loop, _TURNS)
                 return
         self._close()
+
+    def _close_in(self, loop: asyncio.AbstractEventLoop, turns: int) -> None:
+        if turns:
+            loop.call_soon(self._close_in, loop, turns - 1)
+        else:
+            self._close()
 
     def _close(self) -> None:
         self._done.close()
