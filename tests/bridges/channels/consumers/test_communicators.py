@@ -133,6 +133,28 @@ def test_an_error_behind_messages(run: Run) -> None:
     run(main)
 
 
+def test_tasks_of_asyncio_send_in_order(run: Run) -> None:
+    """
+    What tasks of asyncio send arrives in the order in which they began to.
+    """
+
+    class Gathers(AsyncWebsocketConsumer):
+        on_asyncio = True
+
+        async def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
+            await asyncio.gather(*(self.send(str(number)) for number in range(20)))
+
+    async def main() -> None:
+        communicator = WebsocketCommunicator(Gathers.as_asgi(), "/")
+        await communicator.connect()
+        await communicator.send_to("x")
+        received = [await communicator.receive_from() for _ in range(20)]
+        assert received == [str(number) for number in range(20)]
+        await communicator.disconnect()
+
+    run(main)
+
+
 def test_an_end_is_told_at_once(run: Run) -> None:
     """
     Who waits for a message of an application that has ended waits no longer.
