@@ -130,7 +130,16 @@ class AsyncioTasks:
 def _name_of(task: asyncio.Task[Any]) -> str:
     name = task.get_name()
     code = getattr(task.get_coro(), "__qualname__", "a task")
-    return code if name == "None" else f"{code} ({name})"  # asyncio's own, behind a task factory
+    own = name == "None" or name.startswith("Task-")  # None: behind a task factory of somebody else
+    return code if own else f"{code} ({name})"
+
+
+class _Task(asyncio.Task[T]):
+    """A task that keeps asyncio's name for it, where a task factory would have it called None."""
+
+    def set_name(self, value: object, /) -> None:
+        if value is not None:
+            super().set_name(value)
 
 
 def _list_tasks_of(loop: asyncio.AbstractEventLoop) -> None:
@@ -141,7 +150,7 @@ def _list_tasks_of(loop: asyncio.AbstractEventLoop) -> None:
 
     def make(loop: asyncio.AbstractEventLoop, code: Any, **options: Any) -> asyncio.Task[Any]:
         if before is None:
-            task = asyncio.Task(code, loop=loop, **options)
+            task = _Task(code, loop=loop, **options)
         else:
             task = before(loop, code, **options)
         context = options.get("context")

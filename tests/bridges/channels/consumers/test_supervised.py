@@ -1,6 +1,7 @@
 # Consumers of Channels' kind below a tree: crashes with the socket open, one `disconnect` on every
 # way out.
 
+import asyncio
 import threading
 import weakref
 from typing import Any
@@ -289,3 +290,23 @@ async def test_nothing_is_left(consumer: Any) -> None:
             assert len(Counted.alive) == 1
         await settle(lambda: not server.root.connections.open)
         assert not Counted.alive
+
+
+async def test_names_of_tasks() -> None:
+    """
+    A task has asyncio's own name, or the one that it is given.
+    """
+
+    class Names(AsyncWebsocketConsumer):
+        on_asyncio = True
+
+        async def receive(self, text_data: Any = None, bytes_data: Any = None) -> None:
+            tasks = asyncio.create_task(nothing()), asyncio.create_task(nothing(), name="mine")
+            await self.send(" ".join(task.get_name().partition("-")[0] for task in tasks))
+
+    async def nothing() -> None:
+        pass
+
+    async with served(Names) as server, server.websocket("/chat") as client:
+        client.send_text("x")
+        assert await client.receive() == "Task mine"
