@@ -4,9 +4,8 @@
 # serves all consumers of a process (the part of their names up to the "!"), and one reader for
 # each server takes what comes there.
 #
-# Better here: memberships of living consumers are renewed before they expire, and after Redis was
-# away; a message is stored in one step; the same server is asked for a channel by who sends and
-# who receives.
+# Better here: memberships of living consumers are renewed, also after Redis was away; a message is
+# stored in one step; who sends and who receives ask the same server for a channel.
 
 import time
 import uuid
@@ -30,8 +29,7 @@ from ._redis_base import Task, logger
 from ._redis_shared import ADDRESS, SharedChannels, names_in
 from .exceptions import ChannelFull
 
-MOST_TO_LEAVE = 10_000
-"""Memberships that are remembered to be ended while Redis is away."""
+MOST_TO_LEAVE = 10_000  # memberships that are remembered to be ended while Redis is away
 
 
 @on_trio
@@ -366,11 +364,9 @@ class RedisChannelLayer(SharedChannels):
 
     async def _send_to_members(self, group: str, message: Message) -> int:
         """Return how many queues had no room."""
-        names = await redis_groups.members(
-            self._link(group), self._group_key(group), self.group_expiry
-        )
+        key = self._group_key(group)
         addressed: dict[str, list[str]] = defaultdict(list)
-        for name in names:
+        for name in await redis_groups.members(self._link(group), key, self.group_expiry):
             addressed[self.non_local_name(name)].append(name)
         shards: dict[int, list[str]] = defaultdict(list)
         for name in addressed:
