@@ -314,8 +314,8 @@ class ConsumerApplication:
     ) -> None:
         consumer_class.refuse_unservable()
         self.consumer_class = consumer_class
-        self.actor: type[Consumer] = consumer_class
-        """What stands in a slot for it."""
+        self.actor: type[Consumer] | None = consumer_class
+        """What stands in a slot for it; None if it has to be called, as anybody's application."""
         self.initkwargs = initkwargs or {}
         serves = consumer_class.protocols
         self._application = Application(

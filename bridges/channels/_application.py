@@ -4,17 +4,20 @@
 #                                   slot that its application has made for it
 #   alone under a server            it makes a tree of its own in its lifespan
 #   without a tree                  as Channels would run it (_bare.py)
+#   with a `__call__` of its own    is called, in a slot as anybody's application has it
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, MutableMapping
 from typing import Any
 
+from ...actors._lowlevel import inside_trio
 from ..asgi import Application, ConsumerApplication
 from ..asgi._app import root_of
 from ..asgi._routing import printable_route
 from ..asgi._websocket import serve_websocket
 from ._adapter import adapter_of
+from ._own_call import call
 from .consumer import AsyncConsumer
 
 Scope = MutableMapping[str, Any]
@@ -33,6 +36,7 @@ class ChannelsApplication(ConsumerApplication):
         self.consumer_class: Any = consumer_class
         self.consumer_initkwargs = self.initkwargs = initkwargs
         self._own: Application | None = None
+        self._is_called = consumer_class.__call__ is not AsyncConsumer.__call__
         self.__name__ = consumer_class.__name__
         self.__qualname__ = consumer_class.__qualname__
         self.__module__ = consumer_class.__module__
@@ -40,8 +44,8 @@ class ChannelsApplication(ConsumerApplication):
 
     @property
     def actor(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The actor class that stands in a slot for the consumer class."""
-        return adapter_of(self.consumer_class)
+        """The actor class that stands in a slot for the consumer class; None if it is called."""
+        return None if self._is_called else adapter_of(self.consumer_class)
 
     @property
     def connection_limits(self) -> Any:
@@ -59,14 +63,20 @@ class ChannelsApplication(ConsumerApplication):
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
             return
-        root = root_of(scope)
-        if root is not None and scope["type"] == "websocket":
-            route = printable_route(self.actor.__name__.removesuffix("Consumer").lower())
+        root, actor = root_of(scope), self.actor
+        # On asyncio it was called by a consumer of many, which has the slot.
+        supervised = root is not None and scope["type"] == "websocket" and inside_trio()
+        if supervised and actor is not None:
+            route = printable_route(actor.__name__.removesuffix("Consumer").lower())
             await serve_websocket(
-                root, route or "consumer", self.actor, self.initkwargs, scope, receive, send
+                root, route or "consumer", actor, self.initkwargs, scope, receive, send
             )
             return
-        await self.consumer_class(**self.initkwargs)(scope, receive, send)
+        consumer = self.consumer_class(**self.initkwargs)
+        if actor is None:
+            await call(consumer, scope, receive, send)
+        else:
+            await consumer(scope, receive, send)
 
     def serve_scope(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
         """Serve a request or a WebSocket of our own server, which has run the lifespan."""
@@ -79,9 +89,10 @@ def _alone(application: ChannelsApplication) -> Application:
     from ..django._settings import load_options
 
     teach_asgiref()
+    protocols = adapter_of(application.consumer_class).protocols
     return Application(
-        http_router=application if "http" in application.actor.protocols else None,
-        router=application if "websocket" in application.actor.protocols else None,
+        http_router=application if "http" in protocols else None,
+        router=application if "websocket" in protocols else None,
         options=load_options(),
         thread_hooks=database_hooks(),
         facilities=(hops_of,),
