@@ -20,7 +20,7 @@ _THEIRS = "channels"
 IMPORTED = (
     "install_as_channels() comes too late: {names} of the package Channels {have} been imported"
     " already, so that two kinds of consumers would be mixed. Call it first, at the top of"
-    " manage.py and asgi.py (or of the settings), or uninstall Channels."
+    " the settings and of asgi.py, or uninstall Channels."
 )
 
 
@@ -29,8 +29,9 @@ def install_as_channels() -> None:
     Have ``import channels``, and all below it, lead to ours. May be called again.
 
     For packages that import Channels themselves; your own code had better change its imports.
-    Call it before Django is set up: at the top of ``manage.py``, ``asgi.py`` and ``conftest.py``,
-    or in the settings. ``"channels"`` in INSTALLED_APPS is then ours, under the same label.
+    Call it before Django is set up: at the top of the settings, and of ``asgi.py``. (``conftest.py``
+    is too late for pytest-django, which sets Django up before if it is told of the settings.)
+    ``"channels"`` in INSTALLED_APPS is then ours, under the same label.
 
     Raises:
         RuntimeError: The package Channels was imported already.
