@@ -29,8 +29,9 @@ def install_as_channels() -> None:
     Have ``import channels``, and all below it, lead to ours. May be called again.
 
     For packages that import Channels themselves; your own code had better change its imports.
-    Call it before Django is set up: at the top of the settings, and of ``asgi.py``. (``conftest.py``
-    is too late for pytest-django, which sets Django up before if it is told of the settings.)
+    Call it before Django is set up: at the top of the settings, and of ``asgi.py``. For
+    pytest-django, which sets Django up itself if it is told of the settings, ``conftest.py`` is too
+    late.
     ``"channels"`` in INSTALLED_APPS is then ours, under the same label.
 
     Raises:

@@ -48,7 +48,7 @@ async def call(consumer: Any, scope: Any, receive: Any, send: Any) -> None:
 
 
 def calling_loop() -> SideLoop | None:
-    """Return how to get from the asyncio loop that this runs on to trio; None if there is no way."""
+    """Return what leads to trio from the asyncio loop that this runs on; None if nothing does."""
     return HOME.get() or side_loop_here()
 
 
