@@ -64,9 +64,9 @@ class ChannelsApplication(ConsumerApplication):
             await self._application(scope, receive, send)
             return
         root, actor = root_of(scope), self.actor
+        of_tree = actor is not None and scope["type"] == "websocket"
         # On asyncio it was called by a consumer of many, which has the slot.
-        supervised = root is not None and scope["type"] == "websocket" and inside_trio()
-        if supervised and actor is not None:
+        if root is not None and of_tree and inside_trio():
             route = printable_route(actor.__name__.removesuffix("Consumer").lower())
             await serve_websocket(
                 root, route or "consumer", actor, self.initkwargs, scope, receive, send
