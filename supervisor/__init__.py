@@ -1,5 +1,6 @@
 """Supervision: slots, the tree, restarts, groups, events, snapshots."""
 
+from ..actors._early import set_django_up as _set_django_up
 from ._administration import Counts as Counts
 from ._backoff import Backoff as Backoff
 from ._current import current_root as current_root
@@ -101,3 +102,5 @@ __all__ = [
     "Traces",
     "current_root",
 ]
+
+_set_django_up()

@@ -1,5 +1,6 @@
 """Greenroom behind an ASGI server: the application, its lifespan, its connections."""
 
+from ...actors._early import set_django_up as _set_django_up
 from ._app import Application as Application
 from ._app import ConsumerApplication as ConsumerApplication
 from ._protocols import ProtocolRouter as ProtocolRouter
@@ -17,3 +18,5 @@ __all__ = [
     "Router",
     "TokenAuthentication",
 ]
+
+_set_django_up()

@@ -4,6 +4,7 @@ asgiref on trio: `sync_to_async` and `async_to_sync` in trio tasks and in their 
 Knows asgiref and trio, no Django.
 """
 
+from ...actors._early import set_django_up as _set_django_up
 from ._flavour import Flavour as Flavour
 from ._flavour import flavour_of as flavour_of
 from ._flavour import on_asyncio as on_asyncio
@@ -41,3 +42,5 @@ __all__ = [
     "set_default_flavour",
     "unpatch_asgiref",
 ]
+
+_set_django_up()

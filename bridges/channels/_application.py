@@ -4,12 +4,14 @@
 #                                   slot that its application has made for it
 #   alone under a server            it makes a tree of its own in its lifespan
 #   without a tree                  as Channels would run it (_bare.py)
+#   with a `__call__` of its own    is another one (_called.py)
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, MutableMapping
 from typing import Any
 
+from ...actors._lowlevel import inside_trio
 from ..asgi import Application, ConsumerApplication
 from ..asgi._app import root_of
 from ..asgi._routing import printable_route
@@ -60,7 +62,8 @@ class ChannelsApplication(ConsumerApplication):
             await self._application(scope, receive, send)
             return
         root = root_of(scope)
-        if root is not None and kind == "websocket":
+        on_trio = inside_trio()  # else a consumer with others inside has called it, in its slot
+        if root is not None and on_trio and kind == "websocket":
             route = printable_route(self.actor.__name__.removesuffix("Consumer").lower())
             await serve_websocket(
                 root, route or "consumer", self.actor, self.initkwargs, scope, receive, send

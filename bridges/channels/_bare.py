@@ -26,6 +26,7 @@ from ..asgiref._side_loop import side_loop_here
 from ..django._on_trio import teach_asgiref
 from ._channel import Channel, called
 from ._on_asyncio import HOME, NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
+from ._own_call import calling_loop, serve_from_asyncio
 from ._rest import REST
 from ._sources import Source, dispatch_all
 from .exceptions import StopConsumer
@@ -45,7 +46,15 @@ async def serve(consumer: Any, scope: Any, receive: Any, send: Any, get_layer: A
     """Serve one *scope* with *consumer* to its end. A checkpoint."""
     name = type(consumer).__qualname__
     if not inside_trio():
-        raise RuntimeError(NOT_TRIO.format(name=name))
+        loop = calling_loop()
+        if loop is None:
+            raise RuntimeError(NOT_TRIO.format(name=name))
+
+        async def here(receive: Any, send: Any) -> None:
+            await serve(consumer, scope, receive, send, get_layer)
+
+        await serve_from_asyncio(loop, here, receive, send)
+        return
     teach_asgiref()
     tasks = AsyncioTasks(name) if runs_on_asyncio(type(consumer)) else None
     run = tasks.run if tasks else called

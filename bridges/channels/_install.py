@@ -20,7 +20,7 @@ _THEIRS = "channels"
 IMPORTED = (
     "install_as_channels() comes too late: {names} of the package Channels {have} been imported"
     " already, so that two kinds of consumers would be mixed. Call it first, at the top of"
-    " manage.py and asgi.py (or of the settings), or uninstall Channels."
+    " the settings and of asgi.py, or uninstall Channels."
 )
 
 
@@ -29,8 +29,10 @@ def install_as_channels() -> None:
     Have ``import channels``, and all below it, lead to ours. May be called again.
 
     For packages that import Channels themselves; your own code had better change its imports.
-    Call it before Django is set up: at the top of ``manage.py``, ``asgi.py`` and ``conftest.py``,
-    or in the settings. ``"channels"`` in INSTALLED_APPS is then ours, under the same label.
+    Call it before Django is set up: at the top of the settings, and of ``asgi.py``. For
+    pytest-django, which sets Django up itself if it is told of the settings, ``conftest.py`` is too
+    late.
+    ``"channels"`` in INSTALLED_APPS is then ours, under the same label.
 
     Raises:
         RuntimeError: The package Channels was imported already.

@@ -111,7 +111,7 @@ def packages_on_channels(project: Iterable[str]) -> list[Finding]:
             what = f"{name}, which the project uses, imports channels itself."
             instead = (
                 "Call install_as_channels() of greenroom.bridges.channels first thing in"
-                " manage.py and asgi.py."
+                " the settings and in asgi.py."
             )
             found.append(Finding(name, 0, "third-party", "change", what, instead))
     return found

@@ -80,6 +80,59 @@ def test_django_setup_may_come_first(run: Run) -> None:
     assert (done.stdout, done.stderr) == ("Greenroom DjangoApplication\n", "")
 
 
+LOADER = """
+import importlib
+import hypercorn.utils
+
+def load_application(path):
+    importlib.import_module(path)
+    from django.contrib.contenttypes.models import ContentType
+    return "fine"
+
+load_application.__globals__["__name__"] = "hypercorn.utils"
+print(load_application({first!r}))
+"""
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "greenroom.actors",
+        "greenroom.supervisor",
+        "greenroom.bridges.asgi",
+        "greenroom.bridges.asgiref",
+        "greenroom.bridges.engines",
+        "greenroom.bridges.channels.layers",
+        "greenroom.bridges.channels.redis",
+    ],
+)
+def test_whatever_is_imported_first(run: Run, first: str) -> None:
+    """
+    Below hypercorn's loader any package of ours may be the first, and models may follow.
+    """
+    done = run(LOADER.format(first=first), DJANGO_SETTINGS_MODULE="mysite.settings")
+    assert (done.stdout, done.stderr) == ("fine\n", "")
+
+
+def test_an_installed_app_imports_a_layer(run: Run) -> None:
+    """
+    A package that imports `channels.layers` may stand in INSTALLED_APPS, below hypercorn, too.
+    """
+    (run.folder / "package.py").write_text("import channels.layers\n")
+    settings = run.folder / "mysite" / "settings.py"
+    settings.write_text(settings.read_text() + "INSTALLED_APPS.insert(0, 'package')\n")
+    (run.folder / "project.py").write_text(
+        dedent("""
+            from greenroom.bridges.channels import install_as_channels
+            install_as_channels()
+            import django
+            django.setup()
+        """)
+    )
+    done = run(LOADER.format(first="project"), DJANGO_SETTINGS_MODULE="mysite.settings")
+    assert (done.stdout, done.stderr) == ("fine\n", "")
+
+
 def test_without_settings_the_import_is_harmless(run: Run) -> None:
     """
     With no settings the package can be imported; using it says what to write.

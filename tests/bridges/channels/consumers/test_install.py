@@ -128,7 +128,7 @@ def test_too_late(tmp_path: Path) -> None:
     """
     said = run_python(code, tmp_path)
     assert said.startswith("install_as_channels() comes too late: channels, channels.exceptions")
-    assert "at the top of manage.py" in said
+    assert "at the top of the settings" in said
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
@@ -145,3 +145,29 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     """
     )
     assert run_python(code, tmp_path) == "No module named 'channels.nothing_here'"
+
+
+def test_in_the_settings(tmp_path: Path) -> None:
+    """
+    In the settings it is early enough for pytest-django, which sets Django up before conftest.py.
+    """
+    (tmp_path / "settings.py").write_text(
+        textwrap.dedent("""
+            from greenroom.bridges.channels import install_as_channels
+            install_as_channels()
+            SECRET_KEY = "x"
+            INSTALLED_APPS = ["channels"]
+        """)
+    )
+    (tmp_path / "test_it.py").write_text(
+        textwrap.dedent("""
+            def test_it():
+                import channels
+                assert channels.__spec__.name == "greenroom.bridges.channels"
+        """)
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--ds=settings", "-p", "no:cacheprovider", "."],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
