@@ -49,13 +49,13 @@ class OnAsyncio(Adapter, runtime=True):
 
         async def run() -> None:
             init()
+            attributes.update(given)  # before the tasks that it has started begin
 
         try:
             await self._tasks.run(run)
         except BaseException:
             await self._tasks.end(self._life.host.shutdown_seconds)  # noqa: ASYNC120 - shielded
             raise
-        attributes.update(given)
 
     async def _run(self, function: Any) -> Any:
         return await self._tasks.run(function)

@@ -96,12 +96,12 @@ class Socket:
 
     def _caller(self) -> Life | None:
         """
-        Return which other consumer's handler sends here; None if it is none.
+        Return whose handler sends here, if it is another incarnation's, mostly of another slot.
 
         It goes through a list of consumers, say. That one of them has gone is not its own end.
         """
         caller = current_life.get()
-        return None if caller is None or caller.host is self._life.host else caller
+        return None if caller is self._life else caller
 
     def _accept(self, message: Any) -> None:
         headers = message.get("headers") or ()
