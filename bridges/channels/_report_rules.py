@@ -24,7 +24,6 @@ INTERNALS = {
     "ChannelLock": "It has no counterpart, and needs none.",
     "StatelessServer": "Run a Worker of greenroom.bridges.channels.worker, or a resident actor.",
     "receive_buffer": "Look at layer.statistics().",
-    "receive_count": "Count in the consumers themselves; see also layer.statistics().",
     "receive_lock": "It has no counterpart, and needs none.",
     "_receive_single_from_shard": "Await layer.receive(channel).",
     "channel_receive": "Messages of the layer come to handlers by their type.",

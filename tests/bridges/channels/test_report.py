@@ -173,7 +173,6 @@ application = get_asgi_application()
         ("import channels.layers\nx = channels.layers.get_channel_layer()", ["import", "name"]),
         ("from x import channels\nx = channels.layers.get_channel_layer()", []),
         ("import channels as c\nx = c.layers", ["import"]),
-        ("self.channel_layer.receive_count == 2", ["internals"]),
         ("INSTALLED_APPS += ['channels']", ["installed-apps"]),
         ("INSTALLED_APPS: list = ['daphne.apps.DaphneConfig']", ["installed-apps"]),
         (
