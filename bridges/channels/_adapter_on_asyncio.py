@@ -44,11 +44,14 @@ class OnAsyncio(Adapter, runtime=True):
 
     async def _initialise(self) -> None:
         """Run the consumer's ``__init__`` on the loop; what it was given already it keeps."""
-        init, self._init, attributes = self._init, None, vars(self._consumer)
+        init, self._init = self._init, None
+        consumer: Any = self._consumer
+        attributes: dict[str, Any] = consumer.__dict__
         given = dict(attributes)
 
         async def run() -> None:
-            init()
+            if init is not None:
+                init()
             attributes.update(given)  # before the tasks that it has started begin
 
         try:
