@@ -6,7 +6,7 @@
 #
 #   _InThread    a SyncConsumer: handlers run as an actor's `def` handlers do, in batches
 #   _OnTrio      an AsyncConsumer, and a SyncConsumer whose `dispatch` is overridden: as `async def`
-#   _OnAsyncio   the same on the asyncio loop; see _on_asyncio.py
+#   OnAsyncio    the same on the asyncio loop; see _adapter_on_asyncio.py
 
 from __future__ import annotations
 
@@ -25,7 +25,13 @@ from ...actors._messages import message_key
 from ...actors._ports import Host
 from ._attachments import events_of
 from ._channel import Channel, attaches, called
-from ._on_asyncio import NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
+from ._on_asyncio import (
+    NO_LOOP_ERRORS,
+    AsyncioTasks,
+    names_the_switch,
+    new_consumer,
+    runs_on_asyncio,
+)
 from ._socket import Socket
 from ._variables import Variables
 from .consumer import AsyncConsumer, SyncConsumer, get_channel_layer
@@ -99,7 +105,11 @@ def _base(consumer_class: type[AsyncConsumer], on_asyncio: bool) -> type[Adapter
         and consumer_class.dispatch is SyncConsumer.dispatch
     ):
         return _InThread
-    return _OnAsyncio if on_asyncio else _OnTrio
+    if not on_asyncio:
+        return _OnTrio
+    from ._adapter_on_asyncio import OnAsyncio
+
+    return OnAsyncio
 
 
 def _new_adapter(consumer_class: type[AsyncConsumer], on_asyncio: bool) -> type[Adapter]:
@@ -162,12 +172,14 @@ class Adapter(WebsocketConsumer, runtime=True):
             seat = scope[_KEY] = _Seat(get_channel_layer(consumer_class.channel_layer_alias))
         self._seat = seat
         self._socket = Socket(self._life)
-        consumer: Any = consumer_class(**initkwargs)
-        self._consumer = consumer
+        self._consumer = consumer = self._new_consumer(initkwargs)
         consumer._life = self._life  # noqa: SLF001
         consumer.scope = scope
         consumer.base_send = self._socket.in_thread if consumer._sync else self._socket  # noqa: SLF001
         seat.channel.give_to(consumer)
+
+    def _new_consumer(self, initkwargs: dict[str, Any]) -> Any:
+        return new_consumer(self.consumer_class, initkwargs)
 
     def state_holder(self) -> object:
         """Return the user's object."""
@@ -178,7 +190,7 @@ class Adapter(WebsocketConsumer, runtime=True):
         seat, host = self._seat, self._life.host
         if seat.tasks is not None:
             await seat.tasks.end(host.shutdown_seconds)
-        seat.tasks = self._new_tasks()
+        seat.tasks = await self._tasks_begun()
         channel, first = seat.channel, seat.channel.name is None
         if channel.layer is not None:
             if first:
@@ -204,7 +216,7 @@ class Adapter(WebsocketConsumer, runtime=True):
             raise error
         raise named from error
 
-    def _new_tasks(self) -> AsyncioTasks | None:
+    async def _tasks_begun(self) -> AsyncioTasks | None:
         return None
 
     async def _run(self, function: Any) -> Any:
@@ -340,54 +352,3 @@ class _OnTrio(Adapter, runtime=True):
     async def disconnect(self, message: Any) -> None:
         if self._last():
             await self.receive(message)
-
-
-class _OnAsyncio(Adapter, runtime=True):
-    """For an AsyncConsumer whose handlers are written for asyncio."""
-
-    __slots__ = ("_tasks",)
-    __greenroom_actor__: ClassVar[bool] = True
-    catch_all: ClassVar[str] = "other"
-
-    def __init__(self, **initkwargs: Any) -> None:
-        super().__init__(**initkwargs)
-        self._tasks = AsyncioTasks(self._life.host.path)
-
-    async def tell_restarted(self) -> None:
-        if self.epoch > 1:
-            await self._tasks.run(self._consumer.restarted)
-
-    def _new_tasks(self) -> AsyncioTasks:
-        return self._tasks
-
-    async def _run(self, function: Any) -> Any:
-        return await self._tasks.run(function)
-
-    async def connect(self, message: Any) -> None:
-        await self.receive(message)
-        self._opened()
-
-    async def receive(self, message: Any) -> None:
-        try:
-            await self._tasks.run(partial(self._consumer.dispatch, message))
-        except StopConsumer:
-            self._done()
-        except trio.Cancelled:
-            raise
-        except BaseException:
-            await self._tasks.end(self._life.host.shutdown_seconds)  # noqa: ASYNC120 - shielded
-            raise
-
-    async def other(self, message: Any) -> None:
-        self._is_end(message)
-        await self.receive(message)
-
-    async def disconnect(self, message: Any) -> None:
-        seconds = self._life.host.shutdown_seconds
-        try:
-            if self._last():
-                await self.receive(message)
-        finally:
-            if self._seat.tasks is not None:
-                await self._seat.tasks.end(seconds)  # noqa: ASYNC102 - shielded, with a deadline
-            await self._tasks.end(seconds)  # noqa: ASYNC102 - likewise

@@ -18,6 +18,7 @@ from ..asgi._routing import printable_route
 from ..asgi._websocket import serve_websocket
 from ._adapter import adapter_of
 from ._called import describe
+from ._bare import serve_new
 from .consumer import AsyncConsumer
 
 Scope = MutableMapping[str, Any]
@@ -69,7 +70,7 @@ class ChannelsApplication(ConsumerApplication):
                 root, route or "consumer", self.actor, self.initkwargs, scope, receive, send
             )
             return
-        await self.consumer_class(**self.initkwargs)(scope, receive, send)
+        await serve_new(self.consumer_class, self.initkwargs, scope, receive, send)
 
     def serve_scope(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
         """Serve a request or a WebSocket of our own server, which has run the lifespan."""

@@ -25,7 +25,15 @@ from ..asgiref import on_trio
 from ..asgiref._side_loop import side_loop_here
 from ..django._on_trio import teach_asgiref
 from ._channel import Channel, called
-from ._on_asyncio import HOME, NO_LOOP_ERRORS, AsyncioTasks, names_the_switch, runs_on_asyncio
+from ._on_asyncio import (
+    HOME,
+    NO_LOOP_ERRORS,
+    AsyncioTasks,
+    is_made_on_loop,
+    names_the_switch,
+    new_consumer,
+    runs_on_asyncio,
+)
 from ._own_call import calling_loop, serve_from_asyncio
 from ._rest import REST
 from ._sources import Source, dispatch_all
@@ -40,6 +48,25 @@ NOT_TRIO = (
     "{name} was called on an event loop that is not trio's. Serve it with `hypercorn -k trio`; in"
     " tests, use the communicators of greenroom.bridges.channels.testing: they work on asyncio."
 )
+
+
+async def serve_new(
+    consumer_class: Any, initkwargs: dict[str, Any], scope: Any, receive: Any, send: Any
+) -> None:
+    """Serve one *scope* with a new consumer to its end. A checkpoint."""
+    if not (inside_trio() and is_made_on_loop(consumer_class)):
+        await new_consumer(consumer_class, initkwargs)(scope, receive, send)
+        return
+
+    async def make() -> Any:
+        return consumer_class(**initkwargs)
+
+    tasks = AsyncioTasks(consumer_class.__qualname__)
+    try:
+        consumer = await tasks.run(make)
+        await consumer(scope, receive, send)
+    finally:
+        await tasks.end(SECONDS_TO_END)  # noqa: ASYNC102 - it is shielded, with a deadline
 
 
 async def serve(consumer: Any, scope: Any, receive: Any, send: Any, get_layer: Any) -> None:

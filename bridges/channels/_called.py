@@ -50,7 +50,7 @@ class CalledApplication:
         await (self._alone or self._call)(scope, receive, send)
 
     async def _call(self, scope: Scope, receive: Any, send: Any) -> None:
-        await call(self.consumer_class(**self.consumer_initkwargs), scope, receive, send)
+        await call(self.consumer_class, self.consumer_initkwargs, scope, receive, send)
 
     def _with_tree(self) -> Application:
         from ..django._database import database_hooks

@@ -49,6 +49,29 @@ def runs_on_asyncio(consumer_class: Any) -> bool:
     return load_options().channels_on_asyncio if chosen is None else chosen
 
 
+def is_made_on_loop(consumer_class: Any) -> bool:
+    """Say whether *consumer_class* is to be made on asyncio: ``__init__`` is the user's there."""
+    module: str = getattr(consumer_class.__init__, "__module__", None) or ""
+    ours = module.startswith(__package__ or "greenroom")
+    return bool(module) and not ours and runs_on_asyncio(consumer_class)
+
+
+def new_consumer(consumer_class: Any, initkwargs: dict[str, Any]) -> Any:
+    """
+    Return a new object of *consumer_class*.
+
+    Raises:
+        RuntimeError: Its ``__init__`` uses asyncio, where no loop of asyncio runs.
+    """
+    try:
+        return consumer_class(**initkwargs)
+    except NO_LOOP_ERRORS as error:
+        named = names_the_switch(error, consumer_class.__qualname__)
+        if named is None:
+            raise
+        raise named from error
+
+
 NO_LOOP_ERRORS = (AttributeError, RuntimeError, TypeError)
 """What code of asyncio raises on trio; what else it may mean `names_the_switch` finds out."""
 

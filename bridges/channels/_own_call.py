@@ -21,6 +21,7 @@ from ._on_asyncio import (
     AsyncioTasks,
     asyncio_loop,
     names_the_switch,
+    new_consumer,
     runs_on_asyncio,
 )
 
@@ -28,18 +29,24 @@ SECONDS_TO_END = 5.0
 """How long the tasks that it leaves behind may take to end."""
 
 
-async def call(consumer: Any, scope: Any, receive: Any, send: Any) -> None:
-    """Await ``consumer(scope, receive, send)`` on the loop that its class is for. A checkpoint."""
-    name = type(consumer).__qualname__
-    if inside_trio() and runs_on_asyncio(type(consumer)):
+async def call(
+    consumer_class: Any, initkwargs: dict[str, Any], scope: Any, receive: Any, send: Any
+) -> None:
+    """Make a consumer and call it on the loop that its class is for. A checkpoint."""
+    name = consumer_class.__qualname__
+    if inside_trio() and runs_on_asyncio(consumer_class):
         loop, tasks = asyncio_loop(), AsyncioTasks(name)
+
+        async def serve() -> None:
+            await consumer_class(**initkwargs)(scope, *_both(loop.on_trio, receive, send))
+
         try:
-            await tasks.run(partial(consumer, scope, *_both(loop.on_trio, receive, send)))
+            await tasks.run(serve)
         finally:
             await tasks.end(SECONDS_TO_END)  # noqa: ASYNC102 - it is shielded, with a deadline
         return
     try:
-        await consumer(scope, receive, send)
+        await new_consumer(consumer_class, initkwargs)(scope, receive, send)
     except NO_LOOP_ERRORS as error:
         named = names_the_switch(error, name)
         if named is None:

@@ -107,6 +107,13 @@ class RedisLayer(BaseChannelLayer):
         self._groups_of: dict[str, set[str]] = {}  # of channels that are attached or adopted
         self._gaps = 0
 
+    @property
+    def receive_count(self) -> int:
+        """On how many channels this process receives, those of its consumers included."""
+        with self._lock:
+            waiting = sum(1 for queue in self.channels.values() if queue.readers)
+            return waiting + len(self._attached)
+
     def forget_parent(self) -> None:
         """Begin anew in a child: connections and consumers are its parent's. Its only thread."""
         self._lock = RLock()

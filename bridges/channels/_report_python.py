@@ -29,14 +29,15 @@ def findings_in(source: str, path: str) -> list[Finding]:
         line = getattr(error, "lineno", 0) or 0
         what = f"this file can't be read: {error}."
         return [Finding(path, line, "unreadable", "change", what, "Look through it by hand.")]
-    found = _Looker(path)
+    found = _Looker(path, _settings_line(tree))
     found.visit(tree)
     return sorted(found.findings)
 
 
 class _Looker(ast.NodeVisitor):
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, settings_line: int) -> None:
         self.path = path
+        self._settings_line = settings_line
         self.findings: list[Finding] = []
         self._names: dict[str, str] = {}  # what an imported name stands for
         self._consumers: set[str] = set()  # classes in this file
@@ -85,12 +86,15 @@ class _Looker(ast.NodeVisitor):
             self._testing = True
 
     def _django_application(self, node: ast.AST) -> None:
+        below = self._settings_line if self._settings_line > getattr(node, "lineno", 0) else 0
+        where = f", below line {below}, where the settings are named," if below else ""
         self._add(
             node,
             "asgi-application",
             "change",
             "get_asgi_application() can't run on trio.",
-            "Write: from greenroom.bridges.django import django_application, and call that.",
+            f"Write{where or ':'} from greenroom.bridges.django import django_application,"
+            " and call that.",
         )
 
     def _internal(self, node: ast.AST, name: str) -> None:
@@ -253,7 +257,19 @@ class _Looker(ast.NodeVisitor):
             self._internal(node, node.attr)
         elif self._full_name(node) == "django.core.asgi.get_asgi_application":
             self._django_application(node)
+        elif self._names_theirs(node):
+            name = self._full_name(node)
+            what = f"{name} is used by its whole name."
+            self._add(node, "name", "change", what, f"Write: {our_module(name)}")
+            return  # what is inside of it is the same name
         self.generic_visit(node)
+
+    def _names_theirs(self, node: ast.Attribute) -> bool:
+        """Whether it begins with ``channels.``, as ``import channels.layers`` has it."""
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        return isinstance(root, ast.Name) and self._names.get(root.id) == root.id == "channels"
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for decorator in node.decorator_list:
@@ -273,6 +289,16 @@ class _Looker(ast.NodeVisitor):
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
         self._function(node)
+
+
+def _settings_line(tree: ast.AST) -> int:
+    """Return in which line the environment is told of the settings; 0 if in none."""
+    lines = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value == "DJANGO_SETTINGS_MODULE"
+    ]
+    return min(lines, default=0)
 
 
 def _last_name(node: ast.expr) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from ...supervisor import Root
 from ..asgi._http import serve_http
 from ._adapter import Adapter
+from ._bare import serve_new
 
 
 def serve_request(
@@ -21,10 +22,5 @@ def serve_request(
     send: Any,
 ) -> Awaitable[None]:
     """Serve one request with an object of *actor*'s consumer class: await what is returned."""
-    return serve_http(root, partial(_serve, actor, kwargs), scope, receive, send, route)
-
-
-async def _serve(
-    actor: type[Adapter], kwargs: dict[str, Any], scope: Any, receive: Any, send: Any
-) -> None:
-    await actor.consumer_class(**kwargs)(scope, receive, send)
+    serve = partial(serve_new, actor.consumer_class, kwargs)
+    return serve_http(root, serve, scope, receive, send, route)

@@ -1,7 +1,9 @@
 # What a supervised consumer's `send` does: an ASGI event becomes an act of its connection.
 #
 # One object for each incarnation, so that what an old one sends is refused (Stale), as with an
-# actor's own methods.
+# actor's own methods. Other consumers may send here, too: code for Channels keeps its consumers in
+# lists and dicts. For them it is the socket that counts, not the incarnation whose object they
+# have; and if the socket is over, nothing happens, as under Channels.
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import logging
 from typing import Any
 
 from ...actors._awaitables import room_of
+from ...actors._context import current_life
 from ...actors._errors import Disconnected
 from ...actors._life import Life
 from ...actors.consumers._frames import frame_of
@@ -63,7 +66,10 @@ class Socket:
 
     def _put(self, message: Any) -> bool:
         """Do what *message* says; whether its sender should wait for room."""
-        self._life.check()
+        life = self._life
+        if life.over and (caller := self._caller()) is not None:
+            life = caller  # it holds an object from before a crash, whose socket lives on
+        life.check()
         connection, kind = self._connection, message["type"]
         try:
             if kind == "websocket.send":
@@ -72,7 +78,7 @@ class Socket:
                     return connection.send_text(text)
                 return connection.send(frame_of(text, None if text else message.get("bytes")))
         except Disconnected:
-            if self.ending:
+            if self.ending or self._caller() is not None:
                 return False
             raise
         if kind == "websocket.accept":
@@ -87,6 +93,15 @@ class Socket:
         else:
             raise ValueError(f"a WebSocket consumer can't send a message of type {kind!r}.")
         return False
+
+    def _caller(self) -> Life | None:
+        """
+        Return whose handler sends here, if it is another incarnation's, mostly of another slot.
+
+        It goes through a list of consumers, say. That one of them has gone is not its own end.
+        """
+        caller = current_life.get()
+        return None if caller is self._life else caller
 
     def _accept(self, message: Any) -> None:
         headers = message.get("headers") or ()

@@ -189,12 +189,17 @@ def _is_of_module(error: Exception, module_name: str) -> bool:
 
 def _rivals() -> Iterator[CheckMessage]:
     for rival in ("channels", "daphne"):
-        if apps.is_installed(rival):
+        if apps.is_installed(rival) and not _is_ours(rival):
             yield Warning(
                 f"{rival!r} is in INSTALLED_APPS beside greenroom.bridges.django.",
                 hint=f"Remove {rival!r}: it serves on another event loop.",
                 id="greenroom.W002",
             )
+
+
+def _is_ours(name: str) -> bool:
+    """Whether the module *name* is one of ours, behind `install_as_channels()`."""
+    return getattr(sys.modules.get(name), "__name__", name) != name
 
 
 def _views(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, object]]:

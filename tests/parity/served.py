@@ -8,6 +8,7 @@ import asyncio
 import importlib
 import json
 import os
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,20 @@ def make() -> Any:
     class Cancelled(Chat):
         supervision = {"cancel_on_disconnect": True}  # Channels knows no such attribute
 
+    class Tasks(Chat):
+        on_asyncio = True  # Channels knows no such attribute
+
+        async def connect(self):
+            await super().connect()
+            own = self.scope["url_route"]["kwargs"]["how"] == "own"
+            self.task = asyncio.create_task(self.work(), context=Context() if own else None)
+
+        async def work(self):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                note(self.who, "task ended")
+
     class NoSuper(Chat):
         async def websocket_disconnect(self, message):
             note(self.who, "raw disconnect")
@@ -165,6 +180,7 @@ def make() -> Any:
     routes = [
         re_path(r"^async/(?P<how>[\w-]*)$", Chat.as_asgi()),
         re_path(r"^cancelled/(?P<how>)$", Cancelled.as_asgi()),
+        re_path(r"^tasks/(?P<how>(?:own)?)$", Tasks.as_asgi()),
         re_path(r"^no-super/$", NoSuper.as_asgi()),
         re_path(r"^sync/$", SyncChat.as_asgi()),
         re_path(r"^json/$", Json.as_asgi()),

@@ -51,6 +51,22 @@ async def test_detached_hears_nothing(kind: type, make_layer: Make) -> None:
     assert layer.statistics().attached == 1
 
 
+async def test_receive_count_is_of_this_process(kind: type, make_layer: Make) -> None:
+    """
+    `receive_count`, by which code asks who is there, counts this process' consumers and readers.
+    """
+    layer = make_layer(kind)
+    gone, _ = await consumer(layer, "all")
+    await consumer(layer, "all")
+    assert layer.receive_count == 2
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(layer.receive, await layer.new_channel())
+        await until(lambda: layer.receive_count == 3)
+        nursery.cancel_scope.cancel()
+    layer.detach(gone)
+    assert layer.receive_count == 1
+
+
 async def test_discarded_hears_nothing(kind: type, make_layer: Make) -> None:
     """
     A member that was discarded gets what is sent to it, and nothing that is sent to the group.

@@ -138,6 +138,31 @@ def test_an_import_is_written_out(source: str, instead: str) -> None:
     assert finding.instead == f"Write: {instead}"
 
 
+def test_a_whole_name_is_written_out() -> None:
+    """
+    Where a module is used by its whole name, ours is given whole.
+    """
+    source = "import channels.layers\nlayer = channels.layers.get_channel_layer()"
+    [_, finding] = findings_in(source, "x.py")
+    assert finding.line == 2
+    assert finding.instead == "Write: greenroom.bridges.channels.layers.get_channel_layer"
+
+
+def test_django_application_goes_below_the_settings() -> None:
+    """
+    In an asgi.py as `startproject` writes it, the report says below which line to import ours.
+    """
+    source = """
+import os
+from django.core.asgi import get_asgi_application
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+application = get_asgi_application()
+"""
+    [finding] = findings_in(source, "asgi.py")
+    assert finding.line == 3
+    assert finding.instead.startswith("Write, below line 4, where the settings are named, from ")
+
+
 @pytest.mark.parametrize(
     ("source", "rules"),
     [
@@ -150,6 +175,9 @@ def test_an_import_is_written_out(source: str, instead: str) -> None:
         ("from asgiref.server import StatelessServer", ["internals"]),
         ("layer.receive_buffer['x']", ["internals"]),
         ("import django.core.asgi\ndjango.core.asgi.get_asgi_application()", ["asgi-application"]),
+        ("import channels.layers\nx = channels.layers.get_channel_layer()", ["import", "name"]),
+        ("from x import channels\nx = channels.layers.get_channel_layer()", []),
+        ("import channels as c\nx = c.layers", ["import"]),
         ("INSTALLED_APPS += ['channels']", ["installed-apps"]),
         ("INSTALLED_APPS: list = ['daphne.apps.DaphneConfig']", ["installed-apps"]),
         (

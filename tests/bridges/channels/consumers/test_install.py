@@ -74,6 +74,20 @@ def test_the_app_has_the_label(tmp_path: Path) -> None:
     assert run_python(code, tmp_path) == "channels True"
 
 
+def test_the_app_is_no_rival(tmp_path: Path) -> None:
+    """
+    "channels" in INSTALLED_APPS, which is ours then, is not warned of as Channels' own is.
+    """
+    code = (
+        SETTINGS
+        + """
+    from greenroom.bridges.django.checks import check_asgi_application
+    print(check_asgi_application())
+    """
+    )
+    assert run_python(code, tmp_path) == "[]"
+
+
 def test_a_package_that_imports_channels(tmp_path: Path) -> None:
     """
     A package that knows Channels only gets supervised consumers.
