@@ -384,6 +384,11 @@ class Slot(Witness, Succession):
         if self._life is not None:
             self._life.cancel_handler()
 
+    def peer_left(self) -> None:
+        """Take note of the end of a peer whose connection was closed from this side before."""
+        if self._life is not None:
+            self._life.cancel_handler()
+
     def halt(self) -> None:
         """Have the loop look whether it is suspended, before it takes anything more."""
         self.flag()

@@ -265,6 +265,11 @@ class HttpConnection(Attached):
         if seconds is not None:
             self._due = trio.current_time() + seconds
 
+    def _ended(self, code: int, reason: str) -> None:
+        # Nothing else where it was answered: servers tell that as an end, too, and no client left.
+        if self.output.peer_ended(code, reason):
+            self.slot.peer_ended(code, reason)
+
     # -- what goes out ---------------------------------------------------------------------------
 
     async def _write(self, send: Send, scope: trio.CancelScope) -> None:
