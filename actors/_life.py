@@ -124,7 +124,7 @@ class Life:
             put_away(self)
             current_life.reset(token)
             self.task = None
-        why = self._why
+        why, left = self._why, left or self._loop.end_behind(self._why)
         if left is None:  # the scope was cancelled, by whoever wrote down why
             left = why or Exit(ExitKind.STOPPED, "cancelled")
             self.fail_call(left.error, left.reason if left.again else "")

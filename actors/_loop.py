@@ -38,7 +38,8 @@ class Loop:
     """Serves the mailbox for one incarnation."""
 
     __slots__ = (
-        "_box", "_frames", "_handling", "_host", "_life", "_moments", "_trace", "left", "until",
+        "_box", "_frames", "_handling", "_host", "_leaving", "_life", "_moments", "_trace", "left",
+        "until",
     )  # fmt: skip
 
     def __init__(self, life: Life) -> None:
@@ -53,6 +54,7 @@ class Loop:
             self.until = trio.current_time() + self._host.shutdown_seconds
         self.left: Exit | None = None
         """The end that a handler has made, once it has."""
+        self._leaving: Exit | None = None  # taken from the mailbox; waits for what runs beside
         self._trace: TracePort | None = None
         self._moments = moments_of(life, self)
 
@@ -99,8 +101,13 @@ class Loop:
     async def _leave(self, exit_: Exit) -> Exit:
         """Wait for what runs beside the loop, if anything does; return *exit_*."""
         if self._life.beside is not None:
+            self._leaving = None if exit_.again else exit_
             await self._life.beside.drain(whole=exit_.kind is ExitKind.PEER)
         return exit_
+
+    def end_behind(self, why: Exit | None) -> Exit | None:
+        """Return the end that waited for what crashed, if *why* is that: nobody brings it again."""
+        return self._leaving if why is not None and why.error is not None else None
 
     async def _halt(self) -> bool:
         """

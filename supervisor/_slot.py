@@ -233,7 +233,7 @@ class Slot(Witness, Succession):
             life = self._life = self._new_life()
             await self._end_tasks(life)  # it begins none
         code, text, reason = exit_.code, exit_.text, exit_.text or exit_.reason
-        if exit_.kind is ExitKind.CRASHED:
+        if exit_.kind in (ExitKind.CRASHED, ExitKind.FATAL):
             code, text, reason = 1011, "", "crashed"
         elif exit_.kind is ExitKind.PEER:
             reason = text  # the peer's own words, or none
@@ -381,6 +381,11 @@ class Slot(Witness, Succession):
     def peer_ended(self, code: int, reason: str) -> None:
         """Take note of the end of the peer, behind the frames that still wait."""
         self.mailbox.put_arrival(PeerEnd(code, reason))
+        if self._life is not None:
+            self._life.cancel_handler()
+
+    def peer_left(self) -> None:
+        """Take note of the end of a peer whose connection was closed from this side before."""
         if self._life is not None:
             self._life.cancel_handler()
 

@@ -130,7 +130,8 @@ class HttpConsumer(RequestConsumer, runtime=True):
 
         Raises:
             Disconnected: The client has gone, or the response was finished.
-            RuntimeError: It was not begun: call :meth:`start` first.
+            RuntimeError: It was not begun: call :meth:`start` first. Or it is longer than the
+                content-length that was given with it.
             TypeError: Not exactly one of *text* and *bytes* was given.
             Stale: This incarnation is over.
         """
@@ -152,7 +153,8 @@ class HttpConsumer(RequestConsumer, runtime=True):
 
         Raises:
             Disconnected: The client has gone, or the response was finished.
-            RuntimeError: It was not begun, or not with trailers.
+            RuntimeError: It was not begun, or not with trailers, or it is not as long as the
+                content-length that was given with it.
             Stale: This incarnation is over.
         """
         life = self._acting()

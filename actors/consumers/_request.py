@@ -88,7 +88,8 @@ class RequestConsumer(Consumer, runtime=True):
             Disconnected: The client has gone, or was answered.
             RuntimeError: The response was begun with another call.
             TypeError: More than one body was given, or one of another type.
-            ValueError: A status or header that can't be sent, or a body with 204 or 304.
+            ValueError: A status or header that can't be sent, a body with 204 or 304, or one that
+                is not as long as a content-length among *headers* says.
             Stale: This incarnation is over.
         """
         life = self._acting()

@@ -82,6 +82,8 @@ class Attached:
     def _ended(self, code: int, reason: str) -> None:
         if self.output.peer_ended(code, reason):
             self.slot.peer_ended(code, reason)
+        else:  # it was closed from here, and a handler that ends with it may run on
+            self.slot.peer_left()
 
     def violated(self, violation: Violation) -> None:
         """Close with what the peer has violated, and tell the slot."""

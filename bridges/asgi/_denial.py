@@ -22,6 +22,11 @@ def check_denial(status: object, headers: Headers, body: object) -> None:
         raise ValueError(f"the status of a denial is one from 300 to 599. Got: {status!r}")
     if not isinstance(body, bytes):
         raise TypeError(f"the body of a denial is bytes, or a str. Got: {type(body).__qualname__}")
+    refuse_own_headers(headers)
+
+
+def refuse_own_headers(headers: Headers) -> None:
+    """Refuse headers that the server sets itself, with a ValueError."""
     for name, _ in headers:
         if name in _OURS:
             raise ValueError(f"the server sets this header itself. Got: {name!r}")

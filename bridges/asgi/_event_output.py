@@ -31,7 +31,10 @@ _CRASHED = 1011
 class EventOutput(HttpOutput):
     """The output of one event stream; what its consumer knows as its connection."""
 
-    __slots__ = ("_history", "_on_answered", "_random", "_reconnect_seconds", "_upto", "last_sent")
+    __slots__ = (
+        "_history", "_on_answered", "_random", "_reconnect_seconds", "_replayed", "_upto",
+        "last_sent",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class EventOutput(HttpOutput):
         self.last_sent: float = trio.current_time()
         """When something went out last, or should have, on trio's clock."""
         self._upto = 0  # the number of the last event that was replayed
+        self._replayed = 0  # bytes of that, which wait yet: a client can't be slow before them
 
     # -- for consumers ---------------------------------------------------------------------
 
@@ -80,6 +84,8 @@ class EventOutput(HttpOutput):
                 replay = history.since(self._opening.last_event_id)
                 self._upto = replay.upto
                 self._put_part(b"".join(replay.events))
+                self._replayed = self._size
+                self._limit += self._replayed
         self._wake()
 
     def send_text(self, text: str) -> bool:
@@ -117,6 +123,11 @@ class EventOutput(HttpOutput):
     def sent(self, size: int) -> None:
         """Take note that an event of *size* went out. Writer only."""
         self.last_sent = trio.current_time()
+        if self._replayed:
+            with self._lock:
+                less = min(size, self._replayed)
+                self._replayed -= less
+                self._limit -= less
         super().sent(size)
 
     def beat(self, now: float) -> None:

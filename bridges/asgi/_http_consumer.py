@@ -200,6 +200,9 @@ class HttpConnection(Attached):
         if expects_continue(self._scope):
             # Whoever is asked for the body sends it: so `connect` may refuse it first.
             await self.slot.settled.wait()
+            self._fits(declared_length(self._scope), self._most)
+            if self.output.over:
+                await self._flushed.wait()  # an answer that is out invites no body any more
         if self._actor.frame_handler == "chunk":
             gone = not await self._read_parts(receive)
         else:
@@ -211,8 +214,7 @@ class HttpConnection(Attached):
 
     async def _read_parts(self, receive: Receive) -> bool:
         """Put the parts of the body into the mailbox; False when the client has left."""
-        mailbox, output = self.slot.mailbox, self.output
-        most: int | None = getattr(self._actor, "body_bytes", None)
+        mailbox, output, most = self.slot.mailbox, self.output, self._most
         wanted = self._fits(declared_length(self._scope), most)
         size, last = 0, False
         while not last:
@@ -232,7 +234,7 @@ class HttpConnection(Attached):
 
     async def _read_whole(self, receive: Receive) -> bool:
         """Put the whole body into the mailbox; False when the client has left."""
-        most: int = self.setting("body_bytes")
+        most = self._most
         wanted = self._fits(declared_length(self._scope), most)
         parts: list[bytes] = []
         size, last = 0, False
@@ -250,6 +252,13 @@ class HttpConnection(Attached):
             self.slot.mailbox.put_frames((InFrame.part(b"".join(parts), last=True),))
         return True
 
+    @property
+    def _most(self) -> int | None:
+        """How large a body may be: in parts as large as it likes, if the class says nothing."""
+        if self._actor.frame_handler == "chunk":
+            return getattr(self._actor, "body_bytes", None)
+        return self.setting("body_bytes")
+
     def _fits(self, size: int, most: int | None) -> bool:
         """Whether a body of *size* may come; else it is answered with 413."""
         if most is None or size <= most:
@@ -264,6 +273,11 @@ class HttpConnection(Attached):
         seconds: float | None = self.setting("answer_seconds")
         if seconds is not None:
             self._due = trio.current_time() + seconds
+
+    def _ended(self, code: int, reason: str) -> None:
+        # Nothing else where it was answered: servers tell that as an end, too, and no client left.
+        if self.output.peer_ended(code, reason):
+            self.slot.peer_ended(code, reason)
 
     # -- what goes out ---------------------------------------------------------------------------
 

@@ -26,7 +26,15 @@ Headers = Sequence[tuple[bytes, bytes]]
 PIECE_BYTES = 65536
 ANSWERED = "answered"
 _PARTS_LIMIT = 16384
+_NO_BODY = (204, 304)
 SLOW, _CRASHED = 1013, 1011
+
+
+def _wrong_length(left: int, size: int) -> str:
+    return (
+        f"the body is not as long as its content-length says: {size} bytes come where {left} were"
+        " left. Leave the header out, and the server finds it."
+    )
 
 
 def passes(code: int) -> bool:
@@ -37,7 +45,16 @@ def passes(code: int) -> bool:
 class HttpOutput(WebsocketOutput):
     """The output of one HTTP request; what its consumer knows as its connection."""
 
-    __slots__ = ("_at", "_opening", "_trailers", "bodyless", "complete", "progress", "status")
+    __slots__ = (
+        "_at",
+        "_left",
+        "_opening",
+        "_trailers",
+        "bodyless",
+        "complete",
+        "progress",
+        "status",
+    )
 
     def __init__(
         self,
@@ -61,6 +78,7 @@ class HttpOutput(WebsocketOutput):
         self._opening = opening or RequestOpening(scope["method"], scope["path"])
         self._at = 0  # how much of the first of the queue was taken
         self._trailers = False
+        self._left: int | None = None  # of the length that its head declares
         self.bodyless: bool = scope["method"] == "HEAD"
         """Whether the client is sent no body."""
         self.complete = False
@@ -93,6 +111,9 @@ class HttpOutput(WebsocketOutput):
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Append a whole response."""
         listed = [checked(name, value) for name, value in headers]
+        declared = self._declared(status, listed)
+        if declared is not None and declared != len(body):
+            raise ValueError(_wrong_length(declared, len(body)))
         with self._lock:
             self._refuse_if_begun()
             self._begin(status, listed)
@@ -111,9 +132,10 @@ class HttpOutput(WebsocketOutput):
     def start(self, status: int, headers: Headers, *, trailers: bool = False) -> None:
         """Append the head of a response whose body is sent in parts."""
         listed = [checked(name, value) for name, value in headers]
+        declared = self._declared(status, listed)
         with self._lock:
             self._refuse_if_begun()
-            self._trailers = trailers
+            self._trailers, self._left = trailers, declared
             self._begin(status, listed, trailers=trailers)
         self._wake()
 
@@ -132,6 +154,7 @@ class HttpOutput(WebsocketOutput):
             if self.state is not State.OPEN:
                 self._refuse_if_over()
                 raise RuntimeError("send() before start(): the response was not begun yet")
+            self._count_off(len(data), last=False)
             waiting = self._size
             too_much = waiting and waiting + len(data) > self._limit
             if too_much or self._count >= _PARTS_LIMIT:
@@ -157,6 +180,7 @@ class HttpOutput(WebsocketOutput):
                 raise RuntimeError(
                     "trailers are announced with the head: start(..., trailers=True)"
                 )
+            self._count_off(len(data), last=True)
             self._end_with(data, listed)
         self._wake()
         self.tell_waiters()
@@ -227,6 +251,24 @@ class HttpOutput(WebsocketOutput):
         """Take note that an event of *size* went out. Writer only."""
         self.progress += 1
         super().sent(size)
+
+    # -- inside: a length that does not hold is told to who sends, not found by the client -------
+
+    def _declared(self, status: int, headers: Headers) -> int | None:
+        """Return the length of the body that *headers* declare, if one is to come."""
+        values = [value for name, value in headers if name == b"content-length"]
+        if not values or self.bodyless or status in _NO_BODY:
+            return None
+        if len(values) > 1 or not values[0].isdigit():
+            raise ValueError(f"content-length is one whole number, given once. Got: {values!r}")
+        return int(values[0])
+
+    def _count_off(self, size: int, *, last: bool) -> None:
+        """Hold *size* bytes more against the declared length. Under the lock."""
+        if self._left is not None:
+            if size > self._left or (last and size < self._left):
+                raise RuntimeError(_wrong_length(self._left, size))
+            self._left -= size
 
     # -- inside ----------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from ...actors._lowlevel import inside_trio
 from ...actors._ports import IDENTITY
 from ...actors._unsaved import in_worker
 from ...supervisor import Root
+from ...supervisor._events import printable
 from ..hypercorn._state import STATE
 from ._first_message import FirstMessage
 from ._gate import BY_TOKEN
@@ -144,7 +145,7 @@ class TokenAuthentication:
             await socket.close(1013, _SLOW)
             return
         if user is None:
-            logger.info("WebSocket %.200s: %s", scope["path"], _NOBODY)
+            logger.info("WebSocket %s: %s", printable(scope["path"]), _NOBODY)
             await socket.close(CODE, _NOBODY)
             return
         _become(scope, user)
@@ -166,7 +167,8 @@ class TokenAuthentication:
         return self.inner(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Any, send: Any, status: int, why: str) -> None:
-        logger.info("%s %.200s refused with %d: %s", scope["type"], scope["path"], status, why)
+        kind, path = scope["type"], printable(scope["path"])
+        logger.info("%s %s refused with %d: %s", kind, path, status, why)
         headers = [(_CHALLENGE, self._scheme.encode())] if status == 401 else []
         if scope["type"] == "http":
             await plain(send, status, f"{why}\n", headers)

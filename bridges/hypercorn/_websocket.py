@@ -305,7 +305,8 @@ class WebsocketTransport:
             if not self.close_sent:
                 self.close_sent = True
                 # Who gives no code gets that of a normal end, so that every close has one.
-                self._wire.write_last(close_frame(1000 if item.code == NO_CODE else item.code))
+                code = 1000 if item.code == NO_CODE else item.code
+                self._wire.write_last(close_frame(code, item.reason))  # a browser shows what comes
             self._ended(item.code, item.reason)
             return False
         return True

@@ -18,6 +18,7 @@ from ...actors import Disconnected
 from ...actors._lowlevel import LoopThread
 from ...actors._messages import OPENING, Opening
 from ...actors.consumers import Frame
+from ..asgi._denial import check_denial, refuse_own_headers
 from ..asgi._gate import identity_of
 from ..asgi._output import checked
 from ..asgi._room import Room
@@ -118,6 +119,7 @@ class LongPollOutput(Room):
         if subprotocol is not None:
             raise ValueError(f"a long-polling session has no subprotocol. Got: {subprotocol!r}")
         listed = [checked(name, value) for name, value in headers]
+        refuse_own_headers(listed)  # sent with the server's own they would be no answer at all
         with self._lock:
             self._refuse_if_over()
             if self.state is State.OPEN:
@@ -128,8 +130,7 @@ class LongPollOutput(Room):
 
     def refuse(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
         """Refuse the session with an HTTP response; False when it was over."""
-        if not isinstance(status, int) or not 300 <= status <= 599:
-            raise ValueError(f"a session is refused with a status of 300 to 599. Got: {status!r}")
+        check_denial(status, headers, body)
         denial = Denial(status, [checked(name, value) for name, value in headers], body)
         with self._lock:
             if self.over:

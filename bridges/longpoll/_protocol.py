@@ -123,9 +123,13 @@ def parse_after(query: bytes) -> int:
     Return the number of the last message that the client has seen: ``?after=``, else 0.
 
     Raises:
-        BadRequest: It is no number.
+        BadRequest: It is no number, or one field among too many.
     """
-    values = parse_qs(query.decode("latin-1"), max_num_fields=16).get("after", ["0"])
+    try:
+        fields = parse_qs(query.decode("latin-1"), max_num_fields=16)
+    except ValueError:
+        raise BadRequest("Expected no more than 16 fields.", "after") from None
+    values = fields.get("after", ["0"])
     text = values[0]
     if len(values) != 1 or not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise BadRequest("Expected the number of the last message that was seen.", "after")

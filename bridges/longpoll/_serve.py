@@ -13,6 +13,7 @@ from ...actors import Actor
 from ...actors.consumers._long_poll import LongPollConsumer
 from ...supervisor import Root
 from ..asgi._counted import Places
+from ..asgi._foreign import take_place
 from ..asgi._gate import identity_of
 from ..asgi._http import Request
 from ._guards import cookie, header, is_own_page, set_cookie
@@ -59,6 +60,8 @@ def serve_long_poll(
 
     A checkpoint. A cancellation ends the request alone; its session lives on.
     """
+    # Behind a middleware this request has a slot, whose end would be taken for the session's.
+    take_place(scope)
     return _Exchange(root, route, actor, kwargs, scope, receive, send).run()
 
 

@@ -156,6 +156,8 @@ class Session:
         """End it for the client, which has gone or wants no more, behind what it has sent."""
         if self.output.peer_ended(code, reason):
             self.slot.peer_ended(code, reason)
+        else:  # its consumer has closed it, and a handler that ends with it may run on
+            self.slot.peer_left()
 
     def expire(self) -> None:
         """End it, because no poll has come."""

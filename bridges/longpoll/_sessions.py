@@ -162,7 +162,7 @@ class Sessions:
         while self._due and self._due[0][0] <= now:
             _, key = heappop(self._due)
             session = self._living.get(key)
-            if session is None or session.output.over:
+            if session is None:
                 continue
             if session.presence.expired(now):
                 session.expire()

@@ -225,6 +225,38 @@ async def test_drained(how: str) -> None:
     assert Chat.ends[2:] == ["4001" if how == "peer" else "1000"]
 
 
+@pytest.mark.parametrize("how", ["peer", "own close"])
+async def test_a_crash_while_the_end_waits(how: str) -> None:
+    """
+    DRAINED: who crashes while the end waits for him can't take the end away: no restart follows.
+    """
+
+    class Crashing(Chat):
+        ends: list[str] = []
+
+        @concurrent(3)
+        async def receive(self, text: str) -> None:
+            if text == "close":
+                await self.close(4001)
+            await Worker.gates.setdefault(text, trio.Event()).wait()
+            raise ValueError(text)
+
+    async with running(chat=Crashing) as server, server.websocket("/chat") as ws:
+        ended = watch(server, "slot.ended")
+        for text in ("a", "close" if how == "own close" else "b"):
+            ws.send_text(text)
+        await settle(lambda: len(Worker.gates) == 2)
+        if how == "peer":
+            ws.disconnect(4001)
+        await trio.testing.wait_all_tasks_blocked()
+        open_gate("a")
+        await ended.until()
+        assert Crashing.ends == ["4001"]
+        (crash,) = happened(server, "slot.crashed")
+        assert crash.facts["message"] == "text frame of 1"
+        assert happened(server, "slot.restarted") == []
+
+
 async def test_frames_answer_out_of_order() -> None:
     """
     Frames run beside each other: the second is answered while the first still waits.

@@ -193,6 +193,17 @@ def test_a_body_is_refused_before_it_is_sent(server: Server) -> None:
         assert peer.recv(1000).startswith(b"HTTP/1.1 401")
 
 
+def test_a_body_is_refused_by_its_length_before_it_is_sent(server: Server) -> None:
+    """
+    With Expect: 100-continue a body that is declared too large is not asked for.
+    """
+    if server.fresh["kind"] == "hypercorn":
+        pytest.skip("hypercorn's own connection asks for every body at once")
+    head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n"
+    with raw(server, head + "Expect: 100-continue\r\n\r\n") as peer:
+        assert peer.recv(1000).startswith(b"HTTP/1.1 413")
+
+
 def test_it_is_asked_for_a_body(server: Server) -> None:
     """
     With Expect: 100-continue and nobody who refuses, the client is asked to go on.

@@ -119,6 +119,26 @@ async def test_fatal_ends_that_slot_alone(chat: type[Sync], how: str) -> None:
         assert chat.ends == [1011, 1000]
 
 
+async def test_disconnect_is_told_a_crash(error: BaseException) -> None:
+    """
+    What `disconnect` and a client's response say of a fatal end are the words for a crash.
+    """
+    reasons: list[str] = []
+
+    class Chat(WebsocketConsumer):
+        async def receive(self, text):
+            raise error
+
+        def disconnect(self, code, reason):
+            reasons.append(f"{code} {reason}")
+
+    async with running(chat=Chat) as server, server.websocket("/chat") as ws:
+        ws.send_text("fatal")
+        await ws.closed()
+        await ws.application_done.wait()
+    assert reasons == ["1011 crashed"]
+
+
 async def test_fatal_in_a_call_fails_the_call(chat: type[Sync], error: BaseException) -> None:
     """
     The caller of a handler that ends fatally gets CallFailed, not the exception.

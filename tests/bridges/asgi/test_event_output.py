@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from greenroom.actors import Disconnected
 from greenroom.actors._lowlevel import LoopThread
 from greenroom.actors._messages import RequestOpening
 from greenroom.actors.consumers import EventHistory, Frame
@@ -114,6 +115,37 @@ async def test_the_spread_of_retries() -> None:
         output.close(1012, "")
         retries.add(events(output)[0].retry)
     assert len(retries) > 900
+
+
+async def test_what_is_replayed_is_no_slowness() -> None:
+    """
+    A replay larger than the limit drops nobody: the limit is for what comes behind it.
+    """
+    history = EventHistory()
+    for _ in range(20):
+        history.add("x" * 100)
+    output = made(history, "another-1", high_water_bytes=500, limit_bytes=1000)
+    output.open_stream((), b"", history)
+    output.send_text("y" * 800)
+    assert not output.over
+    assert output.full
+    with pytest.raises(Disconnected):
+        output.send_text("z" * 800)
+
+
+async def test_the_limit_is_the_old_one_behind_a_replay() -> None:
+    """
+    Once the replay is out the limit is what it was.
+    """
+    history = EventHistory()
+    history.add("x" * 5000)
+    output = made(history, "another-1", high_water_bytes=500, limit_bytes=1000)
+    output.open_stream((), b"", history)
+    _, found, _ = events(output)
+    assert len(found) == 1
+    output.send_text("y" * 800)
+    with pytest.raises(Disconnected):
+        output.send_text("z" * 800)
 
 
 async def test_an_event_of_a_group_is_encoded_once() -> None:

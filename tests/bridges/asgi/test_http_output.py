@@ -208,3 +208,40 @@ async def test_who_answers_in_its_place(output: HttpOutput) -> None:
     assert taken(output) == [504, (b"no answer\n", False)]
     with pytest.raises(Disconnected, match="no answer"):
         output.respond(200, (), b"")
+
+
+@pytest.mark.parametrize("lengths", [["2"], ["4"], ["3", "3"], ["-3"], ["three"]])
+async def test_a_length_that_does_not_hold(output: HttpOutput, lengths: list[str]) -> None:
+    """
+    A whole response with a content-length that is not its body's is refused at the call.
+    """
+    headers = [(b"content-length", each.encode()) for each in lengths]
+    with pytest.raises(ValueError, match="content-length"):
+        output.respond(200, headers, b"abc")
+    assert not output.begun
+    output.respond(200, [(b"content-length", b"3")], b"abc")
+    assert taken(output) == [200, (b"abc", False)]
+
+
+async def test_parts_are_held_against_the_length(output: HttpOutput) -> None:
+    """
+    Parts that are too many, and an end that comes too early, are told to who sends them.
+    """
+    output.start(200, [(b"content-length", b"3")])
+    output.send_part(b"ab")
+    with pytest.raises(RuntimeError, match="2 bytes come where 1 were left"):
+        output.send_part(b"cd")
+    with pytest.raises(RuntimeError, match="0 bytes come where 1 were left"):
+        output.finish(b"", ())
+    output.finish(b"c", ())
+    assert taken(output) == [200, (b"ab", True), (b"c", False)]
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 304)])
+async def test_a_length_without_a_body(method: str, status: int) -> None:
+    """
+    Where no body is sent, a length may say what there would be.
+    """
+    output = made(method)
+    output.respond(status, [(b"content-length", b"300")], b"")
+    assert output.complete

@@ -1,6 +1,7 @@
 # Tokens in the header, in a subprotocol and in the first message.
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -80,6 +81,21 @@ async def test_refused_with_401(headers: list[tuple[str, str]], caplog: Any) -> 
     assert (b"www-authenticate", b"Bearer") in refused.value.headers
     assert SECRET not in caplog.text
     assert "nonsense" not in caplog.text
+
+
+@pytest.mark.parametrize("ways", [{}, {"first_message": True}])
+async def test_a_path_makes_no_lines_in_the_log(ways: Any, caplog: Any) -> None:
+    """
+    What a client has chosen of the path can't look like another line of the log.
+    """
+    caplog.set_level("INFO", "greenroom")
+    async with running(feed=guarded(**ways)) as server:
+        with suppress(HandshakeRefused):
+            async with server.websocket("/feed/\nCRITICAL all is lost") as ws:
+                ws.send_text("nonsense")
+                await ws.closed()
+    assert "all is lost" in caplog.text
+    assert not [line for line in caplog.text.splitlines() if line.startswith("CRITICAL")]
 
 
 async def test_4401_where_there_is_no_denial() -> None:

@@ -56,6 +56,22 @@ async def test_behind_a_middleware(user: Any, key: str) -> None:
             assert await poll.receive_text() == "ada"
 
 
+@pytest.mark.parametrize("copies", [True, False])
+async def test_a_session_behind_a_middleware_is_found(user: Any, key: str, copies: bool) -> None:
+    """
+    A long-poll session is its user's beyond the request that opened it, whatever stands around.
+    """
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        await Poll.as_asgi()({**scope} if copies else scope, receive, send)
+
+    async with serve(Greenroom(http=[path("poll/", middleware)])) as server:
+        async with server.long_poll("/poll/", headers=cookie(key)) as poll:
+            assert await poll.receive_text() == "ada"
+            assert await adisconnect_user(user) == 1
+            assert (await poll.closed()).code == 4401
+
+
 async def test_alone(key: str) -> None:
     """
     One consumer for all of HTTP is no different.

@@ -47,7 +47,7 @@ async def test_codes(echo: type[Echo]) -> None:
         async with connected(server._application, state=server.state) as peer:
             await peer.open()
             await peer.send(frame(CLOSE, (4001).to_bytes(2, "big") + b"bye"))
-            assert await peer.rest() == b"\x88\x02" + (4001).to_bytes(2, "big")
+            assert await peer.rest() == b"\x88\x05" + (4001).to_bytes(2, "big") + b"bye"
         async with connected(server._application, state=server.state) as peer:
             await peer.open()
             await peer.send(frame(TEXT, b"\xff"))

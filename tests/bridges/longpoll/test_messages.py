@@ -236,3 +236,30 @@ async def test_the_oldest_make_room_and_the_gap_is_told(clock: MockClock) -> Non
             answer = await client.request("GET", query="after=8")
             assert "lost" not in answer.json
             assert ended == []
+
+
+async def test_a_handler_outlives_its_session_s_close_until_it_expires(clock: MockClock) -> None:
+    """
+    Behind its own close, what `cancel_on_disconnect` is for ends once no poll comes any more.
+    """
+
+    class Closing(LongPollConsumer):
+        cancel_on_disconnect = True
+
+        async def receive(self):
+            self.start_soon(self.shut)
+            await trio.sleep_forever()
+
+        async def shut(self):
+            await self.close(4000, "enough")
+
+        async def disconnect(self, code, reason):
+            ended.append((code, reason))
+
+    async with requested(chat=Closing) as server:
+        async with server.long_poll("/chat", polling=False) as client:
+            await client.request("POST", posted((1, "x")))
+            assert (await client.poll()).status == 410
+            assert ended == []
+            await trio.sleep(Closing.expiry_seconds + 1)
+            assert ended == [(4000, "enough")]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import trio
-from helpers import requested
+from helpers import happened, requested
 from poll_chat import Chat, InThread, ended, posted
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -207,7 +207,17 @@ async def test_a_consumer_that_refuses_or_fails(clock: MockClock) -> None:
         def connect(self):
             self.deny(402, [("X-Price", "5")], "pay first")
 
+    class Lengthy(LongPollConsumer):
+        def connect(self):
+            self.deny(402, [("Content-Length", "9")], "pay first")
+
+    class Accepting(LongPollConsumer):
+        def connect(self):
+            self.accept([("Content-Length", "9")])
+
     routes = {
+        "lengthy": Lengthy,
+        "accepting": Accepting,
         "denies": Denies,
         "refuses": Refuses,
         "fails": Fails,
@@ -226,6 +236,10 @@ async def test_a_consumer_that_refuses_or_fails(clock: MockClock) -> None:
         headers = dict(refused.value.headers)
         assert headers[b"x-price"] == b"5"
         assert headers[b"content-type"] == b"text/plain; charset=utf-8"
+        for route in ("lengthy", "accepting"):
+            assert await opened(server, f"/{route}") == 500
+            crashes = happened(server, "slot.crashed")
+            assert "content-length" in str(crashes[-1].facts)
         assert await opened(server, "/fails") == 500
         assert await opened(server, "/silent") == 403
         assert await opened(server, "/hangs", timeout=60) == 500
