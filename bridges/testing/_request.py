@@ -7,7 +7,6 @@ from typing import Any
 import trio
 
 from ...actors._lowlevel import checkpoint
-from ..hypercorn._state import STATE
 from ._errors import NothingCame, ResponseCut, StreamEnded
 from ._rules import HttpRules
 from ._slot_side import Server, SlotSide
@@ -160,7 +159,7 @@ class RequestDriver(SlotSide):
         self._rules.take(event)
         if event["type"] == "http.response.start":
             self.status, self.headers = event["status"], list(event.get("headers", ()))
-            if self._found is None and STATE in self.scope["state"]:
+            if self._found is None:
                 self._look_for_slot()  # now: it may be gone when a test asks
         elif event["type"] == "http.response.trailers":
             self.trailers = list(event["headers"])
@@ -176,7 +175,7 @@ class RequestDriver(SlotSide):
         self._ring()
 
     async def _take_part(self, body: bytes) -> None:
-        if self.scope["method"] == "HEAD" or not body:
+        if self._rules.bodiless or not body:
             return
         while not self._reading and self._unread >= _SOCKET_BYTES and not self._gone:
             self._room = trio.Event()

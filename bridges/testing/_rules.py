@@ -88,7 +88,8 @@ class HttpRules:
 
     def __init__(self, method: str = "GET", *, trailers: bool = False) -> None:
         self._may_trail = trailers
-        self._bodiless = method == "HEAD"
+        self.bodiless = method == "HEAD"
+        """Whether a server sends none of the body: the method or the status has none."""
         self._left: int | None = None  # of the declared length
         self.state = "nothing"
         """``nothing``, ``the start``, ``the body`` or ``the end``: what was sent last."""
@@ -107,7 +108,7 @@ class HttpRules:
         if kind == "http.response.start":
             _check_start(event)
             self._left = _declared(event)
-            self._bodiless = self._bodiless or event["status"] in (204, 304)
+            self.bodiless = self.bodiless or event["status"] in (204, 304)
             self.state = "the start"
             self._trailers = self._may_trail and bool(event.get("trailers", False))
         elif kind == "http.response.trailers":
@@ -120,7 +121,7 @@ class HttpRules:
                 self.state = "the body" if self._trailers else "the end"
 
     def _count(self, size: int, more: object) -> None:
-        if self._left is None or self._bodiless:
+        if self._left is None or self.bodiless:
             return
         if size > self._left:
             raise ProtocolViolation(
@@ -146,6 +147,8 @@ def _declared(event: Mapping[str, Any]) -> int | None:
 
 
 def _type_of(event: Mapping[str, Any]) -> str:
+    if not isinstance(cast("object", event), Mapping):
+        raise ProtocolViolation(f"the application sent an event that is no dict. Got: {event!r}")
     kind = event.get("type")
     if not isinstance(kind, str):
         raise ProtocolViolation(f"the application sent an event without a type: {dict(event)!r}")

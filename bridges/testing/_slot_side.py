@@ -5,6 +5,7 @@ from typing import Any, Protocol, cast
 
 from ...supervisor import NodeSnapshot, Root
 from ...supervisor._slot import Slot
+from ..hypercorn._state import STATE
 from ._journal import Journal
 from ._tree import crash_slot, slot_restarted
 
@@ -100,6 +101,8 @@ class SlotSide:
         return self._found
 
     def _look_for_slot(self) -> None:
+        if STATE not in self.scope["state"]:
+            return  # the application is not Greenroom's
         for slot in self._server.root.connections.newest_first():  # as a rule it is that
             if not isinstance(slot, Slot) or slot.connection is None:
                 continue

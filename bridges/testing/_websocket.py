@@ -7,7 +7,7 @@ from typing import Any, cast
 import trio
 
 from ...actors._lowlevel import checkpoint
-from ._errors import HandshakeRefused, NothingCame, SocketClosed
+from ._errors import HandshakeRefused, NothingCame, ProtocolViolation, SocketClosed
 from ._rules import WebsocketRules
 from ._slot_side import Server, SlotSide
 
@@ -27,6 +27,7 @@ class WebsocketDriver(SlotSide):
         self._waiting: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
         self._from_app: deque[Mapping[str, Any]] = deque()
         self._gone = False
+        self._told = False  # the application, that the peer is gone
         self._rules = WebsocketRules(self.scope.get("subprotocols", ()))
         self._received: deque[object] = deque(maxlen=_SHOWN)
         self._reading = True
@@ -46,6 +47,8 @@ class WebsocketDriver(SlotSide):
         __tracebackhide__ = True
         try:
             event = await self._next(timeout, "an answer to the handshake")
+            denies = event["type"] == "websocket.http.response.start"
+            body = await self._denial(timeout) if denies else b""
         except SocketClosed as closed:  # it returned: a server says that something went wrong
             self._server.journal.refuse()
             raise HandshakeRefused(500, b"", []) from closed.__cause__
@@ -54,8 +57,7 @@ class WebsocketDriver(SlotSide):
             self.response_headers = list(event.get("headers", ()))
             self._look_for_slot()  # now: it may be gone when a test asks
             return
-        if event["type"] == "websocket.http.response.start":
-            body = await self._denial(timeout)
+        if denies:
             headers = list(event.get("headers", ()))
             if event["status"] >= 500:
                 self._server.journal.refuse()
@@ -161,7 +163,7 @@ class WebsocketDriver(SlotSide):
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed)
-                await application(self.scope, self._to_app.receive, self._take)
+                await application(self.scope, self._receive, self._take)
                 nursery.cancel_scope.cancel()
         finally:
             self.application_done.set()
@@ -183,6 +185,16 @@ class WebsocketDriver(SlotSide):
         fed = getattr(self, "_fed", None)
         if fed is not None:
             fed.set()
+
+    async def _receive(self) -> dict[str, Any]:
+        if self._told:
+            await checkpoint()
+            raise ProtocolViolation(
+                "the application called receive() behind websocket.disconnect: nothing comes there"
+            )
+        event = await self._to_app.receive()
+        self._told = event["type"] == "websocket.disconnect"
+        return event
 
     async def _take(self, event: Mapping[str, Any]) -> None:
         await checkpoint()

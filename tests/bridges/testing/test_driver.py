@@ -64,11 +64,11 @@ async def test_messages_go_both_ways(server: ServerDriver) -> None:
 
 async def test_path_query_and_headers_reach_the_application(server: ServerDriver) -> None:
     """
-    The path is unquoted, header names are lower case.
+    The path is unquoted, header names are lower case, and a host is named as every client does.
     """
     async with server.websocket("/chat/a%20b?x=1", headers=[("X-One", "1")]) as ws:
         ws.send_text("scope")
-        assert await ws.receive() == "['/chat/a b', {b'x-one': b'1'}]"
+        assert await ws.receive() == "['/chat/a b', {b'host': b'127.0.0.1', b'x-one': b'1'}]"
 
 
 async def test_a_refused_handshake(server: ServerDriver) -> None:
@@ -245,12 +245,12 @@ async def test_an_applications_own_error_is_the_tests() -> None:
     """
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] == "http":
             raise RuntimeError("not supported")
 
     with pytest.raises(RuntimeError, match="not supported"):
-        async with serve(application):
-            pass
+        async with serve(application) as server:
+            await server.http("GET", "/")
 
 
 async def test_startup_that_fails() -> None:

@@ -74,6 +74,15 @@ class Thing:
             nursery.cancel_scope.cancel()
         self.log.append(trio.lowlevel.current_task() is task)
 
+    async def late(self, timeout: float) -> str:
+        assert timeout > 1
+        await trio.sleep(0.3)
+        return "late"
+
+    @asynccontextmanager
+    async def late_manager(self, timeout: float) -> AsyncIterator[str]:
+        yield await self.late(timeout)
+
     async def numbers(self) -> AsyncIterator[int]:
         for number in range(3):
             yield number
@@ -130,6 +139,24 @@ def test_bounded() -> None:
         portal.patience = 60
         portal.call(trio.sleep, 0)
         assert target.log == ["cancelled"]
+
+
+@pytest.mark.parametrize("call", ["late", "late_manager"])
+def test_bounded_behind_the_calls_own_timeout(call: str) -> None:
+    """
+    BOUNDED: the patience begins where the timeout of the call ends, on the real clock.
+    """
+    with open_portal(thing) as (portal, target):
+        remote = Blocking(portal, target)
+        portal.patience = 0.1
+        with pytest.raises(NothingCame, match=r"did not return within 0\.1 s"):
+            remote.slow(3600)
+        entered = getattr(remote, call)(timeout=30)
+        if call == "late_manager":
+            with entered as word:
+                entered = word
+        assert entered == "late"
+        portal.patience = 60
 
 
 def test_no_leak() -> None:
