@@ -24,7 +24,7 @@ from ._journal import Journal, tell_of_crashes
 from ._lifespan import Lifespan
 from ._long_poll import LongPollDriver
 from ._request import RequestDriver
-from ._scopes import Headers, offered, scope_of
+from ._scopes import Headers, must_be_bytes, offered, scope_of
 from ._sharing import share_connections
 from ._slot_side import MARK
 from ._tree import TreeDriver
@@ -196,6 +196,7 @@ class ServerDriver(TreeDriver):
         driver.scope["method"] = method
         driver.scope["extensions"] = {"http.response.trailers": {}, MARK: driver.mark}
         if body is not None:
+            must_be_bytes(body)
             for at in range(0, len(body), _PIECE):
                 driver.send_part(body[at : at + _PIECE])
             driver.send_part(b"", last=True)
@@ -234,6 +235,7 @@ class ServerDriver(TreeDriver):
             ProtocolViolation: It sent what a server refuses.
         """
         scope = scope_of("http", path, headers, self.state) | {"method": method}
+        must_be_bytes(body)
         answer = HttpAnswer(method)
         into, queue = trio.open_memory_channel[dict[str, Any]](_QUEUE)
 

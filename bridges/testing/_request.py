@@ -9,6 +9,7 @@ import trio
 from ...actors._lowlevel import checkpoint
 from ._errors import NothingCame, ResponseCut, StreamEnded
 from ._rules import HttpRules
+from ._scopes import must_be_bytes
 from ._slot_side import Server, SlotSide
 
 QUEUE = 10  # events of a body that wait for the application, as in hypercorn
@@ -46,7 +47,13 @@ class RequestDriver(SlotSide):
         return len(self._waiting)
 
     def send_part(self, data: bytes, *, last: bool = False) -> None:
-        """Send a part of the body; returns at once, in order with all that is sent."""
+        """
+        Send a part of the body; returns at once, in order with all that is sent.
+
+        Raises:
+            TypeError: *data* is no bytes.
+        """
+        must_be_bytes(data)
         self._put({"type": "http.request", "body": data, "more_body": not last})
 
     def leave(self) -> None:

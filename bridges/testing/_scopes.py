@@ -56,6 +56,17 @@ def offered(subprotocols: Iterable[str]) -> list[str]:
     return list(subprotocols)
 
 
+def must_be_bytes(body: object) -> None:
+    """
+    Refuse a *body* that can't be sent.
+
+    Raises:
+        TypeError: It is no bytes.
+    """
+    if not isinstance(body, bytes):
+        raise TypeError(f"a request's body is bytes, as text.encode() gives. Got: {body!r:.80}")
+
+
 def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
     pairs: list[tuple[bytes, bytes]] = []
     # A dict gives its keys, whose letters are no pair.

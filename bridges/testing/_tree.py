@@ -8,7 +8,7 @@ from ...actors._ref import target_of
 from ...supervisor import DeadLetter, Event, NodeSnapshot, Root
 from ...supervisor._slot import Slot
 from ._errors import NotStopped
-from ._explain import explain
+from ._explain import explain, thread_of
 from ._journal import Journal, said
 
 _ALL = 1000
@@ -270,7 +270,7 @@ class TreeDriver:
         """Say what has outlived the server: threads, tasks, connections; "" if nothing has."""
         root = self.root
         left = [
-            f"{job}, in a thread of {pool.name}"
+            f"{job}, in a thread of {pool.name}{thread_of(job.rpartition(' for ')[0])}"
             for pool in root.pools
             for job in pool.oldest_jobs()
         ]
@@ -290,7 +290,8 @@ class TreeDriver:
         """
         left = self.what_is_left()
         if left:
-            raise NotStopped(f"the test has left something behind:\n{left}\n{explain(self.root)}")
+            said = f"the test has left something behind:\n{left}\n{explain(self.root, '')}"
+            raise NotStopped(said.rstrip())
 
     def _slot_at(self, path: str) -> Slot:
         try:

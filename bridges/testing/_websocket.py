@@ -72,11 +72,25 @@ class WebsocketDriver(SlotSide):
         return body
 
     def send_text(self, text: str) -> None:
-        """Send a text message; returns at once, in order with all that is sent."""
+        """
+        Send a text message; returns at once, in order with all that is sent.
+
+        Raises:
+            TypeError: *text* is no str.
+        """
+        if not isinstance(cast("object", text), str):
+            raise TypeError(f"a text message is a str, JSON a json.dumps(...). Got: {text!r:.80}")
         self._put({"type": "websocket.receive", "text": text, "bytes": None})
 
     def send_bytes(self, data: bytes) -> None:
-        """Send a binary message; returns at once, in order with all that is sent."""
+        """
+        Send a binary message; returns at once, in order with all that is sent.
+
+        Raises:
+            TypeError: *data* is no bytes.
+        """
+        if not isinstance(cast("object", data), bytes):
+            raise TypeError(f"a binary message is bytes. Got: {data!r:.80}")
         self._put({"type": "websocket.receive", "text": None, "bytes": data})
 
     def disconnect(self, code: int = 1000, reason: str = "") -> None:

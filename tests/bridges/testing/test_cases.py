@@ -38,7 +38,7 @@ TESTS = """
                 client.send_text("x")
                 self.assertEqual(await client.receive_text(), "3: x")
             self.assertEqual(await Note.objects.acount(), 3)
-            answer = await self.server.http("GET", "/later/", headers=[("host", "testserver")])
+            answer = await self.server.http("GET", "/later/")
             self.assertEqual(answer.body, b"3")
 
         def test_nothing_is_left(self):

@@ -1,5 +1,6 @@
 # How tests fail: with the consumer's own error, or with what is waited for, and where.
 
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -207,6 +208,21 @@ async def test_a_hang_in_a_thread_names_the_line(server: ServerDriver) -> None:
     assert "in receive, in thread consumers-" in str(failed.value)
 
 
+async def test_a_request_that_hangs_is_named(clock: MockClock) -> None:
+    """
+    So is the line of the application in which it waits.
+    """
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        await trio.sleep_forever()
+
+    async with serve(Application(http=late)) as server:
+        with pytest.raises(NothingCame) as failed:
+            await server.http("GET", "/late")
+    named = r"http/1 answers GET /late; it waits at .*test_failures.py:\d+ in late$"
+    assert re.search(named, str(failed.value))
+
+
 async def test_nothing_runs(server: ServerDriver, clock: MockClock) -> None:
     """
     Where no handler runs that is said, and a crash before is the cause.
@@ -278,7 +294,8 @@ async def test_what_is_left_behind() -> None:
                 client.send_text("go")
                 await client.receive()
     assert "/connections/stuck/1#1 receive" in str(failed.value)
-    assert "in a thread of consumers" in str(failed.value)
+    assert re.search(r"in a thread of consumers; it waits at .* in receive", str(failed.value))
+    assert "No handler runs" not in str(failed.value)
 
 
 async def test_events_and_dead_letters(server: ServerDriver, clock: MockClock) -> None:

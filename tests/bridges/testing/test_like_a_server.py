@@ -181,3 +181,21 @@ async def test_what_no_client_can_ask(arguments: Any, text: str) -> None:
         with pytest.raises((ValueError, TypeError), match=text):
             async with server.websocket(**{"path": "/chat", **arguments}):
                 pytest.fail("it was dialled")
+
+
+async def test_what_no_client_can_send() -> None:
+    """
+    A dict for a text, a str for bytes or for a body: the test's mistake, not the consumer's.
+    """
+    wrong: Any = {"text": "x"}
+    async with serve(Application(router=Routes({"chat": Chat}))) as server:
+        async with server.websocket("/chat") as client:
+            with pytest.raises(TypeError, match=r"JSON a json.dumps.* Got: {'text': 'x'}"):
+                client.send_text(wrong)
+            with pytest.raises(TypeError, match="a binary message is bytes. Got: 'x'"):
+                client.send_bytes("x")  # pyright: ignore[reportArgumentType]
+        with pytest.raises(TypeError, match="a request's body is bytes.* Got: 'x'"):
+            await server.http("POST", "/", body="x")  # pyright: ignore[reportArgumentType]
+        with pytest.raises(TypeError, match="a request's body is bytes.* Got: {'text'"):
+            async with server.request("POST", "/", body=wrong):
+                pytest.fail("it was sent")
