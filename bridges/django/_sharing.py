@@ -47,14 +47,20 @@ class Sharing:
         self._put()
 
     def lend_to_test(self) -> None:
-        """Give the calling thread the connections, as one of the test's: it asks for no leave."""
+        """
+        Give the calling thread the connections, as one of the test's: it asks for no leave.
+
+        It has them until :meth:`take_from_test` was called as often.
+        """
+        self._own.times = getattr(self._own, "times", 0) + 1
         if threading.get_ident() not in self._tests:
             self._put()
             self._tests.add(threading.get_ident())
 
     def take_from_test(self) -> None:
         """Put back what the calling thread had before :meth:`lend_to_test`, if it was lent any."""
-        if getattr(self._own, "before", None) is not None:
+        self._own.times -= 1
+        if not self._own.times and getattr(self._own, "before", None) is not None:
             self._tests.discard(threading.get_ident())
             self._put_back()
 

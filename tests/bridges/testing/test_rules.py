@@ -289,7 +289,7 @@ def ask(port: int, probe: tuple[str, str], path: str) -> None:
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         connection.getresponse().read()
-    except (OSError, http.client.HTTPException):
+    except (OSError, OverflowError, http.client.HTTPException):
         return
     finally:
         connection.close()
