@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ._rules import HttpRules
+from ._rules import HttpRules, settled
 
 
 class HttpAnswer:
@@ -23,6 +23,7 @@ class HttpAnswer:
         Raises:
             ProtocolViolation: A server would refuse it.
         """
+        event = settled(event)
         self._rules.take(event)
         if event["type"] == "http.response.start":
             self.status, self.headers = event["status"], list(event.get("headers", ()))

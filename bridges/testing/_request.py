@@ -8,7 +8,7 @@ import trio
 
 from ...actors._lowlevel import checkpoint
 from ._errors import NothingCame, ResponseCut, StreamEnded
-from ._rules import HttpRules
+from ._rules import HttpRules, settled
 from ._scopes import must_be_bytes
 from ._slot_side import Server, SlotSide
 
@@ -163,6 +163,7 @@ class RequestDriver(SlotSide):
         await checkpoint()
         if self._gone and not self.complete:
             return
+        event = settled(event)
         self._rules.take(event)
         if event["type"] == "http.response.start":
             self.status, self.headers = event["status"], list(event.get("headers", ()))

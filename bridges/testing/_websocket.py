@@ -8,7 +8,7 @@ import trio
 
 from ...actors._lowlevel import checkpoint
 from ._errors import HandshakeRefused, NothingCame, ProtocolViolation, SocketClosed
-from ._rules import WebsocketRules
+from ._rules import WebsocketRules, settled
 from ._slot_side import Server, SlotSide
 
 _SHOWN = 20  # messages in the text of a test that fails
@@ -214,6 +214,7 @@ class WebsocketDriver(SlotSide):
         await checkpoint()
         if self._gone:
             return
+        event = settled(event)
         self._rules.take(event)
         if not self._reading and event["type"] == "websocket.send":
             await self._until_room(event)

@@ -106,6 +106,28 @@ async def test_a_body_that_no_server_sends(method: str, status: int) -> None:
             assert await request.read() == b""
 
 
+async def test_headers_that_can_be_read_once() -> None:
+    """
+    A server takes them from an iterator, and so does a driver, which hands them on.
+    """
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        headers = iter([(b"x-one", b"1")])
+        if scope["type"] == "http":
+            await send(HEAD | {"headers": headers})
+            await send(BODY)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.accept", "headers": headers})
+
+    async with serve(application) as server:
+        assert (await server.http("GET", "/")).headers == [(b"x-one", b"1")]
+        async with server.request("GET", "/") as request:
+            await request.read()
+            assert request.headers == [(b"x-one", b"1")]
+        async with server.websocket("/") as client:
+            assert client.response_headers == [(b"x-one", b"1")]
+
+
 async def test_a_response_that_does_not_come(clock: MockClock) -> None:
     """
     The text says what has come of it; the application is cancelled.
