@@ -159,11 +159,6 @@ WEBSOCKET: dict[str, list[Any]] = {
         DENIED | {"more_body": True},
         DENIED,
     ],
-    "denial's length is too long in pieces": [
-        DENY | {"headers": [(b"content-length", b"5")]},
-        DENIED | {"more_body": True},
-        DENIED,
-    ],
     "denial of 204 with a length": [
         DENY | {"status": 204, "headers": [(b"content-length", b"9")]},
         DENIED,
