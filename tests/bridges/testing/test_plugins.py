@@ -76,6 +76,19 @@ ASYNC = """
         from notes.models import Note
         assert await Note.objects.acount() == 0
 
+    @pytest.mark.django_db
+    async def test_by_hand():
+        from greenroom.bridges.testing import share_connections
+        from notes.models import Note
+        with share_connections():
+            await Note.objects.acreate(text="mine")
+            assert await Note.objects.acount() == 1
+
+    @pytest.mark.django_db
+    async def test_nothing_is_left_by_hand():
+        from notes.models import Note
+        assert await Note.objects.acount() == 0
+
     @pytest.mark.django_db(transaction=True)
     async def test_transaction(greenroom_server):
         from notes.models import Note
@@ -142,7 +155,7 @@ def test_pytest_trio(project: Project) -> None:
         assert trio.current_time() >= 86400
     """
     )
-    project.passed(project.pytest(tests, "-p", "no:asyncio", ini="trio_mode = true"), 5)
+    project.passed(project.pytest(tests, "-p", "no:asyncio", ini="trio_mode = true"), 7)
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
@@ -160,10 +173,10 @@ def test_pytest_asyncio(project: Project, mode: str) -> None:
             assert await client.receive_text(timeout=90000) == "done"
     """
     )
-    project.passed(project.pytest(tests, "-p", "no:trio", ini=f"asyncio_mode = {mode}"), 5)
+    project.passed(project.pytest(tests, "-p", "no:trio", ini=f"asyncio_mode = {mode}"), 7)
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", ["'asyncio'", "('trio', {'clock': greenroom_clock})"])
 def test_anyio(project: Project, backend: str) -> None:
     """
     With anyio's plugin the same tests pass on either backend.
@@ -171,9 +184,29 @@ def test_anyio(project: Project, backend: str) -> None:
     tests = (
         ASYNC.format(mark="pytestmark = pytest.mark.anyio")
         + f"""
+    async def test_clock(greenroom_server, greenroom_clock):
+        async with greenroom_server.websocket("/wait/") as client:
+            client.send_text("86400")
+            assert await client.receive_text(timeout=90000) == "done"
+
     @pytest.fixture
-    def anyio_backend():
-        return {backend!r}
+    def anyio_backend(greenroom_clock):
+        return {backend}
     """
     )
-    project.passed(project.pytest(tests, "-p", "no:trio", "-p", "no:asyncio"), 4)
+    project.passed(project.pytest(tests, "-p", "no:trio", "-p", "no:asyncio"), 7)
+
+
+def test_anyio_on_another_clock(project: Project) -> None:
+    """
+    On trio it is anyio's backend that is given the clock: the error says how.
+    """
+    tests = """
+    import pytest
+    @pytest.mark.anyio
+    @pytest.mark.parametrize("anyio_backend", ["trio"])
+    async def test_it(greenroom_server, greenroom_clock):
+        pass
+    """
+    assert project.pytest(tests, "-p", "no:trio", "-p", "no:asyncio") == 1
+    assert "return 'trio', {'clock': greenroom_clock}" in project.output
