@@ -37,16 +37,16 @@ async def test_who_came_first_leaves_first() -> None:
         async with serve(application, crashes="raise") as server:
             task_status.started(server)
             await end.wait()
+        ended.set()
 
-    async with trio.open_nursery() as first, trio.open_nursery() as second:
-        ends = trio.Event(), trio.Event()
-        servers = await first.start(run, ends[0]), await second.start(run, ends[1])
+    ends, ended = (trio.Event(), trio.Event()), trio.Event()
+    async with trio.open_nursery() as nursery:
+        servers = await nursery.start(run, ends[0]), await nursery.start(run, ends[1])
         for server in servers:
             assert (await server.http("GET", "/now/")).body == b"now"
             assert (await server.http("GET", "/later/")).body == b"later"
         ends[0].set()
-        while first.child_tasks:
-            await trio.sleep(0)
+        await ended.wait()
         assert (await servers[1].http("GET", "/now/")).body == b"now"
         assert (await servers[1].http("GET", "/later/")).body == b"later"
         ends[1].set()
