@@ -39,6 +39,10 @@ class Sharing:
         self._holder = 0  # the thread, as get_ident() gives it
         self._own = threading.local()
 
+    def lends(self, connection: BaseDatabaseWrapper) -> bool:
+        """Whether *connection* is one of the test's."""
+        return self._lent.get(connection.alias) is connection
+
     def lend(self) -> None:
         """Give the calling thread's job the connections, when its turn has come."""
         if threading.get_ident() in self._tests:

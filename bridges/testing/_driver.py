@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 import trio
 
-from ...actors._lowlevel import checkpoint
+from ...actors._lowlevel import checkpoint, inside_trio
 from ...supervisor import Root
 from ..asgi._app import STATE, WORKERS
 from ._errors import StartupFailed, alone
@@ -262,8 +262,10 @@ class ServerDriver(TreeDriver):
                 await self._application(scope, queue.receive, send)
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            raise alone(group)  # noqa: B904 - it is the very exception
-        return answer
+            failed = alone(group)
+        else:
+            return answer
+        raise failed  # not above, where the group would be its context, and be shown first
 
 
 @asynccontextmanager
@@ -300,7 +302,13 @@ async def serve(
         StartupFailed: The application answered ``lifespan.startup.failed``.
         NotStopped: Something is left, and *crashes* is ``"raise"``.
         ValueError: *threads* or *crashes* is none of these.
+        RuntimeError: Not called on trio.
     """
+    if not inside_trio():
+        raise RuntimeError(
+            "serve() runs on trio. In a coroutine on asyncio write `async with open_server(...)`,"
+            " in a plain function `with run_server(...)`."
+        )
     if threads not in ("pool", "inline"):
         raise ValueError(f"threads must be 'pool' or 'inline'. Got: {threads!r}")
     if crashes not in ("allow", "raise"):
@@ -316,6 +324,7 @@ async def _served(
     application: Callable[..., Any], lifespan: "Lifespan", timeout: float, strict: bool
 ) -> AsyncGenerator[ServerDriver]:
     driver: ServerDriver | None = None
+    failed: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             driver = ServerDriver(application, nursery)
@@ -335,10 +344,12 @@ async def _served(
                         await lifespan.finished.wait()
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise alone(group)  # noqa: B904 - it is the very exception, with its own cause
+        failed = alone(group)
     finally:
         if driver is not None:
             driver.journal.close()
+    if failed is not None:
+        raise failed  # not above, where the group would be its context, and be shown first
     if lifespan.failure is not None:
         raise StartupFailed(lifespan.failure)
     if strict and driver is not None and STATE in driver.state:

@@ -73,7 +73,19 @@ class Blocking(Remote):
             yield self._result(value)
 
 
-class _BlockingManager:
+class _Closed:
+    """What a method returns that opens something: not open yet."""
+
+    _with = "with"
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"it has no {name!r}, for it is not open yet."
+            f" Write `{self._with} server.websocket(...) as client:`, or so."
+        )
+
+
+class _BlockingManager(_Closed):
     def __init__(
         self, portal: Portal, manager: AbstractAsyncContextManager[Any], seconds: float
     ) -> None:
@@ -126,7 +138,9 @@ class Awaiting(Remote):
             yield self._result(value)
 
 
-class _AwaitingManager:
+class _AwaitingManager(_Closed):
+    _with = "async with"
+
     def __init__(self, portal: Portal, manager: AbstractAsyncContextManager[Any]) -> None:
         self._portal = portal
         self._held = Held(portal, manager)

@@ -10,7 +10,7 @@ from ...actors._lowlevel import checkpoint
 from ._errors import NothingCame, ResponseCut, StreamEnded
 from ._rules import HttpRules, settled
 from ._scopes import must_be_bytes
-from ._slot_side import Server, SlotSide
+from ._slot_side import Server, SlotSide, must_be_on_trio
 
 QUEUE = 10  # events of a body that wait for the application, as in hypercorn
 _SOCKET_BYTES = 65536  # what a client's socket takes before it stops one that sends
@@ -146,6 +146,7 @@ class RequestDriver(SlotSide):
             self._ring()
 
     def _put(self, event: dict[str, Any]) -> None:
+        must_be_on_trio()
         self._waiting.append(event)
         self._fed.set()
 

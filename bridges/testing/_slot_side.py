@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
+from ...actors._lowlevel import inside_trio
 from ...supervisor import NodeSnapshot, Root
 from ...supervisor._slot import Slot
 from ..hypercorn._state import STATE
@@ -110,3 +111,17 @@ class SlotSide:
             if extensions.get(MARK) is self.mark:
                 self._found = slot
                 return
+
+
+def must_be_on_trio() -> None:
+    """
+    Refuse a call from another thread, which would wake nobody.
+
+    Raises:
+        RuntimeError: Not called on the loop's thread.
+    """
+    if not inside_trio():
+        raise RuntimeError(
+            "this driver belongs to its loop's thread. From another thread write"
+            " trio.from_thread.run_sync(client.send_text, ...), or take run_server()."
+        )

@@ -9,7 +9,7 @@ import trio
 from ...actors._lowlevel import checkpoint
 from ._errors import HandshakeRefused, NothingCame, ProtocolViolation, SocketClosed
 from ._rules import WebsocketRules, settled
-from ._slot_side import Server, SlotSide
+from ._slot_side import Server, SlotSide, must_be_on_trio
 
 _SHOWN = 20  # messages in the text of a test that fails
 _SOCKET_BYTES = 65536  # what a peer's socket takes before it stops one that sends
@@ -195,6 +195,7 @@ class WebsocketDriver(SlotSide):
             await self._fed.wait()
 
     def _put(self, event: dict[str, Any]) -> None:
+        must_be_on_trio()
         self._waiting.append(event)
         fed = getattr(self, "_fed", None)
         if fed is not None:

@@ -13,6 +13,7 @@ Installed with Greenroom. It imports pytest alone until a test asks for a fixtur
 # functions).
 
 import inspect
+import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
@@ -38,6 +39,14 @@ def pytest_configure(config: pytest.Config) -> None:
         "greenroom(crashes='raise', threads='pool', static=True, timeout=10): how the fixtures"
         " greenroom_server and live_greenroom serve the application of this test",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """Have what communicators were left with end, before fixtures end the test's transaction."""
+    communicators = sys.modules.get("greenroom.bridges.channels.testing._loop")
+    if communicators is not None:
+        communicators.end_what_is_left()
 
 
 @pytest.fixture
