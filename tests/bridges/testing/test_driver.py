@@ -234,11 +234,12 @@ async def test_events_out_of_turn_are_refused(events: list[Any], message: str) -
 
 async def test_what_the_body_raises_comes_out_as_it_is() -> None:
     """
-    An assertion that fails inside `async with serve(...)` is not wrapped in a group.
+    An assertion that fails inside `async with serve(...)` is not wrapped in a group, or behind one.
     """
-    with pytest.raises(AssertionError, match="^mine"):
+    with pytest.raises(AssertionError, match="^mine") as failed:
         async with serve(Application()):
             raise AssertionError("mine")
+    assert failed.value.__context__ is None
 
 
 async def test_an_applications_own_error_is_the_tests() -> None:

@@ -325,6 +325,16 @@ async def test_events_and_dead_letters(server: ServerDriver, clock: MockClock) -
     await server.wait_closed()
 
 
+async def test_an_event_that_never_happens(server: ServerDriver) -> None:
+    """
+    A kind that is none is refused: nobody would wait for it with success, or ever miss it.
+    """
+    with pytest.raises(ValueError, match=r"Write 'slot.crashed'. Got: 'slot.chrashed'"):
+        await server.wait_event("slot.chrashed")
+    with pytest.raises(ValueError, match="Got: 'nonsense'"):
+        server.assert_no_event("nonsense")
+
+
 async def test_an_actor_that_is_not_there(server: ServerDriver) -> None:
     """
     Asked to crash nobody the driver lists who there is.

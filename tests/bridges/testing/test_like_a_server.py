@@ -222,3 +222,15 @@ async def test_what_no_client_can_send() -> None:
         with pytest.raises(TypeError, match="a request's body is bytes.* Got: {'text'"):
             async with server.request("POST", "/", body=wrong):
                 pytest.fail("it was sent")
+
+
+async def test_from_another_thread() -> None:
+    """
+    It would wake nobody there: the error says how it is done.
+    """
+    async with serve(Application(router=Routes({"chat": Chat}))) as server:
+        async with server.websocket("/chat") as client:
+            with pytest.raises(RuntimeError, match=r"write trio.from_thread.run_sync\("):
+                await trio.to_thread.run_sync(client.send_text, "x")
+            await trio.to_thread.run_sync(trio.from_thread.run_sync, client.send_text, "y")
+            assert await client.receive_text() == "y"

@@ -123,6 +123,30 @@ def test_the_mark_and_an_application_of_its_own(project: Project) -> None:
     project.passed(project.pytest(tests, django=False), 1)
 
 
+def test_without_a_database(project: Project) -> None:
+    """
+    A handler that asks for no data runs without `db`, and nothing is logged.
+    """
+    tests = """
+    import pytest
+    from greenroom.actors import WebsocketConsumer
+    class Echo(WebsocketConsumer):
+        def receive(self, text):
+            self.send(text=text)
+    @pytest.fixture
+    def greenroom_application():
+        return Echo.as_asgi()
+    def test_first(db):
+        pass
+    def test_it(greenroom_server, caplog):
+        with greenroom_server.websocket("/") as client:
+            client.send_text("x")
+            assert client.receive_text() == "x"
+        assert caplog.records == []
+    """
+    project.passed(project.pytest(tests), 2)
+
+
 def test_a_view_that_hangs(project: Project) -> None:
     """
     The text of the test's error names the request and the line that waits, in its thread.

@@ -210,3 +210,38 @@ def test_anyio_on_another_clock(project: Project) -> None:
     """
     assert project.pytest(tests, "-p", "no:trio", "-p", "no:asyncio") == 1
     assert "return 'trio', {'clock': greenroom_clock}" in project.output
+
+
+def test_a_communicator_that_is_left(project: Project) -> None:
+    """
+    The next test has its data, its application, and no crash of the one before.
+    """
+    tests = """
+    import pytest
+    from greenroom.bridges.channels.generic.websocket import WebsocketConsumer
+    from greenroom.bridges.channels.testing import WebsocketCommunicator
+    from notes.models import Note
+
+    class Counts(WebsocketConsumer):
+        def receive(self, text_data):
+            Note.objects.create(text=text_data)
+            self.send(text_data=str(Note.objects.count()))
+
+    @pytest.mark.django_db
+    async def test_that_fails():
+        communicator = WebsocketCommunicator(Counts.as_asgi(), "/")
+        await communicator.connect()
+        await communicator.send_to(text_data="x")
+        assert await communicator.receive_from() == "2"
+
+    @pytest.mark.django_db(transaction=True)
+    async def test_that_passes(greenroom_server):
+        assert await Note.objects.acount() == 0
+        async with greenroom_server.websocket("/ws/") as client:
+            client.send_text("x")
+            assert await client.receive_text() == "1: x"
+    """
+    ini = "asyncio_mode = auto"
+    assert project.pytest(tests, "-p", "no:trio", ini=ini) == 1
+    assert "1 failed, 1 passed" in project.output
+    assert "assert '1' == '2'" in project.output

@@ -19,6 +19,7 @@ from greenroom.bridges.testing import (
     StartupFailed,
     open_server,
     run_server,
+    serve,
     virtual_clock,
 )
 from greenroom.bridges.testing._portal import open_portal
@@ -291,6 +292,27 @@ async def test_on_trio() -> None:
         assert scope.cancelled_caught
         await remote.slow(0)
         assert target.log == ["cancelled"]
+
+
+def test_serve_on_asyncio() -> None:
+    """
+    It is refused there, and a connection that was not entered has no messages: both say what to do.
+    """
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="write `async with open_server"):
+            async with serve(Application()):
+                pytest.fail("it runs")
+        async with open_server(Application()) as server:
+            with pytest.raises(AttributeError, match="'send_text'.* `async with server.web"):
+                closed: Any = server.websocket("/")
+                closed.send_text("x")
+
+    asyncio.run(main())
+    with run_server(Application()) as server:
+        with pytest.raises(AttributeError, match="'send_text'.* Write `with server.websocket"):
+            closed: Any = server.websocket("/")
+            closed.send_text("x")
 
 
 def test_open_server_on_asyncio() -> None:
