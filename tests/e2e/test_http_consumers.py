@@ -181,6 +181,7 @@ def test_an_upload_is_held_back(server: Server) -> None:
     server.until("it was told", lambda: server.count("upload client left") > before)
 
 
+@pytest.mark.handler
 def test_a_body_is_refused_before_it_is_sent(server: Server) -> None:
     """
     With Expect: 100-continue a refusal comes in place of the 100, and no body is asked for.

@@ -93,8 +93,10 @@ def test_the_history_panel(visit: Visit) -> None:
     expect(rows.filter(has_text="/upload/").first).to_have_class("djdt-highlighted")
 
     earlier = rows.filter(has=page.get_by_role("cell", name="/", exact=True)).first
+    number = earlier.get_attribute("data-request-id") or "none"
     earlier.locator(".switchHistory").click()
-    expect(earlier).to_have_class("djdt-highlighted")
+    expect(earlier).to_have_class("djdt-highlighted")  # the panels are changed a little later
+    expect(page.locator("#djDebug")).to_have_attribute("data-request-id", number)
 
     expect(panel(page, "SQLPanel").locator(".djDebugSql")).to_contain_text(["works_artist"])
 

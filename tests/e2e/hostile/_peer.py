@@ -69,6 +69,7 @@ class Peer:
     """One connection to the server on *port*; a context manager."""
 
     def __init__(self, port: int, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
         self._give_up = time.monotonic() + seconds
         self._socket = socket.create_connection(("127.0.0.1", port), SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -116,10 +117,12 @@ class Peer:
         return there.search(self.received) is not None
 
     def shake(self, *headers: bytes) -> bool:
-        """Open a WebSocket; forget the answer's head. Whether it was accepted."""
+        """Open a WebSocket, in a time of its own; forget the answer's head. Whether it may."""
+        self._give_up = time.monotonic() + SECONDS
         self.send(upgrade(*headers))
         found = self.until(re.compile(rb"\r\n\r\n")) and self.received.startswith(b"HTTP/1.1 101 ")
         del self.received[: self.received.find(b"\r\n\r\n") + 4]
+        self._give_up = time.monotonic() + self._seconds
         return found
 
     def finish(self, how: str) -> None:
