@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from ..websocket._close import NO_CODE, is_code
 from ._errors import ProtocolViolation
 
 _NO_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -20,6 +19,8 @@ _RESERVED = frozenset(
     )
 )  # fmt: skip
 _LENGTH = re.compile(rb"[0-9]{1,19}")
+_REGISTERED = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015)))
+_NO_CODE = 1005
 _NEXT: dict[str, dict[str, str]] = {
     "websocket.accept": {"connecting": "open"},
     "websocket.http.response.start": {"connecting": "refusing"},
@@ -233,7 +234,7 @@ def _check_close(event: Mapping[str, Any]) -> None:
     code, reason = event.get("code", 1000), event.get("reason")
     if not isinstance(code, int):
         raise ProtocolViolation(f"the code of a websocket.close must be an int. Got: {code!r}")
-    if not is_code(code) and (code != NO_CODE or reason):
+    if not _is_code(code) and (code != _NO_CODE or reason):
         raise ProtocolViolation(
             "the code of a websocket.close must be one that may be sent: 1000, one that is"
             f" registered, or 3000 to 4999 for your own. Got: {code!r}"
@@ -241,6 +242,10 @@ def _check_close(event: Mapping[str, Any]) -> None:
     if reason is not None and not isinstance(reason, str):
         raise ProtocolViolation(f"the reason of a websocket.close must be a str. Got: {reason!r}")
     _check_encodes(reason or "", "the reason of a websocket.close")
+
+
+def _is_code(code: int) -> bool:
+    return code in _REGISTERED or 3000 <= code <= 4999
 
 
 def _check_start(event: Mapping[str, Any]) -> None:
