@@ -41,7 +41,8 @@ class ServerDriver(TreeDriver):
         self.state: dict[str, Any] = {}
         self._application = application
         self._nursery = nursery
-        self._lifespan_error: BaseException | None = None
+        self.lifespan_error: BaseException | None = None
+        """What the application has raised for its lifespan, which it does not know then."""
 
     @property
     def root(self) -> Root:
@@ -55,7 +56,7 @@ class ServerDriver(TreeDriver):
             raise LookupError(
                 "the application has made no tree of Greenroom's for its lifespan. A middleware"
                 " around a Greenroom(...) has to hand scopes of type 'lifespan' on."
-            ) from self._lifespan_error
+            ) from self.lifespan_error
         return cast("Root", self.state[STATE])
 
     def start_soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
@@ -330,7 +331,7 @@ async def _served(
             driver = ServerDriver(application, nursery)
             nursery.start_soon(lifespan.run, driver.state)
             await lifespan.started.wait()
-            driver._lifespan_error = lifespan.error  # noqa: SLF001
+            driver.lifespan_error = lifespan.error
             driver.journal = Journal(driver.state.get(STATE), strict=strict)
             if lifespan.failure is None:
                 try:

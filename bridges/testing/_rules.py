@@ -186,7 +186,9 @@ class Length:
 def settled(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return *event* with headers that can be read more than once: a server takes an iterator."""
     headers = event.get("headers") if isinstance(cast("object", event), Mapping) else None
-    return {**event, "headers": list(headers)} if isinstance(headers, Iterator) else event
+    if not isinstance(headers, Iterator):
+        return event
+    return {**event, "headers": list(cast("Iterator[object]", headers))}
 
 
 def _declared(event: Mapping[str, Any]) -> int | None:
