@@ -169,6 +169,11 @@ def on_real_time() -> bool:
     return testing is None or not isinstance(clock, testing.MockClock)
 
 
+def current_clock() -> trio.abc.Clock:
+    """Return the running loop's clock."""
+    return trio.lowlevel.current_clock()
+
+
 def clock_here() -> Callable[[], float]:
     """Return what tells the running loop's time, from any thread. Not a checkpoint."""
     return trio.lowlevel.current_clock().current_time

@@ -129,7 +129,11 @@ class RequestSlot:
 
     def stuck(self) -> None:
         """Tell that it has not ended in time, and where it waits."""
-        self._root.events.emit("slot.unkillable", self.path, 1, stack=self._stack.format())
+        self._root.events.emit("slot.unkillable", self.path, 1, stack=self.waits_at())
+
+    def waits_at(self) -> str:
+        """Return where its task waits, outermost call first, a line each."""
+        return self._stack.format()
 
     def waits_when_full(self) -> bool:
         """A request handles no messages, so nobody waits for it."""

@@ -61,7 +61,11 @@ class Hops:
 
 
 class _OfThisRun:
-    hops: Hops | None = None
+    """What the blocks of open_hops() have opened in a run of trio, the newest last; see below."""
+
+    def __init__(self) -> None:
+        self.opened: list[Hops] = []  # not left in the order in which they were entered
+        self.lone: Hops | None = None  # where there is no block
 
 
 def current_hops() -> Hops:
@@ -72,11 +76,13 @@ def current_hops() -> Hops:
         RuntimeError: Not called inside trio.
     """
     run = one_of_this_run(_OfThisRun)
-    if run.hops is None:
+    if run.opened:
+        return run.opened[-1]
+    if run.lone is None:
         settings = hop_settings()
-        run.hops = open_pool(ThreadPool, settings.threads(), settings.spare())
+        run.lone = open_pool(ThreadPool, settings.threads(), settings.spare())
         start_system_task(_close_at_the_end, "greenroom, threads for sync code")
-    return run.hops
+    return run.lone
 
 
 def open_pool(workers: Callable[..., Workers], threads: int, spare: int) -> Hops:
@@ -103,14 +109,13 @@ async def open_hops(
         listed: Where to add it, for the tree.
         timeout: How many seconds the end may take, for each of both.
     """
-    run = one_of_this_run(_OfThisRun)
-    before, run.hops = run.hops, open_pool(workers, threads, spare)
-    listed.append(run.hops.pool)
-    hops = run.hops
+    run, hops = one_of_this_run(_OfThisRun), open_pool(workers, threads, spare)
+    run.opened.append(hops)
+    listed.append(hops.pool)
     try:
         yield hops
     finally:
-        run.hops = before
+        run.opened.remove(hops)
         with trio.CancelScope(shield=True):
             await hops.aclose(timeout)
 
@@ -119,7 +124,7 @@ async def _close_at_the_end() -> None:
     try:
         await trio.sleep_forever()
     finally:
-        hops, one_of_this_run(_OfThisRun).hops = one_of_this_run(_OfThisRun).hops, None
+        hops, one_of_this_run(_OfThisRun).lone = one_of_this_run(_OfThisRun).lone, None
         if hops is not None:
             with trio.CancelScope(shield=True):
                 await hops.aclose(_GRACE)

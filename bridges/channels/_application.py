@@ -17,8 +17,8 @@ from ..asgi._app import root_of
 from ..asgi._routing import printable_route
 from ..asgi._websocket import serve_websocket
 from ._adapter import adapter_of
-from ._called import describe
 from ._bare import serve_new
+from ._called import describe
 from .consumer import AsyncConsumer
 
 Scope = MutableMapping[str, Any]

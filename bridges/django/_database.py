@@ -115,7 +115,7 @@ def _before_job() -> None:
 def _make_ready(connection: BaseDatabaseWrapper, _: None) -> None:
     if connection.in_atomic_block:
         _at_start.inside |= {connection.alias}
-    else:
+    elif _at_start.sharing is None or not _at_start.sharing.lends(connection):  # a test looks to it
         _close_if_broken(connection, aged=connection.settings_dict["CONN_MAX_AGE"] != 0)
 
 

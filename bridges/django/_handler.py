@@ -49,13 +49,12 @@ from .. import asgiref
 from ..asgiref import flavour_of
 from ..asgiref._flavour import mark_of
 from ..hypercorn._startup import in_hypercorn_worker, leave, refuse
+from ..hypercorn._state import STATE
 from ._answer import Answer
 from ._body import Receive, Scope, Send, read_body
 from ._chain import Layers, is_async, take_apart
-from ._database import database_hooks
-from ._exchange import Exchange
 from ._iterators import remember_iterator
-from ._lookout import Lookout
+from ._life import Life
 from ._on_trio import teach_asgiref
 from ._settings import load_options
 from ._setup import require_django
@@ -91,17 +90,16 @@ class DjangoApplication(ASGIHandler):
         require_django()
         teach_asgiref()
         super().__init__()
-        self._pool: ThreadPool | None = None
+        self._lives: list[Life] = []
+        self._lone: Life | None = None  # without a lifespan
         self.rooted = False
         """Whether a root runs it, which knows what a SystemExit in a handler means."""
-        self.shutdown_seconds = 5.0
-        self.exchanges: set[Exchange] = set()
-        """Of the jobs that run or wait."""
-        self.lookout = Lookout()
 
     def __repr__(self) -> str:
-        pool = repr(self._pool) if self._pool else "no threads yet"
-        return f"<DjangoApplication {len(self.exchanges)} requests, {pool}>"
+        lives = [*self._lives, *([] if self._lone is None else [self._lone])]
+        requests = sum(len(life.exchanges) for life in lives)
+        pools = ", ".join(repr(life.pool) for life in lives) or "no threads yet"
+        return f"<DjangoApplication {requests} requests, {pools}>"
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Load the middleware of settings.MIDDLEWARE, always as a synchronous chain."""
@@ -145,36 +143,48 @@ class DjangoApplication(ASGIHandler):
         running views, and closes the threads' database connections.
         """
         self.rooted = True
-        return self._open(root.options, root.pools)
+        return self._open(root.options, root.pools, root)
 
     @asynccontextmanager
-    async def _open(self, options: Options, listed: list[Workers]) -> AsyncGenerator[None, None]:
-        self._pool = self._make_pool(options)
-        listed.append(self._pool)
+    async def _open(
+        self, options: Options, listed: list[Workers], root: object = None
+    ) -> AsyncGenerator[None, None]:
+        life = Life(options, root)
+        self._lives.append(life)
+        listed.append(life.pool)
         try:
             async with trio.open_nursery() as nursery:
-                await nursery.start(self.lookout.run)
+                await nursery.start(life.lookout.run)
                 yield
                 nursery.cancel_scope.cancel()
         finally:
-            pool, self._pool = self._pool, None
+            self._lives.remove(life)
             with trio.CancelScope(shield=True):
-                await pool.aclose(timeout=options.shutdown_seconds)
-            for exchange in tuple(self.exchanges):
-                exchange.fail(PoolClosed(pool.name, "a request"))
+                await life.pool.aclose(timeout=options.shutdown_seconds)
+            for exchange in tuple(life.exchanges):
+                exchange.fail(PoolClosed(life.pool.name, "a request"))
 
-    def _make_pool(self, options: Options) -> ThreadPool:
-        self.shutdown_seconds = options.shutdown_seconds
-        return ThreadPool(
-            "views", options.view_threads, hooks=database_hooks(), spare=options.parked_threads
-        )
+    def life(self, root: object = None) -> Life:
+        """
+        Return the life that *root* runs, else the newest of this loop.
+
+        If the application is served by itself, without a lifespan, that begins now, with the
+        first request.
+        """
+        here = [life for life in self._lives if life.loop.is_here()]
+        for life in here:
+            if life.root is root:
+                return life
+        if here:
+            return here[-1]
+        if self._lone is None:
+            self._lone = Life(load_options())
+        return self._lone
 
     @property
     def pool(self) -> ThreadPool:
-        """The views' threads; started now if the application is served by itself."""
-        if self._pool is None:
-            self._pool = self._make_pool(load_options())
-        return self._pool
+        """The views' threads of the newest life in this loop."""
+        return self.life().pool
 
     # ASGI.
 
@@ -214,9 +224,10 @@ class DjangoApplication(ASGIHandler):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         label = f"{scope['method']} {scope['path']!r:.200}"
-        body = await read_body(receive, partial(self.pool.run, label=f"upload of {label}"))
+        life = self.life(scope["state"].get(STATE) if "state" in scope else None)
+        body = await read_body(receive, partial(life.pool.run, label=f"upload of {label}"))
         if body is not None:
-            request = RequestTask(self, Answer(self, scope, body), label, receive, send)
+            request = RequestTask(self, life, Answer(self, scope, body), label, receive, send)
             await request.run()
 
 

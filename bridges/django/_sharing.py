@@ -39,6 +39,10 @@ class Sharing:
         self._holder = 0  # the thread, as get_ident() gives it
         self._own = threading.local()
 
+    def lends(self, connection: BaseDatabaseWrapper) -> bool:
+        """Whether *connection* is one of the test's."""
+        return self._lent.get(connection.alias) is connection
+
     def lend(self) -> None:
         """Give the calling thread's job the connections, when its turn has come."""
         if threading.get_ident() in self._tests:
@@ -47,14 +51,20 @@ class Sharing:
         self._put()
 
     def lend_to_test(self) -> None:
-        """Give the calling thread the connections, as one of the test's: it asks for no leave."""
+        """
+        Give the calling thread the connections, as one of the test's: it asks for no leave.
+
+        It has them until :meth:`take_from_test` was called as often.
+        """
+        self._own.times = getattr(self._own, "times", 0) + 1
         if threading.get_ident() not in self._tests:
             self._put()
             self._tests.add(threading.get_ident())
 
     def take_from_test(self) -> None:
         """Put back what the calling thread had before :meth:`lend_to_test`, if it was lent any."""
-        if getattr(self._own, "before", None) is not None:
+        self._own.times -= 1
+        if not self._own.times and getattr(self._own, "before", None) is not None:
             self._tests.discard(threading.get_ident())
             self._put_back()
 

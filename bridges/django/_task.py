@@ -19,6 +19,7 @@ from ._body import Message, Receive, Send
 from ._chain import Call
 from ._exchange import Exchange
 from ._legs import Legs
+from ._life import Life
 from ._relay import Left, relay, send_body, watched
 
 if TYPE_CHECKING:
@@ -35,13 +36,14 @@ class RequestTask:
     def __init__(
         self,
         application: DjangoApplication,
+        life: Life,
         answer: Answer,
         label: str,
         receive: Receive,
         send: Send,
     ) -> None:
         self._application, self._answer, self._label = application, answer, label
-        self._pool = application.pool  # the one of now, even if it closes meanwhile
+        self._life, self._pool = life, life.pool  # even if it closes meanwhile
         self._receive, self._send = receive, send
 
     async def run(self) -> None:
@@ -113,7 +115,7 @@ class RequestTask:
 
     async def _give_up(self) -> None:
         answer = self._answer
-        with trio.move_on_after(self._application.shutdown_seconds, shield=True):
+        with trio.move_on_after(self._life.shutdown_seconds, shield=True):
             try:
                 # In a copy: an async view that was cancelled in vain may be in the other.
                 close = partial(answer.context.copy().run, answer.close)
@@ -127,7 +129,7 @@ class RequestTask:
             answer.release()
 
     async def _hop(self, work: Callable[[Exchange], None]) -> None:
-        application, answer, exchange = self._application, self._answer, Exchange()
+        life, answer, exchange = self._life, self._answer, Exchange()
         legs = Legs(answer, exchange, self._pool, self._label)
         answer.cross = legs.cross
         try:
@@ -135,22 +137,22 @@ class RequestTask:
         except BaseException:
             answer.discard()
             raise
-        application.exchanges.add(exchange)
-        application.lookout.add(exchange)
+        life.exchanges.add(exchange)
+        life.lookout.add(exchange)
         try:
-            await relay(exchange, application.lookout, answer, self._receive, self._send)
+            await relay(exchange, life.lookout, answer, self._receive, self._send)
         finally:
-            application.lookout.discard(exchange)
+            life.lookout.discard(exchange)
             if not exchange.ended:
                 exchange.close()
                 if not legs.stop():
-                    with trio.move_on_after(application.shutdown_seconds, shield=True):
+                    with trio.move_on_after(life.shutdown_seconds, shield=True):
                         await exchange.wait_ended()
                     if not exchange.ended:
                         legs.abandon()
             elif exchange.closed:  # its pool closed, while it was elsewhere
                 legs.stop()
-            application.exchanges.discard(exchange)
+            life.exchanges.discard(exchange)
             if legs.withdrawn:
                 answer.discard()
             answer.cross = None

@@ -12,7 +12,6 @@ if typing.TYPE_CHECKING:
     from ._cases import GreenroomLiveServerTestCase as GreenroomLiveServerTestCase
     from ._cases import GreenroomTestCase as GreenroomTestCase
     from ._clock import virtual_clock as virtual_clock
-    from ._driver import HttpAnswer as HttpAnswer
     from ._driver import ServerDriver as ServerDriver
     from ._driver import serve as serve
     from ._errors import HandshakeRefused as HandshakeRefused
@@ -26,6 +25,7 @@ if typing.TYPE_CHECKING:
     from ._errors import StreamRefused as StreamRefused
     from ._event_decoder import StreamEvent as StreamEvent
     from ._event_stream import EventStreamDriver as EventStreamDriver
+    from ._http_answer import HttpAnswer as HttpAnswer
     from ._live import BlockingLiveServer as BlockingLiveServer
     from ._live import LiveServer as LiveServer
     from ._live import live_server as live_server
@@ -97,7 +97,7 @@ __getattr__ = _importer(
         "StreamEnded": "_errors",
         "StreamEvent": "_event_decoder",
         "StreamRefused": "_errors",
-        "HttpAnswer": "_driver",
+        "HttpAnswer": "_http_answer",
         "LongPollAnswer": "_long_poll",
         "LongPollDriver": "_long_poll",
         "NotStopped": "_errors",

@@ -42,6 +42,16 @@ class GreenroomTestCase(_Case):
 
     _running: Any = None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        order = cls.__mro__
+        if unittest.TestCase in order[: order.index(GreenroomTestCase)]:
+            raise TypeError(
+                "GreenroomTestCase comes before Django's class, or it has no effect. Write"
+                f" class {cls.__name__}(GreenroomTestCase, TestCase). Got:"
+                f" class {cls.__name__}({', '.join(base.__name__ for base in cls.__bases__)})"
+            )
+
     @property
     def server(self) -> Any:
         """The driver, running."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from trio.testing import MockClock
 
-from ...actors._lowlevel import calls_wait
+from ...actors._lowlevel import calls_wait, current_clock, inside_trio
 from ...actors._threads import threads_busy
 
 _LOOK_SECONDS = 0.001  # of real time, between two looks at busy threads
@@ -48,3 +48,21 @@ def gate(clock: MockClock, may_jump: Callable[[], bool]) -> None:
             jump()
 
     clock._autojump = jump_if_it_may  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+def for_this_loop(clock: MockClock | None) -> MockClock | None:
+    """
+    Return *clock* for a server whose test runs on asyncio; None on trio, which has a clock.
+
+    Raises:
+        TypeError: On trio, and it is another one.
+    """
+    if clock is None or not inside_trio():
+        return clock
+    if current_clock() is not clock:
+        raise TypeError(
+            "greenroom_clock is not the clock of this test's loop. pytest-trio takes it if the test"
+            " names it. For anyio write a fixture: def anyio_backend(greenroom_clock):"
+            " return 'trio', {'clock': greenroom_clock}"
+        )
+    return None

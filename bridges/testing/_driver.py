@@ -10,26 +10,25 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal, cast
-from urllib.parse import unquote
 
 import trio
 
-from ...actors._lowlevel import checkpoint
+from ...actors._lowlevel import checkpoint, inside_trio
 from ...supervisor import Root
 from ..asgi._app import STATE, WORKERS
 from ._errors import StartupFailed, alone
 from ._event_stream import EventStreamDriver
+from ._http_answer import HttpAnswer
 from ._inline import InlinePool
 from ._journal import Journal, tell_of_crashes
+from ._lifespan import Lifespan
 from ._long_poll import LongPollDriver
 from ._request import RequestDriver
-from ._rules import HttpRules
+from ._scopes import Headers, must_be_bytes, offered, scope_of
 from ._sharing import share_connections
 from ._slot_side import MARK
 from ._tree import TreeDriver
 from ._websocket import WebsocketDriver
-
-Headers = Iterable[tuple[str, str]]
 
 _QUEUE = 10  # events of a body that wait for the application
 _PIECE = 65536  # bytes of a body in one event
@@ -42,10 +41,22 @@ class ServerDriver(TreeDriver):
         self.state: dict[str, Any] = {}
         self._application = application
         self._nursery = nursery
+        self.lifespan_error: BaseException | None = None
+        """What the application has raised for its lifespan, which it does not know then."""
 
     @property
     def root(self) -> Root:
-        """The tree that the application made for its lifespan."""
+        """
+        The tree that the application made for its lifespan.
+
+        Raises:
+            LookupError: It made none: it is not Greenroom's, or its lifespan raised.
+        """
+        if STATE not in self.state:
+            raise LookupError(
+                "the application has made no tree of Greenroom's for its lifespan. A middleware"
+                " around a Greenroom(...) has to hand scopes of type 'lifespan' on."
+            ) from self.lifespan_error
         return cast("Root", self.state[STATE])
 
     def start_soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
@@ -81,8 +92,8 @@ class ServerDriver(TreeDriver):
         self, path: str, *, headers: Headers = (), subprotocols: Iterable[str] = ()
     ) -> "WebsocketDriver":
         """Begin a WebSocket to *path* and return at once; ``handshake()`` waits for the answer."""
-        scope = _scope("websocket", path, headers, self.state)
-        driver = WebsocketDriver(self, scope | {"subprotocols": list(subprotocols)})
+        scope = scope_of("websocket", path, headers, self.state)
+        driver = WebsocketDriver(self, scope | {"subprotocols": offered(subprotocols)})
         driver.scope["extensions"] = {"websocket.http.response": {}, MARK: driver.mark}
         self.start_soon(driver.run, self._application)
         return driver
@@ -109,7 +120,7 @@ class ServerDriver(TreeDriver):
             HandshakeRefused: The application refused it.
             NothingCame: No answer within *timeout* seconds.
         """
-        scope = _scope("http", path, headers, self.state)
+        scope = scope_of("http", path, headers, self.state)
         driver = LongPollDriver(self, scope, self._application, headers=headers, polling=polling)
         driver.scope["extensions"] = {MARK: driver.mark}
         self.start_soon(driver.run, self._application)
@@ -141,7 +152,7 @@ class ServerDriver(TreeDriver):
             body: Its body; None if the test sends it, in parts.
             timeout: How long the application may take to return at the end, in seconds.
         """
-        driver = RequestDriver(self, _scope("http", path, headers, self.state))
+        driver = RequestDriver(self, scope_of("http", path, headers, self.state))
         async with self._asking(driver, method, body, timeout):
             yield driver
 
@@ -173,7 +184,7 @@ class ServerDriver(TreeDriver):
         """
         own = [("accept", "text/event-stream"), ("cache-control", "no-cache")]
         named = [("last-event-id", last_event_id)] if last_event_id else []
-        scope = _scope("http", path, [*own, *named, *headers], self.state)
+        scope = scope_of("http", path, [*own, *named, *headers], self.state)
         driver = EventStreamDriver(self, scope, last_event_id)
         async with self._asking(driver, method, body, timeout):
             await driver.opened(timeout)
@@ -186,6 +197,7 @@ class ServerDriver(TreeDriver):
         driver.scope["method"] = method
         driver.scope["extensions"] = {"http.response.trailers": {}, MARK: driver.mark}
         if body is not None:
+            must_be_bytes(body)
             for at in range(0, len(body), _PIECE):
                 driver.send_part(body[at : at + _PIECE])
             driver.send_part(b"", last=True)
@@ -198,7 +210,13 @@ class ServerDriver(TreeDriver):
                 await driver.application_done.wait()
 
     async def http(
-        self, method: str, path: str, *, headers: Headers = (), body: bytes = b""
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Headers = (),
+        body: bytes = b"",
+        timeout: float = 60.0,
     ) -> "HttpAnswer":
         """
         Send one request and return the whole answer. A checkpoint.
@@ -206,10 +224,19 @@ class ServerDriver(TreeDriver):
         The body arrives in pieces, through a queue; with the last of the answer the
         request's end is put behind it, and waits for room.
 
+        Args:
+            method: Its method.
+            path: Its path, which may have a query string.
+            headers: Its headers.
+            body: Its body.
+            timeout: Seconds until the application has to return.
+
         Raises:
-            RuntimeError: The application sent something out of turn.
+            NothingCame: It has not returned within *timeout* seconds. It is cancelled.
+            ProtocolViolation: It sent what a server refuses.
         """
-        scope = _scope("http", path, headers, self.state) | {"method": method}
+        scope = scope_of("http", path, headers, self.state) | {"method": method}
+        must_be_bytes(body)
         answer = HttpAnswer(method)
         into, queue = trio.open_memory_channel[dict[str, Any]](_QUEUE)
 
@@ -225,39 +252,21 @@ class ServerDriver(TreeDriver):
             if answer.complete:
                 await into.send({"type": "http.disconnect"})
 
+        async def lose_patience() -> None:
+            await trio.sleep(timeout)
+            raise self.journal.in_vain("the whole answer", timeout, answer.so_far())
+
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(feed)
+                nursery.start_soon(lose_patience)
                 await self._application(scope, queue.receive, send)
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            raise alone(group)  # noqa: B904 - it is the very exception
-        return answer
-
-
-class HttpAnswer:
-    """The answer to one request; ``complete`` is False when it was cut."""
-
-    def __init__(self, method: str = "GET") -> None:
-        self.status: int = 0
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.body = b""
-        self.complete = False
-        self._rules = HttpRules(method)
-
-    def take(self, event: Mapping[str, Any]) -> None:
-        """
-        Add what the application sent.
-
-        Raises:
-            ProtocolViolation: A server would refuse it.
-        """
-        self._rules.take(event)
-        if event["type"] == "http.response.start":
-            self.status, self.headers = event["status"], list(event.get("headers", ()))
+            failed = alone(group)
         else:
-            self.body += event.get("body", b"")
-            self.complete = not event.get("more_body", False)
+            return answer
+        raise failed  # not above, where the group would be its context, and be shown first
 
 
 @asynccontextmanager
@@ -278,7 +287,8 @@ async def serve(
     application failed as well.
 
     Args:
-        application: Any ASGI application that answers lifespan.
+        application: Any ASGI application. As behind a server, one that raises when it is called
+            for its lifespan is served without.
         timeout: Seconds that its shutdown may take; then it is cancelled.
         threads: Where `def` handlers run: in the consumers' ``"pool"``, or ``"inline"``, in
             this thread, one at a time and in no time, so that any clock may jump. What
@@ -293,12 +303,18 @@ async def serve(
         StartupFailed: The application answered ``lifespan.startup.failed``.
         NotStopped: Something is left, and *crashes* is ``"raise"``.
         ValueError: *threads* or *crashes* is none of these.
+        RuntimeError: Not called on trio.
     """
+    if not inside_trio():
+        raise RuntimeError(
+            "serve() runs on trio. In a coroutine on asyncio write `async with open_server(...)`,"
+            " in a plain function `with run_server(...)`."
+        )
     if threads not in ("pool", "inline"):
         raise ValueError(f"threads must be 'pool' or 'inline'. Got: {threads!r}")
     if crashes not in ("allow", "raise"):
         raise ValueError(f"crashes must be 'allow' or 'raise'. Got: {crashes!r}")
-    lifespan = _Lifespan(application, {WORKERS: InlinePool} if threads == "inline" else {})
+    lifespan = Lifespan(application, {WORKERS: InlinePool} if threads == "inline" else {})
     with share_connections():
         async with _served(application, lifespan, timeout, crashes == "raise") as driver:
             yield driver
@@ -306,14 +322,16 @@ async def serve(
 
 @asynccontextmanager
 async def _served(
-    application: Callable[..., Any], lifespan: "_Lifespan", timeout: float, strict: bool
+    application: Callable[..., Any], lifespan: "Lifespan", timeout: float, strict: bool
 ) -> AsyncGenerator[ServerDriver]:
     driver: ServerDriver | None = None
+    failed: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             driver = ServerDriver(application, nursery)
             nursery.start_soon(lifespan.run, driver.state)
             await lifespan.started.wait()
+            driver.lifespan_error = lifespan.error
             driver.journal = Journal(driver.state.get(STATE), strict=strict)
             if lifespan.failure is None:
                 try:
@@ -327,61 +345,14 @@ async def _served(
                         await lifespan.finished.wait()
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise alone(group)  # noqa: B904 - it is the very exception, with its own cause
+        failed = alone(group)
     finally:
         if driver is not None:
             driver.journal.close()
+    if failed is not None:
+        raise failed  # not above, where the group would be its context, and be shown first
     if lifespan.failure is not None:
         raise StartupFailed(lifespan.failure)
     if strict and driver is not None and STATE in driver.state:
         driver.journal.refuse()
         driver.refuse_what_is_left()
-
-
-class _Lifespan:
-    """The server's side of lifespan."""
-
-    def __init__(self, application: Callable[..., Any], extensions: dict[str, Any]) -> None:
-        self._scope = {"type": "lifespan", "extensions": extensions}
-        self.started, self.stop, self.finished = trio.Event(), trio.Event(), trio.Event()
-        self.failure: str | None = None
-        self._application = application
-        self._told_startup = False
-
-    async def run(self, state: dict[str, Any]) -> None:
-        try:
-            await self._application(self._scope | {"state": state}, self._receive, self._send)
-        finally:
-            self.started.set()
-            self.finished.set()
-
-    async def _receive(self) -> dict[str, Any]:
-        if not self._told_startup:
-            self._told_startup = True
-            return {"type": "lifespan.startup"}
-        await self.stop.wait()
-        return {"type": "lifespan.shutdown"}
-
-    async def _send(self, event: Mapping[str, Any]) -> None:
-        await checkpoint()
-        if event["type"] == "lifespan.startup.failed":
-            self.failure = str(event.get("message", ""))
-        (self.finished if event["type"].startswith("lifespan.shutdown") else self.started).set()
-
-
-def _scope(kind: str, path: str, headers: Headers, state: dict[str, Any]) -> dict[str, Any]:
-    plain, _, query = path.partition("?")
-    return {
-        "type": kind,
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "scheme": "ws" if kind == "websocket" else "http",
-        "path": unquote(plain),
-        "raw_path": plain.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
-        "client": ("127.0.0.1", 50000),
-        "server": ("127.0.0.1", 80),
-        "state": state.copy(),
-    }

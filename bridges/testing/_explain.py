@@ -16,6 +16,7 @@ import trio
 from ...actors import ActorNotFound, Job
 from ...actors._ref import target_of
 from ...supervisor import NodeSnapshot, Root
+from ...supervisor._request import RequestSlot
 from ...supervisor._slot import Slot
 
 _PACKAGES = (trio, sys.modules["greenroom.actors"], sys.modules["greenroom.supervisor"])
@@ -27,25 +28,35 @@ _LINE = re.compile(r"^  (?P<file>.+):(?P<line>\d+) in (?P<name>.+)$")
 _MOST = 8  # actors that are told of
 
 
-def explain(root: Root) -> str:
-    """Say in lines of text which handlers run, and where they wait. Loop thread only."""
+def explain(root: Root, nothing: str = "No handler runs.") -> str:
+    """
+    Say in lines of text which handlers and views run, and where they wait; *nothing* if none does.
+
+    Loop thread only.
+    """
     busy = [node for node in root.snapshot().walk() if node.kind == "slot" and _busy(node)]
     lines = [_said(root, node) for node in busy[:_MOST]]
     if len(busy) > _MOST:
         lines.append(f"and {len(busy) - _MOST} more handlers")
-    return "\n".join(lines) if lines else "No handler runs."
+    return "\n".join(lines) if lines else nothing
 
 
 def _busy(node: NodeSnapshot) -> object:
-    return node.facts.get("handling") or node.facts.get("tasks")
+    facts = node.facts
+    return facts.get("handling") or facts.get("tasks") or facts.get("request")
 
 
 def _said(root: Root, node: NodeSnapshot) -> str:
+    request = node.facts.get("request")
+    if request is not None:
+        method, _, path = str(request).partition(" ")
+        label = f"{method} {path!r:.200}"  # as bridges/django/_handler.py names its jobs
+        return f"{node.path} answers {request}{thread_of(label) or _task_of(root, node.path)}"
     handling, tasks = node.facts.get("handling"), node.facts.get("tasks")
     what = f"handles {handling}" if handling else f"runs its tasks {tasks}"
     if node.state != "running":
         what = f"is {node.state} and {what}"
-    where = (_thread_of(node) or _task_of(root, node.path)) if handling else ""
+    where = (thread_of(f"{node.path}#") or _task_of(root, node.path)) if handling else ""
     return f"{node.path} ({node.actor}) {what}{where}"
 
 
@@ -54,7 +65,7 @@ def _task_of(root: Root, path: str) -> str:
         target = target_of(root.find(path))
     except ActorNotFound:  # it has just ended
         return ""
-    stack = target.waits_at() if isinstance(target, Slot) else ""
+    stack = target.waits_at() if isinstance(target, (Slot, RequestSlot)) else ""
     users = [
         found
         for found in map(_LINE.match, stack.splitlines())
@@ -67,10 +78,10 @@ def _task_of(root: Root, path: str) -> str:
     )
 
 
-def _thread_of(node: NodeSnapshot) -> str:
-    """Say where the worker thread is that runs a `def` handler of *node*; "" if there is none."""
+def thread_of(label: str) -> str:
+    """Say where the worker thread is whose job is called *label*...; "" if there is none."""
     for thread in threading.enumerate():
-        if not _is_job_of(thread, node.path):
+        if not _is_job_of(thread, label):
             continue
         frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         for each in _frames(frame):
@@ -83,11 +94,11 @@ def _thread_of(node: NodeSnapshot) -> str:
     return ""
 
 
-def _is_job_of(thread: threading.Thread, path: str) -> bool:
+def _is_job_of(thread: threading.Thread, label: str) -> bool:
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for each in _frames(frame):
         job = each.f_locals.get("self")
-        if isinstance(job, Job) and job.label.startswith(f"{path}#"):
+        if isinstance(job, Job) and job.label.startswith(label):
             return True
     return False
 

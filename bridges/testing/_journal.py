@@ -203,7 +203,11 @@ class Journal:
                     return found
                 self.refuse()
                 await news.wait()
-        raise nothing_came(wanted, timeout, so_far(), self._root, self.cause())
+        raise self.in_vain(wanted, timeout, so_far())
+
+    def in_vain(self, wanted: str, timeout: float, so_far: str) -> NothingCame:
+        """Return the error of a wait of *timeout* seconds that was in vain."""
+        return nothing_came(wanted, timeout, so_far, self._root, self.cause())
 
     def listed(self) -> str:
         """The last events, a line each, oldest first."""

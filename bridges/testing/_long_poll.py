@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from ...actors._lowlevel import checkpoint
-from ._rules import HttpRules
+from ._rules import HttpRules, settled
 from ._slot_side import Server
 from ._websocket import WebsocketDriver
 
@@ -123,6 +123,7 @@ class LongPollDriver(WebsocketDriver):
 
         async def send(event: Mapping[str, Any]) -> None:
             await checkpoint()
+            event = settled(event)
             rules.take(event)
             if not gone and answer.take(event):
                 await into.send({"type": "http.disconnect"})

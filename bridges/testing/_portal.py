@@ -4,8 +4,8 @@
 # Invariants, each with a test of that name in tests/bridges/testing/test_portal.py:
 #   ONE TASK     an async context manager is entered and left in one task, whoever asks from
 #                where: it may hold a nursery.
-#   BOUNDED      a blocking call ends after `patience` seconds of real time, and says where the
-#                tasks of the loop wait. Each call that has a timeout of its own ends sooner.
+#   BOUNDED      a blocking call ends after `patience` seconds of real time, behind a timeout of
+#                its own if it has one, and says where the tasks of the loop wait.
 #   NO LEAK      leaving the portal ends its loop and its thread; calls under way are cancelled.
 #   STILL CLOCK  a virtual clock moves only while the test waits for something, not while it does
 #                something else; or a timer of the application would run for years meanwhile.
@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from math import inf
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
 
@@ -125,24 +126,31 @@ class Portal:
                 if not future.done():
                     future.set_result(result)
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+    def call(self, function: Callable[..., Any], *args: Any, seconds: float = 0.0) -> Any:
         """
         Return what ``function(*args)`` returns on the loop, awaited if it can be. Blocks.
 
+        Args:
+            function: What to call.
+            *args: Its arguments.
+            seconds: How long it may take by itself, on the loop's clock.
+
         Raises:
-            NothingCame: It did not return within `patience` seconds of real time.
+            NothingCame: It did not return within `patience` seconds of real time, and *seconds*
+                more unless the clock is virtual.
             BaseException: What it raises.
         """
         __tracebackhide__ = True
         if self._loop.is_here():
             raise RuntimeError("this is the server's own thread: it would wait for itself")
         future = self.submit(function, *args)
+        patience = self.patience + (seconds if self._clock is None else 0.0)
         try:
-            return future.result(self.patience)
+            return future.result(None if patience == inf else patience)
         except concurrent.futures.TimeoutError as error:
             if future.done():  # it was the function that raised one
                 raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
-            late = f"{_name(function, args)} did not return within {self.patience:g} s."
+            late = f"{_name(function, args)} did not return within {patience:g} s."
             raise NothingCame(f"{late}\n{self.stacks()}") from None
         except BaseException as error:
             error.with_traceback(users_part(error.__traceback__))

@@ -45,24 +45,25 @@ class Remote:
         def call(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             asked = _Plain(method, kwargs)
-            return self._result(self._portal.call(asked, *map(_target_of, args)).value)
+            value = self._portal.call(asked, *map(_target_of, args)).value
+            return self._result(value, _seconds_of(method, args, kwargs))
 
         call.__name__, call.__doc__ = method.__name__, method.__doc__
         return call
 
-    def _result(self, value: Any) -> Any:
+    def _result(self, value: Any, seconds: float = 0.0) -> Any:
         raise NotImplementedError
 
 
 class Blocking(Remote):
     """An object on the portal's loop, for plain functions: its async methods block."""
 
-    def _result(self, value: Any) -> Any:
+    def _result(self, value: Any, seconds: float = 0.0) -> Any:
         __tracebackhide__ = True
         if isinstance(value, AbstractAsyncContextManager):
-            return _BlockingManager(self._portal, cast("Any", value))
+            return _BlockingManager(self._portal, cast("Any", value), seconds)
         if isinstance(value, Coroutine) or inspect.isawaitable(value):
-            return self._result(self._portal.call(_awaited, value))
+            return self._result(self._portal.call(_awaited, value, seconds=seconds))
         if isinstance(value, AsyncIterator):
             return self._each(cast("AsyncIterator[Any]", value))
         return Blocking(self._portal, value) if _is_remote(value) else value
@@ -72,14 +73,28 @@ class Blocking(Remote):
             yield self._result(value)
 
 
-class _BlockingManager:
-    def __init__(self, portal: Portal, manager: AbstractAsyncContextManager[Any]) -> None:
-        self._portal = portal
+class _Closed:
+    """What a method returns that opens something: not open yet."""
+
+    _with = "with"
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"it has no {name!r}, for it is not open yet."
+            f" Write `{self._with} server.websocket(...) as client:`, or so."
+        )
+
+
+class _BlockingManager(_Closed):
+    def __init__(
+        self, portal: Portal, manager: AbstractAsyncContextManager[Any], seconds: float
+    ) -> None:
+        self._portal, self._seconds = portal, seconds
         self._held = Held(portal, manager)
 
     def __enter__(self) -> Any:
         __tracebackhide__ = True
-        value = self._portal.call(self._held.open)
+        value = self._portal.call(self._held.open, seconds=self._seconds)
         return Blocking(self._portal, value) if _is_remote(value) else value
 
     def __exit__(
@@ -90,7 +105,7 @@ class _BlockingManager:
     ) -> None:
         __tracebackhide__ = True
         try:
-            self._portal.call(self._held.close)
+            self._portal.call(self._held.close, seconds=self._seconds)
         except Exception as another:
             if error is None:
                 raise
@@ -105,7 +120,7 @@ class Awaiting(Remote):
     A method that is no coroutine blocks the caller's loop for a turn of the portal's.
     """
 
-    def _result(self, value: Any) -> Any:
+    def _result(self, value: Any, seconds: float = 0.0) -> Any:
         if isinstance(value, AbstractAsyncContextManager):
             return _AwaitingManager(self._portal, cast("Any", value))
         if isinstance(value, Coroutine) or inspect.isawaitable(value):
@@ -123,7 +138,9 @@ class Awaiting(Remote):
             yield self._result(value)
 
 
-class _AwaitingManager:
+class _AwaitingManager(_Closed):
+    _with = "async with"
+
     def __init__(self, portal: Portal, manager: AbstractAsyncContextManager[Any]) -> None:
         self._portal = portal
         self._held = Held(portal, manager)
@@ -201,6 +218,17 @@ async def _awaited(value: Awaitable[Any]) -> Any:
 
 async def _next(values: AsyncIterator[Any]) -> Any:
     return await anext(values, _END)
+
+
+def _seconds_of(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+    """Return the timeout that a call of *method* has, given or by default; 0 without one."""
+    try:
+        bound = inspect.signature(method).bind(*args, **kwargs)
+    except ValueError:  # a builtin that has none
+        return 0.0
+    bound.apply_defaults()
+    seconds = bound.arguments.get("timeout")
+    return float(seconds) if isinstance(seconds, (int, float)) else 0.0
 
 
 def _target_of(value: Any) -> Any:

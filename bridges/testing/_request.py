@@ -7,10 +7,10 @@ from typing import Any
 import trio
 
 from ...actors._lowlevel import checkpoint
-from ..hypercorn._state import STATE
 from ._errors import NothingCame, ResponseCut, StreamEnded
-from ._rules import HttpRules
-from ._slot_side import Server, SlotSide
+from ._rules import HttpRules, settled
+from ._scopes import must_be_bytes
+from ._slot_side import Server, SlotSide, must_be_on_trio
 
 QUEUE = 10  # events of a body that wait for the application, as in hypercorn
 _SOCKET_BYTES = 65536  # what a client's socket takes before it stops one that sends
@@ -47,7 +47,13 @@ class RequestDriver(SlotSide):
         return len(self._waiting)
 
     def send_part(self, data: bytes, *, last: bool = False) -> None:
-        """Send a part of the body; returns at once, in order with all that is sent."""
+        """
+        Send a part of the body; returns at once, in order with all that is sent.
+
+        Raises:
+            TypeError: *data* is no bytes.
+        """
+        must_be_bytes(data)
         self._put({"type": "http.request", "body": data, "more_body": not last})
 
     def leave(self) -> None:
@@ -140,6 +146,7 @@ class RequestDriver(SlotSide):
             self._ring()
 
     def _put(self, event: dict[str, Any]) -> None:
+        must_be_on_trio()
         self._waiting.append(event)
         self._fed.set()
 
@@ -157,10 +164,11 @@ class RequestDriver(SlotSide):
         await checkpoint()
         if self._gone and not self.complete:
             return
+        event = settled(event)
         self._rules.take(event)
         if event["type"] == "http.response.start":
             self.status, self.headers = event["status"], list(event.get("headers", ()))
-            if self._found is None and STATE in self.scope["state"]:
+            if self._found is None:
                 self._look_for_slot()  # now: it may be gone when a test asks
         elif event["type"] == "http.response.trailers":
             self.trailers = list(event["headers"])
@@ -176,7 +184,7 @@ class RequestDriver(SlotSide):
         self._ring()
 
     async def _take_part(self, body: bytes) -> None:
-        if self.scope["method"] == "HEAD" or not body:
+        if self._rules.bodiless or not body:
             return
         while not self._reading and self._unread >= _SOCKET_BYTES and not self._gone:
             self._room = trio.Event()

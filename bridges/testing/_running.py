@@ -13,9 +13,11 @@ from trio.testing import MockClock
 
 from ...actors._lowlevel import inside_trio
 from ...supervisor import DeadLetter, Event, NodeSnapshot
-from ._driver import Headers, HttpAnswer, ServerDriver, serve
+from ._driver import ServerDriver, serve
+from ._http_answer import HttpAnswer
 from ._portal import open_portal
 from ._remote import Awaiting, Blocking
+from ._scopes import Headers
 from ._sharing import borrowed_connections, share_connections
 
 Threads = Literal["pool", "inline"]
@@ -142,7 +144,13 @@ if TYPE_CHECKING:
             self, path: str, *, headers: Headers = (), subprotocols: Iterable[str] = ()
         ) -> "BlockingWebsocket": ...
         def http(
-            self, method: str, path: str, *, headers: Headers = (), body: bytes = b""
+            self,
+            method: str,
+            path: str,
+            *,
+            headers: Headers = (),
+            body: bytes = b"",
+            timeout: float = 60.0,
         ) -> HttpAnswer: ...
         def sockets(self, route: str = "") -> list[NodeSnapshot]: ...
         def crash(self, path: str, error: BaseException | None = None) -> None: ...

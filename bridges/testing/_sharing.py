@@ -1,9 +1,12 @@
 # What a test of a Django project shares with the threads of its application; see
 # bridges/django/_sharing.py. Without Django there is nothing to share.
 
+import asyncio
 import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+
+from ...actors._lowlevel import inside_trio
 
 
 @contextmanager
@@ -27,7 +30,7 @@ def share_connections(*, in_memory: bool = False) -> Generator[None, None, None]
         return
     from ..django._sharing import share_connections as share
 
-    with share(in_memory=in_memory):
+    with share(in_memory=in_memory), lent_to_orm_thread() if _on_asyncio() else nullcontext():
         yield
 
 
@@ -55,6 +58,17 @@ def lent_to_orm_thread() -> Generator[None, None, None]:
 
     with lent():
         yield
+
+
+def _on_asyncio() -> bool:
+    """Whether the caller is a coroutine on asyncio, whose ORM work is done in another thread."""
+    if inside_trio():
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _is_there() -> bool:

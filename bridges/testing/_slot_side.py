@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
+from ...actors._lowlevel import inside_trio
 from ...supervisor import NodeSnapshot, Root
 from ...supervisor._slot import Slot
+from ..hypercorn._state import STATE
 from ._journal import Journal
 from ._tree import crash_slot, slot_restarted
 
@@ -100,6 +102,8 @@ class SlotSide:
         return self._found
 
     def _look_for_slot(self) -> None:
+        if STATE not in self.scope["state"]:
+            return  # the application is not Greenroom's
         for slot in self._server.root.connections.newest_first():  # as a rule it is that
             if not isinstance(slot, Slot) or slot.connection is None:
                 continue
@@ -107,3 +111,17 @@ class SlotSide:
             if extensions.get(MARK) is self.mark:
                 self._found = slot
                 return
+
+
+def must_be_on_trio() -> None:
+    """
+    Refuse a call from another thread, which would wake nobody.
+
+    Raises:
+        RuntimeError: Not called on the loop's thread.
+    """
+    if not inside_trio():
+        raise RuntimeError(
+            "this driver belongs to its loop's thread. From another thread write"
+            " trio.from_thread.run_sync(client.send_text, ...), or take run_server()."
+        )

@@ -1,14 +1,16 @@
 # What a test does with a tree, whatever drives it: crash an actor, wait for its next incarnation,
 # wait for events and dead letters, assert that there were or were none.
 
+from difflib import get_close_matches
+
 import trio
 
 from ...actors import ActorNotFound
 from ...actors._ref import target_of
-from ...supervisor import DeadLetter, Event, NodeSnapshot, Root
+from ...supervisor import EVENTS, DeadLetter, Event, NodeSnapshot, Root
 from ...supervisor._slot import Slot
 from ._errors import NotStopped
-from ._explain import explain
+from ._explain import explain, thread_of
 from ._journal import Journal, said
 
 _ALL = 1000
@@ -165,7 +167,18 @@ class TreeDriver:
         )
 
     def events(self, kind: str | None = None, *, path: str = "", **facts: object) -> list[Event]:
-        """Return the events of *kind*, of *path*, with *facts*, that are remembered."""
+        """
+        Return the events of *kind*, of *path*, with *facts*, that are remembered.
+
+        Raises:
+            ValueError: There is no such *kind*, so it would never happen.
+        """
+        if kind is not None and kind not in EVENTS:
+            near = get_close_matches(kind, EVENTS, n=1)
+            meant = f" Write {near[0]!r}." if near else ""
+            raise ValueError(
+                f"kind must be one of greenroom.supervisor.EVENTS.{meant} Got: {kind!r}"
+            )
         return [
             event
             for event in self.root.events.recent(_ALL, kind)
@@ -270,7 +283,7 @@ class TreeDriver:
         """Say what has outlived the server: threads, tasks, connections; "" if nothing has."""
         root = self.root
         left = [
-            f"{job}, in a thread of {pool.name}"
+            f"{job}, in a thread of {pool.name}{thread_of(job.rpartition(' for ')[0])}"
             for pool in root.pools
             for job in pool.oldest_jobs()
         ]
@@ -290,7 +303,8 @@ class TreeDriver:
         """
         left = self.what_is_left()
         if left:
-            raise NotStopped(f"the test has left something behind:\n{left}\n{explain(self.root)}")
+            said = f"the test has left something behind:\n{left}\n{explain(self.root, '')}"
+            raise NotStopped(said.rstrip())
 
     def _slot_at(self, path: str) -> Slot:
         try:

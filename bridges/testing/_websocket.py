@@ -7,9 +7,9 @@ from typing import Any, cast
 import trio
 
 from ...actors._lowlevel import checkpoint
-from ._errors import HandshakeRefused, NothingCame, SocketClosed
-from ._rules import WebsocketRules
-from ._slot_side import Server, SlotSide
+from ._errors import HandshakeRefused, NothingCame, ProtocolViolation, SocketClosed
+from ._rules import WebsocketRules, settled
+from ._slot_side import Server, SlotSide, must_be_on_trio
 
 _SHOWN = 20  # messages in the text of a test that fails
 _SOCKET_BYTES = 65536  # what a peer's socket takes before it stops one that sends
@@ -27,6 +27,7 @@ class WebsocketDriver(SlotSide):
         self._waiting: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
         self._from_app: deque[Mapping[str, Any]] = deque()
         self._gone = False
+        self._told = False  # the application, that the peer is gone
         self._rules = WebsocketRules(self.scope.get("subprotocols", ()))
         self._received: deque[object] = deque(maxlen=_SHOWN)
         self._reading = True
@@ -46,6 +47,8 @@ class WebsocketDriver(SlotSide):
         __tracebackhide__ = True
         try:
             event = await self._next(timeout, "an answer to the handshake")
+            denies = event["type"] == "websocket.http.response.start"
+            body = await self._denial(timeout) if denies else b""
         except SocketClosed as closed:  # it returned: a server says that something went wrong
             self._server.journal.refuse()
             raise HandshakeRefused(500, b"", []) from closed.__cause__
@@ -54,8 +57,7 @@ class WebsocketDriver(SlotSide):
             self.response_headers = list(event.get("headers", ()))
             self._look_for_slot()  # now: it may be gone when a test asks
             return
-        if event["type"] == "websocket.http.response.start":
-            body = await self._denial(timeout)
+        if denies:
             headers = list(event.get("headers", ()))
             if event["status"] >= 500:
                 self._server.journal.refuse()
@@ -70,11 +72,25 @@ class WebsocketDriver(SlotSide):
         return body
 
     def send_text(self, text: str) -> None:
-        """Send a text message; returns at once, in order with all that is sent."""
+        """
+        Send a text message; returns at once, in order with all that is sent.
+
+        Raises:
+            TypeError: *text* is no str.
+        """
+        if not isinstance(cast("object", text), str):
+            raise TypeError(f"a text message is a str, JSON a json.dumps(...). Got: {text!r:.80}")
         self._put({"type": "websocket.receive", "text": text, "bytes": None})
 
     def send_bytes(self, data: bytes) -> None:
-        """Send a binary message; returns at once, in order with all that is sent."""
+        """
+        Send a binary message; returns at once, in order with all that is sent.
+
+        Raises:
+            TypeError: *data* is no bytes.
+        """
+        if not isinstance(cast("object", data), bytes):
+            raise TypeError(f"a binary message is bytes. Got: {data!r:.80}")
         self._put({"type": "websocket.receive", "text": None, "bytes": data})
 
     def disconnect(self, code: int = 1000, reason: str = "") -> None:
@@ -161,7 +177,7 @@ class WebsocketDriver(SlotSide):
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed)
-                await application(self.scope, self._to_app.receive, self._take)
+                await application(self.scope, self._receive, self._take)
                 nursery.cancel_scope.cancel()
         finally:
             self.application_done.set()
@@ -179,15 +195,27 @@ class WebsocketDriver(SlotSide):
             await self._fed.wait()
 
     def _put(self, event: dict[str, Any]) -> None:
+        must_be_on_trio()
         self._waiting.append(event)
         fed = getattr(self, "_fed", None)
         if fed is not None:
             fed.set()
 
+    async def _receive(self) -> dict[str, Any]:
+        if self._told:
+            await checkpoint()
+            raise ProtocolViolation(
+                "the application called receive() behind websocket.disconnect: nothing comes there"
+            )
+        event = await self._to_app.receive()
+        self._told = event["type"] == "websocket.disconnect"
+        return event
+
     async def _take(self, event: Mapping[str, Any]) -> None:
         await checkpoint()
         if self._gone:
             return
+        event = settled(event)
         self._rules.take(event)
         if not self._reading and event["type"] == "websocket.send":
             await self._until_room(event)

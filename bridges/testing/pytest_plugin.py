@@ -13,6 +13,7 @@ Installed with Greenroom. It imports pytest alone until a test asks for a fixtur
 # functions).
 
 import inspect
+import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
@@ -40,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """Have what communicators were left with end, before fixtures end the test's transaction."""
+    communicators = sys.modules.get("greenroom.bridges.channels.testing._loop")
+    if communicators is not None:
+        communicators.end_what_is_left()
+
+
 @pytest.fixture
 def greenroom_application() -> Callable[..., Any]:
     """The application that is tested: the project's ASGI_APPLICATION, unless overridden."""
@@ -53,7 +62,8 @@ def greenroom_clock() -> "MockClock":
     """
     A virtual clock, on which the application of `greenroom_server` runs: waits take no time.
 
-    Under pytest-trio the test itself runs on it, too, and has to name it.
+    Under pytest-trio the test itself runs on it, too, and has to name it. With anyio on trio it
+    is for the fixture ``anyio_backend`` to give it to the loop.
     """
     from ._clock import virtual_clock
 
@@ -96,6 +106,7 @@ async def _greenroom_server_in_loop(
     greenroom_application: Callable[..., Any],
 ) -> AsyncGenerator[Any, None]:
     """For plugins that run async fixtures in the loop of the test."""
+    from ._clock import for_this_loop
     from ._running import open_server
     from ._sharing import share_connections
 
@@ -103,7 +114,7 @@ async def _greenroom_server_in_loop(
     with share_connections(in_memory=True):
         async with open_server(
             greenroom_application,
-            clock=None if _runs_on_trio(request) else _clock(request),
+            clock=for_this_loop(_clock(request)),
             timeout=options.get("timeout", 10.0),
             threads=options.get("threads", "pool"),
             crashes=options.get("crashes", "raise"),

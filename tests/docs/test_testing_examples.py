@@ -42,7 +42,7 @@ def run(project: Path, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("ini", "tests", "passed"),
     [
-        pytest.param("addopts = -p no:asyncio", "test_guestbook.py", "6 passed", id="plain"),
+        pytest.param("addopts = -p no:asyncio", "test_guestbook.py", "7 passed", id="plain"),
         pytest.param("trio_mode = true\naddopts = -p no:asyncio", ASYNC, "2 passed", id="trio"),
         pytest.param(
             "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"

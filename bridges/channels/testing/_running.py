@@ -52,7 +52,7 @@ class Running:
     def begin(self, application: Any, scope: Any, release: Callable[[], None]) -> None:
         """Have *application* called with *scope*; *release* is called when it has ended."""
         run = partial(self._run, application, scope, release, running_loop())
-        self._loop = run_on_trio(run, "an application under test")
+        self._loop = run_on_trio(run, "an application under test", self._cancel.cancel)
 
     # As a future has them.
 

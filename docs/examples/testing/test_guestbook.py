@@ -11,6 +11,13 @@ def test_an_entry_is_stored(db, greenroom_server):
     assert Entry.objects.count() == 2            # the other was written in a worker thread
 
 
+def test_somebody_is_logged_in(db, greenroom_server, client, django_user_model):
+    client.force_login(django_user_model.objects.create_user("ann"))     # the client of Django's
+    cookie = f"sessionid={client.cookies['sessionid'].value}"
+    with greenroom_server.websocket("/ws/whoami/", headers=[("cookie", cookie)]) as socket:
+        assert socket.receive_text() == "You are ann."
+
+
 def test_a_guest_who_falls_asleep(greenroom_server, greenroom_clock):
     with greenroom_server.websocket("/ws/guestbook/") as client:
         assert client.receive_text(timeout=61) == "Still there?"     # and takes no time

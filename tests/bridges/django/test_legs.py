@@ -183,7 +183,7 @@ async def test_a_client_that_leaves_the_second_queue(
         while app.pool.statistics().queued == 0:
             await trio.lowlevel.checkpoint()
         request.gone.set()
-        while len(app.exchanges) == 2:  # until the lookout's second round
+        while len(app.life().exchanges) == 2:  # until the lookout's second round
             await trio.lowlevel.checkpoint()
         EVENTS["leave"].set()
 

@@ -38,7 +38,7 @@ TESTS = """
                 client.send_text("x")
                 self.assertEqual(await client.receive_text(), "3: x")
             self.assertEqual(await Note.objects.acount(), 3)
-            answer = await self.server.http("GET", "/later/", headers=[("host", "testserver")])
+            answer = await self.server.http("GET", "/later/")
             self.assertEqual(answer.body, b"3")
 
         def test_nothing_is_left(self):
@@ -104,6 +104,29 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
         postgres = request.getfixturevalue("postgres")
         database = postgres.settings(postgres.create())
     return Project(tmp_path, database)
+
+
+WRONG_ORDER = """
+    from django.test import SimpleTestCase
+    from greenroom.bridges.testing import GreenroomTestCase
+
+    class Mixed(GreenroomTestCase):
+        pass
+
+    class Wrong(SimpleTestCase, Mixed):
+        def test_that_is_never_run(self):
+            pass
+    """
+
+
+def test_the_mix_in_comes_first(tmp_path: Path) -> None:
+    """
+    Behind Django's class it would lend nothing: the class is refused, in words that help.
+    """
+    project = Project(tmp_path)
+    assert project.manage_test(WRONG_ORDER) != 0
+    assert "Write class Wrong(GreenroomTestCase, TestCase)" in project.output
+    assert "Got: class Wrong(SimpleTestCase, Mixed)" in project.output
 
 
 def test_manage_py_test(project: Project) -> None:

@@ -35,7 +35,9 @@ class Chat(WebsocketConsumer):
         elif text == "close":
             await self.close(4000, "enough")
         elif text == "scope":
-            await self.send(text=repr([self.scope["path"], dict(self.scope["headers"])]))
+            headers = dict(self.scope["headers"])
+            assert headers.pop(b"host") in (b"127.0.0.1", b"testserver")  # with Django, without
+            await self.send(text=repr([self.scope["path"], headers]))
         elif text == "mute":
             await trio.sleep_forever()
         else:
@@ -64,7 +66,7 @@ async def test_messages_go_both_ways(server: ServerDriver) -> None:
 
 async def test_path_query_and_headers_reach_the_application(server: ServerDriver) -> None:
     """
-    The path is unquoted, header names are lower case.
+    The path is unquoted, header names are lower case, and a host is named as every client does.
     """
     async with server.websocket("/chat/a%20b?x=1", headers=[("X-One", "1")]) as ws:
         ws.send_text("scope")
@@ -232,11 +234,12 @@ async def test_events_out_of_turn_are_refused(events: list[Any], message: str) -
 
 async def test_what_the_body_raises_comes_out_as_it_is() -> None:
     """
-    An assertion that fails inside `async with serve(...)` is not wrapped in a group.
+    An assertion that fails inside `async with serve(...)` is not wrapped in a group, or behind one.
     """
-    with pytest.raises(AssertionError, match="^mine"):
+    with pytest.raises(AssertionError, match="^mine") as failed:
         async with serve(Application()):
             raise AssertionError("mine")
+    assert failed.value.__context__ is None
 
 
 async def test_an_applications_own_error_is_the_tests() -> None:
@@ -245,12 +248,12 @@ async def test_an_applications_own_error_is_the_tests() -> None:
     """
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] == "http":
             raise RuntimeError("not supported")
 
     with pytest.raises(RuntimeError, match="not supported"):
-        async with serve(application):
-            pass
+        async with serve(application) as server:
+            await server.http("GET", "/")
 
 
 async def test_startup_that_fails() -> None:

@@ -1,5 +1,6 @@
 # How tests fail: with the consumer's own error, or with what is waited for, and where.
 
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -207,6 +208,21 @@ async def test_a_hang_in_a_thread_names_the_line(server: ServerDriver) -> None:
     assert "in receive, in thread consumers-" in str(failed.value)
 
 
+async def test_a_request_that_hangs_is_named(clock: MockClock) -> None:
+    """
+    So is the line of the application in which it waits.
+    """
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        await trio.sleep_forever()
+
+    async with serve(Application(http=late)) as server:
+        with pytest.raises(NothingCame) as failed:
+            await server.http("GET", "/late")
+    named = r"http/1 answers GET /late; it waits at .*test_failures.py:\d+ in late$"
+    assert re.search(named, str(failed.value))
+
+
 async def test_nothing_runs(server: ServerDriver, clock: MockClock) -> None:
     """
     Where no handler runs that is said, and a crash before is the cause.
@@ -278,7 +294,8 @@ async def test_what_is_left_behind() -> None:
                 client.send_text("go")
                 await client.receive()
     assert "/connections/stuck/1#1 receive" in str(failed.value)
-    assert "in a thread of consumers" in str(failed.value)
+    assert re.search(r"in a thread of consumers; it waits at .* in receive", str(failed.value))
+    assert "No handler runs" not in str(failed.value)
 
 
 async def test_events_and_dead_letters(server: ServerDriver, clock: MockClock) -> None:
@@ -306,6 +323,16 @@ async def test_events_and_dead_letters(server: ServerDriver, clock: MockClock) -
         with pytest.raises(NothingCame, match=r"Dead letters:\n  .*unknown"):
             await server.wait_dead_letter("known", timeout=1)
     await server.wait_closed()
+
+
+async def test_an_event_that_never_happens(server: ServerDriver) -> None:
+    """
+    A kind that is none is refused: nobody would wait for it with success, or ever miss it.
+    """
+    with pytest.raises(ValueError, match=r"Write 'slot.crashed'. Got: 'slot.chrashed'"):
+        await server.wait_event("slot.chrashed")
+    with pytest.raises(ValueError, match="Got: 'nonsense'"):
+        server.assert_no_event("nonsense")
 
 
 async def test_an_actor_that_is_not_there(server: ServerDriver) -> None:

@@ -123,6 +123,60 @@ def test_the_mark_and_an_application_of_its_own(project: Project) -> None:
     project.passed(project.pytest(tests, django=False), 1)
 
 
+def test_without_a_database(project: Project) -> None:
+    """
+    A handler that asks for no data runs without `db`, and nothing is logged.
+    """
+    tests = """
+    import pytest
+    from greenroom.actors import WebsocketConsumer
+    class Echo(WebsocketConsumer):
+        def receive(self, text):
+            self.send(text=text)
+    @pytest.fixture
+    def greenroom_application():
+        return Echo.as_asgi()
+    def test_first(db):
+        pass
+    def test_it(greenroom_server, caplog):
+        with greenroom_server.websocket("/") as client:
+            client.send_text("x")
+            assert client.receive_text() == "x"
+        assert caplog.records == []
+    """
+    project.passed(project.pytest(tests), 2)
+
+
+def test_a_view_that_hangs(project: Project) -> None:
+    """
+    The text of the test's error names the request and the line that waits, in its thread.
+    """
+    project.write(
+        "mysite/urls.py",
+        """
+        import threading
+        from django.urls import path
+        GO = threading.Event()
+        def stuck(request):
+            GO.wait(60)
+        urlpatterns = [path("stuck/", stuck)]
+        """,
+    )
+    tests = """
+    import pytest
+    from greenroom.bridges.testing import NothingCame
+    from mysite.urls import GO
+    def test_it(greenroom_server):
+        with pytest.raises(NothingCame) as failed:
+            greenroom_server.http("GET", "/stuck/", timeout=0.5)
+        GO.set()
+        assert "answers GET /stuck/; it waits at " in str(failed.value)
+        assert "in stuck, in thread views-1" in str(failed.value)
+        greenroom_server.wait_crash(ValueError, match="returned None")
+    """
+    project.passed(project.pytest(tests), 1)
+
+
 def test_what_a_view_raises(project: Project) -> None:
     """
     It is the test's error, as a crash is, unless the test asks for it; the client gets its 500.
@@ -131,7 +185,7 @@ def test_what_a_view_raises(project: Project) -> None:
     import pytest
     @pytest.mark.parametrize("path", ["/broken/", "/broken/later/"])
     def test_it(greenroom_server, path):
-        answer = greenroom_server.http("GET", path, headers=[("host", "testserver")])
+        answer = greenroom_server.http("GET", path)
         assert answer.status == 500
         greenroom_server.wait_crash(ZeroDivisionError, path=path)
     def test_live(live_greenroom):

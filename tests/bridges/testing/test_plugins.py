@@ -18,10 +18,8 @@ PLAIN = """
             client.send_text("y")
             assert client.receive_text() == "3: y"
         assert Note.objects.count() == 3
-        assert greenroom_server.http("GET", "/count/", headers=HOST).body == b"3"
-        assert greenroom_server.http("GET", "/later/", headers=HOST).body == b"3"
-
-    HOST = [("host", "testserver")]
+        assert greenroom_server.http("GET", "/count/").body == b"3"
+        assert greenroom_server.http("GET", "/later/").body == b"3"
 
     def test_nothing_is_left(db):
         from notes.models import Note
@@ -70,11 +68,24 @@ ASYNC = """
             client.send_text("y")
             assert await client.receive_text() == "3: y"
         assert await Note.objects.acount() == 3
-        answer = await greenroom_server.http("GET", "/count/", headers=[("host", "testserver")])
+        answer = await greenroom_server.http("GET", "/count/")
         assert answer.body == b"3"
 
     @pytest.mark.django_db
     async def test_nothing_is_left():
+        from notes.models import Note
+        assert await Note.objects.acount() == 0
+
+    @pytest.mark.django_db
+    async def test_by_hand():
+        from greenroom.bridges.testing import share_connections
+        from notes.models import Note
+        with share_connections():
+            await Note.objects.acreate(text="mine")
+            assert await Note.objects.acount() == 1
+
+    @pytest.mark.django_db
+    async def test_nothing_is_left_by_hand():
         from notes.models import Note
         assert await Note.objects.acount() == 0
 
@@ -144,7 +155,7 @@ def test_pytest_trio(project: Project) -> None:
         assert trio.current_time() >= 86400
     """
     )
-    project.passed(project.pytest(tests, "-p", "no:asyncio", ini="trio_mode = true"), 5)
+    project.passed(project.pytest(tests, "-p", "no:asyncio", ini="trio_mode = true"), 7)
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
@@ -162,10 +173,10 @@ def test_pytest_asyncio(project: Project, mode: str) -> None:
             assert await client.receive_text(timeout=90000) == "done"
     """
     )
-    project.passed(project.pytest(tests, "-p", "no:trio", ini=f"asyncio_mode = {mode}"), 5)
+    project.passed(project.pytest(tests, "-p", "no:trio", ini=f"asyncio_mode = {mode}"), 7)
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", ["'asyncio'", "('trio', {'clock': greenroom_clock})"])
 def test_anyio(project: Project, backend: str) -> None:
     """
     With anyio's plugin the same tests pass on either backend.
@@ -173,9 +184,64 @@ def test_anyio(project: Project, backend: str) -> None:
     tests = (
         ASYNC.format(mark="pytestmark = pytest.mark.anyio")
         + f"""
+    async def test_clock(greenroom_server, greenroom_clock):
+        async with greenroom_server.websocket("/wait/") as client:
+            client.send_text("86400")
+            assert await client.receive_text(timeout=90000) == "done"
+
     @pytest.fixture
-    def anyio_backend():
-        return {backend!r}
+    def anyio_backend(greenroom_clock):
+        return {backend}
     """
     )
-    project.passed(project.pytest(tests, "-p", "no:trio", "-p", "no:asyncio"), 4)
+    project.passed(project.pytest(tests, "-p", "no:trio", "-p", "no:asyncio"), 7)
+
+
+def test_anyio_on_another_clock(project: Project) -> None:
+    """
+    On trio it is anyio's backend that is given the clock: the error says how.
+    """
+    tests = """
+    import pytest
+    @pytest.mark.anyio
+    @pytest.mark.parametrize("anyio_backend", ["trio"])
+    async def test_it(greenroom_server, greenroom_clock):
+        pass
+    """
+    assert project.pytest(tests, "-p", "no:trio", "-p", "no:asyncio") == 1
+    assert "return 'trio', {'clock': greenroom_clock}" in project.output
+
+
+def test_a_communicator_that_is_left(project: Project) -> None:
+    """
+    The next test has its data, its application, and no crash of the one before.
+    """
+    tests = """
+    import pytest
+    from greenroom.bridges.channels.generic.websocket import WebsocketConsumer
+    from greenroom.bridges.channels.testing import WebsocketCommunicator
+    from notes.models import Note
+
+    class Counts(WebsocketConsumer):
+        def receive(self, text_data):
+            Note.objects.create(text=text_data)
+            self.send(text_data=str(Note.objects.count()))
+
+    @pytest.mark.django_db
+    async def test_that_fails():
+        communicator = WebsocketCommunicator(Counts.as_asgi(), "/")
+        await communicator.connect()
+        await communicator.send_to(text_data="x")
+        assert await communicator.receive_from() == "2"
+
+    @pytest.mark.django_db(transaction=True)
+    async def test_that_passes(greenroom_server):
+        assert await Note.objects.acount() == 0
+        async with greenroom_server.websocket("/ws/") as client:
+            client.send_text("x")
+            assert await client.receive_text() == "1: x"
+    """
+    ini = "asyncio_mode = auto"
+    assert project.pytest(tests, "-p", "no:trio", ini=ini) == 1
+    assert "1 failed, 1 passed" in project.output
+    assert "assert '1' == '2'" in project.output

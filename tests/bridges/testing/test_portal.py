@@ -19,6 +19,7 @@ from greenroom.bridges.testing import (
     StartupFailed,
     open_server,
     run_server,
+    serve,
     virtual_clock,
 )
 from greenroom.bridges.testing._portal import open_portal
@@ -73,6 +74,15 @@ class Thing:
             yield self
             nursery.cancel_scope.cancel()
         self.log.append(trio.lowlevel.current_task() is task)
+
+    async def late(self, timeout: float) -> str:
+        assert timeout > 1
+        await trio.sleep(0.3)
+        return "late"
+
+    @asynccontextmanager
+    async def late_manager(self, timeout: float) -> AsyncIterator[str]:
+        yield await self.late(timeout)
 
     async def numbers(self) -> AsyncIterator[int]:
         for number in range(3):
@@ -130,6 +140,24 @@ def test_bounded() -> None:
         portal.patience = 60
         portal.call(trio.sleep, 0)
         assert target.log == ["cancelled"]
+
+
+@pytest.mark.parametrize("call", ["late", "late_manager"])
+def test_bounded_behind_the_calls_own_timeout(call: str) -> None:
+    """
+    BOUNDED: the patience begins where the timeout of the call ends, on the real clock.
+    """
+    with open_portal(thing) as (portal, target):
+        remote = Blocking(portal, target)
+        portal.patience = 0.1
+        with pytest.raises(NothingCame, match=r"did not return within 0\.1 s"):
+            remote.slow(3600)
+        entered = getattr(remote, call)(timeout=30)
+        if call == "late_manager":
+            with entered as word:
+                entered = word
+        assert entered == "late"
+        portal.patience = 60
 
 
 def test_no_leak() -> None:
@@ -264,6 +292,27 @@ async def test_on_trio() -> None:
         assert scope.cancelled_caught
         await remote.slow(0)
         assert target.log == ["cancelled"]
+
+
+def test_serve_on_asyncio() -> None:
+    """
+    It is refused there, and a connection that was not entered has no messages: both say what to do.
+    """
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="write `async with open_server"):
+            async with serve(Application()):
+                pytest.fail("it runs")
+        async with open_server(Application()) as server:
+            with pytest.raises(AttributeError, match="'send_text'.* `async with server.web"):
+                closed: Any = server.websocket("/")
+                closed.send_text("x")
+
+    asyncio.run(main())
+    with run_server(Application()) as server:
+        with pytest.raises(AttributeError, match="'send_text'.* Write `with server.websocket"):
+            closed: Any = server.websocket("/")
+            closed.send_text("x")
 
 
 def test_open_server_on_asyncio() -> None:
