@@ -64,9 +64,8 @@ class ChannelsApplication(ConsumerApplication):
             await self._application(scope, receive, send)
             return
         root, actor = root_of(scope), self.actor
-        of_tree = actor is not None and scope["type"] == "websocket"
-        # On asyncio it was called by a consumer of many, which has the slot.
-        if root is not None and of_tree and inside_trio():
+        on_trio = inside_trio()  # else a consumer with others inside has called it, in its slot
+        if root is not None and actor is not None and on_trio and scope["type"] == "websocket":
             route = printable_route(actor.__name__.removesuffix("Consumer").lower())
             await serve_websocket(
                 root, route or "consumer", actor, self.initkwargs, scope, receive, send
