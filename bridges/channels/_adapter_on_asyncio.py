@@ -49,7 +49,7 @@ class OnAsyncio(Adapter, runtime=True):
         attributes: dict[str, Any] = consumer.__dict__
         given = dict(attributes)
 
-        async def run() -> None:
+        async def run() -> None:  # noqa: ASYNC124 - what the loop awaits is a coroutine
             if init is not None:
                 init()
             attributes.update(given)  # before the tasks that it has started begin
@@ -57,7 +57,7 @@ class OnAsyncio(Adapter, runtime=True):
         try:
             await self._tasks.run(run)
         except BaseException:
-            await self._tasks.end(self._life.host.shutdown_seconds)  # noqa: ASYNC120 - shielded
+            await self._tasks.end(self._life.host.shutdown_seconds)  # noqa: ASYNC102, ASYNC120
             raise
 
     async def _run(self, function: Any) -> Any:

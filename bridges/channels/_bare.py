@@ -58,7 +58,7 @@ async def serve_new(
         await new_consumer(consumer_class, initkwargs)(scope, receive, send)
         return
 
-    async def make() -> Any:
+    async def make() -> Any:  # noqa: ASYNC124 - what the loop awaits is a coroutine
         return consumer_class(**initkwargs)
 
     tasks = AsyncioTasks(consumer_class.__qualname__)
