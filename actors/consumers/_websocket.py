@@ -147,7 +147,8 @@ class WebsocketConsumer(Limited, Consumer, runtime=True):
         """
         Close the socket behind what was sent, at the call; again is no different.
 
-        The running handler finishes; what the peer sent and nobody handled yet is
+        The running handler finishes, or is cancelled when the peer has ended, if it is one of
+        those (``cancel_on_disconnect``); what the peer sent and nobody handled yet is
         dropped; then ``disconnect`` runs. Before ``accept`` it refuses with 403.
         Awaiting it is no checkpoint.
 
