@@ -135,7 +135,9 @@ def test_without_a_database(project: Project) -> None:
             self.send(text=text)
     @pytest.fixture
     def greenroom_application():
-        return Echo.as_asgi()
+        from django.urls import path
+        from greenroom.bridges.django import Greenroom
+        return Greenroom(websocket=[path("", Echo)])
     def test_first(db):
         pass
     def test_it(greenroom_server, caplog):
