@@ -183,7 +183,9 @@ class DjangoApplication(ASGIHandler):
 
     @property
     def pool(self) -> ThreadPool:
-        """The views' threads of the newest life in this loop."""
+        """The views' threads of the newest life in this loop; of any, in a thread."""
+        if self._lives and not inside_trio():
+            return self._lives[-1].pool
         return self.life().pool
 
     # ASGI.

@@ -204,7 +204,7 @@ async def test_cancel_on_disconnect_cancels_connect(kind: str) -> None:
             gate.set()
     finally:
         gate.set()
-    assert ends == [1006]
+    assert ends == [1000]
 
 
 async def test_a_close_frees_who_waits_for_room(autojump_clock: MockClock) -> None:

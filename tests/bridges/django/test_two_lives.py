@@ -17,7 +17,17 @@ async def later(request):
     return HttpResponse(b"later")
 
 
-urlpatterns = [path("now/", lambda request: HttpResponse(b"now")), path("later/", later)]
+def pools(request):
+    """How many threads the pool has that a view sees."""
+    return HttpResponse(str(DJANGO.pool.statistics().size).encode())
+
+
+DJANGO = django_application()
+urlpatterns = [
+    path("now/", lambda request: HttpResponse(b"now")),
+    path("later/", later),
+    path("pools/", pools),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +60,14 @@ async def test_who_came_first_leaves_first() -> None:
         assert (await servers[1].http("GET", "/now/")).body == b"now"
         assert (await servers[1].http("GET", "/later/")).body == b"later"
         ends[1].set()
+
+
+async def test_a_view_sees_the_pool() -> None:
+    """
+    A view, which runs in a thread, is told of the pool that serves it.
+    """
+    async with serve(Greenroom(http=DJANGO, view_threads=3)) as server:
+        assert (await server.http("GET", "/pools/")).body == b"3"
 
 
 def test_on_two_loops() -> None:

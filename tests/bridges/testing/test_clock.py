@@ -43,8 +43,7 @@ async def test_no_time_passes_while_a_thread_works(clock: MockClock) -> None:
         with trio.fail_after(10):  # for the clock to jump to
             await pool.run(works, label="works")
             await pool.run(lambda: ask(outer), label="serves")
-
-    assert trio.current_time() == 0
+        assert trio.current_time() == 0
 
 
 @pytest.mark.parametrize("spare", [0, 1])
