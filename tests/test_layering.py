@@ -28,6 +28,7 @@ MAY_IMPORT_SIBLING = {
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
+    "inspection": set[str](),
     "longpoll": {"asgi"},
     "testing": {"asgi", "asgiref", "channels", "client", "django", "engines", "hypercorn"},
     "websocket": set[str](),

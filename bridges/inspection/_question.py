@@ -1,0 +1,91 @@
+# A question as it comes from outside, read field by field. Pure.
+#
+# Whoever asks may be a browser, another process or a script with a mistake in it: each field has a
+# type and bounds, and one that is not known is refused, so that nobody believes that it was heeded.
+
+from collections.abc import Collection, Mapping
+from math import isfinite
+from typing import cast
+
+
+class BadQuestion(ValueError):
+    """A question that can't be answered as it stands; the text says which field is wrong."""
+
+
+class Fields:
+    """
+    The fields of one question.
+
+    Args:
+        question: What was asked; ``ask`` is known already.
+    """
+
+    def __init__(self, question: Mapping[str, object]) -> None:
+        self._given = dict(question)
+        self._known = {"ask"}
+
+    def text(self, name: str, default: str = "", *, most: int = 500) -> str:
+        """Return a text of at most *most* characters."""
+        value = self._take(name, default)
+        if not isinstance(value, str) or len(value) > most:
+            raise BadQuestion(f"{name} must be a text of at most {most} characters.{_got(value)}")
+        return value
+
+    def number(self, name: str, default: int, *, least: int, most: int) -> int:
+        """Return a whole number from *least* to *most*."""
+        value = self._take(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            wanted = f"a whole number from {least} to {most}"
+            raise BadQuestion(f"{name} must be {wanted}.{_got(value)}")
+        return value
+
+    def seconds(self, name: str, default: float | None = None, *, most: float) -> float | None:
+        """Return seconds above 0, *most* at most; None if they are left out and *default* is."""
+        value = self._take(name, default)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadQuestion(f"{name} must be seconds.{_got(value)}")
+        if not isfinite(value) or not 0 < value <= most:
+            raise BadQuestion(f"{name} must be seconds, above 0 and at most {most:g}.{_got(value)}")
+        return float(value)
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """Return a yes or no."""
+        value = self._take(name, default)
+        if not isinstance(value, bool):
+            raise BadQuestion(f"{name} must be true or false.{_got(value)}")
+        return value
+
+    def choice(self, name: str, default: str, choices: Collection[str]) -> str:
+        """Return one of *choices*."""
+        value = self._take(name, default)
+        if not isinstance(value, str) or value not in choices:
+            listed = ", ".join(sorted(choices))
+            raise BadQuestion(f"{name} must be one of {listed}.{_got(value)}")
+        return value
+
+    def mapping(self, name: str) -> Mapping[str, object]:
+        """Return fields within this one; none if it is left out."""
+        empty: dict[str, object] = {}
+        value = self._take(name, empty)
+        if not isinstance(value, dict):
+            raise BadQuestion(f"{name} must be a mapping.{_got(value)}")
+        return cast("dict[str, object]", value)
+
+    def done(self) -> None:
+        """Refuse what nobody has read. Raises BadQuestion."""
+        unknown = sorted(self._given.keys() - self._known)
+        if unknown:
+            known = ", ".join(sorted(self._known - {"ask"})) or "none"
+            raise BadQuestion(f"no such field here; known are: {known}.{_got(unknown)}")
+
+    def _take(self, name: str, default: object) -> object:
+        self._known.add(name)
+        value = self._given.get(name)
+        return default if value is None else value
+
+
+def _got(value: object) -> str:
+    text = repr(value)
+    return f" Got: {text[:100]}..." if len(text) > 100 else f" Got: {text}"
