@@ -149,6 +149,18 @@ class Administration(Supervision):
             raise ValueError(f"begin and most must not be negative. Got: {begin!r}, {most!r}")
         return [self._seen(entry) for entry in islice(self._entries.values(), begin, begin + most)]
 
+    def entries(self) -> list[Entry]:
+        """Return what is kept of each child, in start order. Loop thread only."""
+        return list(self._entries.values())
+
+    def entry(self, name: str) -> Entry | None:
+        """Return what is kept of the child *name*; None if there is none. Loop thread only."""
+        return self._entries.get(name)
+
+    def seen(self, entry: Entry) -> NodeSnapshot:
+        """Return a child as it is now. Loop thread only."""
+        return self._seen(entry)
+
     async def _ask_in_turn(self, act: Callable[[], Awaitable[R]]) -> R:
         """Have the supervisor's task do *act*; refuse who holds that task up himself."""
         life = None if in_background.get() else current_life.get()

@@ -5,6 +5,7 @@
 # exit; it never cancels, and one connection's end can't touch another's.
 
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -175,15 +176,41 @@ class Connections:
     def snapshot(self) -> NodeSnapshot:
         """Return the supervisor and its connections as they are now."""
         routes = tuple(
-            NodeSnapshot(
-                path=f"/connections/{route}",
-                kind="supervisor",
-                name=route,
-                facts={"open": len(members)},
+            replace(
+                self.route(route),
                 children=tuple(attached.snapshot() for attached in members.values()),
             )
             for route, members in sorted(self._routes.items())
         )
+        return replace(self.alone(), children=routes)
+
+    def open_by_route(self) -> list[tuple[str, int]]:
+        """Return the names of the routes with connections, in order, and how many each has."""
+        return [(route, len(members)) for route, members in sorted(self._routes.items())]
+
+    def count_of(self, route: str) -> int:
+        """Return how many connections *route* has."""
+        return len(self._routes.get(route, ()))
+
+    def paths_of(self, route: str) -> list[str]:
+        """Return the paths of the connections of *route*, the oldest first."""
+        return list(self._routes.get(route, ()))
+
+    def find(self, path: str) -> "Attached | None":
+        """Return the connection at *path*."""
+        return self._routes.get(path.split("/")[2], {}).get(path) if path.count("/") > 2 else None
+
+    def route(self, name: str) -> NodeSnapshot:
+        """Return the node of a route as it is now, without its connections."""
+        return NodeSnapshot(
+            path=f"/connections/{name}",
+            kind="supervisor",
+            name=name,
+            facts={"open": len(self._routes.get(name, ()))},
+        )
+
+    def alone(self) -> NodeSnapshot:
+        """Return the supervisor as it is now, without its routes."""
         state = "stopping" if self._closing else "running"
         return NodeSnapshot(
             path="/connections",
@@ -191,5 +218,4 @@ class Connections:
             name="connections",
             state=state,
             facts={"open": self._open, **self.storms.facts()},
-            children=routes,
         )

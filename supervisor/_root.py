@@ -9,6 +9,7 @@
 import random
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import trio
@@ -124,8 +125,10 @@ class Root(Operations):
         """Who asks which actor for its state."""
         self._errands = Errands(self)
         self._refs: dict[str, ActorRef] = {}
-        self._supervisors: dict[str, Supervisor] = {"/residents": self.residents}
-        self.traces = Traces(self, self._refs, self._supervisors)
+        self.pauses: dict[str, float] = {}  # by path, when what waits for it begins anew
+        self.supervisors: dict[str, Supervisor] = {"/residents": self.residents}
+        """All by path. Loop thread only."""
+        self.traces = Traces(self, self._refs, self.supervisors)
         """Whose messages an operator looks at, for a while."""
         self._state = "new"
         self._stop = trio.Event()
@@ -234,7 +237,7 @@ class Root(Operations):
         Raises:
             ActorNotFound: There is none.
         """
-        found = self._supervisors.get(path)
+        found = self.supervisors.get(path)
         if found is None:
             raise ActorNotFound(path)
         return found
@@ -250,6 +253,11 @@ class Root(Operations):
 
     def snapshot(self) -> NodeSnapshot:
         """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
+        children = (self.connections.snapshot(), self.residents.snapshot())
+        return replace(self.alone(), children=children)
+
+    def alone(self) -> NodeSnapshot:
+        """Return the root as it is now, without its children. Loop thread only."""
         problems = self.readiness()
         return NodeSnapshot(
             path="/",
@@ -264,7 +272,6 @@ class Root(Operations):
                 "groups": self.groups.names(),
                 "events": {kind: n for kind, n in self.events.counts().items() if n},
             },
-            children=(self.connections.snapshot(), self.residents.snapshot()),
         )
 
     def snapshot_blocking(self, timeout: float = 5.0) -> NodeSnapshot:
@@ -312,13 +319,14 @@ class Root(Operations):
 
     def register_supervisor(self, path: str, supervisor: Supervisor) -> None:
         """Make *path* findable as a supervisor's."""
-        self._supervisors[path] = supervisor
+        self.supervisors[path] = supervisor
 
     def unregister(self, path: str) -> None:
         """Forget *path*."""
         self._refs.pop(path, None)
-        self._supervisors.pop(path, None)
+        self.supervisors.pop(path, None)
         self.suspensions.forget(path)
+        self.pauses.pop(path, None)
         self.traces.forget(path)
 
     def pause(self, attempt: int) -> float:

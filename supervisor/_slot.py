@@ -211,6 +211,7 @@ class Slot(Witness, Succession):
         return self.mailbox.control
 
     def _tell_pause(self, order: Order) -> None:
+        self._root.pauses[self.path] = trio.current_time() + order.seconds
         if order.next is Next.PARK:
             self.note("slot.parked", seconds=order.seconds)
         elif order.seconds:

@@ -1,5 +1,6 @@
 # A supervisor as its own supervisor sees it, and as it is seen from outside.
 
+from dataclasses import replace
 from typing import cast
 
 import trio
@@ -120,6 +121,11 @@ class Subordinate(Administration):
 
     def snapshot(self) -> NodeSnapshot:
         """Return the supervisor and its children as they are now."""
+        children = tuple(self._seen(entry) for entry in self._entries.values())
+        return replace(self.alone(), children=children)
+
+    def alone(self) -> NodeSnapshot:
+        """Return the supervisor as it is now, without its children."""
         facts: dict[str, object] = {"strategy": str(self.spec.strategy)}
         if self.epoch > 1:
             facts["epoch"] = self.epoch
@@ -129,7 +135,6 @@ class Subordinate(Administration):
             name=self.spec.name,
             state=self.state,
             facts=facts,
-            children=tuple(self._seen(entry) for entry in self._entries.values()),
         )
 
     def __repr__(self) -> str:

@@ -10,6 +10,8 @@ from ._crashes import CRASHES_KEPT, Crash, crash_facts, crash_of
 from ._intensity import RestartWindow
 from ._place import Place
 from ._referee import Referee
+from ._standing import Standing
+from ._succession import PAUSES
 from ._tree import CrashReport, NodeSnapshot
 
 
@@ -83,6 +85,16 @@ class Witness(Place):
             groups=self._root.groups.groups_of(self),
             names=self._root.registry.keys_of(self),
             facts=facts,
+        )
+
+    def standing(self) -> Standing:
+        """Return how it stands, beyond what a snapshot says. Loop thread only."""
+        now, due = trio.current_time(), self._root.pauses.get(self.path)
+        return Standing(
+            uptime=now - self._born if self._runs() else None,
+            restarts=self._window.count(self._alive_now()),
+            pause=max(0.0, due - now) if due is not None and self.state in PAUSES else None,
+            end=self.end,
         )
 
     def _shown_state(self) -> str:

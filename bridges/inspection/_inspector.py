@@ -1,6 +1,6 @@
 # Who answers what is asked of one tree.
 #
-# Each kind of question is a module of its own, `_ask_<name>.py`, whose `answer(root, fields)` reads
+# Each kind of question is a module of its own, `_ask_<name>.py`, whose `ask_<name>(root, fields)` reads
 # the fields, says that it has read them (`fields.done()`), and returns plain data; it looks at a
 # bounded number of places between two checkpoints. Nothing it returns keeps anything alive.
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from ...actors import ActorNotFound
 from ...supervisor import InvalidState, Root
+from ._ask_tree import ask_tree
 from ._question import BadQuestion, Fields
 
 logger = logging.getLogger("greenroom.inspection")
@@ -17,7 +18,9 @@ logger = logging.getLogger("greenroom.inspection")
 Answer = dict[str, Any]
 Ask = Callable[[Root, Fields], Awaitable[Answer]]
 
-QUESTIONS: dict[str, Ask] = {}
+QUESTIONS: dict[str, Ask] = {
+    "tree": ask_tree,
+}
 """What can be asked, by name."""
 
 

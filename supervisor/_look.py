@@ -1,0 +1,169 @@
+# A running tree, looked at place by place: which children a place has, in order, and how one
+# stands. A snapshot of the whole is made at once; this is for trees that are too large for that,
+# looked at in steps by somebody who lets others have their turn between them.
+#
+# Each place has a key: a tuple that says where it stands among all others, parents before their
+# children and those in start order. A key stays the same as long as its place lives and is never
+# used again, so a page that begins behind a key begins at the right place whoever has come or gone.
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ._slot import Slot
+from ._standing import Standing
+from ._tree import NodeSnapshot
+
+if TYPE_CHECKING:
+    from ._entry import Entry
+    from ._root import Root
+    from ._supervisor import Supervisor
+
+Key = tuple[int | str, ...]
+
+_CONNECTIONS, _RESIDENTS = "/connections", "/residents"
+_TOP: list[tuple[int | str, str]] = [(0, _CONNECTIONS), (1, _RESIDENTS)]
+
+
+class Look:
+    """
+    Looks at the places of one tree. Loop thread only; no method is a checkpoint.
+
+    Args:
+        root: The tree.
+    """
+
+    def __init__(self, root: "Root") -> None:
+        self._root = root
+
+    def children(self, path: str, behind: Key = ()) -> Iterator[tuple[Key, str]]:
+        """
+        Yield the keys and paths of what is right below *path*, in order; nothing if none is there.
+
+        What has gone since it was begun may still come, and what came since may not.
+
+        Args:
+            path: Where.
+            behind: A key below that of *path*: only those that are above it, at it or behind it.
+        """
+        key = self.key(path)
+        if key is None:
+            return
+        depth = len(key)
+        for step, child in self._below(path, behind[depth] if len(behind) > depth else None):
+            yield (*key, step), child
+
+    def key(self, path: str) -> Key | None:
+        """Return the key of the place at *path*; None if nothing is there."""
+        if path == "/":
+            return ()
+        if path == _CONNECTIONS or path.startswith(f"{_CONNECTIONS}/"):
+            return self._key_of_connection(path)
+        if path == _RESIDENTS:
+            return (1,)
+        entry = self._entry(path)
+        above = self.key(path.rpartition("/")[0])
+        return None if entry is None or above is None else (*above, entry.number)
+
+    def total(self, path: str) -> int:
+        """Return how many places are right below *path*; at once, however many."""
+        if path == "/":
+            return len(_TOP)
+        connections = self._root.connections
+        if path == _CONNECTIONS:
+            return len(connections.open_by_route())
+        if path.startswith(f"{_CONNECTIONS}/"):
+            return connections.count_of(path.removeprefix(f"{_CONNECTIONS}/"))
+        supervisor = self._supervisor(path)
+        return 0 if supervisor is None else supervisor.counts().specs
+
+    def node(self, path: str) -> NodeSnapshot | None:
+        """Return the place at *path* as it is now, without what is below it; None if none is."""
+        if path == "/":
+            return self._root.alone()
+        connections = self._root.connections
+        if path == _CONNECTIONS:
+            return connections.alone()
+        if path.startswith(f"{_CONNECTIONS}/"):
+            attached = connections.find(path)
+            if attached is not None:
+                return attached.snapshot()
+            name = path.removeprefix(f"{_CONNECTIONS}/")
+            return connections.route(name) if connections.count_of(name) else None
+        supervisor = self._supervisor(path)
+        if supervisor is not None:
+            return supervisor.alone()
+        entry = self._entry(path)
+        above = self._supervisor(path.rpartition("/")[0])
+        return None if entry is None or above is None else above.seen(entry)
+
+    def slot(self, path: str) -> Slot | None:
+        """Return the slot at *path*; None if another kind of place is there, or none."""
+        entry = self._entry(path)
+        body = self._root.connections.find(path) if entry is None else entry.body
+        return body if isinstance(body, Slot) else None
+
+    def standing(self, path: str) -> Standing:
+        """Return how the place at *path* stands, as far as it is one that has incarnations."""
+        slot = self.slot(path)
+        return Standing() if slot is None else slot.standing()
+
+    def walk(self, path: str, behind: Key = ()) -> Iterator[tuple[Key, str]]:
+        """
+        Yield all places below *path* in order, those behind the key *behind*.
+
+        It may be left alone between two places while the tree changes: what has gone meanwhile
+        may still come, and what came meanwhile may not.
+        """
+        for key, child in self.children(path, behind):
+            if key > behind:
+                yield key, child
+                yield from self.walk(child)
+            elif behind[: len(key)] == key:
+                yield from self.walk(child, behind)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _below(self, path: str, begin: int | str | None) -> Iterable[tuple[int | str, str]]:
+        """Return the last parts of the keys below *path* from *begin* on, each with its path."""
+        connections = self._root.connections
+        if path == "/":
+            return _TOP if begin != 1 else _TOP[1:]
+        if path == _CONNECTIONS:
+            routes = [(name, f"{path}/{name}") for name, _ in connections.open_by_route()]
+            return routes if begin is None else [each for each in routes if each[0] >= str(begin)]
+        if path.startswith(f"{_CONNECTIONS}/"):
+            paths = connections.paths_of(path.removeprefix(f"{_CONNECTIONS}/"))
+            first = bisect_left(paths, begin, key=_number) if isinstance(begin, int) else 0
+            return ((_number(each), each) for each in islice(paths, first, None))
+        supervisor = self._supervisor(path)
+        entries = [] if supervisor is None else supervisor.entries()
+        first = bisect_left(entries, begin, key=_place) if isinstance(begin, int) else 0
+        rest = islice(entries, first, None)
+        return ((each.number, f"{path}/{each.spec.name}") for each in rest)
+
+    def _supervisor(self, path: str) -> "Supervisor | None":
+        return self._root.supervisors.get(path)
+
+    def _entry(self, path: str) -> "Entry | None":
+        above, _, name = path.rpartition("/")
+        supervisor = self._supervisor(above)
+        return None if supervisor is None else supervisor.entry(name)
+
+    def _key_of_connection(self, path: str) -> Key | None:
+        connections = self._root.connections
+        name = path.removeprefix(_CONNECTIONS).removeprefix("/")
+        if not name:
+            return (0,)
+        if connections.find(path) is not None:
+            return (0, name.rpartition("/")[0], _number(path))
+        return (0, name) if connections.count_of(name) else None
+
+
+def _number(path: str) -> int:
+    return int(path.rpartition("/")[2])
+
+
+def _place(entry: "Entry") -> int:
+    return entry.number
