@@ -29,7 +29,9 @@ def key_of(cursor: str) -> Key:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         parts = cast("object", json.loads(base64.b64decode(padded, b"-_", validate=True)))
     except (binascii.Error, UnicodeError, ValueError, RecursionError):
-        raise BadQuestion(f"after must be what an answer's next said. Got: {cursor[:100]!r}") from None
+        raise BadQuestion(
+            f"after must be what an answer's next said. Got: {cursor[:100]!r}"
+        ) from None
     if not isinstance(parts, list) or len(cursor) > _MOST:
         raise BadQuestion(f"after must be what an answer's next said. Got: {cursor[:100]!r}")
     listed = cast("list[object]", parts)
@@ -37,5 +39,9 @@ def key_of(cursor: str) -> Key:
     for at, part in enumerate(listed):
         named = at == 1 and listed[0] == 0
         if type(part) is not (str if named else int):
-            raise BadQuestion(f"after must be what an answer's next said. Got: {cursor[:100]!r}")
+            raise _refused(cursor)
     return tuple(cast("list[int | str]", listed))
+
+
+def _refused(cursor: str) -> BadQuestion:
+    return BadQuestion(f"after must be what an answer's next said. Got: {cursor[:100]!r}")

@@ -1,8 +1,8 @@
 # Who answers what is asked of one tree.
 #
-# Each kind of question is a module of its own, `_ask_<name>.py`, whose `ask_<name>(root, fields)` reads
-# the fields, says that it has read them (`fields.done()`), and returns plain data; it looks at a
-# bounded number of places between two checkpoints. Nothing it returns keeps anything alive.
+# Each kind of question is a module of its own, `_ask_<name>.py`, whose `ask_<name>(root, fields)`
+# reads the fields, says that it has read them (`fields.done()`), and returns plain data; it looks
+# at a bounded number of places between two checkpoints. What it returns keeps nothing alive.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping

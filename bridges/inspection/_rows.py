@@ -6,7 +6,9 @@ from ...supervisor._standing import Standing
 
 Row = dict[str, object]
 
-_WELL = frozenset({"starting", "running", "declined", "waiting", "making room", "stopping", "ended"})
+_WELL = frozenset(
+    {"starting", "running", "declined", "waiting", "making room", "stopping", "ended"}
+)
 _HIGH = 0.8
 
 
