@@ -24,10 +24,11 @@ from typing import Any, TypeVar
 
 import trio
 
-from ...actors._lowlevel import LoopThread, Parker, start_system_task
+from ...actors._lowlevel import LoopThread, Parker, on_real_time, start_system_task
 from ...actors._serving import in_context
 from ...actors._workers import Workers
 from ._context import restore_context
+from ._rest import watch
 from ._winding_up import stack_of_thread, wind_up
 
 logger = logging.getLogger("greenroom.asyncio")
@@ -56,6 +57,8 @@ class SideLoop:
         """The loop beside which it runs."""
         self.pool: Workers | None = None
         """Does the sync work of its tasks."""
+        self._on_real_time = on_real_time()
+        self._unwatch: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._seconds = 0.0
@@ -199,6 +202,8 @@ class SideLoop:
             raise RuntimeError("the asyncio loop beside trio is closed")
         if self._loop is None:
             loop = asyncio.new_event_loop()
+            if not self._on_real_time:
+                self._unwatch = watch(loop)
             # Daemon: a task that never ends must not keep the process from ending.
             self._thread = threading.Thread(
                 target=self._main, args=(loop,), name="greenroom-asyncio", daemon=True
@@ -217,6 +222,8 @@ class SideLoop:
             wind_up(loop, self._seconds)
         finally:
             asyncio.set_event_loop(None)
+            if self._unwatch is not None:
+                self._unwatch()
             with self._starting:
                 loop.close()
                 lost = list(self._calls)
