@@ -47,7 +47,8 @@ def watch(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
     def end() -> None:
         with suppress(ValueError):  # it was called before
             _watched.remove(rest)
-        vars(selector).pop("select", None)  # else the two would hold each other
+        if "select" in vars(selector):
+            del selector.select  # else the two would hold each other
 
     selector.select = noted
     _watched.append(rest)
