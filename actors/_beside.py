@@ -241,7 +241,7 @@ class Beside:
 
     def _failed(self, run: _Run, error: Exception) -> None:
         life, item = self._life, run.item
-        verdict = judge(error)
+        verdict = judge(error, life.host.path)
         if type(item) is Call:
             item.reply.fail(failure_of(life, error))
         if verdict is Verdict.STALE:

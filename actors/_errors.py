@@ -318,7 +318,8 @@ class Disconnected(GreenroomError, ConnectionError):
     """
     The connection is over, so nothing can be sent.
 
-    A fact, not a crash: when it escapes a handler the slot ends quietly.
+    A fact, not a crash: when it escapes a handler of the connection's own the slot ends quietly.
+    Out of another actor's handler it is an error like any.
     ``code`` and ``reason`` are those of the close, as far as they are known.
     """
 

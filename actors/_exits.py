@@ -98,11 +98,15 @@ class Verdict(Enum):
     STALE = "stale"
 
 
-def judge(error: BaseException) -> Verdict:
+def judge(error: BaseException, path: str = "") -> Verdict:
     """
     Judge what came out of user code; our own scopes' Cancelled never gets here.
 
     The worst leaf of a group counts; a group of nothing but Cancelled is foreign.
+
+    Args:
+        error: What came.
+        path: Whose end it may tell of; another's is a crash. "" for anybody's.
     """
     found = list(leaves(error))
     if any(isinstance(leaf, (KeyboardInterrupt, SystemExit)) for leaf in found):
@@ -110,6 +114,10 @@ def judge(error: BaseException) -> Verdict:
     others = [leaf for leaf in found if not isinstance(leaf, trio.Cancelled)]
     if not others:
         return Verdict.FOREIGN
+    if any(
+        isinstance(leaf, (Disconnected, Stale)) and path not in ("", leaf.path) for leaf in others
+    ):
+        return Verdict.CRASH
     if all(isinstance(leaf, (Stale, NobodyWaits)) for leaf in others):
         return Verdict.STALE
     if all(isinstance(leaf, (Disconnected, Stale, NobodyWaits)) for leaf in others):

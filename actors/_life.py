@@ -372,7 +372,7 @@ class Life:
     # -- its end -------------------------------------------------------------------------
 
     def _ended_by(self, error: BaseException) -> Exit:
-        verdict, what, opening = judge(error), self.busy_with, self.starts
+        verdict, what, opening = judge(error, self.host.path), self.busy_with, self.starts
         told = self._why if verdict is Verdict.STALE else None  # it has obeyed, and not crashed
         self.fail_call(None if told else error, told.reason if told and told.again else "")
         if verdict in (Verdict.FATAL, Verdict.FOREIGN):

@@ -273,14 +273,15 @@ class Loop:
         supervise = self._life.actor.supervise
         if not supervise or directive_for(supervise, error) is not Directive.RESUME:
             return False
-        return judge(error) is not Verdict.STALE  # else it was told to stop, and obeys
+        # Else it was told to stop, and obeys.
+        return judge(error, self._host.path) is not Verdict.STALE
 
     def _is_end(self, error: Exception) -> bool:
         """Say whether a handler's *error* means that the connection has ended; then it is told."""
         # No crash: the peer's end is in the mailbox behind the frames that still wait.
         # Without one the handler raised it of its own accord.
         connection = self._host.connection
-        if connection is None or judge(error) is not Verdict.DISCONNECTED:
+        if connection is None or judge(error, self._host.path) is not Verdict.DISCONNECTED:
             return False
         self._life.cut_short(error)
         if not connection.over:

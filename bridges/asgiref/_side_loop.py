@@ -19,15 +19,15 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
-from functools import partial
 from typing import Any, TypeVar
 
 import trio
 
-from ...actors._lowlevel import LoopThread, Parker, start_system_task
-from ...actors._serving import in_context
+from ...actors._lowlevel import LoopThread, Parker, on_real_time
 from ...actors._workers import Workers
+from ._back import Back, log_late, name_of
 from ._context import restore_context
+from ._rest import watch
 from ._winding_up import stack_of_thread, wind_up
 
 logger = logging.getLogger("greenroom.asyncio")
@@ -56,6 +56,8 @@ class SideLoop:
         """The loop beside which it runs."""
         self.pool: Workers | None = None
         """Does the sync work of its tasks."""
+        self._on_real_time = on_real_time()
+        self._unwatch: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._seconds = 0.0
@@ -94,7 +96,7 @@ class SideLoop:
             with suppress(trio.RunFinishedError):  # else nobody waits
                 self._trio.call_soon(end)
 
-        call = self._begin(_Call(function, copy_context(), label or _name(function), tell))
+        call = self._begin(_Call(function, copy_context(), label or name_of(function), tell))
         try:
             while not ended:
                 await parker.park()
@@ -152,7 +154,7 @@ class SideLoop:
         Raises:
             BaseException: What *function* raises.
         """
-        back = _Back(self._trio, asyncio.get_running_loop(), function, copy_context())
+        back = Back(self._trio, asyncio.get_running_loop(), function, copy_context())
         try:
             self._trio.call_soon(back.start)
         except trio.RunFinishedError:
@@ -199,6 +201,8 @@ class SideLoop:
             raise RuntimeError("the asyncio loop beside trio is closed")
         if self._loop is None:
             loop = asyncio.new_event_loop()
+            if not self._on_real_time:
+                self._unwatch = watch(loop)
             # Daemon: a task that never ends must not keep the process from ending.
             self._thread = threading.Thread(
                 target=self._main, args=(loop,), name="greenroom-asyncio", daemon=True
@@ -217,6 +221,8 @@ class SideLoop:
             wind_up(loop, self._seconds)
         finally:
             asyncio.set_event_loop(None)
+            if self._unwatch is not None:
+                self._unwatch()
             with self._starting:
                 loop.close()
                 lost = list(self._calls)
@@ -298,7 +304,7 @@ class _Call:
 
     def log_error(self) -> None:
         """Log what it raised, since nobody is there to hear it."""
-        _log(self.label, self.outcome()[1])
+        log_late(self.label, self.outcome()[1])
 
     # In the side loop's thread.
 
@@ -327,74 +333,3 @@ class _Call:
         ended = self._ended
         del self._ended, self._function  # which may refer to this
         ended()
-
-
-class _Back:
-    """A task of asyncio that waits for one of trio."""
-
-    def __init__(
-        self,
-        trio_thread: LoopThread,
-        loop: asyncio.AbstractEventLoop,
-        function: Callable[[], Awaitable[Any]],
-        context: Context,
-    ) -> None:
-        self.context = context
-        self.done: asyncio.Future[None] = loop.create_future()
-        self._loop, self._function = loop, function
-        self._scope: trio.CancelScope | None = None
-        self._value: Any = None
-        self._error: BaseException | None = None
-
-    def result(self) -> Any:
-        if self._error is None:
-            return self._value
-        try:
-            raise self._error
-        finally:
-            self._error = None
-
-    def log_error(self) -> None:
-        """Log what it raised, since nobody is there to hear it."""
-        error, self._error = self._error, None
-        _log(_name(self._function), error)
-
-    # In trio's thread.
-
-    def start(self) -> None:
-        self._scope = trio.CancelScope()
-        start_system_task(self._run, "greenroom, for asyncio")
-
-    def cancel(self) -> None:
-        if self._scope is not None:
-            self._scope.cancel()
-
-    async def _run(self) -> None:
-        assert self._scope is not None
-        try:
-            with self._scope:
-                self._value = await in_context(self.context, self._function)
-            if self._scope.cancelled_caught:
-                self._error = asyncio.CancelledError()
-        except trio.Cancelled:
-            self._error = RuntimeError("the run of trio ended")
-            raise
-        except BaseException as error:  # noqa: BLE001, ASYNC103 - the task of asyncio raises it
-            self._error = error
-        finally:
-            with suppress(RuntimeError):  # the loop is closed, and nobody waits
-                self._loop.call_soon_threadsafe(self._settle)
-
-    def _settle(self) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
-
-
-def _log(label: str, error: BaseException | None) -> None:
-    if error is not None and not isinstance(error, asyncio.CancelledError):
-        logger.warning("%s raised after it was cancelled", label, exc_info=error)
-
-
-def _name(function: Callable[..., object]) -> str:
-    inner = function.func if isinstance(function, partial) else function
-    return getattr(inner, "__qualname__", None) or repr(inner)

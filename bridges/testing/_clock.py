@@ -1,4 +1,4 @@
-# A virtual clock that knows of worker threads.
+# A virtual clock that knows of worker threads, and of the asyncio loop beside trio.
 #
 # trio's MockClock jumps to the next deadline when all tasks are blocked. A task that
 # waits for a thread is blocked too, so with `def` handlers the plain clock jumps over
@@ -10,6 +10,7 @@ from trio.testing import MockClock
 
 from ...actors._lowlevel import calls_wait, current_clock, inside_trio
 from ...actors._threads import threads_busy
+from ..asgiref._rest import side_loops_busy
 
 _LOOK_SECONDS = 0.001  # of real time, between two looks at busy threads
 
@@ -18,9 +19,10 @@ def virtual_clock() -> MockClock:
     """
     Return a clock for ``trio.run``, or a pytest-trio fixture, whose waits take no time.
 
-    It jumps to the next deadline when every task is blocked and no worker thread of a
-    pool is working. A thread that itself waits for virtual time to pass would wait for
-    ever: such a test takes trio's ``MockClock`` and moves it by hand.
+    It jumps to the next deadline when every task is blocked, no worker thread of a pool is
+    working, and no asyncio loop beside trio has anything to do. A thread that itself waits for
+    virtual time to pass would wait for ever: such a test takes trio's ``MockClock`` and moves it
+    by hand.
 
     Raises:
         RuntimeError: This version of trio keeps its clock's inside elsewhere.
@@ -32,8 +34,10 @@ def virtual_clock() -> MockClock:
 
     def jump_unless_busy() -> None:
         # In this order: a thread tells the loop first, and is at rest afterwards.
-        if not threads_busy() and not calls_wait():
-            jump()
+        # A loop of asyncio has threads work for it and is told by them: looked at on both sides.
+        if side_loops_busy() or threads_busy() or side_loops_busy() or calls_wait():
+            return
+        jump()
 
     clock._autojump = jump_unless_busy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return clock

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 MIB = 2**20
 BLOCK = 65536
-GROWTH = 5 * MIB
+GROWTH = 7 * MIB
 """What a worker may take more at its peak; less than the smallest body here."""
 
 sizes = pytest.mark.parametrize(

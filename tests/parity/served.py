@@ -16,6 +16,8 @@ PACKAGE = os.environ.get("PARITY_PACKAGE", "")
 LOG = os.environ.get("PARITY_LOG", os.devnull)
 
 urlpatterns: list[object] = []
+held: list[object] = []
+"""Tasks, of which asyncio itself holds weak references only."""
 
 
 class OtherBackend:
@@ -129,7 +131,8 @@ def make() -> Any:
         async def connect(self):
             await super().connect()
             own = self.scope["url_route"]["kwargs"]["how"] == "own"
-            self.task = asyncio.create_task(self.work(), context=Context() if own else None)
+            task = asyncio.create_task(self.work(), context=Context() if own else None)
+            held.append(task)
 
         async def work(self):
             try:

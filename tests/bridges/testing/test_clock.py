@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from functools import partial
@@ -11,6 +12,7 @@ import trio
 from serving_bench import ask, here, pool_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from greenroom.bridges.asgiref import SideLoop
 from greenroom.bridges.testing import virtual_clock
 
 A_WHILE = 0.02
@@ -44,6 +46,30 @@ async def test_no_time_passes_while_a_thread_works(clock: MockClock) -> None:
             await pool.run(works, label="works")
             await pool.run(lambda: ask(outer), label="serves")
         assert trio.current_time() == 0
+
+
+async def test_no_time_passes_while_asyncio_works(clock: MockClock) -> None:
+    """
+    The clock stands still while the asyncio loop beside trio does something, and goes on while
+    that waits for its own time to pass.
+    """
+
+    async def busy() -> None:
+        for _ in range(3):
+            works()
+            await asyncio.sleep(0)
+
+    side_loop = SideLoop()
+    try:
+        with trio.fail_after(10):  # for the clock to jump to
+            await side_loop.run(busy)
+        assert trio.current_time() == 0
+        with trio.move_on_after(10) as scope:
+            await side_loop.run(partial(asyncio.sleep, 3600))
+        assert scope.cancelled_caught
+    finally:
+        with trio.CancelScope(shield=True):
+            await side_loop.aclose(60)
 
 
 @pytest.mark.parametrize("spare", [0, 1])
