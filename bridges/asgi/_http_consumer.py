@@ -27,6 +27,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 
 LEFT, GONE = "client left", 1006
+_OUT_SECONDS = 0.5  # for an answer to be out, before a body is read that it refuses
 
 logger = logging.getLogger("greenroom")
 
@@ -202,7 +203,10 @@ class HttpConnection(Attached):
             await self.slot.settled.wait()
             self._fits(declared_length(self._scope), self._most)
             if self.output.over:
-                await self._flushed.wait()  # an answer that is out invites no body any more
+                # An answer that is out invites no body any more. But a server may wait for what
+                # the client has sent all the same to be read, before its `send` returns.
+                with trio.move_on_after(_OUT_SECONDS):
+                    await self._flushed.wait()
         if self._actor.frame_handler == "chunk":
             gone = not await self._read_parts(receive)
         else:

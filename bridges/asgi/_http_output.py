@@ -46,15 +46,8 @@ class HttpOutput(WebsocketOutput):
     """The output of one HTTP request; what its consumer knows as its connection."""
 
     __slots__ = (
-        "_at",
-        "_left",
-        "_opening",
-        "_trailers",
-        "bodyless",
-        "complete",
-        "progress",
-        "status",
-    )
+        "_at", "_left", "_opening", "_trailers", "bodyless", "complete", "progress", "status",
+    )  # fmt: skip
 
     def __init__(
         self,

@@ -329,6 +329,8 @@ class _Call:
         self._end()
 
     def _end(self) -> None:
+        if self not in self._listed:  # it was lost, and has ended all the same
+            return
         del self._listed[self]
         ended = self._ended
         del self._ended, self._function  # which may refer to this

@@ -18,7 +18,7 @@ from ..asgi._routing import printable_route
 from ..asgi._websocket import serve_websocket
 from ._adapter import adapter_of
 from ._bare import serve_new
-from ._called import describe
+from ._called import describe, with_tree
 from .consumer import AsyncConsumer
 
 Scope = MutableMapping[str, Any]
@@ -53,7 +53,10 @@ class ChannelsApplication(ConsumerApplication):
     @property
     def _application(self) -> Application:
         if self._own is None:
-            self._own = _alone(self)
+            served = self.actor.protocols
+            self._own = with_tree(
+                self if "websocket" in served else None, self if "http" in served else None
+            )
         return self._own
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -75,18 +78,3 @@ class ChannelsApplication(ConsumerApplication):
     def serve_scope(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
         """Serve a request or a WebSocket of our own server, which has run the lifespan."""
         return self._application.serve_scope(scope, receive, send)
-
-
-def _alone(application: ChannelsApplication) -> Application:
-    from ..django._database import database_hooks
-    from ..django._on_trio import hops_of, teach_asgiref
-    from ..django._settings import load_options
-
-    teach_asgiref()
-    return Application(
-        http_router=application if "http" in application.actor.protocols else None,
-        router=application if "websocket" in application.actor.protocols else None,
-        options=load_options(),
-        thread_hooks=database_hooks(),
-        facilities=(hops_of,),
-    )

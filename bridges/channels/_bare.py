@@ -232,7 +232,7 @@ class _Serving:
                 raise StopConsumer
         except StopConsumer:
             if self._hears_end:
-                await self._tell_end()
+                await self._tell_end()  # noqa: ASYNC120 - cancelled, that is what counts
             raise
 
     async def _tell_end(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from asgiref import sync
 
-from ..asgi import Application
+from ..asgi import Application, Router
 from ..asgi._routing import Everything
 from ._own_call import call
 
@@ -25,6 +25,22 @@ def describe(application: Any, consumer_class: Any, initkwargs: dict[str, Any]) 
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(application, name, getattr(consumer_class, name))
     cast("Any", sync).markcoroutinefunction(application)  # for who asks how to call it
+
+
+def with_tree(websocket: Router | None, http: Router | None) -> Application:
+    """Return an application with a tree of its own, for a class that is served alone."""
+    from ..django._database import database_hooks
+    from ..django._on_trio import hops_of, teach_asgiref
+    from ..django._settings import load_options
+
+    teach_asgiref()
+    return Application(
+        http_router=http,
+        router=websocket,
+        options=load_options(),
+        thread_hooks=database_hooks(),
+        facilities=(hops_of,),
+    )
 
 
 class CalledApplication:
@@ -46,23 +62,9 @@ class CalledApplication:
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Serve one scope. A checkpoint."""
         if scope.get("type") == "lifespan":  # else who stands around it has taken that
-            self._alone = self._with_tree()
+            router = Everything(self._call)
+            self._alone = with_tree(router, router)
         await (self._alone or self._call)(scope, receive, send)
 
     async def _call(self, scope: Scope, receive: Any, send: Any) -> None:
         await call(self.consumer_class, self.consumer_initkwargs, scope, receive, send)
-
-    def _with_tree(self) -> Application:
-        from ..django._database import database_hooks
-        from ..django._on_trio import hops_of, teach_asgiref
-        from ..django._settings import load_options
-
-        teach_asgiref()
-        router = Everything(self._call)
-        return Application(
-            http_router=router,
-            router=router,
-            options=load_options(),
-            thread_hooks=database_hooks(),
-            facilities=(hops_of,),
-        )

@@ -171,12 +171,12 @@ class DjangoApplication(ASGIHandler):
         If the application is served by itself, without a lifespan, that begins now, with the
         first request.
         """
-        here = [life for life in self._lives if life.loop.is_here()]
-        for life in here:
-            if life.root is root:
+        for life in self._lives:  # one, nearly always: each request comes here
+            if life.root is root and life.loop.is_here():
                 return life
-        if here:
-            return here[-1]
+        for life in reversed(self._lives):
+            if life.loop.is_here():
+                return life
         if self._lone is None:
             self._lone = Life(load_options())
         return self._lone

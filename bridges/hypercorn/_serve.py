@@ -18,7 +18,7 @@ from hypercorn.config import Config
 
 from ...actors._lowlevel import LoopThread
 from ._internals import find
-from ._startup import serves
+from ._startup import serving
 
 DEFAULT_PORT = 8000
 LifespanFailureError: type[Exception] = find("hypercorn.utils", "LifespanFailureError")
@@ -138,9 +138,9 @@ def serve(application: Callable[..., Any], path: str, binds: Sequence[str], work
         from hypercorn.run import run
 
         return run(config)
-    serves()
     try:
-        trio.run(_serve_here, application, config)
+        with serving():
+            trio.run(_serve_here, application, config)
     except* LifespanFailureError as group:
         raise ServeError(f"the application did not start: {first_of(group)}") from None
     except* OSError as group:

@@ -20,6 +20,8 @@ import faulthandler
 import inspect
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import NoReturn
 
 _serves = False
@@ -47,10 +49,15 @@ def owns_process() -> bool:
     return in_hypercorn_worker() or _serves
 
 
-def serves() -> None:
-    """Say that this process does nothing but serve: `manage.py serve` in its own."""
+@contextmanager
+def serving() -> Generator[None, None, None]:
+    """Say that this process does nothing but serve in this block: `manage.py serve` in its own."""
     global _serves  # noqa: PLW0603 - it is a fact about the process
-    _serves = True
+    before, _serves = _serves, True
+    try:
+        yield
+    finally:
+        _serves = before
 
 
 def refuse(message: str, error: type[Exception]) -> NoReturn:

@@ -193,6 +193,7 @@ def test_a_body_is_refused_before_it_is_sent(server: Server) -> None:
         assert peer.recv(1000).startswith(b"HTTP/1.1 401")
 
 
+@pytest.mark.handler
 def test_a_body_is_refused_by_its_length_before_it_is_sent(server: Server) -> None:
     """
     With Expect: 100-continue a body that is declared too large is not asked for.

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from e2e._browser import MARKS, Visit
 from e2e._studio import Studio, studio
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 pytestmark = [*MARKS, pytest.mark.slow]
 
@@ -94,9 +96,14 @@ def test_the_history_panel(visit: Visit) -> None:
 
     earlier = rows.filter(has=page.get_by_role("cell", name="/", exact=True)).first
     number = earlier.get_attribute("data-request-id") or "none"
-    earlier.locator(".switchHistory").click()
-    expect(earlier).to_have_class("djdt-highlighted")  # the panels are changed a little later
-    expect(page.locator("#djDebug")).to_have_attribute("data-request-id", number)
+    switched = page.locator(f"#djDebug[data-request-id='{number}']")
+    # The panel's script comes behind its rows, and then fetches the rows again.
+    for _ in range(10):
+        earlier.locator(".switchHistory").click()
+        with suppress(PlaywrightTimeout):
+            switched.wait_for(state="attached", timeout=2000)
+            break
+    expect(switched).to_be_attached()
 
     expect(panel(page, "SQLPanel").locator(".djDebugSql")).to_contain_text(["works_artist"])
 

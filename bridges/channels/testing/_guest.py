@@ -17,8 +17,23 @@ class GuestLoop(SideLoop):
         super().__init__()
         self._loop = loop
 
+    def abandon(self) -> None:
+        """
+        Wait for nothing there any more, unless the test still runs: nothing would come. On trio.
+
+        What was begun there, or is from now on, raises RuntimeError.
+        """
+        with self._starting:
+            if self._loop is not None and self._loop.is_running():
+                return
+            self._closing = True
+            lost = list(self._calls)
+        for call in lost:
+            call.lose()
+
     def _started(self) -> asyncio.AbstractEventLoop:
-        assert self._loop is not None
+        if self._closing or self._loop is None:
+            raise RuntimeError("the asyncio loop of the test is over")
         return self._loop
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import trio
 
@@ -60,8 +61,9 @@ class _InThread:
             thread, loop, cancels = self._thread, self._loop, [*self._cancels]
         if loop is None or thread is None:
             return
-        for cancel in cancels:
-            loop.call_soon(cancel)
+        with suppress(trio.RunFinishedError):  # the last has ended in this very moment
+            for cancel in cancels:
+                loop.call_soon(cancel)
         thread.join(seconds)
         if thread.is_alive():
             raise RuntimeError(

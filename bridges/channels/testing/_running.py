@@ -41,6 +41,7 @@ class Running:
         self._error: BaseException | None = None
         self._cancelled = False
         self._cancel = trio.CancelScope()
+        self._guest: GuestLoop | None = None
         self._done = Mail()  # closed when it has ended; nothing is ever put in
         self._loop: LoopThread | None = None
 
@@ -52,7 +53,7 @@ class Running:
     def begin(self, application: Any, scope: Any, release: Callable[[], None]) -> None:
         """Have *application* called with *scope*; *release* is called when it has ended."""
         run = partial(self._run, application, scope, release, running_loop())
-        self._loop = run_on_trio(run, "an application under test", self._cancel.cancel)
+        self._loop = run_on_trio(run, "an application under test", self._leave)
 
     # As a future has them.
 
@@ -107,6 +108,12 @@ class Running:
 
     # On trio.
 
+    def _leave(self) -> None:
+        """Have it end although its test is over, and maybe the loop of that."""
+        self._cancel.cancel()
+        if self._guest is not None:
+            self._guest.abandon()
+
     async def _run(
         self,
         application: Any,
@@ -116,7 +123,8 @@ class Running:
     ) -> None:
         REST.set(self._rest)
         if loop is not None:
-            HOME.set(GuestLoop(loop))
+            self._guest = GuestLoop(loop)
+            HOME.set(self._guest)
         try:
             with self._cancel:
                 self._value = await self._call(application, scope)

@@ -15,6 +15,7 @@ from greenroom.bridges.hypercorn._serve import (
     serve,
     who_listens,
 )
+from greenroom.bridges.hypercorn._startup import owns_process
 
 
 @pytest.mark.parametrize(
@@ -95,3 +96,20 @@ def test_a_failed_startup_is_told() -> None:
 
     with pytest.raises(ServeError, match=r"the application did not start: .*out of coffee"):
         serve(app, "nowhere:app", ["127.0.0.1:0"], workers=1)
+
+
+def test_the_process_is_its_own_while_it_serves() -> None:
+    """
+    While serve() runs the process is the server's, to be ended by force if need be; then no more.
+    """
+    owned: list[bool] = []
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        owned.append(owns_process())
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no"})
+
+    with pytest.raises(ServeError):
+        serve(app, "nowhere:app", ["127.0.0.1:0"], workers=1)
+    assert owned == [True]
+    assert not owns_process()
