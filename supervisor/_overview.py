@@ -44,6 +44,10 @@ class Overview(Operations):
             problems.append(f"/connections: {storm}")
         return problems + [f"{path} is not up" for path in self.residents.parked()]
 
+    def loop_lag(self) -> dict[str, float] | None:
+        """Return how late the loop answers, `last` and `worst` of a minute, in seconds, if known."""
+        return self._watch.lag()
+
     def snapshot(self) -> NodeSnapshot:
         """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
         children = (self.connections.snapshot(), self.residents.snapshot())

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 ASKED = "asked to stop"
 
 
-_here: ContextVar["RequestSlot | None"] = ContextVar("greenroom_request", default=None)
+HERE: ContextVar["RequestSlot | None"] = ContextVar("greenroom_request", default=None)
 
 
 def current_slot() -> "RequestSlot | None":
     """Return the slot of the request that the calling task answers, or None."""
-    return _here.get()
+    return HERE.get()
 
 
 class RequestSlot(Stated):
@@ -73,7 +73,7 @@ class RequestSlot(Stated):
         A checkpoint as *work* is. A cancellation from outside goes through.
         """
         exit_ = Exit(ExitKind.STOPPED, "done")
-        _here.set(self)
+        HERE.set(self)
         try:
             with self._scope:
                 await work()
