@@ -89,26 +89,18 @@ async def test_a_request(gate: threading.Event) -> None:
     """
     The thread that works for a request is told with the request's path.
     """
+    servers: list[ServerDriver] = []
 
-    async with requested(http=None) as server:
-        root = server.root
+    async def app(scope, receive, send):
+        await servers[0].root.pool.run(gate.wait, label="a view")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
 
-        async def app(scope, receive, send):
-            await root.pool.run(gate.wait, label="a view")
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-
-        server._application.http = app
-        job = await job_of(server, gate)
-    assert job["what"] == "a view"
-    assert job["path"].startswith("/connections/http/")
-
-
-async def job_of(server: ServerDriver, gate: threading.Event) -> dict:
-    """Ask for /, and return the job that is there meanwhile."""
-    async with trio.open_nursery() as nursery:
+    async with requested(http=app) as server, trio.open_nursery() as nursery:
+        servers.append(server)
         nursery.start_soon(server.get, "/")
         await settle(lambda: server.root.pool.statistics().running == 1)
         [job] = (await the_pool(server))["jobs"]
         gate.set()
-    return job
+    assert job["what"] == "a view"
+    assert job["path"].startswith("/connections/http/")
