@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,13 +14,14 @@ SCRIPT = Path(__file__).resolve().parent / "asked.py"
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
+def directory() -> Iterator[Path]:
     """
-    Where sockets are.
+    Where sockets are; by a short path, since that of a socket must be.
     """
-    path = tmp_path / "d"
-    prepare(path)
-    return path
+    with TemporaryDirectory() as made:
+        path = Path(made) / "d"
+        prepare(path)
+        yield path
 
 
 @pytest.fixture
