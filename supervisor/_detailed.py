@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import trio
+
 from ..actors._actor import Actor
 from ._backoff import backoff_of
 from ._effective import Effective, effective_of_actor, effective_of_connection
@@ -17,9 +19,14 @@ class Detailed(Witness):
     __slots__ = ()
 
     actor: type[Actor]
+    began: float | None
     shutdown_seconds: float
     _kwargs: dict[str, Any]
     _policy: Policy
+
+    def age(self) -> float | None:
+        """Return how many seconds ago its first incarnation began; None before that."""
+        return None if self.began is None else trio.current_time() - self.began
 
     def history(self, *, tracebacks: bool) -> list[CrashReport]:
         """Return the last crashes, oldest first; *tracebacks* take long to put into words."""
