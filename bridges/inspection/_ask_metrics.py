@@ -179,7 +179,7 @@ def _counts_of(root: Root, counter: Counted) -> list[dict[str, Any]]:
 
 def _histogram(root: Root, name: str, help_: str, histogram: Histogram) -> Metric:
     buckets, total = root.meter.read_histogram(histogram)
-    sample = {
+    sample: dict[str, Any] = {
         "labels": {},
         "buckets": [list(each) for each in buckets],
         "count": buckets[-1][1],
