@@ -11,7 +11,7 @@ from typing import NamedTuple
 _MOST = 60
 _OURS = "greenroom"
 _INSTALLED = tuple(
-    os.path.join(path, "")
+    f"{path}{os.sep}"
     for name in ("stdlib", "platstdlib", "purelib", "platlib")
     if (path := sysconfig.get_paths().get(name))
 )
