@@ -19,7 +19,7 @@ from ..actors._ports import MonitorsPort
 from ._current import HERE
 from ._events import described
 from ._monitors import Fault, fault_of
-from ._stacks import Line
+from ._stacks import Line, waiting_at
 from ._standing import Standing
 from ._tally import Stated, Tally
 from ._tree import NodeSnapshot
@@ -139,7 +139,7 @@ class RequestSlot(Stated):
 
     def lines(self) -> list[Line]:
         """Return where its task waits, outermost call first. Loop thread only."""
-        return [Line(*call) for call in self._stack.calls()]
+        return waiting_at(self._stack)
 
     def waits_when_full(self) -> bool:
         """A request handles no messages, so nobody waits for it."""

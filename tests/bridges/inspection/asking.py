@@ -68,6 +68,6 @@ async def paged(
     answer = await asked(server, what, **fields)
     found += answer[rows]
     while answer["next"] is not None:
-        answer = await asked(server, what, after=answer["next"], **fields)
+        answer = await asked(server, what, **(fields | {"after": answer["next"]}))
         found += answer[rows]
     return found

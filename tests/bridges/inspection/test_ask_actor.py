@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio
 from helpers import happened, running, settle
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom.actors import Actor, CallFailed, Down, Overflow, WebsocketConsumer, handles
 from greenroom.bridges.inspection import _ask_actor as question
@@ -91,7 +91,7 @@ async def test_what_holds(clock: MockClock) -> None:
         assert spec["arguments"] == ["password"]
         assert (spec["restart"], spec["on_exceeded"]) == ("permanent", "park")
         assert (spec["max_restarts"], spec["max_seconds"]) == (3, 5.0)
-        assert spec["backoff"] == {"min_seconds": 0.1, "max_seconds": 30.0, "jitter": 0.5}
+        assert spec["backoff"] == {"min_seconds": 0.1, "max_seconds": 30.0, "jitter": 0.2}
         assert (spec["mailbox_capacity"], spec["overflow"]) == (20, "drop_oldest")
         assert (spec["keep"], spec["supervise"]) == (["jobs"], {"LookupError": "resume"})
         assert "limits" not in spec
@@ -113,7 +113,7 @@ async def test_its_history(clock: MockClock) -> None:
         for _ in range(2):
             with pytest.raises(CallFailed):
                 await ref.call({"type": "crash"})
-        await settle(lambda: happened(server, "slot.restarted", PATH)[1:])
+        await trio.sleep(1)  # until the pause before its second restart is over
         with_them = (await about(server, traceback=True))["history"]
         assert [each["epoch"] for each in with_them] == [2, 1]
         assert "raise ValueError" in with_them[0]["traceback"]
@@ -234,7 +234,7 @@ async def test_where_it_is(clock: MockClock) -> None:
         assert __file__ in answer["where"]
         assert answer["where"].endswith(" in wait")
         assert answer["where"] in answer["stack"]
-        assert answer["stack"][-1].endswith((" in sleep_forever", " in wait_task_rescheduled"))
+        assert answer["stack"][-1].endswith(" in sleep_forever")
 
 
 class Blocking(Actor):
@@ -264,7 +264,7 @@ async def test_where_its_thread_is() -> None:
             assert answer["row"]["doing"]["where"].startswith("in consumers")
         finally:
             Blocking.go_on.set()
-        await settle(lambda: server.root.snapshot().find(path).facts.get("handled") == 1)  # pyright: ignore[reportOptionalMemberAccess]
+        await settle(lambda: not server.root.snapshot().find(path).facts.get("handling"))  # pyright: ignore[reportOptionalMemberAccess]
         assert (await about(server, path))["row"]["doing"] is None
 
 
@@ -306,6 +306,7 @@ async def test_what_is_no_actor(clock: MockClock) -> None:
             assert (await about(server, path, stack=True, state=True))["row"]["path"] == path
         pool = server.root.task_pool("/residents/tasks")
         task = pool.start(trio.sleep_forever)
+        await wait_all_tasks_blocked()
         answer = await about(server, task.path, state=True, stack=True)
         assert answer["row"]["state"] == "running"
         assert answer["where"] is None or "sleep" in answer["where"]
