@@ -16,6 +16,8 @@ from e2e.conftest import PROJECT, SECONDS, Served
 
 from greenroom.bridges.inspection import Gathered, gather
 
+pytestmark = pytest.mark.slow
+
 TOP = {"ask": "tree"}
 WORKERS = 4
 ASK = (
