@@ -24,7 +24,7 @@ MAY_IMPORT_SIBLING = {
     "asgiref": set[str](),
     "channels": {"asgi", "asgiref", "django", "engines", "hypercorn", "testing"},
     "client": set[str](),
-    "django": {"asgi", "asgiref", "engines", "hypercorn"},
+    "django": {"asgi", "asgiref", "engines", "hypercorn", "inspection"},
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
