@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...inspection._gathered import Answer
+from ...inspection import Answer
 from ._ask import ask
 from ._words import mapping
 
