@@ -1,19 +1,17 @@
-# Which actions a place has, for whoever looks at it: links to their pages, where they are done. Pure
-# but for the user's permissions.
+# Which actions a page offers for a place, or for a user, to whoever looks at it: links to the pages
+# on which they are confirmed.
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 
-from ._actions import ACTIONS
+from ._actions import ACTIONS, Action, actions_for
 from ._page import link
-from ._view import may
+from ._view import APP, may
 
-_CONNECTIONS = "/connections"
-_DOWN = frozenset({"stopped", "ended", "declined"})
-_WAITS = frozenset({"parked", "backing off"})
+Links = list[dict[str, str]]
 
 
 def links_of(
@@ -22,40 +20,27 @@ def links_of(
     process: str,
     row: Mapping[str, Any],
     connection: Mapping[str, Any],
-) -> list[dict[str, str]]:
+) -> Links:
     """Return the actions that make sense for *row* and that the user may have done."""
-    path, user = str(row.get("path", "")), connection.get("user")
-    found: list[dict[str, str]] = []
-    for name in names_of(row):
-        found += _link(request, site, name, process=process, path=path)
-    if user not in (None, ""):
-        found += _link(request, site, "disconnect-user", user=str(user))
-    return found
+    path, kind, state = (str(row.get(name) or "") for name in ("path", "kind", "state"))
+    offered = actions_for(path, kind, state, lambda codename: may(request, f"{APP}.{codename}"))
+    found = [_link(site, action, process=process, path=path) for action in offered]
+    user = connection.get("user")
+    return found + user_links(request, site, "" if user is None else str(user))
 
 
-def names_of(row: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of the actions that make sense for a place in its state."""
-    path, kind, state = str(row.get("path", "")), row.get("kind"), str(row.get("state", ""))
-    if path == "/":
-        yield from ("drain", "trace")
-        return
-    if path == _CONNECTIONS or path.startswith(f"{_CONNECTIONS}/"):
-        yield "disconnect" if kind == "slot" else "disconnect-path"
-    elif state in _DOWN:
-        yield "start"
-        return
-    else:
-        yield from ("restart", "stop")
-    if state in _WAITS:
-        yield "wake"
-    yield "resume" if state == "suspended" else "suspend"
-    if kind == "slot":
-        yield "reset-budget"
-    yield "trace"
-
-
-def _link(request: HttpRequest, site: AdminSite, name: str, **query: str) -> list[dict[str, str]]:
-    action = ACTIONS.get(name)
-    if action is None or not may(request, action.permission):
+def user_links(request: HttpRequest, site: AdminSite, user: str) -> Links:
+    """Return the actions for a *user* that the one who looks may have done."""
+    action = ACTIONS["disconnect-user"]
+    if not user or not may(request, f"{APP}.{action.permission}"):
         return []
-    return [{"title": action.title, "url": link(site, "greenroom_act", name, **query)}]
+    return [_link(site, action, user=user)]
+
+
+def process_links(request: HttpRequest, site: AdminSite, process: str) -> Links:
+    """Return the actions for a whole process that the one who looks may have done."""
+    return links_of(request, site, process, {"path": "/", "kind": "root"}, {})
+
+
+def _link(site: AdminSite, action: Action, **query: str) -> dict[str, str]:
+    return {"title": action.title, "url": link(site, "greenroom_act", action.name, **query)}

@@ -54,15 +54,19 @@
         return fresh;
     }
 
+    // Whether it is unfolded is the reader's own.
+    function own(element, name) {
+        return element.nodeName === "DETAILS" && name === "open";
+    }
+
     function alike(old, fresh) {
         for (const { name, value } of [...fresh.attributes]) {
-            if (old.getAttribute(name) !== value) {
+            if (!own(old, name) && old.getAttribute(name) !== value) {
                 old.setAttribute(name, value);
             }
         }
         for (const { name } of [...old.attributes]) {
-            // Whether it is unfolded is the reader's own.
-            if (!fresh.hasAttribute(name) && !(old.nodeName === "DETAILS" && name === "open")) {
+            if (!own(old, name) && !fresh.hasAttribute(name)) {
                 old.removeAttribute(name);
             }
         }
