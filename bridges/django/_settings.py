@@ -22,6 +22,7 @@ NAME = "GREENROOM"
 KNOWN = tuple(option.name.upper() for option in Options.described())
 FOR_ALL = (
     "async_views",
+    "audit_days",
     "channels_on_asyncio",
     "inspection",
     "inspection_dir",
