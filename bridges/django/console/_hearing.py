@@ -65,7 +65,7 @@ class Hearing:
     @property
     def voices(self) -> list[Voice]:
         """What each process has said last, in the order of their pids."""
-        return sorted(self._first.values(), key=lambda voice: (voice.host, voice.pid))
+        return sorted(self._first.values(), key=_order)
 
     @property
     def silent(self) -> list[Voice]:
@@ -79,17 +79,19 @@ class Hearing:
 
     def all(self, question: Question) -> list[Voice]:
         """Ask every process that has not been silent yet; return what they said, with those."""
-        if not self.silent:
+        silent = self.silent
+        if not silent:
             return self._hear(question, None)
-        for process in self.ready:
-            self._hear(question, process)
-        return self.voices
+        heard = [voice for process in self.ready for voice in self._hear(question, process)]
+        return sorted([*heard, *silent], key=_order)
 
     def one(self, process: str, question: Question) -> Voice:
         """Ask one process. Return what it said, also if there is none of that id."""
         known = self._first.get(process)
         if known is not None and known.silent:
             return known
+        if time.monotonic() > self._until:
+            return Voice(process, _pid(process), silent="the time for this page was up before")
         heard = self._hear(question, process)
         gone = "no process of this id is there: it has ended, or was replaced by another"
         return next(
@@ -118,6 +120,10 @@ def voice_of(said: Answer) -> Voice:
         text, code = str(error.get("text", "")), str(error.get("code", ""))
         return Voice(**who, error=text or code or "refused", code=code)
     return Voice(**who, answer=dict(said.answer))
+
+
+def _order(voice: Voice) -> tuple[str, int, str]:
+    return voice.host, voice.pid, voice.process
 
 
 def _pid(process: str) -> int:
