@@ -7,6 +7,7 @@
 #   SWEPT      what a process has left that has ended is taken away.
 
 import selectors
+import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 from ._call import AGAIN_SECONDS, Call, sweep
 from ._directory import Door, NoDirectory, check, doors
 from ._gathered import Answer, Gathered
+from ._identity import ProcessId
 from ._local import LocalTree
 from ._wire import MOST_QUESTION, pack
 
@@ -58,6 +60,16 @@ def gather(
     return Gathered(answers, len(answers), time.monotonic() - began, trouble)
 
 
+def processes_in(
+    directories: Path | Sequence[Path], local: Sequence[LocalTree] = ()
+) -> list[ProcessId]:
+    """Return who would be asked, *local* first; some of them may have ended."""
+    found, _ = doors_to_ask(directories, None, local)
+    host = socket.gethostname()
+    others = [ProcessId(host, door.pid, door.start, door.tree) for door in found]
+    return [tree.process for tree in local] + others
+
+
 def doors_to_ask(
     directories: Path | Sequence[Path], only: str | None, local: Sequence[LocalTree]
 ) -> tuple[list[Door], str]:
@@ -74,6 +86,8 @@ def doors_to_ask(
         except (NoDirectory, OSError) as problem:
             troubles.append(str(problem))
     asked = [door for key, door in found.items() if key not in skipped and _is_meant(door, only)]
+    if found:
+        troubles.clear()  # one of several places may be somebody else's, where they are not
     if len(asked) > MOST_PROCESSES:
         troubles.append(f"only {MOST_PROCESSES} of {len(asked)} processes were asked")
     return asked[:MOST_PROCESSES], "; ".join(troubles)
