@@ -32,6 +32,7 @@ from ..actors._state import Handed
 from ._backoff import backoff_of
 from ._crashes import Crash, name_of
 from ._dead_letters import CRASHED
+from ._detailed import Detailed
 from ._events import described
 from ._intensity import RestartWindow
 from ._last_words import Words, last_words
@@ -40,13 +41,12 @@ from ._referee import Referee
 from ._spec import Restart
 from ._succession import Succession
 from ._verdict import Next, Order, Policy, decide, directive_of, lives_again
-from ._witness import Witness
 
 if TYPE_CHECKING:
     from ._root import Root
 
 
-class Slot(Witness, Succession):
+class Slot(Detailed, Succession):
     """
     The supervised place of one actor; made by a supervisor, never by users.
 
