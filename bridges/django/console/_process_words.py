@@ -52,7 +52,7 @@ def uptime_text(said: Any) -> str:
 def lag_of(said: Any) -> object:
     """Return how late the loop is, in seconds; None if that is not measured."""
     lag = said.get("loop_lag")
-    return lag if not isinstance(lag, dict) else first_of(mapping(lag), "now", "last", "max")
+    return mapping(lag).get("last") if isinstance(lag, dict) else lag
 
 
 def memory_of(said: Any) -> object:
@@ -65,7 +65,3 @@ def ago(at: float) -> str:
     """Return how long ago a moment is."""
     return f"{duration(max(time.time() - at, 0.0))} ago"
 
-
-def first_of(said: Any, *names: str) -> object:
-    """Return the first of the fields *names* that says something."""
-    return next((said[name] for name in names if said.get(name) is not None), None)
