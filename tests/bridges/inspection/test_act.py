@@ -218,7 +218,7 @@ async def test_disconnect_one() -> None:
             arguments = {"code": 4403, "text": "go"}
             answer = await act(server, "disconnect", "/connections/room/1", arguments=arguments)
             assert answer == {"done": {"touched": 1}}
-            assert await one.close_code() == 4403
+            assert (await one.closed()).code == 4403
             other.send_text("here")
             assert await other.receive_text() == "here"
         ended = happened(server, "slot.ended", "/connections/room/1")
