@@ -1,0 +1,86 @@
+# What several processes have said, as one document with one status. Pure.
+#
+# Invariants, each with a test of that name in tests/bridges/django/console/test_api_answer.py:
+#   PARTIAL   who was silent is named, and the others' answers are there all the same.
+#   STATUS    200 as long as one has answered; else that of what they say instead.
+#   HIDDEN    a traceback or a stack is left out unless who asks may see it, wherever it stands.
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ...inspection._gather import Gathered, Said
+from ._api_reply import STATUS, Refused
+
+SECRET = frozenset({"traceback", "stack", "stacks"})
+"""What is told only to those who may see tracebacks."""
+
+Document = dict[str, Any]
+
+
+def answer_of(gathered: Gathered, only: str, *, secrets: bool) -> tuple[Document, int]:
+    """
+    Return the document for *gathered*, and its HTTP status.
+
+    Args:
+        gathered: What was said.
+        only: The id of the only process that was asked; "" if all were.
+        secrets: Whether who asks may see tracebacks and stacks.
+
+    Raises:
+        Refused: Nobody was there to be asked.
+    """
+    if not gathered.said:
+        if only:
+            raise Refused("not-found", f"There is no process {only[:100]!r} any more.")
+        raise Refused(
+            "no-process",
+            "No process of this project answers: none runs, or GREENROOM's INSPECTION_DIR is not"
+            " the same here and there.",
+        )
+    processes = [_one(said, secrets=secrets) for said in gathered.said]
+    answered = sum("answer" in each for each in processes)
+    document: Document = {
+        "asked": len(processes),
+        "answered": answered,
+        "complete": answered == len(processes),
+        "seconds": round(gathered.seconds, 4),
+        "processes": processes,
+    }
+    if answered:
+        return document, 200
+    error = _worst(processes)
+    return {"error": error, **document}, STATUS.get(str(error["code"]), 500)
+
+
+def without_secrets(value: object) -> object:
+    """Return *value* with null where it has a traceback or a stack."""
+    if isinstance(value, Mapping):
+        items = cast("Mapping[str, object]", value).items()
+        return {
+            name: None if name in SECRET else without_secrets(each) for name, each in items
+        }
+    if isinstance(value, list):
+        return [without_secrets(each) for each in cast("list[object]", value)]
+    return value
+
+
+def _one(said: Said, *, secrets: bool) -> Document:
+    process: Document = {"id": said.process, "pid": said.pid}
+    if said.answer is None:
+        return {**process, "silent": said.silent}
+    if "error" in said.answer:
+        return {**process, "error": said.answer["error"]}
+    return {**process, "answer": said.answer if secrets else without_secrets(said.answer)}
+
+
+def _worst(processes: list[Document]) -> Mapping[str, object]:
+    """Return what to say of processes of which none has answered: what is wrong here first."""
+    errors = [each["error"] for each in processes if "error" in each]
+    for code in ("bad-question", "failed", "refused"):
+        for error in errors:
+            if error.get("code") == code:
+                return error
+    if len(errors) < len(processes):  # one that was silent may have it
+        silent = next(each["silent"] for each in processes if "silent" in each)
+        return {"code": "timeout", "text": f"No process has answered: {silent}."}
+    return errors[0]
