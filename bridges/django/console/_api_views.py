@@ -1,11 +1,10 @@
 # The views of the JSON API that read. What each may be asked stands in _api_table.py; what they
 # answer is what the processes say.
 
-from typing import Any, cast
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from ....supervisor._options import refuse_unless_seconds
 from . import _ask
 from ._api_answer import answer_of
 from ._api_gate import ApiView, Asker, api_view
@@ -47,14 +46,10 @@ def answered(asker: Asker, endpoint: Endpoint, question: dict[str, Any]) -> Http
 
 
 def _seconds(question: dict[str, Any]) -> float:
-    seconds = cast("float", question.pop("seconds", 1.0))
-    try:
-        refuse_unless_seconds("seconds", seconds, zero=False)
-    except ValueError as error:
-        raise Refused("bad-question", str(error)) from None
-    if seconds > MOST_SECONDS:
+    seconds: float = question.pop("seconds", 1.0)
+    if not 0 < seconds <= MOST_SECONDS:
         raise Refused(
-            "bad-question", f"seconds must be at most {MOST_SECONDS:g}. Got: {seconds:g}"
+            "bad-question", f"seconds must be above 0 and at most {MOST_SECONDS:g}. Got: {seconds:g}"
         )
     return seconds
 
