@@ -304,27 +304,9 @@ class Slot(Witness, Succession):
             self._life.request_stop(stop, self.shutdown_seconds)
 
     @property
-    def busy(self) -> bool:
-        """Whether it handles something, or something waits for it."""
-        life = self._life
-        busy = life is not None and (life.busy_with or (life.beside and life.beside.busy))
-        return bool(self.mailbox.queued or busy)
-
-    @property
-    def missed(self) -> list[str]:
-        """Its path, if it is down though nobody wanted it to be."""
-        down = self.state == "parked" or (self.end or "").startswith(CRASHED)
-        return [self.path] if down else []
-
-    @property
     def patience(self) -> float:
         """How long it may take to stop: its handler, its tasks, its last handler; in seconds."""
         return 3 * self.shutdown_seconds + self._root.options.disconnect_seconds + 1
-
-    @property
-    def calls(self) -> str:
-        """The path of the actor that its handler calls and waits for; empty if it does not."""
-        return self._life.calls if self._life is not None else ""
 
     def cut_off(self, reason: str) -> None:
         """Ask it to end, and cancel what it does at once. Loop thread only."""

@@ -7,6 +7,7 @@ from ..actors._exits import Exit, ExitKind, Verdict, judge
 from ..actors._life import Life
 from ..actors._lowlevel import TaskStack
 from ._crashes import CRASHES_KEPT, Crash, crash_facts, crash_of
+from ._dead_letters import CRASHED
 from ._intensity import RestartWindow
 from ._place import Place
 from ._referee import Referee
@@ -59,6 +60,24 @@ class Witness(Place):
         self._record(Exit(ExitKind.FATAL if fatal else ExitKind.CRASHED, what, error, what))
         if fatal:
             self._root.fatal(self.path)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it handles something, or something waits for it."""
+        life = self._life
+        busy = life is not None and (life.busy_with or (life.beside and life.beside.busy))
+        return bool(self.mailbox.queued or busy)
+
+    @property
+    def missed(self) -> list[str]:
+        """Its path, if it is down though nobody wanted it to be."""
+        down = self.state == "parked" or (self.end or "").startswith(CRASHED)
+        return [self.path] if down else []
+
+    @property
+    def calls(self) -> str:
+        """The path of the actor that its handler calls and waits for; empty if it does not."""
+        return self._life.calls if self._life is not None else ""
 
     def snapshot(self) -> NodeSnapshot:
         """Return the slot as it is now. Loop thread only."""
