@@ -411,6 +411,12 @@ class Options:
         " requests. None: however late.",
         none=True,
     )
+    audit_days: int | None = _whole(
+        90,
+        "How long the log of what operators did in the console keeps an entry. None: for ever.",
+        unit="days",
+        none=True,
+    )
     debug: bool = _checked(
         False,
         "Name the line of every forgotten await, and other help that costs time.",

@@ -24,6 +24,7 @@ from ...supervisor._connections import UserKey
 from ...supervisor._current import set_current_root
 from ...supervisor._supervisor_spec import spec_of
 from ..engines import LocalEngine
+from ..hypercorn._leaving import offer_way_out
 from ..hypercorn._limits import limits_from
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
 from ..hypercorn._state import STATE
@@ -273,6 +274,7 @@ class Application:
         root.connections.user_key = self._user_key
         if self._gate is not None:
             root.bridged[Gate] = self._gate
+        offer_way_out(root)
         set_current_root(root)
         async with AsyncExitStack() as stack:
             for facility in self._facilities:

@@ -20,8 +20,15 @@ from ..asgi._origins import pattern_of
 
 NAME = "GREENROOM"
 KNOWN = tuple(option.name.upper() for option in Options.described())
-FOR_ALL = ("async_views", "channels_on_asyncio", "inspection_tokens", "patch_asgiref")
-"""What is no option of one application: asgiref, the marks of code, and views are there once."""
+FOR_ALL = (
+    "async_views",
+    "audit_days",
+    "channels_on_asyncio",
+    "inspection_tokens",
+    "patch_asgiref",
+)
+"""What is no option of one application: asgiref, the marks of code, the audit and views are there
+once."""
 
 
 class Problem(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...actors import ActorNotFound
 from ...supervisor import InvalidState, Root
+from ._ask_act import ask_act
 from ._ask_tree import ask_tree
 from ._question import BadQuestion, Fields
 
@@ -19,6 +20,7 @@ Answer = dict[str, Any]
 Ask = Callable[[Root, Fields], Awaitable[Answer]]
 
 QUESTIONS: dict[str, Ask] = {
+    "act": ask_act,
     "tree": ask_tree,
 }
 """What can be asked, by name."""
