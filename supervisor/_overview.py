@@ -36,6 +36,11 @@ class Overview(Operations):
         """``new``, ``starting``, ``running``, ``down``, ``stopping`` or ``stopped``."""
         return self._state
 
+    @property
+    def late(self) -> float:
+        """Seconds that the loop was late when it was looked at last; 0 if nobody looks."""
+        return self._watch.late
+
     def readiness(self) -> list[str]:
         """What keeps the tree from being ready; empty when it is. Loop thread only."""
         problems = [] if self.up else [f"root is {self._state}{self._why_down}"]

@@ -85,6 +85,11 @@ class Watch:
             self._over = True
             self._bell.notify_all()
 
+    @property
+    def late(self) -> float:
+        """How many seconds late the loop was at the last look; 0 before it. Any thread."""
+        return self._lag.last
+
     def facts(self) -> dict[str, object]:
         """Return how late the loop answers, for the tree. Loop thread only."""
         if self._thread is None or self._blocked is None:

@@ -16,7 +16,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ...supervisor import Options
+from ...supervisor._api_tokens import tokens_of
 from ..asgi._origins import pattern_of
+from ._codenames import CODENAMES
 
 NAME = "GREENROOM"
 KNOWN = tuple(option.name.upper() for option in Options.described())
@@ -74,7 +76,7 @@ def problems() -> list[Problem]:
     ]
     if unknown:
         return unknown
-    refused = [*_refused(), *_unreadable_origins()]
+    refused = [*_refused(), *_unreadable_origins(), *_unknown_permissions()]
     if not refused:
         try:
             Options(**_values())
@@ -104,6 +106,19 @@ def _unreadable_origins() -> Iterator[Problem]:
             yield Problem(f"{NAME}: ORIGINS: {error}", hint, "greenroom.E003")
         except TypeError:
             return  # it is told of the whole
+
+
+def _unknown_permissions() -> Iterator[Problem]:
+    given = _values().get("inspection_tokens", ())
+    try:
+        tokens = tokens_of("INSPECTION_TOKENS", given)
+    except (TypeError, ValueError):
+        return  # it is told of the whole
+    for token in tokens:
+        for each in sorted({*token.permissions} - {*CODENAMES}):
+            text = f"{NAME}: INSPECTION_TOKENS: {token.name!r} has a permission that does not exist."
+            hint = f"There are: {', '.join(CODENAMES)}. Got: {each!r}"
+            yield Problem(text, hint, "greenroom.E003")
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 # What several processes have said, as one document with one status. Pure.
 #
-# Invariants, each with a test of that name in tests/bridges/django/console/test_api_answer.py:
+# Invariants, each with a test of that name in tests/bridges/django/test_api_answer.py:
 #   PARTIAL   who was silent is named, and the others' answers are there all the same.
 #   STATUS    200 as long as one has answered; else that of what they say instead.
 #   HIDDEN    a traceback or a stack is left out unless who asks may see it, wherever it stands.
@@ -8,7 +8,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ...inspection._gather import Gathered, Said
+from ...inspection import Answer, Gathered
 from ._api_reply import STATUS, Refused
 
 SECRET = frozenset({"traceback", "stack", "stacks"})
@@ -29,23 +29,21 @@ def answer_of(gathered: Gathered, only: str, *, secrets: bool) -> tuple[Document
     Raises:
         Refused: Nobody was there to be asked.
     """
-    if not gathered.said:
-        if only:
+    if not gathered.answers:
+        if only and not gathered.trouble:
             raise Refused("not-found", f"There is no process {only[:100]!r} any more.")
-        raise Refused(
-            "no-process",
-            "No process of this project answers: none runs, or GREENROOM's INSPECTION_DIR is not"
-            " the same here and there.",
-        )
-    processes = [_one(said, secrets=secrets) for said in gathered.said]
+        raise Refused("no-process", gathered.trouble or "No worker process of this project runs.")
+    processes = [_one(each, secrets=secrets) for each in gathered.answers]
     answered = sum("answer" in each for each in processes)
     document: Document = {
-        "asked": len(processes),
+        "asked": gathered.asked,
         "answered": answered,
-        "complete": answered == len(processes),
+        "complete": answered == gathered.asked,
         "seconds": round(gathered.seconds, 4),
         "processes": processes,
     }
+    if gathered.trouble:
+        document["trouble"] = gathered.trouble
     if answered:
         return document, 200
     error = _worst(processes)
@@ -56,20 +54,23 @@ def without_secrets(value: object) -> object:
     """Return *value* with null where it has a traceback or a stack."""
     if isinstance(value, Mapping):
         items = cast("Mapping[str, object]", value).items()
-        return {
-            name: None if name in SECRET else without_secrets(each) for name, each in items
-        }
+        return {name: None if name in SECRET else without_secrets(each) for name, each in items}
     if isinstance(value, list):
         return [without_secrets(each) for each in cast("list[object]", value)]
     return value
 
 
-def _one(said: Said, *, secrets: bool) -> Document:
-    process: Document = {"id": said.process, "pid": said.pid}
+def _one(said: Answer, *, secrets: bool) -> Document:
+    process: Document = said.process.as_dict()
     if said.answer is None:
-        return {**process, "silent": said.silent}
-    if "error" in said.answer:
-        return {**process, "error": said.answer["error"]}
+        return {
+            **process,
+            "silent": said.silent,
+            "kernel": dict(said.kernel),
+            "heartbeat": said.heartbeat,
+        }
+    if said.error is not None:
+        return {**process, "error": dict(said.error)}
     return {**process, "answer": said.answer if secrets else without_secrets(said.answer)}
 
 

@@ -1,6 +1,6 @@
 # What stands before every view of the JSON API: who asks, by which method, and what for.
 #
-# Invariants, each with a test of that name in tests/bridges/django/console/test_api_gate.py:
+# Invariants, each with a test of that name in tests/bridges/django/test_api_gate.py:
 #   ONE WAY    who sends a token is judged by it alone; his session is not looked at.
 #   LOGIN      nobody gets 401, who is no staff or lacks the permission 403, as JSON. Below the
 #              admin the login page comes first, as for all of it.

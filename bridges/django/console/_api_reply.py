@@ -17,6 +17,7 @@ STATUS = {
     "failed": 500,
     "not-installed": 501,
     "no-process": 503,
+    "unavailable": 503,
     "timeout": 504,
 }
 """The HTTP status of each code of an error."""

@@ -25,8 +25,8 @@ def metrics_view(request: HttpRequest, asker: Asker) -> HttpResponse:
         ) from None
     gathered = _ask.ask({"ask": "metrics"}, seconds=SECONDS)
     processes = [
-        ProcessMetrics(said.pid, None if said.answer is None else said.answer.get("families"))
-        for said in gathered.said
+        ProcessMetrics(said.pid, (said.answer or {}).get("families"))
+        for said in gathered.answers
     ]
     content_type, body = exposition(
         processes, gathered.seconds, request.headers.get("Accept", "")
