@@ -26,11 +26,13 @@ FOR_ALL = (
     "async_views",
     "audit_days",
     "channels_on_asyncio",
+    "inspection",
+    "inspection_dir",
     "inspection_tokens",
     "patch_asgiref",
 )
-"""What is no option of one application: asgiref, the marks of code, the audit and views are there
-once."""
+"""What is no option of one application: asgiref, the marks of code, and the console with how the
+project's other processes find this one, are there once."""
 
 
 class Problem(NamedTuple):
