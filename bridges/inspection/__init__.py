@@ -3,9 +3,19 @@
 from ._gather import gather as gather
 from ._gathered import Answer as Answer
 from ._gathered import Gathered as Gathered
+from ._health_app import HealthApp as HealthApp
 from ._hook import inspected as inspected
 from ._identity import ProcessId as ProcessId
 from ._inspector import Inspector as Inspector
 from ._question import BadQuestion as BadQuestion
 
-__all__ = ["Answer", "BadQuestion", "Gathered", "Inspector", "ProcessId", "gather", "inspected"]
+__all__ = [
+    "Answer",
+    "BadQuestion",
+    "Gathered",
+    "HealthApp",
+    "Inspector",
+    "ProcessId",
+    "gather",
+    "inspected",
+]

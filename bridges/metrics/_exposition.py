@@ -33,7 +33,8 @@ PID = "pid"
 class ProcessMetrics:
     """What one process has answered."""
 
-    pid: int
+    pid: str
+    """Its number; with `:2` behind it for a second tree in it."""
     families: Sequence[Mapping[str, Any]] | None
     """The answer's `families`; None if the process was silent, or had an error to tell."""
 
@@ -73,7 +74,7 @@ class _Collected(Collector):
             f"{PREFIX}process_up", "Whether the process answered this scrape.", labels=[PID]
         )
         for process in self._processes:
-            up.add_metric([str(process.pid)], 0 if process.families is None else 1)
+            up.add_metric([process.pid], 0 if process.families is None else 1)
         yield up
         yield GaugeMetricFamily(
             f"{PREFIX}scrape_seconds", "How long the processes took to answer.", self._seconds
@@ -82,7 +83,7 @@ class _Collected(Collector):
             yield _family(name, told)
 
 
-_Told = list[tuple[int, Mapping[str, Any]]]
+_Told = list[tuple[str, Mapping[str, Any]]]
 
 
 def _by_name(processes: Sequence[ProcessMetrics]) -> dict[str, _Told]:
@@ -111,7 +112,7 @@ def _family(name: str, told: _Told) -> Metric:
             continue  # a process of another version: not the same figure
         for sample in family["samples"]:
             given = sample.get("labels", {})
-            values = [*(str(given.get(label, "")) for label in labels), str(pid)]
+            values = [*(str(given.get(label, "")) for label in labels), pid]
             if kind == "histogram":
                 buckets = [(_bound(bound), count) for bound, count in sample["buckets"]]
                 made.add_metric(values, buckets, sample["sum"])

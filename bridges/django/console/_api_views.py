@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from ...inspection._wire import BadMessage
 from . import _ask
 from ._api_answer import answer_of
 from ._api_gate import ApiView, Asker, api_view
@@ -40,7 +41,10 @@ def answered(asker: Asker, endpoint: Endpoint, question: dict[str, Any]) -> Http
         )
     if endpoint.ask == "actor" and not question.get("path"):
         raise Refused("bad-question", "Which actor? Write actors/PATH, or actors?path=PATH.")
-    gathered = _ask.ask({"ask": endpoint.ask, **question}, seconds=seconds, only=only or None)
+    try:
+        gathered = _ask.ask({"ask": endpoint.ask, **question}, seconds=seconds, only=only or None)
+    except BadMessage as refusal:
+        raise Refused("bad-question", f"The question can't be sent: {refusal}") from None
     document, status = answer_of(gathered, only, secrets=asker.may(TRACEBACK))
     return reply(document, status)
 

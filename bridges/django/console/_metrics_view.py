@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
+from ...inspection import ProcessId
 from . import _ask
 from ._api_gate import Asker, api_view
 from ._api_query import read
@@ -25,10 +26,14 @@ def metrics_view(request: HttpRequest, asker: Asker) -> HttpResponse:
         ) from None
     gathered = _ask.ask({"ask": "metrics"}, seconds=SECONDS)
     processes = [
-        ProcessMetrics(said.pid, (said.answer or {}).get("families"))
+        ProcessMetrics(_name(said.process), (said.answer or {}).get("families"))
         for said in gathered.answers
     ]
     content_type, body = exposition(
         processes, gathered.seconds, request.headers.get("Accept", "")
     )
     return HttpResponse(body, content_type=content_type)
+
+def _name(process: ProcessId) -> str:
+    return str(process.pid) if process.tree == 1 else f"{process.pid}:{process.tree}"
+

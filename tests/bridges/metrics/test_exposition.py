@@ -43,9 +43,9 @@ def test_each() -> None:
     EACH: a process's figures bear its pid; a silent one is up 0, and has no others.
     """
     told = [
-        ProcessMetrics(7, [family("restarts_total", "counter", sample(3))]),
-        ProcessMetrics(8, None),
-        ProcessMetrics(9, [family("restarts_total", "counter", sample(4))]),
+        ProcessMetrics("7", [family("restarts_total", "counter", sample(3))]),
+        ProcessMetrics("8", None),
+        ProcessMetrics("9", [family("restarts_total", "counter", sample(4))]),
     ]
 
     assert figures(told) == {
@@ -70,7 +70,7 @@ def test_a_name_begins_with_greenroom_once(name: str) -> None:
     """
     Each family begins with greenroom_, whether the process said it or not.
     """
-    found = figures([ProcessMetrics(7, [family(name, "gauge", sample(1))])])
+    found = figures([ProcessMetrics("7", [family(name, "gauge", sample(1))])])
 
     assert found["greenroom_actors", (("pid", "7"),)] == 1
 
@@ -80,7 +80,7 @@ def test_readable(text: str) -> None:
     """
     READABLE: whatever is in a label or in the help comes out of both parsers as it was.
     """
-    told = [ProcessMetrics(7, [family("drops_total", "counter", sample(2, reason=text), help=text)])]
+    told = [ProcessMetrics("7", [family("drops_total", "counter", sample(2, reason=text), help=text)])]
     key = "greenroom_drops_total", (("pid", "7"), ("reason", text))
 
     assert figures(told)[key] == 2
@@ -94,9 +94,9 @@ def test_together() -> None:
     TOGETHER: processes of two versions, with other labels and other types, share a family.
     """
     told = [
-        ProcessMetrics(7, [family("dead_letters_total", "counter", sample(1))]),
-        ProcessMetrics(8, [family("dead_letters_total", "counter", sample(2, reason="ended"))]),
-        ProcessMetrics(9, [family("dead_letters_total", "gauge", sample(5))]),
+        ProcessMetrics("7", [family("dead_letters_total", "counter", sample(1))]),
+        ProcessMetrics("8", [family("dead_letters_total", "counter", sample(2, reason="ended"))]),
+        ProcessMetrics("9", [family("dead_letters_total", "gauge", sample(5))]),
     ]
     _, body = exposition(told, 0.25)
 
@@ -113,7 +113,7 @@ def test_histograms() -> None:
     A histogram has its buckets, its count and its sum for each process.
     """
     told = {"labels": {}, "buckets": [[0.1, 2], [1.0, 3], [None, 4]], "sum": 2.5}
-    found = figures([ProcessMetrics(7, [family("stop_seconds", "histogram", told)])])
+    found = figures([ProcessMetrics("7", [family("stop_seconds", "histogram", told)])])
 
     pid = ("pid", "7")
     assert found["greenroom_stop_seconds_bucket", (("le", "0.1"), pid)] == 2
@@ -126,7 +126,7 @@ def test_what_is_not_known_is_left_out() -> None:
     """
     A sample without a value is no sample; a process's family without samples costs nothing.
     """
-    told = [ProcessMetrics(7, [family("lag", "gauge", sample(None)), family("x", "gauge")])]
+    told = [ProcessMetrics("7", [family("lag", "gauge", sample(None)), family("x", "gauge")])]
 
     assert set(figures(told)) == {
         ("greenroom_process_up", (("pid", "7"),)),
