@@ -400,6 +400,12 @@ class Options:
         " them. None: nobody looks.",
         none=True,
     )
+    audit_days: int | None = _whole(
+        90,
+        "How long the log of what operators did in the console keeps an entry. None: for ever.",
+        unit="days",
+        none=True,
+    )
     inspection: bool | None = _checked(
         None,
         "Whether the trees of each process answer questions about themselves, for the pages in the"
@@ -427,12 +433,6 @@ class Options:
         1.0,
         "How late the event loop may be while `/health/ready` says that this process takes"
         " requests. None: however late.",
-        none=True,
-    )
-    audit_days: int | None = _whole(
-        90,
-        "How long the log of what operators did in the console keeps an entry. None: for ever.",
-        unit="days",
         none=True,
     )
     debug: bool = _checked(

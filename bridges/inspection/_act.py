@@ -10,8 +10,8 @@
 #   COUNTED   an act on a branch says how many it has touched.
 #   NO TRAP   what would hit the one who acts, or everybody, is refused and says what to do instead.
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -83,10 +83,12 @@ async def restart(root: Root, order: Order) -> Done:
     if path in root.supervisors:
         touched = len(await handling(root, path))
         above, name = _parent(root, path)
-        await root.supervisor(above).restart_child(name)
+        with _refusing():  # a pool of tasks can't
+            await root.supervisor(above).restart_child(name)
         return {"touched": touched}
     _refuse_stopped(root, path)
-    epoch = await root.restart(path, f"restarted: {order.why}", ACT_SECONDS)
+    with _refusing():
+        epoch = await root.restart(path, f"restarted: {order.why}", ACT_SECONDS)
     return {"touched": 1, "epoch": epoch}
 
 
@@ -124,7 +126,8 @@ async def resume(root: Root, order: Order) -> Done:
 
 async def reset_budget(root: Root, order: Order) -> Done:
     """Forget the restarts of one place."""
-    root.reset_budget(order.path)
+    with _refusing():
+        root.reset_budget(order.path)
     await trio.sleep(0)
     return {"touched": 1}
 
@@ -216,7 +219,8 @@ async def drain(root: Root, order: Order) -> Done:
 async def trace(root: Root, order: Order) -> Done:
     """Tell of each message that is handled at, or below, a path for a while."""
     arguments = order.arguments
-    root.traces.begin(order.path, arguments["seconds"], per_second=arguments["per_second"])
+    with _refusing():
+        root.traces.begin(order.path, arguments["seconds"], per_second=arguments["per_second"])
     return {"touched": len(await handling(root, order.path))}
 
 
@@ -290,7 +294,8 @@ async def _each(root: Root, order: Order, act: Callable[[str], bool]) -> Done:
         _refuse_stopped(root, order.path)
         if order.path != "/":
             await trio.sleep(0)
-            return {"touched": int(act(order.path))}
+            with _refusing():
+                return {"touched": int(act(order.path))}
     touched = 0
     for nth, slot in enumerate(await handling(root, order.path), 1):
         if nth % SLICE == 0:
@@ -312,6 +317,15 @@ def _ended(order: Order) -> str:
 async def _leave(way: WayOut) -> None:
     await trio.sleep(ANSWER_FIRST)
     await way.leave()
+
+
+@contextmanager
+def _refusing() -> Generator[None]:
+    """Make what the tree says of a wrong place, or a wrong value, a refusal."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise Refused(str(error)) from error
 
 
 def _parent(root: Root, path: str) -> tuple[str, str]:

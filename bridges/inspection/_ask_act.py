@@ -19,12 +19,7 @@ import trio
 
 from ...actors import ActorNotFound, GreenroomError, SelfWait
 from ...supervisor import InvalidState, Root
-from ...supervisor._errors import (
-    AlreadyStarted,
-    ChildNotFound,
-    StartsStill,
-    SupervisorStopping,
-)
+from ...supervisor._errors import AlreadyStarted, ChildNotFound, SupervisorStopping
 from ...supervisor._way_out import WayOut
 from ._act import ACT_SECONDS, ACTS, Act, Order, Refused
 from ._question import BadQuestion, Fields
@@ -82,10 +77,7 @@ async def _in_time(
         code, text = "timeout", f"it is not done after {ACT_SECONDS:g} s; what was begun goes on"
     except (ActorNotFound, ChildNotFound) as missing:
         code, text = "not-found", str(missing)
-    except (
-        AlreadyStarted, InvalidState, Refused, SelfWait, StartsStill, SupervisorStopping,
-        TypeError, ValueError,
-    ) as refusal:  # fmt: skip
+    except (AlreadyStarted, InvalidState, Refused, SelfWait, SupervisorStopping) as refusal:
         code, text = "refused", str(refusal)
     except GreenroomError as failure:
         code, text = "failed", str(failure)
