@@ -57,9 +57,10 @@ def load_options(**overrides: object) -> Options:
         if not hasattr(options, name):
             raise TypeError(f"Greenroom() has no option {name!r}. {_meant(name, lower=True)}")
         if name in FOR_ALL:
+            shown = "{...}" if name == "inspection_tokens" else repr(value)  # no secrets
             raise TypeError(
                 f"{name} holds for the whole process, not for one Greenroom(): write"
-                f' {NAME} = {{"{name.upper()}": {value!r}}} in the settings.'
+                f' {NAME} = {{"{name.upper()}": {shown}}} in the settings.'
             )
     changed: dict[str, Any] = overrides
     return dataclasses.replace(options, **changed)

@@ -9,21 +9,25 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from django.apps import apps
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from ....supervisor._api_tokens import ApiToken
+from ...inspection._wire import BadMessage
 from ._actions import ACTIONS, Action
 from ._api_gate import Asker, api_view
 from ._api_query import read
 from ._api_reply import STATUS, Refused, reply
-from ._audit import NotRecorded
-from ._perform import Verdict, Wish, perform
+
+if TYPE_CHECKING:  # both import models, which are there only where the app is installed
+    from ._perform import Verdict, Wish
 
 ACTIONS_DOC = "What can be done, and whether you may; POST to actions/NAME does it."
 MOST_BYTES = 65_536
+NAME = "greenroom.bridges.django"
 POST = ("POST",)
 
 _FIELDS: dict[str, type] = {
@@ -85,6 +89,10 @@ def _act(request: HttpRequest, asker: Asker, name: str, path: str | None) -> Htt
         known = ", ".join(ACTIONS)
         raise Refused("not-found", f"No such action; there are: {known}. Got: {name[:100]!r}")
     asker.must(action.permission)
+    refuse_uninstalled()
+    from ._audit import NotRecorded
+    from ._perform import perform
+
     read(request.GET.lists(), ())
     wish = _wish(action, _body(request), path)
     user: Any = asker.user if asker.token is None else TokenUser(asker.token)
@@ -94,12 +102,20 @@ def _act(request: HttpRequest, asker: Asker, name: str, path: str | None) -> Htt
         raise Refused("bad-question", str(refusal)) from None
     except PermissionDenied as refusal:
         raise Refused("forbidden", str(refusal)) from None
+    except BadMessage as refusal:
+        raise Refused("bad-question", f"The arguments can't be sent: {refusal}") from None
     except NotRecorded as refusal:
         raise Refused("unavailable", str(refusal)) from None
     return _told(action, verdict, recorded=recorded)
 
 
-def _told(action: Action, verdict: Verdict, *, recorded: bool) -> HttpResponse:
+def refuse_uninstalled() -> None:
+    """Refuse what needs the tables of the app, where it is not installed. Raises Refused."""
+    if not apps.is_installed(NAME):
+        raise Refused("not-installed", f"This needs {NAME!r} in INSTALLED_APPS, and `migrate`.")
+
+
+def _told(action: Action, verdict: "Verdict", *, recorded: bool) -> HttpResponse:
     document: dict[str, object] = {
         "action": action.name,
         "outcome": verdict.outcome,
@@ -116,7 +132,9 @@ def _told(action: Action, verdict: Verdict, *, recorded: bool) -> HttpResponse:
     return reply({"error": error, **document}, STATUS[code])
 
 
-def _wish(action: Action, given: Mapping[str, Any], path: str | None) -> Wish:
+def _wish(action: Action, given: Mapping[str, Any], path: str | None) -> "Wish":
+    from ._perform import Wish
+
     unknown = sorted(given.keys() - _FIELDS.keys())
     if unknown:
         known = ", ".join(_FIELDS)

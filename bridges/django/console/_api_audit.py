@@ -7,6 +7,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
+from ._api_actions import refuse_uninstalled
 from ._api_gate import Asker, api_view
 from ._api_query import Parameter, read
 from ._api_reply import Refused, reply
@@ -39,6 +40,7 @@ def audit_view(request: HttpRequest, asker: Asker) -> HttpResponse:
         raise Refused(
             "bad-question", f"after must be what an answer's next said. Got: {after[:100]!r}"
         )
+    refuse_uninstalled()
     from ..models import AuditEntry  # only where the app is installed
 
     entries = AuditEntry.objects.order_by("-pk")

@@ -11,9 +11,8 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -21,6 +20,9 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from ....supervisor._api_tokens import ApiToken
 from ._api_reply import Refused as Refused
 from ._tokens import READ, bearer_of, find_token
+
+if TYPE_CHECKING:  # a project without the admin has the rest all the same
+    from django.contrib.admin import AdminSite
 
 APP = "greenroom"
 GET = ("GET", "HEAD")
@@ -74,7 +76,7 @@ class ApiView:
         """Return the view as it is outside of the admin: for tokens and sessions."""
         return never_cache(cast("Any", self._made(in_admin=False)))
 
-    def on(self, site: AdminSite) -> View:
+    def on(self, site: "AdminSite") -> View:
         """Return the view as it is on *site*: for sessions that may enter it."""
         return site.admin_view(cast("Any", self._made(in_admin=True)))
 

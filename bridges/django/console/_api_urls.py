@@ -2,8 +2,8 @@
 # greenroom.bridges.django.urls, for tokens, too.
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
@@ -16,10 +16,13 @@ from ._api_table import AUDIT, ENDPOINTS, VERSION
 from ._api_views import READING
 from ._tokens import READ
 
+if TYPE_CHECKING:  # a project without the admin has the rest all the same
+    from django.contrib.admin import AdminSite
+
 BASE = f"api/v{VERSION}/"
 
 
-def api_urls_on(site: AdminSite) -> list[URLPattern]:
+def api_urls_on(site: "AdminSite") -> list[URLPattern]:
     """Return the URLs for *site*, each with the name ``greenroom_api_...``."""
     return _patterns(lambda view: view.on(site), BASE, "greenroom_api", "_")
 

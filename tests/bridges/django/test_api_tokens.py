@@ -49,5 +49,7 @@ def test_tokens_are_no_argument() -> None:
     """
     Tokens are the project's, not one application's.
     """
-    with pytest.raises(TypeError, match="inspection_tokens holds for the whole process"):
+    with pytest.raises(TypeError, match="inspection_tokens holds for the whole process") as caught:
         load_options(inspection_tokens={"bot": {"token": SECRET}})
+
+    assert SECRET not in str(caught.value)
