@@ -90,6 +90,15 @@ class Connection(Protocol):
         """Details for the tree, by name."""
         ...
 
+    def traffic(self) -> Mapping[str, object]:
+        """
+        What it is, and what has gone out, by name, for operators.
+
+        ``transport`` and, where they are known, ``subprotocol``, ``frames_out``, ``bytes_out``,
+        ``output_bytes`` (what waits) and ``heard``: seconds since the peer was heard of.
+        """
+        ...
+
     async def wait_room(self) -> None:
         """Wait on trio until the output is not full, or over."""
         ...

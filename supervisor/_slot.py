@@ -57,8 +57,8 @@ class Slot(Witness, Succession):
     __slots__ = (
         "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_life",
         "_nursery", "_policy", "_referee", "_stack", "_told", "_window", "batch_messages",
-        "batch_seconds", "debug", "ended", "first_error", "handshake_seconds", "pool", "settled",
-        "shutdown_seconds", "state", "thread_batch_messages",
+        "batch_seconds", "began", "debug", "ended", "first_error", "handshake_seconds", "pool",
+        "settled", "shutdown_seconds", "state", "thread_batch_messages",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +99,8 @@ class Slot(Witness, Succession):
         self._life: Life | None = None
         self._alive = 0.0  # seconds of all incarnations that are over
         self._born = 0.0
+        self.began: float | None = None
+        """When its first incarnation began, on trio's clock."""
         self._handled = 0
         self._nursery: trio.Nursery | None = None
         self._context: Context | None = None
@@ -124,6 +126,8 @@ class Slot(Witness, Succession):
                 exit_, words = stopped(control.pop(0)), Words.OWN
                 break
             self._born = trio.current_time()
+            if self.began is None:
+                self.began = self._born
             exit_ = await life.run()  # shielded, as everything is that it awaits here
             self._alive += trio.current_time() - self._born
             self._handled += life.total

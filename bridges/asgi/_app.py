@@ -24,7 +24,6 @@ from ...supervisor._connections import UserKey
 from ...supervisor._current import set_current_root
 from ...supervisor._supervisor_spec import spec_of
 from ..engines import LocalEngine
-from ..hypercorn._leaving import offer_way_out
 from ..hypercorn._limits import limits_from
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
 from ..hypercorn._state import STATE
@@ -275,7 +274,6 @@ class Application:
         root.connections.user_key = self._user_key
         if self._gate is not None:
             root.bridged[Gate] = self._gate
-        offer_way_out(root)
         set_current_root(root)
         async with AsyncExitStack() as stack:
             answers = partial(inspected, directories=self._inspected_in, alone=DRIVER in extensions)

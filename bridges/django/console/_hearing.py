@@ -4,10 +4,11 @@
 # takes no longer because it asks more; and it says of each process what came of it.
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...inspection import Answer
 from ._ask import ask
 from ._words import mapping
 
@@ -25,8 +26,9 @@ class Voice:
     """What one process has said to one question."""
 
     process: str
-    """Its id: host, pid and start."""
+    """Its id, by which it alone can be asked."""
     pid: int
+    host: str = ""
     answer: dict[str, Any] = field(default_factory=dict[str, Any])
     """What it has answered; empty if it has not."""
     silent: str = ""
@@ -35,16 +37,13 @@ class Voice:
     """The sentence with which it has refused; "" if it has not."""
     code: str = ""
     """What kind of refusal that is, such as ``not-found``."""
+    heartbeat: float | None = None
+    """When a silent one has shown life last, in unix seconds."""
 
     @property
     def well(self) -> bool:
         """Whether it has answered what was asked."""
         return not self.silent and not self.error
-
-    @property
-    def host(self) -> str:
-        """Where it runs."""
-        return self.process.rsplit(":", 2)[0]
 
 
 class Hearing:
@@ -60,12 +59,13 @@ class Hearing:
         self._until = time.monotonic() + seconds
         self._ask = asked
         self._first: dict[str, Voice] = {}
-        self._problem = ""
+        self.problem = ""
+        """Why nobody could be asked, or not all; "" if nothing was wrong."""
 
     @property
     def voices(self) -> list[Voice]:
         """What each process has said last, in the order of their pids."""
-        return sorted(self._first.values(), key=lambda voice: (voice.host, voice.pid))
+        return sorted(self._first.values(), key=_order)
 
     @property
     def silent(self) -> list[Voice]:
@@ -79,17 +79,19 @@ class Hearing:
 
     def all(self, question: Question) -> list[Voice]:
         """Ask every process that has not been silent yet; return what they said, with those."""
-        if not self.silent:
+        silent = self.silent
+        if not silent:
             return self._hear(question, None)
-        for process in self.ready:
-            self._hear(question, process)
-        return self.voices
+        heard = [voice for process in self.ready for voice in self._hear(question, process)]
+        return sorted([*heard, *silent], key=_order)
 
     def one(self, process: str, question: Question) -> Voice:
         """Ask one process. Return what it said, also if there is none of that id."""
         known = self._first.get(process)
         if known is not None and known.silent:
             return known
+        if time.monotonic() > self._until:
+            return Voice(process, _pid(process), silent="the time for this page was up before")
         heard = self._hear(question, process)
         gone = "no process of this id is there: it has ended, or was replaced by another"
         return next(
@@ -100,25 +102,29 @@ class Hearing:
     def _hear(self, question: Question, only: str | None) -> list[Voice]:
         left = max(_LEAST, min(FIRST_SECONDS, self._until - time.monotonic()))
         gathered = self._ask(question, seconds=left, only=only)
-        voices = list(voices_of(gathered.said))
+        self.problem = self.problem or gathered.trouble
+        voices = [voice_of(each) for each in gathered.answers]
         self._first.update({voice.process: voice for voice in voices})
         return voices
 
 
-def voices_of(said: Iterable[Any]) -> Iterable[Voice]:
-    """Yield what was said as voices."""
-    for each in said:
-        if each.answer is None:
-            yield Voice(each.process, each.pid, silent=each.silent)
-            continue
-        error = mapping(each.answer.get("error"))
-        if error:
-            text, code = str(error.get("text", "")), str(error.get("code", ""))
-            yield Voice(each.process, each.pid, error=text or code or "refused", code=code)
-        else:
-            yield Voice(each.process, each.pid, each.answer)
+def voice_of(said: Answer) -> Voice:
+    """Return what one process has said, or that it has not, as a page tells it."""
+    who = {"process": said.id, "pid": said.pid, "host": said.process.host}
+    if said.answer is None:
+        state = str(said.kernel.get("state") or "")
+        why = f"{said.silent}; it is {state}" if state else said.silent
+        return Voice(**who, silent=why, heartbeat=said.heartbeat)
+    error = mapping(said.answer.get("error"))
+    if error:
+        text, code = str(error.get("text", "")), str(error.get("code", ""))
+        return Voice(**who, error=text or code or "refused", code=code)
+    return Voice(**who, answer=dict(said.answer))
+
+
+def _order(voice: Voice) -> tuple[str, int, str]:
+    return voice.host, voice.pid, voice.process
 
 
 def _pid(process: str) -> int:
-    pid = process.rsplit(":", 2)[-2] if process.count(":") >= 2 else ""
-    return int(pid) if pid.isdecimal() else 0
+    return next((int(part) for part in process.split(":")[1:2] if part.isdecimal()), 0)

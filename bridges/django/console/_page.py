@@ -5,7 +5,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite
@@ -13,6 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from ...inspection._hook import directories_of
+from .._project import project_name
+from .._settings import load_options
 from ._hearing import Hearing
 from ._view import APP, VIEW_TREE, may
 from ._words import count
@@ -110,12 +113,12 @@ def heard(hearing: Hearing) -> dict[str, Any]:
         "silent": [
             {"process": voice.process, "pid": voice.pid, "why": voice.silent} for voice in silent
         ],
-        "directory": _directory() if not voices else "",
+        "problem": hearing.problem,
+        "directories": _directories() if not voices else [],
     }
 
 
-def _directory() -> str:
-    from . import _ask
-
-    where = getattr(_ask, "directory", None)
-    return str(cast("Any", where)()) if callable(where) else ""
+def _directories() -> list[str]:
+    """Return where the sockets of the workers are looked for."""
+    places = directories_of(load_options(), project_name())
+    return [str(place) for place in places or []]

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 
+from ...inspection import Answer
 from ...inspection._act import ACT_SECONDS
 from . import _audit
 from ._actions import Action
@@ -109,7 +110,7 @@ def perform(
     verdict = Verdict("failed", "the question could not be asked")
     try:
         gathered = asked(question, seconds=SECONDS, only=wish.process or None)
-        verdict = judge(gathered.said, SECONDS)
+        verdict = judge(gathered.answers, SECONDS)
     except Exception as error:
         verdict = Verdict("failed", f"{type(error).__name__}: {error}")
         raise
@@ -118,13 +119,13 @@ def perform(
     return verdict, recorded
 
 
-def preview(wish: Wish, *, asked: Callable[..., Any] = ask) -> list[Any]:
+def preview(wish: Wish, *, asked: Callable[..., Any] = ask) -> list[Answer]:
     """Ask what *wish* would reach; return what each process says. Nothing is done."""
     question = {**wish.question(), "arguments": {}, "preview": True}
-    return list(asked(question, seconds=1.0, only=wish.process or None).said)
+    return list(asked(question, seconds=1.0, only=wish.process or None).answers)
 
 
-def judge(said: Iterable[Any], seconds: float) -> Verdict:
+def judge(said: Iterable[Answer], seconds: float) -> Verdict:
     """Say what the answers of one or several processes mean. Pure."""
     verdicts = [_of_one(each, seconds) for each in said]
     if not verdicts:
@@ -141,11 +142,11 @@ def judge(said: Iterable[Any], seconds: float) -> Verdict:
     return Verdict("done" if len(done) == len(there) else "partly", texts, sums)
 
 
-def _of_one(said: Any, seconds: float) -> Verdict:
+def _of_one(said: Answer, seconds: float) -> Verdict:
     if said.answer is None:
         why = said.silent or f"no answer within {seconds:g} s"
         return Verdict("silent", f"process {said.pid}: {why}; it will not do it later either")
-    error = cast("dict[str, Any]", said.answer.get("error") or {})
+    error = cast("Mapping[str, Any]", said.error or {})
     if error:
         outcome = "refused" if error.get("code") in _REFUSALS else "failed"
         text = f"process {said.pid}: {error.get('text', '')}"
