@@ -1,5 +1,6 @@
 """What can be seen of a running tree, and done to it, as plain data."""
 
+from ._asgi import InspectionApp as InspectionApp
 from ._gather import gather as gather
 from ._gathered import Answer as Answer
 from ._gathered import Gathered as Gathered
@@ -14,6 +15,7 @@ __all__ = [
     "BadQuestion",
     "Gathered",
     "HealthApp",
+    "InspectionApp",
     "Inspector",
     "ProcessId",
     "gather",
