@@ -297,7 +297,7 @@ class Host(Protocol):
         """Put one event on the stream. Any thread."""
         ...
 
-    def dead_letter(self, message: object, reason: str) -> None:
+    def dead_letter(self, message: object, reason: str, sender: str = "") -> None:
         """Record a message that nobody handled. Any thread."""
         ...
 
@@ -357,7 +357,7 @@ class Target(Protocol):
         """Whether a sender waits for room, by the overflow policy."""
         ...
 
-    def dead_letter(self, message: object, reason: str) -> None:
+    def dead_letter(self, message: object, reason: str, sender: str = "") -> None:
         """Record a message that nobody handled. Any thread."""
         ...
 
