@@ -8,7 +8,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ...inspection import Answer, Gathered
+from ...inspection import Gathered
 from ._api_reply import STATUS, Refused
 
 SECRET = frozenset({"traceback", "stack", "stacks"})
@@ -33,20 +33,13 @@ def answer_of(gathered: Gathered, only: str, *, secrets: bool) -> tuple[Document
         if only and not gathered.trouble:
             raise Refused("not-found", f"There is no process {only[:100]!r} any more.")
         raise Refused("no-process", gathered.trouble or "No worker process of this project runs.")
-    processes = [_one(each, secrets=secrets) for each in gathered.answers]
-    answered = sum("answer" in each for each in processes)
-    document: Document = {
-        "asked": gathered.asked,
-        "answered": answered,
-        "complete": answered == gathered.asked,
-        "seconds": round(gathered.seconds, 4),
-        "processes": processes,
-    }
-    if gathered.trouble:
-        document["trouble"] = gathered.trouble
-    if answered:
+    document: Document = gathered.as_dict()
+    if not secrets:
+        document["answers"] = without_secrets(document["answers"])
+    document["complete"] = not gathered.partial and not gathered.trouble
+    if any(each.error is None for each in gathered.answered):
         return document, 200
-    error = _worst(processes)
+    error = _worst(gathered)
     return {"error": error, **document}, STATUS.get(str(error["code"]), 500)
 
 
@@ -60,28 +53,14 @@ def without_secrets(value: object) -> object:
     return value
 
 
-def _one(said: Answer, *, secrets: bool) -> Document:
-    process: Document = said.process.as_dict()
-    if said.answer is None:
-        return {
-            **process,
-            "silent": said.silent,
-            "kernel": dict(said.kernel),
-            "heartbeat": said.heartbeat,
-        }
-    if said.error is not None:
-        return {**process, "error": dict(said.error)}
-    return {**process, "answer": said.answer if secrets else without_secrets(said.answer)}
-
-
-def _worst(processes: list[Document]) -> Mapping[str, object]:
-    """Return what to say of processes of which none has answered: what is wrong here first."""
-    errors = [each["error"] for each in processes if "error" in each]
+def _worst(gathered: Gathered) -> Mapping[str, object]:
+    """Return what to say of processes of which none has an answer: what is wrong here first."""
+    errors = [each.error for each in gathered.answered if each.error is not None]
     for code in ("bad-question", "failed", "refused"):
         for error in errors:
             if error.get("code") == code:
                 return error
-    if len(errors) < len(processes):  # one that was silent may have it
-        silent = next(each["silent"] for each in processes if "silent" in each)
-        return {"code": "timeout", "text": f"No process has answered: {silent}."}
+    if gathered.silent:  # one of them may have it
+        why = gathered.silent[0].silent
+        return {"code": "timeout", "text": f"No process has answered: {why}."}
     return errors[0]

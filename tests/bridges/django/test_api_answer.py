@@ -31,9 +31,9 @@ def test_partial() -> None:
 
     assert status == 200
     assert (document["asked"], document["answered"], document["complete"]) == (2, 1, False)
-    first, second = document["processes"]
-    assert (first["pid"], first["answer"]) == (1, {"rows": []})
-    assert (second["pid"], second["silent"]) == (2, "no answer within 1 s")
+    first, second = document["answers"]
+    assert (first["process"]["pid"], first["answer"]) == (1, {"rows": []})
+    assert (second["process"]["pid"], second["silent"]) == (2, "no answer within 1 s")
     assert "answer" not in second
 
 
@@ -57,7 +57,7 @@ def test_status(answers: list[Answer], code: str, status: int) -> None:
     document, got = answer_of(gathered(*answers), "", secrets=False)
 
     assert (document["error"]["code"], got) == (code, status)
-    assert len(document["processes"]) == len(answers)
+    assert len(document["answers"]) == len(answers)
 
 
 def test_one_answer_is_enough() -> None:
@@ -101,6 +101,6 @@ def test_hidden() -> None:
         "stack": None,
     }
     document, _ = answer_of(gathered(said(1, answer)), "", secrets=True)
-    assert document["processes"][0]["answer"] == answer
+    assert document["answers"][0]["answer"] == answer
     document, _ = answer_of(gathered(said(1, answer)), "", secrets=False)
     assert "secret" not in str(document)
