@@ -162,6 +162,11 @@ def calls_wait() -> bool:
     return trio.lowlevel.current_statistics().run_sync_soon_queue_size > 0
 
 
+def tasks_living() -> int:
+    """Return how many tasks the running loop has, its own included. Loop thread only."""
+    return trio.lowlevel.current_statistics().tasks_living
+
+
 def on_real_time() -> bool:
     """Whether the running loop's clock is the real one, and not one for tests."""
     testing = sys.modules.get("trio.testing")  # else nobody can have one
@@ -205,6 +210,14 @@ class TaskStack:
     def format(self) -> str:
         """Return where the task waits, outermost call first, a line each."""
         return _stack(self._task)
+
+    def calls(self) -> list[tuple[str, int, str, str]]:
+        """Return where it waits, outermost call first: file, line, function and module of each."""
+        return [
+            (code.co_filename, line, code.co_name, str(frame.f_globals.get("__name__")))
+            for frame, line in self._task.iter_await_frames()
+            if (code := frame.f_code)
+        ]
 
 
 async def wait_readable(file: socket.socket | int) -> None:

@@ -296,6 +296,11 @@ class EventStream:
         """The number of the latest event; 0 if there was none."""
         return self._last
 
+    @property
+    def forgotten(self) -> int:
+        """The number of the last event that is remembered no more; 0 if all are."""
+        return self._ring.forgotten
+
     def remembered(self, *, traced: bool = False) -> list[Event]:
         """
         Return all events that are remembered, oldest first.

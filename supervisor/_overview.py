@@ -36,11 +36,6 @@ class Overview(Operations):
         """``new``, ``starting``, ``running``, ``down``, ``stopping`` or ``stopped``."""
         return self._state
 
-    @property
-    def late(self) -> float:
-        """Seconds that the loop was late when it was looked at last; 0 if nobody looks."""
-        return self._watch.late
-
     def readiness(self) -> list[str]:
         """What keeps the tree from being ready; empty when it is. Loop thread only."""
         problems = [] if self.up else [f"root is {self._state}{self._why_down}"]
@@ -49,10 +44,16 @@ class Overview(Operations):
             problems.append(f"/connections: {storm}")
         return problems + [f"{path} is not up" for path in self.residents.parked()]
 
+    def loop_lag(self) -> dict[str, float] | None:
+        """Return how late the loop answers, `last` and `worst` of a minute, in seconds, if known."""
+        return self._watch.lag()
+
     def snapshot(self) -> NodeSnapshot:
         """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
         children = (self.connections.snapshot(), self.residents.snapshot())
-        return replace(self.alone(), children=children)
+        root = self.alone()
+        facts = {**root.facts, "groups": self.groups.names()}
+        return replace(root, facts=facts, children=children)
 
     def alone(self) -> NodeSnapshot:
         """Return the root as it is now, without its children. Loop thread only."""
@@ -67,7 +68,6 @@ class Overview(Operations):
                 "problems": problems,
                 "threads": {pool.name: facts_of_threads(pool.statistics()) for pool in self.pools},
                 **self._watch.facts(),
-                "groups": self.groups.names(),
                 "events": {kind: n for kind, n in self.events.counts().items() if n},
             },
         )

@@ -21,7 +21,7 @@ from ..actors import (
 from ..actors._inquiry import Inquiry
 from ..actors._mailbox import Mailbox, Put
 from ..actors._messages import Call, Cast, InFrame, Stop, Tick
-from ..actors._ports import Connection, GroupsPort, MonitorsPort, RegistryPort
+from ..actors._ports import Connection, GroupsPort, MonitorsPort, RegistryPort, TracePort
 from ..actors.consumers import Frame
 from ._dead_letters import ENDED
 from ._events import Event
@@ -30,7 +30,6 @@ from ._monitors import Fault
 if TYPE_CHECKING:
     from ..actors._life import Life
     from ._root import Root
-    from ._traces import Trace
 
 
 class Place:
@@ -77,7 +76,7 @@ class Place:
         return self.trace is not None or self.inquiry() is not None
 
     @property
-    def trace(self) -> "Trace | None":
+    def trace(self) -> TracePort | None:
         """The operator's trace that it is part of, if there is one."""
         return self._root.traces.of(self.path)
 

@@ -38,7 +38,8 @@ def readiness(root: Root, late: float = 0.0) -> list[str]:
     """
     problems = root.readiness()
     limit = root.options.ready_lag_seconds
-    late = max(late, root.late)
+    lag = root.loop_lag()
+    late = max(late, lag["last"] if lag else 0.0)
     if limit is not None and late > limit:
         problems.append(f"the event loop is {late:.1f} s late, and may be {limit:g} s")
     return problems

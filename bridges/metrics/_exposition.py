@@ -36,7 +36,7 @@ class ProcessMetrics:
     pid: str
     """Its number; with `:2` behind it for a second tree in it."""
     families: Sequence[Mapping[str, Any]] | None
-    """The answer's `families`; None if the process was silent, or had an error to tell."""
+    """The answer's `metrics`; None if the process was silent, or had an error to tell."""
 
 
 def exposition(
@@ -104,11 +104,11 @@ def _family(name: str, told: _Told) -> Metric:
             for label in sample.get("labels", {})
         )
     )
-    kind = str(first["type"])
+    kind = str(first["kind"])
     named = name if name.startswith(PREFIX) else f"{PREFIX}{name}"
     made: Any = _KINDS[kind](named, str(first["help"]), labels=[*labels, PID])
     for pid, family in told:
-        if family["type"] != kind:
+        if family["kind"] != kind:
             continue  # a process of another version: not the same figure
         for sample in family["samples"]:
             given = sample.get("labels", {})

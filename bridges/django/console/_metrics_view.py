@@ -26,7 +26,7 @@ def metrics_view(request: HttpRequest, asker: Asker) -> HttpResponse:
         ) from None
     gathered = _ask.ask({"ask": "metrics"}, seconds=SECONDS)
     processes = [
-        ProcessMetrics(_name(said.process), (said.answer or {}).get("families"))
+        ProcessMetrics(_name(said.process), (said.answer or {}).get("metrics"))
         for said in gathered.answers
     ]
     content_type, body = exposition(

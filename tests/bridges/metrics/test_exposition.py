@@ -15,7 +15,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
 def family(name: str, kind: str, *samples: Any, help: str = "Something.") -> dict[str, Any]:
-    return {"name": name, "type": kind, "help": help, "samples": list(samples)}
+    return {"name": name, "kind": kind, "help": help, "samples": list(samples)}
 
 
 def sample(value: Any, **labels: str) -> dict[str, Any]:
