@@ -138,11 +138,11 @@ class InspectionApp:
             root = self._root or current_root()
         except LookupError:
             return None
-        trees = (tree.process for tree in local_trees() if tree.is_of(root))
-        here = next(trees, this_process())
+        tree = next((tree for tree in local_trees() if tree.is_of(root)), None)
+        here = this_process() if tree is None else tree.process
         if process not in (None, here.id):
             return Gathered([], 0, 0.0)
-        answer = await Inspector(root).answer(question)
+        answer = await (Inspector(root) if tree is None else tree).answer(question)
         return Gathered([Answer(here, answer)], 1, time.monotonic() - began)
 
     # -- the page -------------------------------------------------------------------------------
@@ -169,12 +169,12 @@ class InspectionApp:
         await request.html(200, tree_page(gathered, request.query, leave=by_cookie))
 
     async def _form(self, request: "_Request") -> None:
-        """Take the token from the form, or the cookie back; both change nothing but the cookie."""
+        # Without a Path the cookie goes where the page is, and below, and nowhere else.
         try:
             form = dict(parse_qsl((await request.body()).decode()))
         except ValueError:
             form = {}
-        flags = f"Path=/; HttpOnly; SameSite=Strict{'; Secure' if request.is_secure else ''}"
+        flags = f"HttpOnly; SameSite=Strict{'; Secure' if request.is_secure else ''}"
         if "leave" in form:
             await request.redirect(f"{COOKIE}=; Max-Age=0; {flags}")
         elif self._token.is_it(form.get("token", "")):
