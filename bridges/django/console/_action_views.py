@@ -10,8 +10,10 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
+from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -146,7 +148,7 @@ def _ask(
     context = {
         **site.each_context(request),
         "places": places(request, site),
-        "title": f"{action.title}: {wish.target}",
+        "title": f"{action.title}: {wish.target}{_name_of(wish.user)}",
         "action": action,
         "effect": action.effect(subject),
         "wish": wish,
@@ -158,6 +160,19 @@ def _ask(
     }
     status = 400 if problem and status == 200 and wish.problem() else status
     return TemplateResponse(request, "greenroom/act_confirm.html", context, status=status)
+
+
+def _name_of(key: str) -> str:
+    """Return the name of the user with that primary key, in brackets; "" if there is none."""
+    if not key or not apps.is_installed("django.contrib.auth"):
+        return ""
+    from django.contrib.auth import get_user_model
+
+    model: Any = get_user_model()
+    try:
+        return f" ({model._default_manager.get(pk=key).get_username()})"  # noqa: SLF001 - Django's API
+    except (ObjectDoesNotExist, ValidationError, ValueError, TypeError, OverflowError):
+        return ""
 
 
 def _subject(wish: Wish, reached: list[Heard]) -> str:
