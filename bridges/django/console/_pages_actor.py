@@ -6,11 +6,12 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from ._action_links import links_of
+from ._event_tables import events_table
 from ._hearing import Hearing, Voice
 from ._lines import line_of
 from ._page import link, page
 from ._plain_tables import folded, items_table, pairs_table
-from ._tables import Part, Table, TableRow, cell
+from ._tables import Part, Table
 from ._tracebacks import offending
 from ._view import APP, console_view, may
 from ._words import anchor, listing, mapping
@@ -66,7 +67,7 @@ def actor(request: HttpRequest, site: AdminSite) -> HttpResponse:
 def _first(hearing: Hearing, process: str, question: dict[str, object]) -> Voice:
     """Return what the process says, or the first that has such a place."""
     if process:
-        hearing.all({"ask": "process"})
+        hearing.all({"ask": "process", "samples": False})
         return hearing.one(process, question)
     voices = hearing.all(question)
     ordered = sorted(voices, key=lambda voice: (not voice.well, bool(voice.silent)))
@@ -93,7 +94,7 @@ def _told(
         )
         for name, title, columns, empty in _LISTS
     ]  # fmt: skip
-    events = listing(answer.get("events"))[::-1]
+    events = listing(answer.get("events"))
     return {
         "line": line_of(row, process, 0, url="", toggle="", is_open=False, whole=True),
         "row": row,
@@ -106,7 +107,7 @@ def _told(
         "parts": [Part(table.id, table.caption, [table]) for table in tables if table.rows],
         "without": ", ".join(table.caption.lower() for table in tables if not table.rows),
         "stack": folded(answer.get("stack"), "The stack of its task", path, "stack"),
-        "events": _events(path, events),
+        "events": events_table(anchor(path, "events"), events, None, "None remembered."),
         "actions": links_of(request, site, process, row, mapping(answer.get("connection"))),
     }
 
@@ -118,7 +119,9 @@ def _crash(crash: Any, sees_tracebacks: bool, where: tuple[str, ...]) -> dict[st
         "id": anchor(*where, "crash"),
         "traceback": text,
         "fault": offending(text),
-        "recent": _events(where[1], listing(crash.get("recent"))[::-1], where[2]),
+        "recent": events_table(
+            anchor(*where, "recent"), listing(crash.get("recent")), None, "None remembered."
+        ),
     }
 
 
@@ -129,19 +132,3 @@ def _pairs(path: str, name: str, title: str, answer: Any, linked: Any) -> Table 
     return pairs_table(anchor(path, name), title, mapping(found), linked)
 
 
-def _events(path: str, events: list[Any], *parts: str) -> Table:
-    rows = [event_row(each, without_path=True) for each in events]
-    columns = ("When", "Event", "Epoch", "Facts")
-    return Table(anchor(path, "events", *parts), "Events", columns, rows, "None remembered.")
-
-
-def event_row(event: Any, *, without_path: bool = False, url: str = "") -> TableRow:
-    """Return one event as a row: when, what, where, which incarnation, and its facts."""
-    at, kind, path = event.get("at"), str(event.get("kind", "")), str(event.get("path", ""))
-    facts = cell(mapping(event.get("facts")))
-    when = cell("") if at is None else type(facts)(at=at)
-    place = () if without_path else (type(facts)(path, url),)
-    return TableRow(
-        [when, cell(kind), *place, cell(event.get("epoch")), facts],
-        anchor(str(at), kind, path, str(event.get("epoch")), facts.text),
-    )
