@@ -37,7 +37,7 @@ class Room(WebsocketConsumer):
             secret = SECRET  # noqa: F841
             raise ValueError(text.removeprefix("crash "))  # the line at fault
         if text.startswith("join "):
-            self.group_add(text.removeprefix("join "))
+            self.join(text.removeprefix("join "))
         self.send(text=text)
 
 
@@ -50,13 +50,6 @@ class Clerk(Actor):
     @handles("order")
     async def order(self) -> None:
         pass
-
-
-class Unlucky(Actor):
-    """Never starts: a setting is wrong."""
-
-    async def started(self) -> None:
-        _ = settings.MARKET_ADDRESS_THAT_NOBODY_HAS_SET  # the wrong setting
 
 
 def _urls() -> list[Any]:

@@ -8,6 +8,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from ._action_views import act
+from ._api_urls import api_urls_on
 from ._audit_views import audit
 from ._urls import urlpatterns
 
@@ -18,6 +19,7 @@ def console_patterns(site: AdminSite) -> list[Any]:
         path("act/<str:action>/", act.on(site), name="greenroom_act"),
         path("audit/", audit.on(site), name="greenroom_audit"),
         *urlpatterns(site),
+        *api_urls_on(site),
         # The index links to these names; the pages above have answered before.
         path("", _to("greenroom_tree", site), name="greenroom_console_changelist"),
         path("audit/", _to("greenroom_audit", site), name="greenroom_auditentry_changelist"),

@@ -27,6 +27,8 @@ class Line:
     """Its own page; "" for a note."""
     kind: Mark | None = None
     state: Mark | None = None
+    unwell: str = ""
+    """Why somebody should look at it."""
     toggle: str = ""
     """The page with it unfolded or folded; "" if nothing is below it."""
     open: bool = False
@@ -70,6 +72,7 @@ def line_of(
         url=url,
         kind=kind_mark(str(row.get("kind", ""))),
         state=state_mark(str(row.get("state", "")), healthy=row.get("healthy") is not False),
+        unwell=str(row.get("unwell") or ""),
         toggle=toggle if _below(row).get("total") else "",
         open=is_open,
         below=below_text(row),
@@ -93,10 +96,10 @@ def life_text(row: Row) -> str:
 
 def restarts_text(row: Row) -> str:
     """Return how many restarts count now, how many are left, and when it begins again."""
-    if row.get("kind") != "slot":
+    left, restarts = row.get("restarts_left"), row.get("restarts") or 0
+    if row.get("kind") != "slot" and not restarts and left is None:
         return NOTHING
-    left = row.get("restarts_left")
-    said = [f"{row.get('restarts') or 0} in window"]
+    said = [f"{restarts} in window"]
     said.append("no limit" if left is None else f"{left} left")
     pause = row.get("backoff")
     if pause is not None:

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from ._hearing import Voice
-from ._page import link
+from ._hearing import Hearing, Voice
+from ._page import link, page
 from ._plain_tables import items_table
-from ._tables import Part, Table
+from ._tables import Control, Part, Table
 from ._words import Mark, anchor, listing
 
 LIMIT = 50
@@ -73,3 +73,32 @@ def rows_table(
     return replace(
         items_table(id, caption, found, linked, columns=columns, empty=empty), titled=False
     )
+
+
+def listed(
+    request: HttpRequest,
+    site: AdminSite,
+    title: str,
+    question: Mapping[str, object],
+    tabled: Tabled,
+    controls: Sequence[Control],
+    **more: object,
+) -> HttpResponse:
+    """Ask all processes *question*; answer with a page of what they said, as tables."""
+    hearing = Hearing()
+    parts = parts_of(request, hearing.all(question), tabled)
+    context = {"parts": parts, "controls": controls, **more}
+    return page(request, site, "list", title, hearing, context)
+
+
+def asked(ask: str, request: HttpRequest, **fields: str) -> dict[str, object]:
+    """Return a question for a page of rows, with those *fields* that say something."""
+    after = text_of(request, "after", 2000)
+    said = {name: value for name, value in {**fields, "after": after}.items() if value}
+    return {"ask": ask, "limit": LIMIT, **said}
+
+
+def one_of(request: HttpRequest, name: str, choices: Sequence[tuple[str, str]]) -> str:
+    """Return a field of the query that is one of *choices*; "" for anything else."""
+    value = text_of(request, name)
+    return value if value in dict(choices) else ""

@@ -6,17 +6,20 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from ._action_links import links_of
+from ._event_tables import events_table
 from ._hearing import Hearing, Voice
 from ._lines import line_of
 from ._page import link, page
 from ._plain_tables import folded, items_table, pairs_table
-from ._tables import Part, Table, TableRow, cell
+from ._tables import Part, Table
 from ._tracebacks import offending
 from ._view import APP, console_view, may
 from ._words import anchor, listing, mapping
 
 VIEW_TRACEBACK = f"{APP}.view_traceback"
 VIEW_STATE = f"{APP}.view_state"
+WATCH_SECONDS = 20.0
+"""For how long its handlers are timed after the page was asked for."""
 _LISTS = (
     ("handlers", "Handlers", ("message", "count", "p50", "p95", "max"), "It has handled nothing."),
     ("timers", "Timers", ("name",), "None."),
@@ -36,16 +39,20 @@ def actor(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "traceback": may(request, VIEW_TRACEBACK),
         "state": may(request, VIEW_STATE),
     }
-    question = {
+    question: dict[str, object] = {
         "ask": "actor",
         "path": path,
         "traceback": sees["traceback"],
         "state": sees["state"],
         # It shows lines of code, as a traceback does.
         "stack": sees["traceback"],
+        # How long its handlers take is measured while somebody looks.
+        "watch": WATCH_SECONDS,
     }
     hearing = Hearing()
     voice = _first(hearing, process, question)
+    if voice.error and voice.code != "not-found":  # no actor, or too many are watched already
+        voice = _first(hearing, voice.process, {**question, "watch": None})
     context: dict[str, Any] = {
         "path": path,
         "voice": voice,
@@ -66,7 +73,7 @@ def actor(request: HttpRequest, site: AdminSite) -> HttpResponse:
 def _first(hearing: Hearing, process: str, question: dict[str, object]) -> Voice:
     """Return what the process says, or the first that has such a place."""
     if process:
-        hearing.all({"ask": "process"})
+        hearing.all({"ask": "process", "samples": False})
         return hearing.one(process, question)
     voices = hearing.all(question)
     ordered = sorted(voices, key=lambda voice: (not voice.well, bool(voice.silent)))
@@ -83,8 +90,8 @@ def _told(
         return link(site, "greenroom_actor", process=process, path=to)
 
     crashes = [
-        _crash(mapping(each), sees_tracebacks, (process, path, str(nth)))
-        for nth, each in reversed(list(enumerate(listing(answer.get("history")))))
+        _crash(mapping(each), sees_tracebacks, (process, path))
+        for each in listing(answer.get("history"))  # the last one first
     ]
     tables = [
         items_table(
@@ -93,32 +100,37 @@ def _told(
         )
         for name, title, columns, empty in _LISTS
     ]  # fmt: skip
-    events = listing(answer.get("events"))[::-1]
+    events = listing(answer.get("events"))
     return {
         "line": line_of(row, process, 0, url="", toggle="", is_open=False, whole=True),
         "row": row,
         "crashes": crashes,
-        "fault": next((crash for crash in crashes if crash["fault"]), None),
+        "fault": crashes[0]["fault"] if crashes else None,
         "facts": pairs_table(anchor(path, "facts"), "Facts", mapping(row.get("facts")), linked),
         "spec": pairs_table(anchor(path, "spec"), "Spec", mapping(answer.get("spec")), linked),
         "connection": _pairs(path, "connection", "Connection", answer, linked),
         "state": _pairs(path, "state", "State", answer, linked),
+        "state_problem": answer.get("state_problem") or "",
+        "watched": mapping(answer.get("watched")),
+        "where": answer.get("where") or "",
         "parts": [Part(table.id, table.caption, [table]) for table in tables if table.rows],
         "without": ", ".join(table.caption.lower() for table in tables if not table.rows),
         "stack": folded(answer.get("stack"), "The stack of its task", path, "stack"),
-        "events": _events(path, events),
+        "events": events_table(anchor(path, "events"), events[::-1], None, "None remembered."),
         "actions": links_of(request, site, process, row, mapping(answer.get("connection"))),
     }
 
 
 def _crash(crash: Any, sees_tracebacks: bool, where: tuple[str, ...]) -> dict[str, Any]:
     text = str(crash.get("traceback") or "") if sees_tracebacks else ""
+    which = (*where, str(crash.get("epoch")), str(crash.get("at")))
+    recent = listing(crash.get("recent"))
     return {
         **crash,
-        "id": anchor(*where, "crash"),
+        "id": anchor(*which),
         "traceback": text,
         "fault": offending(text),
-        "recent": _events(where[1], listing(crash.get("recent"))[::-1], where[2]),
+        "recent": events_table(anchor(*which, "recent"), recent, None, "None remembered."),
     }
 
 
@@ -129,19 +141,3 @@ def _pairs(path: str, name: str, title: str, answer: Any, linked: Any) -> Table 
     return pairs_table(anchor(path, name), title, mapping(found), linked)
 
 
-def _events(path: str, events: list[Any], *parts: str) -> Table:
-    rows = [event_row(each, without_path=True) for each in events]
-    columns = ("When", "Event", "Epoch", "Facts")
-    return Table(anchor(path, "events", *parts), "Events", columns, rows, "None remembered.")
-
-
-def event_row(event: Any, *, without_path: bool = False, url: str = "") -> TableRow:
-    """Return one event as a row: when, what, where, which incarnation, and its facts."""
-    at, kind, path = event.get("at"), str(event.get("kind", "")), str(event.get("path", ""))
-    facts = cell(mapping(event.get("facts")))
-    when = cell("") if at is None else type(facts)(at=at)
-    place = () if without_path else (type(facts)(path, url),)
-    return TableRow(
-        [when, cell(kind), *place, cell(event.get("epoch")), facts],
-        anchor(str(at), kind, path, str(event.get("epoch")), facts.text),
-    )

@@ -16,9 +16,10 @@ from ._view import console_view
 from ._words import NOTHING, anchor, duration, listing, mapping, number, size
 
 _KNOWN = frozenset(
-    {"loop_lag", "memory", "tasks", "connections", "samples", "problems", "ready", "draining"}
+    "loop_lag memory tasks samples columns problems ready draining id host pid".split()
 )
-_TOLD = {"loop_lag": duration, "lag": duration, "memory": size}
+_TOLD = {"lag": duration, "rss": size}
+_NAMES = {"lag": "Loop lag", "rss": "Memory", "events": "Events a second"}
 
 
 @console_view("GET")
@@ -26,16 +27,17 @@ def processes(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Answer with all processes, and with everything that each says of itself."""
     hearing = Hearing()
     voices = hearing.all({"ask": "process"})
-    overview = Part(
-        "all", "All processes", [_overview(site, voices)]
-    )
+    overview = Part("all", "All processes", [_overview(site, voices)])
     parts = [overview, *(_part(request, site, voice) for voice in voices if voice.well)]
     context = {"parts": parts if voices else []}
     return page(request, site, "processes", "Processes", hearing, context)
 
 
 def _overview(site: AdminSite, voices: list[Voice]) -> Table:
-    columns = ("Process", "State", "Up", "Loop lag", "Memory", "Tasks", "Problems")
+    columns = (
+        "Process", "State", "Up", "Loop lag", "Memory", "Connections", "Events a second", "Tasks",
+        "Problems",
+    )  # fmt: skip
     rows: list[TableRow] = []
     for voice in voices:
         said, problems = voice.answer, header_of(voice)["problems"]
@@ -45,9 +47,11 @@ def _overview(site: AdminSite, voices: list[Voice]) -> Table:
                 Cell(f"{voice.pid} on {voice.host}", url, anchor(voice.process, "process")),
                 Cell(mark=mark_of(voice)),
                 uptime_text(said),
-                _with_chart(said, "loop_lag", duration(lag_of(said))),
-                _with_chart(said, "memory", size(memory_of(said))),
-                _with_chart(said, "tasks", number(said.get("tasks"))),
+                _with_chart(said, "lag", duration(lag_of(said))),
+                _with_chart(said, "rss", size(memory_of(said))),
+                _with_chart(said, "connections", number(mapping(said.get("connections")).get("open"))),
+                _with_chart(said, "events", number(_last(said, "events"))),
+                number(said.get("tasks")),
                 "; ".join(problems) or NOTHING,
                 id=anchor(voice.process, "row"),
             )
@@ -61,16 +65,21 @@ def _with_chart(said: Any, name: str, text: str) -> Cell:
     if not numbers:
         return cell(text)
     tell = _TOLD.get(name, number)
-    seen = f"{words(name)} of the last {len(numbers)} s: highest {tell(max(numbers))}, now {text}"
+    title = _NAMES.get(name, words(name))
+    seen = f"{title} of the last {len(numbers)} s: highest {tell(max(numbers))}, now {text}"
     return Cell(text, chart=chart(samples, seen))
 
 
 def samples_of(said: Any, name: str) -> list[Any]:
-    """Return the samples of one figure, oldest first, however the answer holds them."""
-    samples = said.get("samples")
-    if isinstance(samples, dict):
-        return listing(mapping(samples).get(name))
-    return [mapping(each).get(name) for each in listing(samples)]
+    """Return the samples of one figure, oldest first."""
+    columns = listing(said.get("columns"))
+    at = columns.index(name) if name in columns else None
+    rows = map(listing, listing(said.get("samples")))
+    return [] if at is None else [row[at] for row in rows if len(row) > at]
+
+
+def _last(said: Any, name: str) -> Any:
+    return next(iter(samples_of(said, name)[-1:]), None)
 
 
 def _part(request: HttpRequest, site: AdminSite, voice: Voice) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def tree(request: HttpRequest, site: AdminSite) -> HttpResponse:
     opened = request.GET.getlist("open") if "open" in request.GET else None
     query = TreeQuery.read(request.GET, opened)
     hearing = Hearing()
-    processes = hearing.all({"ask": "process"})
+    processes = hearing.all({"ask": "process", "samples": False})
     view = TreeView(site, query, hearing)
     context = {
         "query": query,

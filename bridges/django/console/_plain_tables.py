@@ -14,7 +14,7 @@ _SECONDS = frozenset(
 )
 _BYTES = frozenset("bytes bytes_in bytes_out output_bytes rss memory".split())
 _MOMENTS = frozenset("at since started began last next".split())
-_PATHS = frozenset("path target sender caller monitor watcher watched actor_path".split())
+_PATHS = frozenset("path target target_path sender caller monitor watcher watched".split())
 _UNIX = 10**9
 _LONG = 160
 

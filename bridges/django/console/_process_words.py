@@ -29,7 +29,7 @@ def header_of(voice: Voice) -> dict[str, Any]:
         for name, text in (
             ("up", uptime_text(said)),
             ("loop lag", duration(lag_of(said))),
-            ("connections", number(first_of(said, "connections", "open_connections", "open"))),
+            ("connections", number(mapping(said.get("connections")).get("open"))),
             ("tasks", number(said.get("tasks"))),
             ("memory", size(memory_of(said))),
         )
@@ -44,8 +44,6 @@ def header_of(voice: Voice) -> dict[str, Any]:
 
 def uptime_text(said: Any) -> str:
     """Return for how long a process runs."""
-    if said.get("uptime") is not None:
-        return duration(said["uptime"])
     started = said.get("started")
     known = isinstance(started, int | float)
     return duration(max(time.time() - started, 0.0)) if known else duration(None)
@@ -54,20 +52,16 @@ def uptime_text(said: Any) -> str:
 def lag_of(said: Any) -> object:
     """Return how late the loop is, in seconds; None if that is not measured."""
     lag = said.get("loop_lag")
-    return first_of(mapping(lag), "now", "last", "seconds", "mean") if isinstance(lag, dict) else lag
+    return mapping(lag).get("last") if isinstance(lag, dict) else lag
 
 
 def memory_of(said: Any) -> object:
     """Return the bytes of memory that a process holds; None if nobody says."""
     memory = said.get("memory")
-    return first_of(mapping(memory), "rss", "resident", "now") if isinstance(memory, dict) else memory
+    return mapping(memory).get("rss") if isinstance(memory, dict) else memory
 
 
 def ago(at: float) -> str:
     """Return how long ago a moment is."""
     return f"{duration(max(time.time() - at, 0.0))} ago"
 
-
-def first_of(said: Any, *names: str) -> object:
-    """Return the first of the fields *names* that says something."""
-    return next((said[name] for name in names if said.get(name) is not None), None)
