@@ -42,7 +42,9 @@ def open_desk(visit: Visit) -> Page:
 def desk_in(page: Page) -> str:
     """The path of the desk that the tree shows, once its route is unfolded."""
     page.get_by_role("link", name="Unfold /connections/ws/desk", exact=True).click()
-    return page.locator("tr", has_text="Desk").last.locator("th a").last.get_attribute("title") or ""
+    return (
+        page.locator("tr", has_text="Desk").last.locator("th a").last.get_attribute("title") or ""
+    )
 
 
 def test_a_wrong_setting_in_three_clicks(visit: Visit, tmp_path: Path) -> None:
@@ -111,7 +113,9 @@ def test_what_is_open_and_in_focus_stays(visit: Visit) -> None:
     updates = updates_of(page)
     tab = open_desk(visit)
     tab.evaluate("desk.send('crash')")
-    page.wait_for_function(f"Number(document.querySelector('#gr-live').dataset.updates) > {updates}")
+    page.wait_for_function(
+        f"Number(document.querySelector('#gr-live').dataset.updates) > {updates}"
+    )
 
     focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
     assert focused == "Unfold /residents/market"

@@ -10,11 +10,29 @@ Linked = Callable[[str], str]
 """The page of the actor at a path."""
 
 _SECONDS = frozenset(
-    "seconds age idle uptime lag p50 p95 p99 max mean every left due_in interval backoff".split()
+    [
+        "seconds",
+        "age",
+        "idle",
+        "uptime",
+        "lag",
+        "p50",
+        "p95",
+        "p99",
+        "max",
+        "mean",
+        "every",
+        "left",
+        "due_in",
+        "interval",
+        "backoff",
+    ]
 )
-_BYTES = frozenset("bytes bytes_in bytes_out output_bytes rss memory".split())
-_MOMENTS = frozenset("at since started began last next".split())
-_PATHS = frozenset("path target target_path sender caller monitor watcher watched".split())
+_BYTES = frozenset(["bytes", "bytes_in", "bytes_out", "output_bytes", "rss", "memory"])
+_MOMENTS = frozenset(["at", "since", "started", "began", "last", "next"])
+_PATHS = frozenset(
+    ["path", "target", "target_path", "sender", "caller", "monitor", "watcher", "watched"]
+)
 _UNIX = 10**9
 _LONG = 160
 
@@ -79,7 +97,9 @@ def value_cell(name: str, value: object, linked: Linked, *parts: str) -> Cell:
         return folded(value, "Stack", *parts, name)
     text = told(value)
     if len(text) > _LONG:
-        return Cell(summary=f"{text[:_LONG]}\N{HORIZONTAL ELLIPSIS}", lines=text, id=anchor(*parts, name))
+        return Cell(
+            summary=f"{text[:_LONG]}\N{HORIZONTAL ELLIPSIS}", lines=text, id=anchor(*parts, name)
+        )
     return cell(text)
 
 

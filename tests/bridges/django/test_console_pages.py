@@ -182,7 +182,14 @@ def test_the_actor(server: Any, ada: Client) -> None:
     An actor's page has its spec, its state as it describes it, its events and its history.
     """
     text = text_of(ada, "greenroom_actor", path="/residents/clerk")
-    for part in ("Clerk", "orders", "Spec", "Last events", "actor.started", "The stack of its task"):
+    for part in (
+        "Clerk",
+        "orders",
+        "Spec",
+        "Last events",
+        "actor.started",
+        "The stack of its task",
+    ):
         assert part in text
 
 
