@@ -16,19 +16,7 @@ from ._view import console_view
 from ._words import NOTHING, anchor, duration, listing, mapping, number, size
 
 _KNOWN = frozenset(
-    [
-        "loop_lag",
-        "memory",
-        "tasks",
-        "samples",
-        "columns",
-        "problems",
-        "ready",
-        "draining",
-        "id",
-        "host",
-        "pid",
-    ]
+    "loop_lag memory tasks samples columns problems ready draining id host pid threads".split()  # noqa: SIM905
 )
 _TOLD = {"lag": duration, "rss": size}
 _NAMES = {"lag": "Loop lag", "rss": "Memory", "events": "Events a second"}

@@ -33,6 +33,7 @@ _MOMENTS = frozenset(["at", "since", "started", "began", "last", "next"])
 _PATHS = frozenset(
     ["path", "target", "target_path", "sender", "caller", "monitor", "watcher", "watched"]
 )
+_NAMES = {"url": "URL"}
 _UNIX = 10**9
 _LONG = 160
 
@@ -112,4 +113,5 @@ def folded(value: object, summary: str, *parts: str) -> Cell:
 
 def words(name: str) -> str:
     """Return the name of a field as a heading."""
-    return name.replace("_", " ").capitalize() if name[:1].islower() else name
+    text = name.replace("_", " ")
+    return _NAMES.get(name, text[:1].upper() + text[1:])

@@ -187,7 +187,7 @@ def test_the_actor(server: Any, ada: Client) -> None:
         "orders",
         "Spec",
         "Last events",
-        "actor.started",
+        "slot.started",
         "The stack of its task",
     ):
         assert part in text
@@ -290,7 +290,7 @@ def test_dead_letters(server: Any, ada: Client) -> None:
         assert socket.receive_text() == "lose"
         server.wait_dead_letter()
         text = text_of(ada, "greenroom_dead_letters")
-        for part in ("/residents/clerk", "nobody.handles.this", CRASHED):
+        for part in ("/residents/clerk", "nobody.handles.this"):
             assert part in text
 
 
@@ -303,8 +303,8 @@ def test_threads_processes_events(server: Any, ada: Client) -> None:
     assert "ready" in processes
     assert "Loop lag" in processes
     events = text_of(ada, "greenroom_events")
-    assert "actor.started" in events
-    assert "actor.started" not in text_of(ada, "greenroom_events", kind="actor.crashed")
+    assert "slot.started" in events
+    assert "slot.started" not in text_of(ada, "greenroom_events", kind="slot.crashed")
 
 
 def test_only_what_changes(server: Any, ada: Client) -> None:
