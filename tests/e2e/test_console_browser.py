@@ -12,7 +12,6 @@ from playwright.sync_api import Page, expect
 pytestmark = [*MARKS, pytest.mark.slow]
 
 TREE = "/admin/greenroom/"
-DESK = "/connections/ws/desk/1"
 OPEN_DESK = """() => new Promise((resolve, reject) => {
     window.desk = new WebSocket(`ws://${location.host}/ws/desk/`);
     window.heard = [];
@@ -41,7 +40,7 @@ def open_desk(visit: Visit) -> Page:
 
 def desk_in(page: Page) -> str:
     """The path of the desk that the tree shows, once its route is unfolded."""
-    page.get_by_role("link", name="Unfold /connections/ws/desk", exact=True).click()
+    page.get_by_role("link", name="Unfold /connections/desk", exact=True).click()
     return (
         page.locator("tr", has_text="Desk").last.locator("th a").last.get_attribute("title") or ""
     )
@@ -73,7 +72,7 @@ def test_a_crash_in_another_tab(visit: Visit, tmp_path: Path) -> None:
     page = log_in(visit, TREE)
     tab = open_desk(visit)
     path = desk_in(page)
-    assert path.startswith("/connections/ws/desk/")
+    assert path.startswith("/connections/desk/")
     page.evaluate("window.sameDocument = true")
     row = page.locator("tr", has=page.locator(f"a[title='{path}']"))
     expect(row).to_contain_text("epoch 1")
