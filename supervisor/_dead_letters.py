@@ -169,7 +169,7 @@ class DeadLetters:
 def _running(*, but: str) -> str:
     """Return the path of whose code runs here, unless it is that of *but*; "" if none is known."""
     life = current_life.get()
-    from ._request import current_slot  # which counts itself, and so imports this one
+    from ._request import current_slot  # which needs what is in here
 
     request = current_slot() if life is None else None
     path = life.host.path if life is not None else request.path if request is not None else ""
