@@ -22,6 +22,7 @@ from ._monitors import Fault, fault_of
 from ._standing import Standing
 from ._tally import Stated, Tally
 from ._tree import NodeSnapshot
+from ._stacks import Line
 
 if TYPE_CHECKING:
     from ._root import Root
@@ -138,6 +139,10 @@ class RequestSlot(Stated):
     def waits_at(self) -> str:
         """Return where its task waits, outermost call first, a line each."""
         return self._stack.format()
+
+    def lines(self) -> list[Line]:
+        """Return where its task waits, outermost call first. Loop thread only."""
+        return [Line(*call) for call in self._stack.calls()]
 
     def waits_when_full(self) -> bool:
         """A request handles no messages, so nobody waits for it."""

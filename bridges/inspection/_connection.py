@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ...actors._ports import IDENTITY, Identity
 from ...supervisor._connections import Attached
 from ...supervisor._events import plain
 from ...supervisor._request import RequestSlot
 from ...supervisor._slot import Slot
+from ...supervisor._witness import user_of as user
 
 Row = dict[str, object]
 
@@ -17,18 +17,14 @@ _MOST = 200
 
 def user_of(attached: Attached) -> str:
     """Return what stands for the user whose connection it is; "" if that is not known (yet)."""
-    if not isinstance(attached, Slot) or attached.connection is None:
-        return ""
-    identity: Identity | None = attached.connection.scope.get(IDENTITY)
-    user = None if identity is None else identity.facts().get("user")
-    return "" if user is None else str(user)[:_MOST]
+    return user(attached.connection)[:_MOST] if isinstance(attached, Slot) else ""
 
 
 def actor_of(attached: Attached) -> str:
     """Return the name of the class that serves it, or what does in its place."""
     if isinstance(attached, Slot):
         return attached.actor.__qualname__
-    return attached.snapshot().actor
+    return attached.alone().actor
 
 
 def route_of(path: str) -> str:
@@ -80,7 +76,7 @@ _TOLD = ("user", "output_bytes", "sent", "window_bytes")
 
 def _foreign(slot: RequestSlot) -> Row:
     """Return what is known of a request, or of a socket that somebody else's application serves."""
-    node = slot.snapshot()
+    node = slot.alone()
     facts = dict(node.facts)
     return {
         "transport": "HTTP request" if node.actor == "http" else "WebSocket",
