@@ -18,6 +18,8 @@ from ._words import anchor, listing, mapping
 
 VIEW_TRACEBACK = f"{APP}.view_traceback"
 VIEW_STATE = f"{APP}.view_state"
+WATCH_SECONDS = 20.0
+"""For how long its handlers are timed after the page was asked for."""
 _LISTS = (
     ("handlers", "Handlers", ("message", "count", "p50", "p95", "max"), "It has handled nothing."),
     ("timers", "Timers", ("name",), "None."),
@@ -37,16 +39,20 @@ def actor(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "traceback": may(request, VIEW_TRACEBACK),
         "state": may(request, VIEW_STATE),
     }
-    question = {
+    question: dict[str, object] = {
         "ask": "actor",
         "path": path,
         "traceback": sees["traceback"],
         "state": sees["state"],
         # It shows lines of code, as a traceback does.
         "stack": sees["traceback"],
+        # How long its handlers take is measured while somebody looks.
+        "watch": WATCH_SECONDS,
     }
     hearing = Hearing()
     voice = _first(hearing, process, question)
+    if voice.error and voice.code != "not-found":  # no actor, or too many are watched already
+        voice = _first(hearing, voice.process, {**question, "watch": None})
     context: dict[str, Any] = {
         "path": path,
         "voice": voice,
@@ -84,8 +90,8 @@ def _told(
         return link(site, "greenroom_actor", process=process, path=to)
 
     crashes = [
-        _crash(mapping(each), sees_tracebacks, (process, path, str(nth)))
-        for nth, each in reversed(list(enumerate(listing(answer.get("history")))))
+        _crash(mapping(each), sees_tracebacks, (process, path))
+        for each in listing(answer.get("history"))  # the last one first
     ]
     tables = [
         items_table(
@@ -99,29 +105,32 @@ def _told(
         "line": line_of(row, process, 0, url="", toggle="", is_open=False, whole=True),
         "row": row,
         "crashes": crashes,
-        "fault": next((crash for crash in crashes if crash["fault"]), None),
+        "fault": crashes[0]["fault"] if crashes else None,
         "facts": pairs_table(anchor(path, "facts"), "Facts", mapping(row.get("facts")), linked),
         "spec": pairs_table(anchor(path, "spec"), "Spec", mapping(answer.get("spec")), linked),
         "connection": _pairs(path, "connection", "Connection", answer, linked),
         "state": _pairs(path, "state", "State", answer, linked),
+        "state_problem": answer.get("state_problem") or "",
+        "watched": mapping(answer.get("watched")),
+        "where": answer.get("where") or "",
         "parts": [Part(table.id, table.caption, [table]) for table in tables if table.rows],
         "without": ", ".join(table.caption.lower() for table in tables if not table.rows),
         "stack": folded(answer.get("stack"), "The stack of its task", path, "stack"),
-        "events": events_table(anchor(path, "events"), events, None, "None remembered."),
+        "events": events_table(anchor(path, "events"), events[::-1], None, "None remembered."),
         "actions": links_of(request, site, process, row, mapping(answer.get("connection"))),
     }
 
 
 def _crash(crash: Any, sees_tracebacks: bool, where: tuple[str, ...]) -> dict[str, Any]:
     text = str(crash.get("traceback") or "") if sees_tracebacks else ""
+    which = (*where, str(crash.get("epoch")), str(crash.get("at")))
+    recent = listing(crash.get("recent"))
     return {
         **crash,
-        "id": anchor(*where, "crash"),
+        "id": anchor(*which),
         "traceback": text,
         "fault": offending(text),
-        "recent": events_table(
-            anchor(*where, "recent"), listing(crash.get("recent")), None, "None remembered."
-        ),
+        "recent": events_table(anchor(*which, "recent"), recent, None, "None remembered."),
     }
 
 

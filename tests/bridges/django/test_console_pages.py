@@ -1,7 +1,9 @@
 # The pages of the console, with what a tree that runs in this process has answered.
 
 import re
+import runpy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from django.urls import path, reverse
 from greenroom.bridges.django import Greenroom
 from greenroom.bridges.testing import run_server
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 CRASHED = "/connections/room/1"
 
 
@@ -48,6 +51,11 @@ def ada(console: None) -> Client:
     Somebody who may see everything and do nothing.
     """
     return client_of("ada", "view_tree", "view_traceback", "view_state")
+
+
+def example(name: str) -> Any:
+    """A module of the documentation."""
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
 
 
 def process_in(text: str) -> str:
@@ -270,7 +278,6 @@ def test_dead_letters(server: Any, ada: Client) -> None:
     A message that nobody handles is listed with its target.
     """
     assert "None was lost." in text_of(ada, "greenroom_dead_letters")
-    server.wait_event  # noqa: B018
     with server.websocket("/room/") as socket:
         socket.send_bytes(b"\x00")
         server.wait_dead_letter()
@@ -333,3 +340,16 @@ def test_hostile_names(server: Any, ada: Client) -> None:
             text = text_of(ada, name, **query)
             assert SCRIPT not in text, name
         assert "&lt;script&gt;alert" in text_of(ada, "greenroom_tree")
+
+
+def test_the_state_of_the_example(console: None, ada: Client) -> None:
+    """
+    The example's actor shows what its describe() returns, to who may see states, and nothing else.
+    """
+    till = example("till")["Till"]
+    with run_server(Greenroom(children=[till])):
+        text = text_of(ada, "greenroom_actor", path="/residents/till")
+        assert "Euros" in text
+        assert "4711" not in text
+        stranger = text_of(client_of("bob", "view_tree"), "greenroom_actor", path="/residents/till")
+        assert "Euros" not in stranger

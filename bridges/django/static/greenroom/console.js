@@ -197,10 +197,7 @@
         }
         say("Live");
         source = new EventSource(live.dataset.feed);
-        source.onmessage = soon;
-        for (const kind of ["change", "changed", "tree", "events"]) {
-            source.addEventListener(kind, soon);
-        }
+        source.addEventListener("changed", soon);
         source.onopen = () => {
             window.clearInterval(poll);
             poll = 0;
