@@ -12,7 +12,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from ._dead_letters import CRASHED
+CRASHED = "crashed"
 
 if TYPE_CHECKING:
     from ._tree import CrashReport
