@@ -34,13 +34,13 @@ class Browser:
         self._cookies = urllib.request.HTTPCookieProcessor()
         self._opener = urllib.request.build_opener(self._cookies)
 
-    def get(self, path: str, **query: str) -> str:
+    def get(self, path: str, /, **query: str) -> str:
         """Return a page."""
         url = f"{self._address}{path}?{urllib.parse.urlencode(query)}"
         with self._opener.open(url, timeout=WAIT_SECONDS) as response:
             return response.read().decode()
 
-    def fill_in(self, page: str, path: str, **fields: str) -> str:
+    def fill_in(self, page: str, path: str, /, **fields: str) -> str:
         """Send the one form that posts on *page*, with *fields*; return the page that follows."""
         form = re.search(
             r'<form[^>]*method="post"[^>]*id="(?:gr-act|login-form)".*?</form>', page, re.DOTALL
@@ -60,7 +60,7 @@ class Browser:
         page = self.get("/admin/login/")
         self.fill_in(page, "/admin/login/", username=name, password=password)
 
-    def act(self, action: str, **query: str) -> str:
+    def act(self, action: str, /, **query: str) -> str:
         """Have something done through its confirm page; return the page that follows."""
         path = f"/admin/greenroom/act/{action}/"
         return self.fill_in(self.get(path, **query), path, reason="because of a test")
@@ -105,11 +105,9 @@ class Site:
     def sockets(self) -> dict[str, int]:
         """How many WebSockets each worker has."""
         found: dict[str, int] = {}
-        for each in self.said(
-            ask="act", action="disconnect-path", path="/connections", preview=True
-        ):
-            named = (each.answer or {})["preview"]["named"]
-            found[each.id] = sum("chat" in path for path in named)
+        for each in self.said(ask="tree", path="/connections"):
+            rows = (each.answer or {})["rows"]
+            found[each.id] = sum(row["below"]["total"] for row in rows if "chat" in row["path"])
         return found
 
 
