@@ -112,7 +112,9 @@ async def _found_on_trio(user: Any) -> list[Identity]:
     return found
 
 
-def known_and_unknown(identities: list[Identity], value: str) -> tuple[list[Identity], list[Identity]]:
+def known_and_unknown(
+    identities: list[Identity], value: str
+) -> tuple[list[Identity], list[Identity]]:
     """Return those of the user with *value*, and those of whom nobody knows."""
     known = [each for each in identities if each.user_value == value]
     return known, [each for each in identities if each.is_unknown]

@@ -41,7 +41,9 @@ class Browser:
 
     def fill_in(self, page: str, path: str, **fields: str) -> str:
         """Send the one form that posts on *page*, with *fields*; return the page that follows."""
-        form = re.search(r'<form[^>]*method="post"[^>]*id="(?:gr-act|login-form)".*?</form>', page, re.DOTALL)
+        form = re.search(
+            r'<form[^>]*method="post"[^>]*id="(?:gr-act|login-form)".*?</form>', page, re.DOTALL
+        )
         assert form, page
         inputs = re.findall(r"<input[^>]*>", form[0])
         given = {name: value for name, value in map(_pair, inputs) if name}
@@ -102,7 +104,9 @@ class Site:
     def sockets(self) -> dict[str, int]:
         """How many WebSockets each worker has."""
         found: dict[str, int] = {}
-        for each in self.said(ask="act", action="disconnect-path", path="/connections", preview=True):
+        for each in self.said(
+            ask="act", action="disconnect-path", path="/connections", preview=True
+        ):
             named = (each.answer or {})["preview"]["named"]
             found[each.id] = sum("chat" in path for path in named)
         return found

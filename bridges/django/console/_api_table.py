@@ -24,9 +24,7 @@ _AFTER = Parameter(
 _LIMIT = Parameter("limit", "whole", "How many rows a process gives at most; 50 if left out.")
 _SEARCH = Parameter("search", "text", "Only what has this text in it.")
 _PAGED = (_AFTER, _LIMIT)
-_STACK = Parameter(
-    "stack", "flag", "With the stack of what it does now.", permission=TRACEBACK
-)
+_STACK = Parameter("stack", "flag", "With the stack of what it does now.", permission=TRACEBACK)
 
 
 @dataclass(frozen=True, slots=True)

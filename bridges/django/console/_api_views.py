@@ -53,7 +53,8 @@ def _seconds(question: dict[str, Any]) -> float:
     seconds: float = question.pop("seconds", 1.0)
     if not 0 < seconds <= MOST_SECONDS:
         raise Refused(
-            "bad-question", f"seconds must be above 0 and at most {MOST_SECONDS:g}. Got: {seconds:g}"
+            "bad-question",
+            f"seconds must be above 0 and at most {MOST_SECONDS:g}. Got: {seconds:g}",
         )
     return seconds
 

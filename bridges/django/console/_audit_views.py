@@ -47,7 +47,9 @@ class AuditQuery(NamedTuple):
             since=_date(given.get("since", "")),
             until=_date(given.get("until", "")),
             # No number of an entry has more digits; a larger one is refused by some databases.
-            before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
+            before=int(before)
+            if before.isascii() and before.isdigit() and len(before) < 19
+            else None,
         )
 
     def params(self) -> dict[str, object]:

@@ -29,11 +29,9 @@ def metrics_view(request: HttpRequest, asker: Asker) -> HttpResponse:
         ProcessMetrics(_name(said.process), (said.answer or {}).get("metrics"))
         for said in gathered.answers
     ]
-    content_type, body = exposition(
-        processes, gathered.seconds, request.headers.get("Accept", "")
-    )
+    content_type, body = exposition(processes, gathered.seconds, request.headers.get("Accept", ""))
     return HttpResponse(body, content_type=content_type)
+
 
 def _name(process: ProcessId) -> str:
     return str(process.pid) if process.tree == 1 else f"{process.pid}:{process.tree}"
-

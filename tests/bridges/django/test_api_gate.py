@@ -56,7 +56,7 @@ def ask(
     method: str = "GET", token: str = "", user: Any = None, query: str = "", **extra: Any
 ) -> HttpResponse:
     """Ask the view as it is outside of the admin."""
-    headers = {"authorization": f"Bearer {token}"} if token else {}
+    headers = {"authorization": f"Bearer {token}"} if token else extra.pop("headers", {})
     request = RequestFactory(enforce_csrf_checks=True).generic(
         method, f"/api{query}", headers=headers, **extra
     )

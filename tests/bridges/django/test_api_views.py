@@ -182,9 +182,7 @@ def test_who_is_silent_is_named(project: None, reader: Client, monkeypatch: Any)
     well = Answer(ProcessId("here", 1, 1), {"rows": []})
     stuck = Answer(ProcessId("here", 2, 1), None, "no answer within 1 s")
     said = [well, stuck]
-    monkeypatch.setattr(
-        _api_views._ask, "ask", lambda *_, **__: Gathered(said, len(said), 1.0)
-    )
+    monkeypatch.setattr(_api_views._ask, "ask", lambda *_, **__: Gathered(said, len(said), 1.0))
     both = reader.get(f"{API}tree")
     assert both.status_code == 200
     assert both.json()["complete"] is False
@@ -220,7 +218,9 @@ def test_prometheus_reads_the_metrics(server: Any, reader: Client) -> None:
     What /metrics gives is what Prometheus reads, with the figures of each process.
     """
     response = reader.get("/greenroom/metrics")
-    families = {each.name: each for each in text_string_to_metric_families(response.content.decode())}
+    families = {
+        each.name: each for each in text_string_to_metric_families(response.content.decode())
+    }
 
     assert response["Content-Type"].startswith("text/plain; version=")
     (up,) = families["greenroom_process_up"].samples

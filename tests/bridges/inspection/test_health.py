@@ -8,19 +8,28 @@ import trio
 from helpers import running, settle
 from trio.testing import MockClock
 
-from greenroom.actors import Actor
+from greenroom.actors import Actor, handles
 from greenroom.bridges.inspection import HealthApp
 from greenroom.bridges.inspection._health import (
     liveness_from_thread,
     readiness,
     readiness_from_thread,
 )
+from greenroom.bridges.testing import virtual_clock
 from greenroom.supervisor import Options
 
 
 class Broken(Actor):
-    async def receive(self, message: object) -> None:
+    restart = "permanent"
+
+    @handles("crash")
+    async def on_crash(self, message: object) -> None:
         raise RuntimeError("broken")
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    return virtual_clock()
 
 
 async def in_thread(function: Any, *arguments: Any) -> Any:
@@ -41,7 +50,7 @@ async def test_a_parked_resident(clock: MockClock) -> None:
     A resident that has given up makes its process alive and not ready, and is named.
     """
     async with running(Broken, options=Options(max_restarts=0)) as server:
-        server.root.find("/residents/broken").cast("go")
+        server.root.find("/residents/broken").cast({"type": "crash"})
         await settle(lambda: server.root.residents.parked())
         found = readiness(server.root)
 

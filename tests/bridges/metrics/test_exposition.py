@@ -22,7 +22,9 @@ def sample(value: Any, **labels: str) -> dict[str, Any]:
     return {"labels": labels, "value": value}
 
 
-def figures(processes: list[ProcessMetrics]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+def figures(
+    processes: list[ProcessMetrics],
+) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Each sample by its name and labels, as Prometheus would read them."""
     _, body = exposition(processes, 0.25)
     return flat(parse(body.decode()))
@@ -80,7 +82,9 @@ def test_readable(text: str) -> None:
     """
     READABLE: whatever is in a label or in the help comes out of both parsers as it was.
     """
-    told = [ProcessMetrics("7", [family("drops_total", "counter", sample(2, reason=text), help=text)])]
+    told = [
+        ProcessMetrics("7", [family("drops_total", "counter", sample(2, reason=text), help=text)])
+    ]
     key = "greenroom_drops_total", (("pid", "7"), ("reason", text))
 
     assert figures(told)[key] == 2
