@@ -105,6 +105,7 @@ def secrets_served() -> Iterator[Any]:
         websocket=[path("room/", Room)],
         children=[Secretive, Busy],
         max_restarts=10,
+        shutdown_seconds=0,  # Busy waits for ever
     )
     with run_server(application, crashes="allow") as server:
         with server.websocket("/room/") as socket:

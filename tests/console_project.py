@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 from django.conf import settings
@@ -38,6 +39,8 @@ class Room(WebsocketConsumer):
             raise ValueError(text.removeprefix("crash "))  # the line at fault
         if text.startswith("join "):
             self.join(text.removeprefix("join "))
+        if text == "lose":
+            self.cast("/residents/clerk", {"type": "nobody.handles.this"})
         self.send(text=text)
 
 
@@ -65,11 +68,21 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(name)
 
 
+_migrated: list[bool] = []
+
+
+def _migrate() -> None:
+    from django.core.management import call_command
+    from django.db import connection
+
+    call_command("migrate", verbosity=0)
+    connection.close()
+    _migrated.append(True)
+
+
 @contextmanager
 def console_settings() -> Iterator[None]:
     """Have the admin installed, with all that it needs, and its tables made."""
-    from django.core.management import call_command
-
     middleware = [
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
@@ -98,7 +111,11 @@ def console_settings() -> Iterator[None]:
             "django.contrib.staticfiles",
         ],
     ):
-        call_command("migrate", verbosity=0)
+        if not _migrated:
+            # In a thread, so on a connection of its own: the test may be in a transaction already.
+            thread = Thread(target=_migrate)
+            thread.start()
+            thread.join()
         yield
 
 

@@ -111,7 +111,7 @@ def state_of(server: Any) -> dict[str, object]:
     return {
         "audit": AuditEntry.objects.count(),
         "acts": len(server.events("admin.action")),
-        "epochs": [server.root.snapshot_blocking().find(path).epoch for path in paths],
+        "epochs": [server.root.snapshot().find(path).epoch for path in paths],
         "open": len(server.sockets()),
         "traces": len(server.events("trace.began")),
         "suspended": len(server.events("slot.suspended")),
