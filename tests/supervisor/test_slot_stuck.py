@@ -11,7 +11,7 @@ from helpers import happened, running, settle
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, Overflow, WebsocketConsumer, handles
-from greenroom.actors._mailbox import Put
+from greenroom.actors._overflow import Put
 from greenroom.bridges.asgi import Application, Match
 from greenroom.bridges.testing import serve
 from greenroom.supervisor import ChildSpec, Options
