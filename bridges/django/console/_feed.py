@@ -125,9 +125,7 @@ class ConsoleFeed(EventStreamConsumer):
                 after = self._heard(process, said.answer, is_first=after is None)
                 await trio.sleep(PAUSE_SECONDS)  # however much happens
 
-    def _heard(
-        self, process: str, answer: Mapping[str, Any], *, is_first: bool
-    ) -> int | None:
+    def _heard(self, process: str, answer: Mapping[str, Any], *, is_first: bool) -> int | None:
         """Take note of what has happened; return the number behind which to ask next."""
         if is_first:
             self._news.answered(process)

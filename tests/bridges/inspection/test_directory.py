@@ -100,10 +100,10 @@ def test_where_it_is_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     else where temporary files are; who asks looks into all of them.
     """
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(module.tempfile, "gettempdir", lambda: "/tmp")  # noqa: S108
+    monkeypatch.setattr(module.tempfile, "gettempdir", lambda: "/tmp")
     first, *others = default_directories("a secret")
     assert first.parent == tmp_path / f"greenroom-{os.getuid()}"
-    assert Path("/tmp") / first.relative_to(tmp_path) in others  # noqa: S108
+    assert Path("/tmp") / first.relative_to(tmp_path) in others
     assert "secret" not in str(first)
     assert default_directories("another")[0] != first
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "of another user"))
