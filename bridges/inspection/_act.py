@@ -80,6 +80,8 @@ async def restart(root: Root, order: Order) -> Done:
     """Have an actor begin anew in its place; or a supervisor with all below it, from the start."""
     path = order.path
     _refuse_connections(path, "Restart its connections one by one, or disconnect them")
+    if path == "/":
+        _parent(root, path)
     if path in root.supervisors:
         touched = len(await handling(root, path))
         above, name = _parent(root, path)

@@ -12,7 +12,6 @@ from playwright.sync_api import Page, expect
 pytestmark = [*MARKS, pytest.mark.slow]
 
 TREE = "/admin/greenroom/"
-DESK = "/connections/ws/desk/1"
 OPEN_DESK = """() => new Promise((resolve, reject) => {
     window.desk = new WebSocket(`ws://${location.host}/ws/desk/`);
     window.heard = [];
@@ -41,8 +40,10 @@ def open_desk(visit: Visit) -> Page:
 
 def desk_in(page: Page) -> str:
     """The path of the desk that the tree shows, once its route is unfolded."""
-    page.get_by_role("link", name="Unfold /connections/ws/desk", exact=True).click()
-    return page.locator("tr", has_text="Desk").last.locator("th a").last.get_attribute("title") or ""
+    page.get_by_role("link", name="Unfold /connections/desk", exact=True).click()
+    return (
+        page.locator("tr", has_text="Desk").last.locator("th a").last.get_attribute("title") or ""
+    )
 
 
 def test_a_wrong_setting_in_three_clicks(visit: Visit, tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_crash_in_another_tab(visit: Visit, tmp_path: Path) -> None:
     page = log_in(visit, TREE)
     tab = open_desk(visit)
     path = desk_in(page)
-    assert path.startswith("/connections/ws/desk/")
+    assert path.startswith("/connections/desk/")
     page.evaluate("window.sameDocument = true")
     row = page.locator("tr", has=page.locator(f"a[title='{path}']"))
     expect(row).to_contain_text("epoch 1")
@@ -111,7 +112,9 @@ def test_what_is_open_and_in_focus_stays(visit: Visit) -> None:
     updates = updates_of(page)
     tab = open_desk(visit)
     tab.evaluate("desk.send('crash')")
-    page.wait_for_function(f"Number(document.querySelector('#gr-live').dataset.updates) > {updates}")
+    page.wait_for_function(
+        f"Number(document.querySelector('#gr-live').dataset.updates) > {updates}"
+    )
 
     focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
     assert focused == "Unfold /residents/market"

@@ -46,9 +46,7 @@ def linked_in(site: AdminSite, process: str) -> Callable[[str], str]:
     return lambda path: link(site, "greenroom_actor", process=process, path=path)
 
 
-def paged(
-    table: Table, request: HttpRequest, site: AdminSite, name: str, voice: Voice
-) -> Table:
+def paged(table: Table, request: HttpRequest, site: AdminSite, name: str, voice: Voice) -> Table:
     """Return *table* with links to the pages before and behind it."""
     asked = {key: value for key, value in request.GET.items() if key not in ("after", "process")}
     here = {**asked, "process": voice.process}

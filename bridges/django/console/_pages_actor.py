@@ -139,5 +139,3 @@ def _pairs(path: str, name: str, title: str, answer: Any, linked: Any) -> Table 
     if found is None:
         return None
     return pairs_table(anchor(path, name), title, mapping(found), linked)
-
-

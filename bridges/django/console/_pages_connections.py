@@ -15,10 +15,23 @@ from ._view import console_view
 from ._words import NOTHING, anchor, listing, mapping, number
 
 _BY = (("", "Each by itself"), ("user", "By user"), ("route", "By route"), ("actor", "By actor"))
-_CONNECTION = (
-    "path transport actor user url address state slot age idle frames_in frames_out bytes_in"
-    " bytes_out output_bytes"
-).split()
+_CONNECTION = [
+    "path",
+    "transport",
+    "actor",
+    "user",
+    "url",
+    "address",
+    "state",
+    "slot",
+    "age",
+    "idle",
+    "frames_in",
+    "frames_out",
+    "bytes_in",
+    "bytes_out",
+    "output_bytes",
+]
 _GROUP = ("group", "name", "members", "sent", "dropped")
 
 

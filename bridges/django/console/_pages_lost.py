@@ -64,7 +64,7 @@ def events(request: HttpRequest, site: AdminSite) -> HttpResponse:
         return [events_table(id, found, linked, empty)]
 
     controls = [
-        Control("kind", "Kind, such as actor.crashed", kind),
+        Control("kind", "Kind, such as slot.crashed", kind),
         Control("path", "At or below this path", path),
     ]
     return listed(request, site, "Events", question, tables, controls)

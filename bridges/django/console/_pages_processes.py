@@ -16,7 +16,7 @@ from ._view import console_view
 from ._words import NOTHING, anchor, duration, listing, mapping, number, size
 
 _KNOWN = frozenset(
-    "loop_lag memory tasks samples columns problems ready draining id host pid".split()
+    "loop_lag memory tasks samples columns problems ready draining id host pid threads".split()  # noqa: SIM905
 )
 _TOLD = {"lag": duration, "rss": size}
 _NAMES = {"lag": "Loop lag", "rss": "Memory", "events": "Events a second"}
@@ -49,7 +49,9 @@ def _overview(site: AdminSite, voices: list[Voice]) -> Table:
                 uptime_text(said),
                 _with_chart(said, "lag", duration(lag_of(said))),
                 _with_chart(said, "rss", size(memory_of(said))),
-                _with_chart(said, "connections", number(mapping(said.get("connections")).get("open"))),
+                _with_chart(
+                    said, "connections", number(mapping(said.get("connections")).get("open"))
+                ),
                 _with_chart(said, "events", number(_last(said, "events"))),
                 number(said.get("tasks")),
                 "; ".join(problems) or NOTHING,

@@ -34,17 +34,16 @@ def _pool(voice: Voice, site: AdminSite, pool: Any) -> Table:
         {name: value for name, value in mapping(job).items() if value is not None}
         for job in listing(pool.get("jobs"))
     ]
-    table = rows_table(voice, site, caption_of(pool), _JOB, f"{pool.get('pool')}: idle.", jobs)
+    caption = caption_of(pool)
+    table = rows_table(voice, site, caption, _JOB, f"{caption}.", jobs)
     return replace(table, id=anchor(voice.process, "pool", str(pool.get("pool"))), titled=True)
 
 
 def caption_of(pool: Any) -> str:
     """Return a pool as a heading says it."""
-    said = [f"{pool.get('pool') or 'Threads'}: {number(pool.get('busy') or 0)} busy"]
-    said.append(f"of {count(pool.get('size') or 0, 'place', 'places')}")
-    for name in ("waiting", "abandoned"):
-        if pool.get(name):
-            said.append(f"{number(pool[name])} {name}")
+    places = count(pool.get("size") or 0, "place", "places")
+    said = [f"{pool.get('pool') or 'Threads'}: {number(pool.get('busy') or 0)} busy of {places}"]
+    said += [f"{number(pool[name])} {name}" for name in ("waiting", "abandoned") if pool.get(name)]
     if pool.get("waiting") and pool.get("waiting_seconds"):
         said.append(f"the first for {duration(pool['waiting_seconds'])}")
-    return f"{said[0]} {', '.join(said[1:])}"
+    return ", ".join(said)

@@ -83,9 +83,7 @@ class TreeView:
         section = Section(anchor(voice.process), voice, header_of(voice))
         if voice.silent:
             return section
-        below = self._hearing.one(
-            voice.process, self._query.question(after=self._query.after)
-        )
+        below = self._hearing.one(voice.process, self._query.question(after=self._query.after))
         if not below.well:
             section.note = below.silent or below.error
             return section
@@ -105,9 +103,7 @@ class TreeView:
             {
                 "voice": voice,
                 "lines": [self._line(row, voice.process, 0, whole=True) for row in rows],
-                "more": link(
-                    self._site, "greenroom_tree", process=voice.process, unhealthy="1"
-                )
+                "more": link(self._site, "greenroom_tree", process=voice.process, unhealthy="1")
                 if voice.answer.get("next")
                 else "",
             }

@@ -10,11 +10,30 @@ Linked = Callable[[str], str]
 """The page of the actor at a path."""
 
 _SECONDS = frozenset(
-    "seconds age idle uptime lag p50 p95 p99 max mean every left due_in interval backoff".split()
+    [
+        "seconds",
+        "age",
+        "idle",
+        "uptime",
+        "lag",
+        "p50",
+        "p95",
+        "p99",
+        "max",
+        "mean",
+        "every",
+        "left",
+        "due_in",
+        "interval",
+        "backoff",
+    ]
 )
-_BYTES = frozenset("bytes bytes_in bytes_out output_bytes rss memory".split())
-_MOMENTS = frozenset("at since started began last next".split())
-_PATHS = frozenset("path target target_path sender caller monitor watcher watched".split())
+_BYTES = frozenset(["bytes", "bytes_in", "bytes_out", "output_bytes", "rss", "memory"])
+_MOMENTS = frozenset(["at", "since", "started", "began", "last", "next"])
+_PATHS = frozenset(
+    ["path", "target", "target_path", "sender", "caller", "monitor", "watcher", "watched"]
+)
+_NAMES = {"url": "URL"}
 _UNIX = 10**9
 _LONG = 160
 
@@ -22,7 +41,7 @@ _LONG = 160
 def pairs_table(id: str, caption: str, pairs: Mapping[str, Any], linked: Linked) -> Table:
     """Return a mapping as a table of two columns."""
     rows = [
-        TableRow([Cell(words(str(name))), value_cell(str(name), value, linked)])
+        TableRow([Cell(str(name)), value_cell(str(name), value, linked)])
         for name, value in pairs.items()
     ]
     return Table(id, caption, ("What", "Value"), rows, titled=True)
@@ -79,7 +98,9 @@ def value_cell(name: str, value: object, linked: Linked, *parts: str) -> Cell:
         return folded(value, "Stack", *parts, name)
     text = told(value)
     if len(text) > _LONG:
-        return Cell(summary=f"{text[:_LONG]}\N{HORIZONTAL ELLIPSIS}", lines=text, id=anchor(*parts, name))
+        return Cell(
+            summary=f"{text[:_LONG]}\N{HORIZONTAL ELLIPSIS}", lines=text, id=anchor(*parts, name)
+        )
     return cell(text)
 
 
@@ -92,4 +113,5 @@ def folded(value: object, summary: str, *parts: str) -> Cell:
 
 def words(name: str) -> str:
     """Return the name of a field as a heading."""
-    return name.replace("_", " ").capitalize() if name[:1].islower() else name
+    text = name.replace("_", " ")
+    return _NAMES.get(name, text[:1].upper() + text[1:])

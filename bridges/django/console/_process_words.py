@@ -64,4 +64,3 @@ def memory_of(said: Any) -> object:
 def ago(at: float) -> str:
     """Return how long ago a moment is."""
     return f"{duration(max(time.time() - at, 0.0))} ago"
-

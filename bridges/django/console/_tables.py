@@ -112,4 +112,15 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
-__all__ = ["NOTHING", "Cell", "Chart", "Control", "Part", "Table", "TableRow", "cell", "chart", "row"]
+__all__ = [
+    "NOTHING",
+    "Cell",
+    "Chart",
+    "Control",
+    "Part",
+    "Table",
+    "TableRow",
+    "cell",
+    "chart",
+    "row",
+]

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 import trio
-from helpers import happened, running, settle
+from helpers import happened, settle
+from helpers import running as running_with
 
 from greenroom.actors import Actor, WebsocketConsumer, handles
 from greenroom.bridges.inspection import Inspector, _ask_act
 from greenroom.bridges.inspection._act import ACTS, Act
 from greenroom.bridges.testing import ServerDriver
-from greenroom.supervisor import ChildSpec, SupervisorSpec
+from greenroom.supervisor import ChildSpec, Options, SupervisorSpec
 
 
 class Room(WebsocketConsumer):
@@ -23,6 +24,11 @@ class Greeter(Actor):
     @handles("greet")
     async def greet(self, message: object) -> str:
         return "hello"
+
+
+def running(*residents: object, **consumers: Any) -> Any:
+    """Serve *consumers* beside *residents*; peers that say nothing are waited for by nobody."""
+    return running_with(*residents, options=Options(close_seconds=0), **consumers)
 
 
 SHOP = SupervisorSpec(

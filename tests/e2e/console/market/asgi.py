@@ -16,8 +16,9 @@ application = Greenroom(
     children=[
         SupervisorSpec(
             name="market",
+            budget="child",
             children=[
-                ChildSpec(actor=Share, name=name, kwargs={"symbol": name})
+                ChildSpec(actor=Share, name=name, kwargs={"symbol": name}, max_restarts=None)
                 for name in settings.MARKET_SECONDS
             ],
         )
