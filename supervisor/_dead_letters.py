@@ -170,13 +170,7 @@ class DeadLetters:
 def _running(*, but: str) -> str:
     """Return the path of whose code runs here, unless it is that of *but*; "" if none is known."""
     life = current_life.get()
-<<<<<<< HEAD
     request = HERE.get() if life is None else None
-=======
-    from ._request import current_slot  # which needs what is in here
-
-    request = current_slot() if life is None else None
->>>>>>> 30e05e4f8cd116a13674fb95bfeb82959b7c7cda
     path = life.host.path if life is not None else request.path if request is not None else ""
     # Its own loop gives up what others have sent to it.
     return "" if path == but else path
