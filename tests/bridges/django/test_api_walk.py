@@ -84,17 +84,8 @@ def process_of(server: Any) -> str:
 def queries(process: str) -> list[dict[str, str]]:
     """What is asked with each URL: those that fit one view are wrong at another."""
     place = {"process": process, "path": TARGET}
-    return [
-        {},
-        place,
-        {"path": TARGET},
-        {"traceback": "true"},
-        {"state": "true"},
-        {"stack": "true"},
-        {**place, "traceback": "true"},
-        {**place, "state": "true"},
-        {**place, "stack": "true"},
-    ]
+    more = {"traceback": "true", "state": "true", "stack": "true"}
+    return [{}, place, more, {"stack": "true"}, {**place, **more}]
 
 
 def text_of(response: HttpResponse) -> str:
@@ -200,7 +191,7 @@ def test_a_get_changes_nothing(server: Any) -> None:
     with CaptureQueriesContext(connection) as captured:
         for url in urls():
             for method in SAFE:
-                for query in queries(process):
+                for query in queries(process) if method == "GET" else [{}]:
                     response = mighty.generic(method, url, query_params=query)
                     if response.streaming:
                         response.close()
