@@ -79,9 +79,9 @@ class Tally:
         if actor := place.counted_as:
             census.add(actor, old, -1)
             census.add(actor, new, 1)
-        if new in ROUGH and census.trouble is not None:
-            if new != "ended" or place.unwell():
-                census.trouble.add(place.path)
+        rough = new in ROUGH and (new != "ended" or place.unwell() != "")
+        if rough and census.trouble is not None:
+            census.trouble.add(place.path)
 
     def states(self) -> dict[str, int]:
         """Return how many are in each state that there is; a copy."""

@@ -98,8 +98,9 @@ def test_a_crash_in_another_tab(visit: Visit, tmp_path: Path) -> None:
 
     page.goto(TREE)
     page.get_by_role("link", name="Audit log").first.click()
-    entry = page.locator("#content tr", has_text="trader").first
+    entry = page.locator("#content tr", has_text="Disconnect user").first
     expect(entry).to_contain_text("staff")
+    expect(entry).to_contain_text("done")
     keep(page, "console-audit", tmp_path)
 
 

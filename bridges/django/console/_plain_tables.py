@@ -85,6 +85,8 @@ def items_table(
 
 def value_cell(name: str, value: object, linked: Linked, *parts: str) -> Cell:
     """Return the cell of a field: seconds as a duration, a path as a link, a stack folded."""
+    if isinstance(value, Cell):
+        return value
     if isinstance(value, str) and value.startswith("/") and name in _PATHS:
         return Cell(value, linked(value))
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -75,6 +75,7 @@
     // Makes the children of `old` those of `fresh`; what is the same element stays that element.
     function morph(old, fresh) {
         const known = keyed(old);
+        const staying = keyed(fresh);
         let at = old.firstChild;
         for (const wanted of [...fresh.childNodes]) {
             let kept = null;
@@ -89,6 +90,12 @@
             if (kept === null) {
                 old.insertBefore(adopt(wanted), at);
                 continue;
+            }
+            // To move an element takes the focus off it, so what is in its way goes instead.
+            while (at && at !== kept && !staying.has(at.id)) {
+                const next = at.nextSibling;
+                at.remove();
+                at = next;
             }
             if (kept === at) {
                 at = at.nextSibling;
@@ -148,7 +155,13 @@
             const text = await answer.text();
             if (!paused && !isSelecting()) {
                 const fresh = new DOMParser().parseFromString(text, "text/html");
+                const focused = document.activeElement;
                 morph(live, fresh.body);
+                // In another order, or another element with its name.
+                const again = focused.isConnected ? focused : focused.id && document.getElementById(focused.id);
+                if (again && again !== document.activeElement) {
+                    again.focus({ preventScroll: true });
+                }
                 live.dataset.updates = String(Number(live.dataset.updates || "0") + 1);
             }
             say(source ? "Live" : "Live: asking every 5 s");
