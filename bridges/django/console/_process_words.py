@@ -37,7 +37,9 @@ def header_of(voice: Voice) -> dict[str, Any]:
     ]
     problems = [told(each) for each in listing(said.get("problems"))]
     if voice.silent:
-        last = "" if voice.heartbeat is None else f", silent since {ago(voice.heartbeat)}"
+        last = (
+            "" if voice.heartbeat is None else f"; its last sign of life was {ago(voice.heartbeat)}"
+        )
         problems = [f"{voice.silent}{last}"]
     return {"mark": mark_of(voice), "facts": facts, "problems": problems}
 

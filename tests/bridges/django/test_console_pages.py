@@ -286,6 +286,7 @@ def test_groups(server: Any, ada: Client) -> None:
         text = text_of(ada, "greenroom_groups")
         assert ">lobby</a>" in text
         assert CRASHED in text_of(ada, "greenroom_groups", group="lobby")
+        assert "groups/?group=lobby" in text_of(ada, "greenroom_actor", path=CRASHED)
 
 
 def test_dead_letters(server: Any, ada: Client) -> None:
