@@ -172,7 +172,7 @@ def test_what_is_wrong(server: Any, reader: Client, url: str, status: int, code:
     got = error_in(reader.get(API + url))
 
     assert got[:2] == (status, code)
-    assert got[2].rstrip().endswith((".", "'", "0", "1", "]", "x", '"', "5"))
+    assert got[2]
 
 
 def test_who_is_silent_is_named(project: None, reader: Client, monkeypatch: Any) -> None:
