@@ -186,3 +186,70 @@ def test_all_pages(visit: Visit, scheme: str, tmp_path: Path) -> None:
         faults = page.evaluate(CHECK)
         assert faults == [], name
         keep(page, f"console-{scheme}-{name.lower().replace(' ', '-')}", tmp_path)
+
+
+def test_where_no_feed_comes(visit: Visit) -> None:
+    """
+    Where the feed is not served the page asks by itself, and says so.
+    """
+    page = log_in(visit, TREE)
+    page.route("**/greenroom/feed/", lambda route: route.fulfill(status=204))
+    page.reload()
+    expect(page.locator("#gr-live-state")).to_have_text("Live: asking every 5 s")
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+
+    expect(page.locator("#gr-trouble")).to_contain_text("the desk has broken down")
+
+
+def test_a_server_that_is_away(visit: Visit) -> None:
+    """
+    A page whose server can't be reached says so, keeps what it shows, and goes on when it is back.
+    """
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+    page.context.set_offline(True)
+    expect(page.locator("#gr-live-state")).to_contain_text("can't be reached")
+    expect(page.locator("#gr-trouble")).to_be_visible()
+
+    page.context.set_offline(False)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+
+
+def test_logged_out(visit: Visit) -> None:
+    """
+    Who is logged out meanwhile is told to reload; the page is not replaced by a login form.
+    """
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+    page.context.clear_cookies()
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+
+    expect(page.locator("#gr-live-state")).to_contain_text("reload the page to log in again")
+    expect(page.locator("#gr-live #id_username")).to_have_count(0)
+
+
+def test_a_hidden_tab(visit: Visit) -> None:
+    """
+    A tab that nobody sees asks for nothing, and is up to date when it is seen again.
+    """
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+    page.evaluate(HIDE, arg=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+    tab.evaluate("desk.send('alive?')")
+    tab.wait_for_function("heard.includes('epoch 2')")
+    assert asked == []
+
+    page.evaluate(HIDE, arg=False)
+    expect(page.locator("#gr-trouble")).to_contain_text("the desk has broken down")
+
+
+HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
