@@ -79,7 +79,7 @@ def post(client: Client, action: str, **data: Any) -> tuple[Any, str]:
 
 def epoch(server: Any, path: str) -> int:
     """In which incarnation the actor at *path* is."""
-    return server.root.snapshot_blocking().find(path).epoch
+    return server.root.snapshot().find(path).epoch
 
 
 # -- who may -----------------------------------------------------------------------------------
