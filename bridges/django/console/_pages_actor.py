@@ -11,8 +11,9 @@ from ._hearing import Hearing, Voice
 from ._lines import line_of
 from ._page import link, page
 from ._plain_tables import folded, items_table, pairs_table
-from ._tables import Part, Table
+from ._tables import Cell, Part, Table
 from ._tracebacks import offending
+from ._user_names import named, names_of
 from ._view import APP, console_view, may
 from ._words import anchor, listing, mapping
 
@@ -93,9 +94,11 @@ def _told(
         _crash(mapping(each), sees_tracebacks, (process, path))
         for each in listing(answer.get("history"))  # the last one first
     ]
+    listed = {name: listing(answer.get(name)) for name, *_ in _LISTS}
+    listed["groups"] = [{"group": _group(site, path, str(name))} for name in listed["groups"]]
     tables = [
         items_table(
-            anchor(process, path, name), title, listing(answer.get(name)), linked,
+            anchor(process, path, name), title, listed[name], linked,
             columns=columns, empty=empty,
         )
         for name, title, columns, empty in _LISTS
@@ -108,7 +111,7 @@ def _told(
         "fault": crashes[0]["fault"] if crashes else None,
         "facts": pairs_table(anchor(path, "facts"), "Facts", mapping(row.get("facts")), linked),
         "spec": pairs_table(anchor(path, "spec"), "Spec", mapping(answer.get("spec")), linked),
-        "connection": _pairs(path, "connection", "Connection", answer, linked),
+        "connection": _connection(site, voice, path, linked),
         "state": _pairs(path, "state", "State", answer, linked),
         "state_problem": answer.get("state_problem") or "",
         "watched": mapping(answer.get("watched")),
@@ -132,6 +135,18 @@ def _crash(crash: Any, sees_tracebacks: bool, where: tuple[str, ...]) -> dict[st
         "fault": offending(text),
         "recent": events_table(anchor(*which, "recent"), recent, None, "None remembered."),
     }
+
+
+def _connection(site: AdminSite, voice: Voice, path: str, linked: Any) -> Table | None:
+    found = dict(mapping(voice.answer.get("connection")))
+    if key := found.get("user"):
+        url = link(site, "greenroom_connections", user=key)
+        found["user"] = Cell(named(key, names_of([key])), url, anchor(path, "user"))
+    return pairs_table(anchor(path, "connection"), "Connection", found, linked) if found else None
+
+
+def _group(site: AdminSite, path: str, name: str) -> Cell:
+    return Cell(name, link(site, "greenroom_groups", group=name), anchor(path, "group", name))
 
 
 def _pairs(path: str, name: str, title: str, answer: Any, linked: Any) -> Table | None:

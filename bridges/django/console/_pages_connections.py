@@ -7,10 +7,12 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
+from ._action_links import user_links
 from ._hearing import Voice
 from ._lists import asked, listed, one_of, paged, rows_table, text_of
 from ._page import link
 from ._tables import Cell, Control, Table, TableRow, cell
+from ._user_names import named, names_of
 from ._view import console_view
 from ._words import NOTHING, anchor, listing, mapping, number
 
@@ -48,7 +50,8 @@ def connections(request: HttpRequest, site: AdminSite) -> HttpResponse:
         if by:
             found = _counted(site, voice, by, empty)
         else:
-            found = rows_table(voice, site, "Connections", _CONNECTION, empty)
+            rows = _named(voice.answer.get("rows"), site, voice.process)
+            found = rows_table(voice, site, "Connections", _CONNECTION, empty, rows)
         return [paged(found, request, site, "greenroom_connections", voice)]
 
     controls = [
@@ -56,7 +59,8 @@ def connections(request: HttpRequest, site: AdminSite) -> HttpResponse:
         Control("by", "Counted", by, _BY),
         *(Control(name, f"Only of this {name}", value) for name, value in of.items() if value),
     ]
-    return listed(request, site, "Connections", question, tables, controls)
+    actions = user_links(request, site, of["user"])
+    return listed(request, site, "Connections", question, tables, controls, actions=actions)
 
 
 @console_view("GET")
@@ -83,12 +87,28 @@ def groups(request: HttpRequest, site: AdminSite) -> HttpResponse:
     return listed(request, site, title, question, tables, controls, back=back)
 
 
+def _named(rows: object, site: AdminSite, process: str) -> list[dict[str, Any]]:
+    found = [dict(mapping(each)) for each in listing(rows)]
+    names = names_of(each.get("user") for each in found)
+    for each in found:
+        if key := each.get("user"):
+            url = link(site, "greenroom_connections", user=key, process=process)
+            each["user"] = Cell(
+                named(key, names), url, anchor(process, str(each.get("path")), "user")
+            )
+    return found
+
+
 def _counted(site: AdminSite, voice: Voice, by: str, empty: str) -> Table:
     rows: list[TableRow] = []
-    for each in listing(voice.answer.get("counts")):
-        key, count = str(mapping(each).get("key") or ""), mapping(each).get("count")
+    counts = [mapping(each) for each in listing(voice.answer.get("counts"))]
+    names = names_of(each.get("key") for each in counts if by == "user")
+    for each in counts:
+        key, count = str(each.get("key") or ""), each.get("count")
         url = link(site, "greenroom_connections", **{by: key, "process": voice.process})
-        name = Cell(key, url, anchor(voice.process, by, key)) if key else Cell(NOTHING)
+        name = (
+            Cell(named(key, names), url, anchor(voice.process, by, key)) if key else Cell(NOTHING)
+        )
         rows.append(TableRow([name, cell(number(count))]))
     keys = voice.answer.get("keys")
     caption = f"Connections by {by}, {number(keys)} in all" if keys else f"Connections by {by}"
