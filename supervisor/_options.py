@@ -14,10 +14,13 @@
 
 import dataclasses
 from dataclasses import dataclass
+from os import PathLike
 from typing import Literal, NamedTuple
 
 from ._option_checks import check_async_views as _check_async_views
 from ._option_checks import check_bool as _check_bool
+from ._option_checks import check_bool_or_none as _check_bool_or_none
+from ._option_checks import check_directory as _check_directory
 from ._option_checks import check_fraction as _check_fraction
 from ._option_checks import check_on_fatal as _check_on_fatal
 from ._option_checks import check_origins as _check_origins
@@ -393,6 +396,21 @@ class Options:
         "How long work may wait for a thread of a pool before the log says who holds all of"
         " them. None: nobody looks.",
         none=True,
+    )
+    inspection: bool | None = _checked(
+        None,
+        "Whether the trees of each process answer questions about themselves, for the pages in the"
+        " admin and `manage.py actors`: on a socket that this user alone can open. None: with Django"
+        " yes, without it no.",
+        "choice",
+        _check_bool_or_none,
+    )
+    inspection_dir: str | PathLike[str] | None = _checked(
+        None,
+        "Directory of those sockets, the same for all processes of one project, this user's alone."
+        " None: one for each project and user, in XDG_RUNTIME_DIR or where temporary files are.",
+        "path",
+        _check_directory,
     )
     debug: bool = _checked(
         False,

@@ -20,11 +20,11 @@ MAY_IMPORT = {
 
 # Inside bridges a sibling is the exception. `testing` may import all and nobody imports it.
 MAY_IMPORT_SIBLING = {
-    "asgi": {"engines", "hypercorn", "websocket"},
+    "asgi": {"engines", "hypercorn", "inspection", "websocket"},
     "asgiref": set[str](),
     "channels": {"asgi", "asgiref", "django", "engines", "hypercorn", "testing"},
     "client": set[str](),
-    "django": {"asgi", "asgiref", "engines", "hypercorn"},
+    "django": {"asgi", "asgiref", "engines", "hypercorn", "inspection"},
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},

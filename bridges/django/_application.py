@@ -23,6 +23,7 @@ from ._matching import Walkable
 from ._on_trio import hops_of, teach_asgiref
 from ._paths import Route, import_dotted, is_actor, refuse_instance
 from ._poll_cookie import teach_poll_cookie
+from ._project import project_name
 from ._routes import DjangoRouter, refuse_no_endpoint
 from ._settings import load_options
 from ._setup import require_django
@@ -44,8 +45,8 @@ class Greenroom(Application):
             the dotted names of any of these.
         engine: Makes what carries groups to other processes; without it they stay in this one.
         options: Settings by their names in lower case, which win over those in
-            ``settings.GREENROOM``. Not ``async_views`` and ``patch_asgiref``, which hold for the
-            whole process.
+            ``settings.GREENROOM``. Not those that hold for the whole process, such
+            as ``async_views``, ``patch_asgiref`` and ``inspection``.
 
     Raises:
         ImproperlyConfigured: no settings, GREENROOM is wrong, or a dotted name leads
@@ -93,6 +94,7 @@ class Greenroom(Application):
             user_key=user_key,
             thread_hooks=database_hooks(),
             gate=gate,
+            project=project_name(),
             facilities=(hops_of, book_kept, *(router.lifespans if router is not None else ())),
         )
 

@@ -20,8 +20,15 @@ from ..asgi._origins import pattern_of
 
 NAME = "GREENROOM"
 KNOWN = tuple(option.name.upper() for option in Options.described())
-FOR_ALL = ("async_views", "channels_on_asyncio", "patch_asgiref")
-"""What is no option of one application: asgiref, and the marks of code, are there once."""
+FOR_ALL = (
+    "async_views",
+    "channels_on_asyncio",
+    "inspection",
+    "inspection_dir",
+    "patch_asgiref",
+)
+"""What is no option of one application: asgiref, the marks of code, and how the project's other
+processes find this one, are there once."""
 
 
 class Problem(NamedTuple):
