@@ -75,6 +75,7 @@ def summary(row: Data, now: float) -> list[Part]:
         words.uptime(row),
         words.restarts(row),
         words.mailbox(row),
+        words.waiting(row),
         words.doing(row),
         words.ending(row),
         words.crash(row, now),

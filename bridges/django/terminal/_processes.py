@@ -13,7 +13,7 @@ LATE = 0.1
 
 def of_process(process: Process, now: float) -> Parts:
     """Return one line about *process*; *now* is the unix time."""
-    name = Part(f"pid {process.pid} on {text(process.who.get('host'))}", "name")
+    name = Part(_name(process), "name")
     if process.silent:
         return joined([name, *_silent(process, now)])
     facts = process.facts
@@ -82,15 +82,15 @@ def is_ready(process: Process) -> bool:
     return not process.silent and not _is_unready(process.facts)
 
 
+def _name(process: Process) -> str:
+    tree = whole(process.who.get("tree"), 1)
+    which = f", its tree {tree}" if tree > 1 else ""
+    return f"pid {process.pid} on {text(process.who.get('host'))}{which}"
+
+
 def _silent(process: Process, now: float) -> list[Part]:
     said = f"✗ SILENT: {process.silent}"
     parts = [Part(said, "bad")]
-    state = text(process.kernel.get("state"))
-    if state:
-        parts.append(Part(f"the kernel says: {state}", "warn"))
-    cpu = number(process.kernel.get("cpu"))
-    if cpu is not None:
-        parts.append(Part(f"cpu {cpu:.0%}", "warn"))
     if process.heard is not None:
         parts.append(Part(f"alive {duration(max(0.0, now - process.heard))} ago", "warn"))
     return parts

@@ -78,16 +78,23 @@ def restarts(row: Data) -> Part:
 
 
 def mailbox(row: Data) -> Part:
-    """Return how full its mailbox is, and how old the oldest message."""
+    """Return how full its mailbox is."""
     found = mapping(row.get("mailbox"))
     if not found:
         return Part("")
     queued, capacity = whole(found.get("queued")), whole(found.get("capacity"))
-    age = number(found.get("age"))
-    since = f", oldest {duration(age)}" if queued and age is not None else ""
     full = queued >= 0.8 * capacity > 0
     tone: Tone = "bad" if full and capacity >= 10 else "plain" if queued else "quiet"
-    return Part(f"mailbox {count(queued)}/{count(capacity)}{since}", tone)
+    return Part(f"mailbox {count(queued)}/{count(capacity)}", tone)
+
+
+def waiting(row: Data) -> Part:
+    """Return how old the oldest message in its mailbox is."""
+    found = mapping(row.get("mailbox"))
+    age = number(found.get("age"))
+    if age is None or not whole(found.get("queued")):
+        return Part("")
+    return Part(f"oldest message {duration(age)}", "warn" if age >= 1 else "plain")
 
 
 def doing(row: Data) -> Part:

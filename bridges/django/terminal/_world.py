@@ -132,9 +132,21 @@ class World:
         """Return what was said of it; None if nothing was."""
         return self._details.get(wanted)
 
+    def roots(self, process: str) -> list[Data]:
+        """Return what was said of the root of one of them, wherever it was said."""
+        return [
+            found.node
+            for branch, found in self._found.items()
+            if branch.process == process and branch.path == "/"
+        ]
+
     def answering(self) -> list[Process]:
         """Return those that have answered last time."""
         return [each for each in self.processes.values() if not each.silent]
+
+    def knows(self, wanted: Wanted) -> bool:
+        """Say whether anything was said to *wanted*."""
+        return wanted in (self._details if isinstance(wanted, Detail) else self._found)
 
     def keep(self, wanted: Collection[Wanted]) -> None:
         """Let go of all but *wanted*."""
