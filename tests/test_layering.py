@@ -50,6 +50,7 @@ MAY_IMPORT_LIBRARY = {
     "msgpack": ("bridges/engines/_redis",),
     "wsproto": ("bridges/client",),
     "msgspec": ("bridges", "actors/consumers"),
+    "rich": ("bridges/django/terminal/_screen.py",),
     "pytest": ("bridges/testing",),
 }
 
