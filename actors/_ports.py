@@ -90,6 +90,15 @@ class Connection(Protocol):
         """Details for the tree, by name."""
         ...
 
+    def traffic(self) -> Mapping[str, object]:
+        """
+        What it is, and what has gone out, by name, for operators.
+
+        ``transport`` and, where they are known, ``subprotocol``, ``frames_out``, ``bytes_out``,
+        ``output_bytes`` (what waits) and ``heard``: seconds since the peer was heard of.
+        """
+        ...
+
     async def wait_room(self) -> None:
         """Wait on trio until the output is not full, or over."""
         ...
@@ -288,7 +297,7 @@ class Host(Protocol):
         """Put one event on the stream. Any thread."""
         ...
 
-    def dead_letter(self, message: object, reason: str) -> None:
+    def dead_letter(self, message: object, reason: str, sender: str = "") -> None:
         """Record a message that nobody handled. Any thread."""
         ...
 
@@ -348,7 +357,7 @@ class Target(Protocol):
         """Whether a sender waits for room, by the overflow policy."""
         ...
 
-    def dead_letter(self, message: object, reason: str) -> None:
+    def dead_letter(self, message: object, reason: str, sender: str = "") -> None:
         """Record a message that nobody handled. Any thread."""
         ...
 

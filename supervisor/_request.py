@@ -147,9 +147,9 @@ class RequestSlot:
         self.dead_letter(item.message, "an HTTP request handles no messages")
         return False
 
-    def dead_letter(self, message: object, reason: str) -> None:
+    def dead_letter(self, message: object, reason: str, sender: str = "") -> None:
         """Record a message that nobody handles."""
-        self._root.dead_letters.add(self.path, message, reason, 1)
+        self._root.dead_letters.add(self.path, message, reason, 1, sender)
 
     def snapshot(self) -> NodeSnapshot:
         """Return the request as it is now."""

@@ -7,9 +7,7 @@
 #   REFUSING   a root that is not up takes no connection.
 
 import random
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import trio
@@ -30,8 +28,8 @@ from ._groups import Groups
 from ._inquiries import Inquiries
 from ._log import log_events
 from ._monitors import Monitors
-from ._operations import Operations
 from ._options import Options
+from ._overview import Overview
 from ._referee import Child, Referee
 from ._registry import Registry
 from ._residents import Residents
@@ -42,14 +40,13 @@ from ._task_pool import TaskPool
 from ._task_pool_spec import TaskPoolSpec
 from ._task_supervisor import TaskSupervisor
 from ._traces import Traces
-from ._tree import NodeSnapshot, facts_of_threads, render
 from ._watch import Watch
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
 _FOR_REPORTS = 1.0  # seconds
 
 
-class Root(Operations):
+class Root(Overview):
     """
     The tree of this process: connections, residents, groups, names, events, dead letters.
 
@@ -144,24 +141,6 @@ class Root(Operations):
         """
         return self
 
-    @property
-    def up(self) -> bool:
-        """Whether connections are taken."""
-        return self._state == "running"
-
-    @property
-    def state(self) -> str:
-        """``new``, ``starting``, ``running``, ``down``, ``stopping`` or ``stopped``."""
-        return self._state
-
-    def readiness(self) -> list[str]:
-        """What keeps the tree from being ready; empty when it is. Loop thread only."""
-        problems = [] if self.up else [f"root is {self._state}{self._why_down}"]
-        storm = self.connections.storms.refusal
-        if storm is not None:
-            problems.append(f"/connections: {storm}")
-        return problems + [f"{path} is not up" for path in self.residents.parked()]
-
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """
         Start the tree, serve until :meth:`stop` or a cancellation, stop the tree.
@@ -250,60 +229,6 @@ class Root(Operations):
             ActorNotFound: There is none.
         """
         return TaskPool(self, path)
-
-    def snapshot(self) -> NodeSnapshot:
-        """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
-        children = (self.connections.snapshot(), self.residents.snapshot())
-        return replace(self.alone(), children=children)
-
-    def alone(self) -> NodeSnapshot:
-        """Return the root as it is now, without its children. Loop thread only."""
-        problems = self.readiness()
-        return NodeSnapshot(
-            path="/",
-            kind="root",
-            name="root",
-            state=self._state,
-            facts={
-                "ready": not problems,
-                "problems": problems,
-                "threads": {pool.name: facts_of_threads(pool.statistics()) for pool in self.pools},
-                **self._watch.facts(),
-                "groups": self.groups.names(),
-                "events": {kind: n for kind, n in self.events.counts().items() if n},
-            },
-        )
-
-    def snapshot_blocking(self, timeout: float = 5.0) -> NodeSnapshot:
-        """
-        Return the whole tree as it is now, from a worker thread.
-
-        Raises:
-            TimeoutError: The loop did not answer within *timeout* seconds.
-            RuntimeError: Called on the loop's thread: use :meth:`snapshot`.
-        """
-        if self.loop.is_here():
-            raise RuntimeError("snapshot_blocking() is for worker threads: use snapshot()")
-        taken: list[NodeSnapshot | Exception] = []
-        done = threading.Event()
-
-        def take() -> None:
-            try:
-                taken.append(self.snapshot())
-            except Exception as error:  # noqa: BLE001 - raised here, it would end the loop
-                taken.append(error)
-            done.set()
-
-        self.loop.call_soon(take)
-        if not done.wait(timeout):
-            raise TimeoutError(f"the loop did not answer within {timeout:g} s")
-        if isinstance(taken[0], Exception):
-            raise taken[0]
-        return taken[0]
-
-    def render(self) -> str:
-        """Return the tree as text for a terminal. Loop thread only."""
-        return render(self.snapshot())
 
     # -- for the parts of the tree -----------------------------------------------------
 

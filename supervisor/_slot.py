@@ -32,6 +32,7 @@ from ..actors._state import Handed
 from ._backoff import backoff_of
 from ._crashes import Crash, name_of
 from ._dead_letters import CRASHED
+from ._detailed import Detailed
 from ._events import described
 from ._intensity import RestartWindow
 from ._last_words import Words, last_words
@@ -40,13 +41,12 @@ from ._referee import Referee
 from ._spec import Restart
 from ._succession import Succession
 from ._verdict import Next, Order, Policy, decide, directive_of, lives_again
-from ._witness import Witness
 
 if TYPE_CHECKING:
     from ._root import Root
 
 
-class Slot(Witness, Succession):
+class Slot(Detailed, Succession):
     """
     The supervised place of one actor; made by a supervisor, never by users.
 
@@ -57,8 +57,8 @@ class Slot(Witness, Succession):
     __slots__ = (
         "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_life",
         "_nursery", "_policy", "_referee", "_stack", "_told", "_window", "batch_messages",
-        "batch_seconds", "debug", "ended", "first_error", "handshake_seconds", "pool", "settled",
-        "shutdown_seconds", "state", "thread_batch_messages",
+        "batch_seconds", "began", "debug", "ended", "first_error", "handshake_seconds", "pool",
+        "settled", "shutdown_seconds", "state", "thread_batch_messages",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +99,8 @@ class Slot(Witness, Succession):
         self._life: Life | None = None
         self._alive = 0.0  # seconds of all incarnations that are over
         self._born = 0.0
+        self.began: float | None = None
+        """When its first incarnation began, on trio's clock."""
         self._handled = 0
         self._nursery: trio.Nursery | None = None
         self._context: Context | None = None
@@ -124,6 +126,8 @@ class Slot(Witness, Succession):
                 exit_, words = stopped(control.pop(0)), Words.OWN
                 break
             self._born = trio.current_time()
+            if self.began is None:
+                self.began = self._born
             exit_ = await life.run()  # shielded, as everything is that it awaits here
             self._alive += trio.current_time() - self._born
             self._handled += life.total
@@ -304,27 +308,9 @@ class Slot(Witness, Succession):
             self._life.request_stop(stop, self.shutdown_seconds)
 
     @property
-    def busy(self) -> bool:
-        """Whether it handles something, or something waits for it."""
-        life = self._life
-        busy = life is not None and (life.busy_with or (life.beside and life.beside.busy))
-        return bool(self.mailbox.queued or busy)
-
-    @property
-    def missed(self) -> list[str]:
-        """Its path, if it is down though nobody wanted it to be."""
-        down = self.state == "parked" or (self.end or "").startswith(CRASHED)
-        return [self.path] if down else []
-
-    @property
     def patience(self) -> float:
         """How long it may take to stop: its handler, its tasks, its last handler; in seconds."""
         return 3 * self.shutdown_seconds + self._root.options.disconnect_seconds + 1
-
-    @property
-    def calls(self) -> str:
-        """The path of the actor that its handler calls and waits for; empty if it does not."""
-        return self._life.calls if self._life is not None else ""
 
     def cut_off(self, reason: str) -> None:
         """Ask it to end, and cancel what it does at once. Loop thread only."""

@@ -15,3 +15,9 @@ class Standing:
     """Seconds until it begins again; None if it does not wait for that."""
     end: str | None = None
     """Why it has ended, if it has."""
+    busy: float | None = None
+    """Seconds since it began what it does now; None if it does nothing."""
+    idle: float | None = None
+    """Seconds since it has done anything; None if it does something, or no incarnation runs."""
+    waited: float | None = None
+    """Seconds, at least, for which the next message has waited; None if none does."""

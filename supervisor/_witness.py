@@ -1,12 +1,16 @@
 # What a slot tells of itself: its crashes as they happen, and how it stands when it is asked.
 
+from time import perf_counter
+
 import trio
 
 from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, Verdict, judge
 from ..actors._life import Life
 from ..actors._lowlevel import TaskStack
+from ..actors._seen import busy_since, facts_of
 from ._crashes import CRASHES_KEPT, Crash, crash_facts, crash_of
+from ._dead_letters import CRASHED
 from ._intensity import RestartWindow
 from ._place import Place
 from ._referee import Referee
@@ -60,6 +64,24 @@ class Witness(Place):
         if fatal:
             self._root.fatal(self.path)
 
+    @property
+    def busy(self) -> bool:
+        """Whether it handles something, or something waits for it."""
+        life = self._life
+        busy = life is not None and (life.busy_with or (life.beside and life.beside.busy))
+        return bool(self.mailbox.queued or busy)
+
+    @property
+    def missed(self) -> list[str]:
+        """Its path, if it is down though nobody wanted it to be."""
+        down = self.state == "parked" or (self.end or "").startswith(CRASHED)
+        return [self.path] if down else []
+
+    @property
+    def calls(self) -> str:
+        """The path of the actor that its handler calls and waits for; empty if it does not."""
+        return self._life.calls if self._life is not None else ""
+
     def snapshot(self) -> NodeSnapshot:
         """Return the slot as it is now. Loop thread only."""
         life = self._life
@@ -67,7 +89,7 @@ class Witness(Place):
             "handled": self._handled + (life.total if life and self._runs() else 0)
         }
         if life is not None:
-            facts.update(life.facts())
+            facts.update(facts_of(life))
         if self.state == "declined":
             facts["reason"] = self.end
         if self.connection is not None:
@@ -90,11 +112,16 @@ class Witness(Place):
     def standing(self) -> Standing:
         """Return how it stands, beyond what a snapshot says. Loop thread only."""
         now, due = trio.current_time(), self._root.pauses.get(self.path)
+        moment, life, runs = perf_counter(), self._life, self._runs()
+        since = busy_since(life) if life is not None else None
         return Standing(
-            uptime=now - self._born if self._runs() else None,
+            uptime=now - self._born if runs else None,
             restarts=self._window.count(self._alive_now()),
             pause=max(0.0, due - now) if due is not None and self.state in PAUSES else None,
             end=self.end,
+            busy=None if since is None else moment - since,
+            idle=moment - life.since if life is not None and since is None and runs else None,
+            waited=self.mailbox.waited(life.since if life is not None else moment),
         )
 
     def _shown_state(self) -> str:

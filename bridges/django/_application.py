@@ -28,6 +28,7 @@ from ._routes import DjangoRouter, refuse_no_endpoint
 from ._settings import load_options
 from ._setup import require_django
 from ._user_key import user_key
+from .console._feed_route import with_feed
 
 
 class Greenroom(Application):
@@ -87,7 +88,7 @@ class Greenroom(Application):
         super().__init__(
             http=None if routed else cast("ASGIApplication | None", http),
             router=_router_of(websocket),
-            http_router=router,
+            http_router=with_feed(router),
             children=_specs(children, loaded),
             engine=engine,
             options=loaded,

@@ -1,5 +1,6 @@
 """What can be seen of a running tree, and done to it, as plain data."""
 
+from ._asgi import InspectionApp as InspectionApp
 from ._gather import gather as gather
 from ._gathered import Answer as Answer
 from ._gathered import Gathered as Gathered
@@ -8,4 +9,13 @@ from ._identity import ProcessId as ProcessId
 from ._inspector import Inspector as Inspector
 from ._question import BadQuestion as BadQuestion
 
-__all__ = ["Answer", "BadQuestion", "Gathered", "Inspector", "ProcessId", "gather", "inspected"]
+__all__ = [
+    "Answer",
+    "BadQuestion",
+    "Gathered",
+    "InspectionApp",
+    "Inspector",
+    "ProcessId",
+    "gather",
+    "inspected",
+]

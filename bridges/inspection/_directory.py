@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._identity import ProcessId
+from ._identity import ProcessId, this_process
 
 _MOST_PATH = 107
 """Bytes that the path of a socket may have: see unix(7)."""
@@ -78,8 +78,8 @@ def prepare(directory: Path) -> None:
     except OSError as error:
         raise NoDirectory(f"{_NAMED.format(directory)} can't be made: {error}") from None
     check(directory)
-    longest = len(os.fsencode(directory)) + len("/4194304-4294967296-999-4294967295.sock.new")
-    if longest > _MOST_PATH:
+    longest = directory / f"{door_name(this_process(100))}.new"
+    if len(os.fsencode(longest)) > _MOST_PATH:
         raise NoDirectory(f"{_NAMED.format(directory)} is too long for the path of a socket")
 
 

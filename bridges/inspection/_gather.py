@@ -7,6 +7,7 @@
 #   SWEPT      what a process has left that has ended is taken away.
 
 import selectors
+import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 from ._call import AGAIN_SECONDS, Call, sweep
 from ._directory import Door, NoDirectory, check, doors
 from ._gathered import Answer, Gathered
+from ._identity import ProcessId
 from ._local import LocalTree
 from ._wire import MOST_QUESTION, pack
 
@@ -56,6 +58,16 @@ def gather(
     answers += [each.outcome(until, seconds) for each in told]
     answers.sort(key=lambda each: (each.process.pid, each.process.tree))
     return Gathered(answers, len(answers), time.monotonic() - began, trouble)
+
+
+def processes_in(
+    directories: Path | Sequence[Path], local: Sequence[LocalTree] = ()
+) -> list[ProcessId]:
+    """Return who would be asked, *local* first; some of them may have ended."""
+    found, _ = doors_to_ask(directories, None, local)
+    host = socket.gethostname()
+    others = [ProcessId(host, door.pid, door.start, door.tree) for door in found]
+    return [tree.process for tree in local] + others
 
 
 def doors_to_ask(

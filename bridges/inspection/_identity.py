@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_BOOT = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) if os.name == "posix" else 0.0
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_BOOT = time.time() - time.clock_gettime(_CLOCK)
 _IMPORTED = round((time.time() - _BOOT) * _TICKS)
 
 

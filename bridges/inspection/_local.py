@@ -43,6 +43,7 @@ class LocalTree:
         """Its socket, while there is one."""
         self.why_no_door = ""
         """Why there is none, in a sentence."""
+        self._root = root
         self._loop = root.loop
         self._nursery = nursery
 
@@ -50,6 +51,10 @@ class LocalTree:
     def is_here(self) -> bool:
         """Whether the caller runs on its loop, which it must not block."""
         return self._loop.is_here()
+
+    def is_of(self, root: Root) -> bool:
+        """Say whether it is *root* that answers."""
+        return self._root is root
 
     async def answer(self, question: Mapping[str, object]) -> dict[str, Any]:
         """Answer *question* within the limits. Loop thread only, a checkpoint."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ....supervisor import Options
-from ...inspection import Gathered, gather
+from ...inspection import Gathered, ProcessId, gather
+from ...inspection._gather import processes_in
 from ...inspection._gather_async import gather_async
 from ...inspection._hook import directories_of
 from ...inspection._local import local_trees
@@ -56,6 +57,12 @@ async def aask(
     if places is None:
         return Gathered([], 0, 0.0, OFF)
     return await gather_async(question, places, seconds=seconds, only=only, local=local_trees())
+
+
+def present() -> list[ProcessId]:
+    """Return which processes of the project there seem to be, without asking any of them."""
+    places = _places(load_options())
+    return [] if places is None else processes_in(places, local_trees())
 
 
 def _places(options: Options) -> Sequence[Path] | None:
