@@ -178,8 +178,7 @@ def test_a_crash_leaves_the_terminal(busy: Market) -> None:
         assert "ZeroDivisionError" in who.output.rpartition(OWN_SCREEN)[2]
 
 
-def test_stopped_and_continued
-(busy: Market) -> None:
+def test_stopped_and_continued(busy: Market) -> None:
     """
     Ctrl-Z gives the terminal back while it is stopped; continued, it draws again.
     """
