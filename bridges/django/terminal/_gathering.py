@@ -87,7 +87,8 @@ class _Walk:
             self._process.silent = found.silent
             return Portrait(self._process, None, found.silent)
         if found.error:
-            return Portrait(self._process, None, found.error, missing=True)
+            missing = found.code in ("not-found", "bad-question")
+            return Portrait(self._process, None, found.error, missing)
         root = Place(found.node)
         self._fill(root, branch, found, 1)
         return Portrait(self._process, root)

@@ -60,6 +60,9 @@ class Found:
     next: str = ""
     total: int = 0
     error: str = ""
+    """Why it was refused; "" if it was not."""
+    code: str = ""
+    """The same for programs, such as not-found."""
 
 
 @dataclass(slots=True)
@@ -169,6 +172,7 @@ def found_in(answer: Data) -> Found:
         text(answer.get("next")),
         whole(answer.get("total")),
         refusal(answer),
+        text(mapping(answer.get("error")).get("code")),
     )
 
 
