@@ -44,6 +44,16 @@ def busy_since(life: Life) -> float | None:
     return life.since if beside is None else min(life.since, beside)
 
 
+def where_of(life: Life) -> str:
+    """Return what *life* waits for in what it does, or which thread does it; "" if neither."""
+    if life.calls:
+        return f"waits for {life.calls}"
+    thread = life.hop.thread
+    if thread is None:
+        return ""
+    return f"in {thread}" if thread else "waits for a thread"
+
+
 def timers_of(life: Life, most: int) -> list[Pending]:
     """Return the timers of *life*, *most* of them, the next due first."""
     return [Pending(timer, due) for due, timer in life.tasks.timers(most)]

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import trio
+
 from ..actors._actor import Actor
+from ..actors._life import Life
 from ._backoff import backoff_of
 from ._effective import Effective, effective_of_actor, effective_of_connection
 from ._stacks import Line, stack_of_thread
@@ -17,9 +20,19 @@ class Detailed(Witness):
     __slots__ = ()
 
     actor: type[Actor]
+    began: float | None
     shutdown_seconds: float
     _kwargs: dict[str, Any]
     _policy: Policy
+
+    @property
+    def life(self) -> Life | None:
+        """Its incarnation, the last if none runs; None before its first."""
+        return self._life
+
+    def age(self) -> float | None:
+        """Return how many seconds ago its first incarnation began; None before that."""
+        return None if self.began is None else trio.current_time() - self.began
 
     def history(self, *, tracebacks: bool) -> list[CrashReport]:
         """Return the last crashes, oldest first; *tracebacks* take long to put into words."""

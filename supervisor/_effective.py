@@ -14,7 +14,7 @@ from ._dynamic_spec import DynamicSpec
 from ._events import plain
 from ._intensity import RestartWindow
 from ._options import Options
-from ._spec import kind_name
+from ._spec import ChildSpec, kind_name
 from ._verdict import Policy
 
 if TYPE_CHECKING:
@@ -75,6 +75,21 @@ def effective_of_connection(limits: ConnectionLimits, options: Options) -> Effec
         "output_high_water_bytes": options.output_high_water_bytes,
         "output_limit_bytes": options.output_limit_bytes,
         "output_stall_seconds": options.output_stall_seconds,
+    }
+
+
+def effective_of_spec(spec: ChildSpec) -> Effective:
+    """Return what holds for a child that has not been started yet, as far as its spec says."""
+    return {
+        "class": kind_name(spec.actor),
+        "doc": _first_line(spec.actor),
+        "restart": str(spec.restart),
+        "on_exceeded": str(spec.on_exceeded),
+        "max_restarts": spec.max_restarts,
+        "max_seconds": spec.max_seconds,
+        "shutdown_seconds": spec.shutdown_seconds,
+        "init_seconds": spec.init_seconds,
+        "arguments": sorted(spec.kwargs),
     }
 
 

@@ -44,10 +44,16 @@ class Overview(Operations):
             problems.append(f"/connections: {storm}")
         return problems + [f"{path} is not up" for path in self.residents.parked()]
 
+    def loop_lag(self) -> dict[str, float] | None:
+        """Return how late the loop answers, `last` and `worst` of a minute, in seconds, if known."""
+        return self._watch.lag()
+
     def snapshot(self) -> NodeSnapshot:
         """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
         children = (self.connections.snapshot(), self.residents.snapshot())
-        return replace(self.alone(), children=children)
+        root = self.alone()
+        facts = {**root.facts, "groups": self.groups.names()}
+        return replace(root, facts=facts, children=children)
 
     def alone(self) -> NodeSnapshot:
         """Return the root as it is now, without its children. Loop thread only."""
@@ -62,7 +68,6 @@ class Overview(Operations):
                 "problems": problems,
                 "threads": {pool.name: facts_of_threads(pool.statistics()) for pool in self.pools},
                 **self._watch.facts(),
-                "groups": self.groups.names(),
                 "events": {kind: n for kind, n in self.events.counts().items() if n},
             },
         )

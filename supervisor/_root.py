@@ -14,6 +14,7 @@ import trio
 
 from ..actors import ActorNotFound, ActorRef, ThreadHooks, ThreadPool
 from ..actors._lowlevel import LoopThread, task_stacks
+from ..actors._ref import target_of
 from ..actors._workers import Workers
 from ._backoff import Backoff
 from ._connections import Connections
@@ -27,6 +28,7 @@ from ._events import EventStream
 from ._groups import Groups
 from ._inquiries import Inquiries
 from ._log import log_events
+from ._meter import Meter
 from ._monitors import Monitors
 from ._options import Options
 from ._overview import Overview
@@ -36,10 +38,12 @@ from ._residents import Residents
 from ._supervisor import Supervisor
 from ._supervisor_spec import Spec, SupervisorSpec
 from ._suspensions import Suspensions
+from ._tally import Census, Stated
 from ._task_pool import TaskPool
 from ._task_pool_spec import TaskPoolSpec
 from ._task_supervisor import TaskSupervisor
 from ._traces import Traces
+from ._trouble import Trouble
 from ._watch import Watch
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
@@ -78,9 +82,16 @@ class Root(Overview):
     ) -> None:
         self.options = options or Options()
         self.loop = LoopThread.current()
+        self._refs: dict[str, ActorRef] = {}
         self.events = EventStream()
+        self.meter = Meter(self.events, self._place_at)
+        """What is counted of what happened."""
         self.dead_letters = DeadLetters(self.events)
         self.groups = Groups(engine, self.events)
+        self.trouble = Trouble(self.events, self.loop, self._is_known)
+        """Who may be in trouble. Loop thread only."""
+        self.census = Census(self.trouble)
+        """How many actors are in which state, by class. Loop thread only."""
         self.registry = Registry(self.events)
         """Who has which name, and who offers what."""
         self.monitors = Monitors()
@@ -111,7 +122,8 @@ class Root(Overview):
         self._engine = engine
         self._leave = leave
         self._abandon = abandon
-        self._ending = trio.Event()  # the total deadline runs
+        self.ending = trio.Event()
+        """Set when the tree begins to stop: the total deadline runs."""
         self._tasks_left: tuple[str, ...] = (
             "background tasks",
         )  # until the tree's nursery has ended
@@ -121,7 +133,6 @@ class Root(Overview):
         self.inquiries = Inquiries()
         """Who asks which actor for its state."""
         self._errands = Errands(self)
-        self._refs: dict[str, ActorRef] = {}
         self.pauses: dict[str, float] = {}  # by path, when what waits for it begins anew
         self.supervisors: dict[str, Supervisor] = {"/residents": self.residents}
         """All by path. Loop thread only."""
@@ -253,6 +264,16 @@ class Root(Overview):
         self.suspensions.forget(path)
         self.pauses.pop(path, None)
         self.traces.forget(path)
+        self.trouble.forget(path)
+
+    def _is_known(self, path: str) -> bool:
+        return path in self._refs or path in self.supervisors or path == "/connections"
+
+    def _place_at(self, path: str) -> Stated | None:
+        """Return what lives at *path*, but for supervisors. Any thread."""
+        ref = self._refs.get(path)
+        place: object = None if ref is None else target_of(ref)
+        return place if isinstance(place, Stated) else None
 
     def pause(self, attempt: int) -> float:
         """Return the seconds to wait before restart number *attempt* in a row."""
@@ -284,7 +305,7 @@ class Root(Overview):
                 task_status.started()
                 await self._stop.wait()
             finally:
-                self._ending.set()
+                self.ending.set()
                 with trio.CancelScope(shield=True):
                     await self._wind_up()
                 self.traces.close()
@@ -314,7 +335,7 @@ class Root(Overview):
 
     async def _watch_the_end(self, scope: trio.CancelScope) -> None:
         with scope:
-            await self._ending.wait()
+            await self.ending.wait()
             # A little more than the total, in which all that is late is reported.
             seconds = self.options.total_shutdown_seconds
             await trio.sleep(seconds + _FOR_REPORTS)

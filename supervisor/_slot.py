@@ -13,6 +13,7 @@
 #   BOUNDED       every wait in here has a deadline: the handler's, the tasks', the
 #                 last handler's, the backoff.
 
+import time
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from dataclasses import replace
@@ -30,7 +31,7 @@ from ..actors._messages import PeerEnd, Stop
 from ..actors._ports import Connection
 from ..actors._state import Handed
 from ._backoff import backoff_of
-from ._crashes import Crash, name_of
+from ._crashes import Crash, left_by, name_of
 from ._dead_letters import CRASHED
 from ._detailed import Detailed
 from ._events import described
@@ -39,7 +40,9 @@ from ._last_words import Words, last_words
 from ._monitors import fault_of
 from ._referee import Referee
 from ._spec import Restart
+from ._standing import Left
 from ._succession import Succession
+from ._tally import Tally
 from ._verdict import Next, Order, Policy, decide, directive_of, lives_again
 
 if TYPE_CHECKING:
@@ -55,10 +58,10 @@ class Slot(Detailed, Succession):
     """
 
     __slots__ = (
-        "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_life",
-        "_nursery", "_policy", "_referee", "_stack", "_told", "_window", "batch_messages",
-        "batch_seconds", "began", "debug", "ended", "first_error", "handshake_seconds", "pool",
-        "settled", "shutdown_seconds", "state", "thread_batch_messages",
+        "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_left",
+        "_life", "_nursery", "_policy", "_referee", "_stack", "_state", "_tally", "_told",
+        "_window", "batch_messages", "batch_seconds", "began", "debug", "ended", "first_error",
+        "handshake_seconds", "pool", "settled", "shutdown_seconds", "thread_batch_messages",
     )  # fmt: skip
 
     def __init__(
@@ -83,7 +86,9 @@ class Slot(Detailed, Succession):
         self.thread_batch_messages = options.thread_batch_messages
         self.handshake_seconds = getattr(actor, "handshake_seconds", options.handshake_seconds)
         self.shutdown_seconds = shutdown_seconds
-        self.state = "starting"
+        self._tally: Tally | None = None
+        self._state = "starting"
+        self._left: Left | None = None
         self._crashes: tuple[Crash, ...] = ()
         self.settled = Occasion()
         """Set when the first incarnation serves, or the slot has ended without one."""
@@ -131,6 +136,7 @@ class Slot(Detailed, Succession):
             exit_ = await life.run()  # shielded, as everything is that it awaits here
             self._alive += trio.current_time() - self._born
             self._handled += life.total
+            self._left = left_by(exit_)
             self._handed = replace(self._handed)  # a thread left behind fills the old one
             await self._end_tasks(life)
             if exit_.error is not None:
@@ -253,6 +259,7 @@ class Slot(Detailed, Succession):
         if exit_.kind in (ExitKind.CRASHED, ExitKind.FATAL):
             self.end = f"{CRASHED}: {self.end}"
         self.fault = fault_of(exit_)
+        self._left = Left(self.end, time.time())
         self.state = "declined" if exit_.kind is ExitKind.DECLINED else "ended"
         self._empty()
         facts: dict[str, object] = {"reason": self.end, "how": exit_.kind.value, "code": code}
@@ -355,7 +362,9 @@ class Slot(Detailed, Succession):
 
     def abort(self, error: BaseException) -> None:
         """Take note that run() itself has failed, which is a fault of this library."""
-        self.end, self.state = f"{CRASHED}: {described(error)}", "ended"
+        self.end = f"{CRASHED}: {described(error)}"
+        self._left = Left(self.end, time.time())
+        self.state = "ended"
         self.note("slot.fatal", exception=error, reason="a fault in Greenroom itself")
         self.fault = fault_of(Exit(ExitKind.FATAL, self.end, error))
         self._empty()
