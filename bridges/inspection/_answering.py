@@ -74,6 +74,7 @@ async def answer_through_all(
     Whatever goes wrong is logged, once, and tried again. It counts as started when it was tried
     for the first time. A checkpoint.
     """
+    told = ""
     while True:
         try:
             async with trio.open_nursery() as nursery:
@@ -82,22 +83,24 @@ async def answer_through_all(
                 task_status.started()
                 task_status = trio.TASK_STATUS_IGNORED
         except Exception as problem:
-            _tell_once(tree, problem)
+            told = tree.why_no_door = _tell_once(problem, told)
         task_status.started()
         task_status = trio.TASK_STATUS_IGNORED
         await trio.sleep(AGAIN_SECONDS)
 
 
-def _tell_once(tree: LocalTree, problem: Exception) -> None:
+def _tell_once(problem: Exception, told: str) -> str:
+    """Log *problem*, unless *told* is just that; return its text."""
     while isinstance(problem, ExceptionGroup):
         problem = cast("ExceptionGroup[Exception]", problem).exceptions[0]
-    before, tree.why_no_door = tree.why_no_door, str(problem) or type(problem).__name__
-    if tree.why_no_door == before:
-        return
+    text = str(problem) or type(problem).__name__
+    if text == told:
+        return text
     if isinstance(problem, NoDirectory):
         logger.warning("no other process can look into this tree: %s", problem)
     else:
         logger.error("who answers other processes has crashed; he is tried again", exc_info=problem)
+    return text
 
 
 async def _accept(tree: LocalTree, listener: trio.socket.SocketType) -> None:

@@ -86,6 +86,8 @@ def doors_to_ask(
         except (NoDirectory, OSError) as problem:
             troubles.append(str(problem))
     asked = [door for key, door in found.items() if key not in skipped and _is_meant(door, only)]
+    if found:
+        troubles.clear()  # one of several places may be somebody else's, where they are not
     if len(asked) > MOST_PROCESSES:
         troubles.append(f"only {MOST_PROCESSES} of {len(asked)} processes were asked")
     return asked[:MOST_PROCESSES], "; ".join(troubles)

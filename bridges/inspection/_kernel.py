@@ -11,7 +11,7 @@ from pathlib import Path
 from ._identity import stat_fields
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_SPINS = 0.8  # of one core
+_SPINS = 0.5  # of one core; on a busy machine it gets no more
 
 _STATES = {
     "R": "running",
@@ -60,7 +60,7 @@ def in_words(seen: dict[str, object]) -> str:
     """Say what *seen* means for who waits for an answer; "" if it means nothing."""
     state, cpu = seen.get("state"), seen.get("cpu")
     if isinstance(cpu, float) and cpu >= _SPINS:
-        return "it uses a whole CPU: something holds its loop up"
+        return "it uses the CPU all the time: something holds its loop up"
     if isinstance(state, str) and "(" in state:
         return f"the process is {state}"
     return ""

@@ -18,7 +18,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from ....actors import EventStreamConsumer
-from ....actors._actor import connection_of
 from ....actors._unsaved import in_worker
 from ._ask import aask, present
 from ._news import News
@@ -51,6 +50,7 @@ class ConsoleFeed(EventStreamConsumer):
     """
 
     check_origin: ClassVar[bool] = False  # a browser sends no Origin here; see _is_from_here
+    max_restarts: ClassVar[int | None] = 0  # the browser comes back, and all begins anew
 
     async def connect(self) -> None:
         """Begin, if whoever asks may see the tree. A checkpoint."""
@@ -79,7 +79,7 @@ class ConsoleFeed(EventStreamConsumer):
         return bool(await in_worker(host, lambda: self._permits(user), "permission"))
 
     def _permits(self, user: Any) -> bool:
-        request: Any = ASGIRequest({**connection_of(self).scope, "method": "GET"}, BytesIO())
+        request: Any = ASGIRequest({**self.scope, "method": "GET"}, BytesIO())
         request.user, request.session = user, self.session
         site: Any = self.scope["url_route"]["kwargs"].get("site")
         allowed = user.is_active and user.is_staff if site is None else site.has_permission(request)
