@@ -12,8 +12,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from ._dead_letters import CRASHED
-
 if TYPE_CHECKING:
     from ._tree import CrashReport
     from ._trouble import Trouble
@@ -82,7 +80,7 @@ class Tally:
             census.add(actor, old, -1)
             census.add(actor, new, 1)
         if new in ROUGH and census.trouble is not None:
-            if new != "ended" or (place.end or "").startswith(CRASHED):
+            if new != "ended" or place.unwell():
                 census.trouble.add(place.path)
 
     def states(self) -> dict[str, int]:
@@ -100,13 +98,16 @@ class Stated:
     __slots__ = ()
 
     path: str
-    end: str | None
     _state: str
     _tally: Tally | None
 
     @property
     def counted_as(self) -> str:
         """The name of its class; "" of a supervisor."""
+        raise NotImplementedError
+
+    def unwell(self) -> str:
+        """Say in a word or two what is wrong with it; "" if nothing is. Loop thread only."""
         raise NotImplementedError
 
     @property
