@@ -4,13 +4,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from greenroom.bridges.django.terminal._said import Heard, Said
+from greenroom.bridges.django.terminal._said import EVERYBODY, Heard, Said
 from greenroom.bridges.django.terminal._tree import lines_of
 from greenroom.bridges.django.terminal._view import View
 from greenroom.bridges.django.terminal._world import World
 
 NOW = 1_800_000_000.0
-ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m‮evil\r\n"
+ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202eevil\r\n"
 """What a client might call itself, to make an operator's terminal do something."""
 
 
@@ -85,7 +85,10 @@ class Trees:
     ) -> dict[str, Any]:
         if question["ask"] == "process":
             lag = {"last": 0.001, "worst": 0.002}
-            return {"ready": True, "problems": [], "loop_lag": lag, "connections": 3, "tasks": 40}
+            return {
+                "ready": True, "problems": [], "loop_lag": lag, "connections": {"open": 3},
+                "tasks": 40, "trouble": sum(not each["healthy"] for each in rows),
+            }  # fmt: skip
         path = question["path"]
         if question["ask"] == "actor":
             return self.details.get(path) or missing(path)
@@ -140,9 +143,9 @@ def crowd(size: int) -> list[Mapping[str, Any]]:
 def seen(trees: Trees, view: View, rounds: int = 6) -> World:
     """What is known when all that *view* shows was asked for."""
     world = World()
-    world.hear(trees({"ask": "process"}, None), NOW)
+    world.hear(trees(EVERYBODY, None), NOW)
     for _ in range(rounds):
-        for line in lines_of(world, view):
-            for branch in line.wants:
-                world.learn(branch, trees(branch.question(), branch.process).said)
+        wanted = dict.fromkeys(each for line in lines_of(world, view) for each in line.wants)
+        for branch in wanted:
+            world.learn(branch, trees(branch.question(), branch.process).said)
     return world

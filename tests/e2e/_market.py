@@ -30,7 +30,7 @@ ASGI = """
         children=["notes.consumers.Ticker", "notes.feed.Feed"],
     )
     """
-FEED = '''
+FEED = """
     from greenroom.actors import Actor, handles
     class Feed(Actor):
         restart = "permanent"
@@ -41,7 +41,7 @@ FEED = '''
         @handles("fetch")
         async def on_fetch(self, message):
             raise ValueError("no such room: \\x1b[2J\\x1b]0;owned\\x07")  # the offending line
-    '''
+    """
 
 
 class Market:

@@ -21,6 +21,11 @@ OTHER_SCREEN, OWN_SCREEN, CURSOR = "\x1b[?1049h", "\x1b[?1049l", "\x1b[?25h"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+def _own_the_terminal() -> None:
+    """Have Ctrl-C and the size of the window told to this process."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Person:
     """
     Sits before a terminal in which *command* runs; a context manager.
@@ -53,7 +58,7 @@ class Person:
             stdout=self._theirs,
             stderr=self._theirs,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_own_the_terminal,  # noqa: PLW1509 - no thread holds a lock of it
         )
 
     def __enter__(self) -> "Person":

@@ -39,7 +39,7 @@ def left_as_it_was(who: Person) -> None:
 
 def chosen(screen: list[str]) -> str:
     """The line that keys act on."""
-    return next((line for line in screen if line.startswith("❯")), "")
+    return next((line for line in screen if line.startswith("»")), "")
 
 
 def test_the_tree_is_shown(busy: Market) -> None:

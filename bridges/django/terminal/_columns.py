@@ -43,11 +43,11 @@ def _bare(word: Callable[[Data], Part], prefix: str) -> Callable[[Data], Part]:
 
 
 _COLUMNS = (
-    Column("STATE", 16, 0, words.state),
-    Column("EPOCH", 7, 100, _bare(words.epoch, "epoch ")),
-    Column("UP", 10, 90, _bare(words.uptime, "up ")),
-    Column("RESTARTS", 14, 110, _bare(words.restarts, "restarts ")),
-    Column("MAILBOX", 12, 76, _bare(words.mailbox, "mailbox ")),
+    Column("STATE", 15, 0, words.state),
+    Column("EPOCH", 6, 100, _bare(words.epoch, "epoch ")),
+    Column("UP", 9, 90, _bare(words.uptime, "up ")),
+    Column("RESTARTS", 12, 110, _bare(words.restarts, "restarts ")),
+    Column("MAILBOX", 10, 76, _bare(words.mailbox, "mailbox ")),
 )
 
 
@@ -76,7 +76,7 @@ def cells_of(line: Line, width: int, now: float, *, chosen: bool, flat: bool) ->
     mark = "" if line.open is None else "▾ " if line.open else "▸ "
     indent = " " * (_INDENT * line.depth)
     begin: Parts = (
-        Part("❯ " if chosen else "  ", "name"),
+        Part("» " if chosen else "  ", "name"),
         Part(f"{indent}{mark or '  '}"),
     )
     if line.process is not None:
@@ -94,6 +94,7 @@ def cells_of(line: Line, width: int, now: float, *, chosen: bool, flat: bool) ->
 
 def _now(row: Data, now: float) -> list[Part]:
     return [
+        words.unwell(row),
         words.pause(row),
         words.doing(row),
         words.waiting(row),
@@ -106,4 +107,4 @@ def _now(row: Data, now: float) -> list[Part]:
 
 
 def _first(width: int) -> int:
-    return max(20, min(60, width * 2 // 5))
+    return max(20, min(60, width * 3 // 10))

@@ -10,7 +10,9 @@ from ._processes import of_process
 from ._units import duration, moment
 from ._world import Process
 
-_SHOWN = frozenset({"row", "history", "events", "stack", "state"})
+_SHOWN = frozenset(
+    {"row", "history", "events", "stack", "state", "state_problem", "describes", "where"}
+)
 _TITLES: Mapping[str, str] = {
     "spec": "Options",
     "handlers": "Handlers",
@@ -58,9 +60,7 @@ def _actor(answer: Data, path: str, now: float, *, state: bool) -> Iterator[Part
     yield from _section("Crashes, the last one first", _crashes(answer, now))
     yield from _section("Events, the last one first", _events(answer, now))
     if state:
-        shown = answer.get("state")
-        none = "it shows none: its class has no describe(), or it did not answer in time"
-        yield from _section("State", outline(none if shown is None else shown, 2))
+        yield from _section("State", outline(_state(answer), 2))
     for name, value in answer.items():
         if name not in _SHOWN and value not in (None, [], {}, ""):
             yield from _section(_TITLES.get(name, name.replace("_", " ").capitalize()), _any(value))
@@ -70,6 +70,7 @@ def summary(row: Data, now: float) -> list[Part]:
     """Return what there is to say of a place on one line."""
     return [
         words.state(row),
+        words.unwell(row),
         words.pause(row),
         words.epoch(row),
         words.uptime(row),
@@ -95,13 +96,16 @@ def _section(title: str, lines: Iterator[Parts]) -> Iterator[Parts]:
 
 
 def _frames(answer: Data) -> Iterator[Parts]:
+    where = text(answer.get("where"))
+    if where:
+        yield (Part("  in your own code: ", "quiet"), Part(where, "name"))
     for frame in listed(answer.get("stack")):
         for line in text(frame).splitlines():
             yield (Part("  "), Part(line.expandtabs(4)))
 
 
 def _crashes(answer: Data, now: float) -> Iterator[Parts]:
-    for nth, crash in enumerate(reversed(mappings(answer.get("history")))):
+    for nth, crash in enumerate(_newest_first(answer.get("history"))):
         if nth:
             yield ()
         at = number(crash.get("at"))
@@ -117,13 +121,16 @@ def _crashes(answer: Data, now: float) -> Iterator[Parts]:
             ]
         )
         said = text(crash.get("text"))
-        yield (Part("  "), Part(f"{text(crash.get('exception'))}{f': {said}' if said else ''}", "bad"))
+        yield (
+            Part("  "),
+            Part(f"{text(crash.get('exception'))}{f': {said}' if said else ''}", "bad"),
+        )
         for line in text(crash.get("traceback")).splitlines():
             yield (Part("    "), Part(line.expandtabs(4)))
 
 
 def _events(answer: Data, now: float) -> Iterator[Parts]:
-    for event in reversed(mappings(answer.get("events"))):
+    for event in _newest_first(answer.get("events")):
         at = number(event.get("at"))
         when = "" if at is None else f"{duration(max(0.0, now - at))} ago"
         facts = mapping(event.get("facts"))
@@ -131,6 +138,18 @@ def _events(answer: Data, now: float) -> Iterator[Parts]:
         yield joined(
             [Part(f"  {when}".ljust(14), "quiet"), Part(text(event.get("kind")), "key"), Part(said)]
         )
+
+
+def _newest_first(value: object) -> list[Data]:
+    return sorted(mappings(value), key=lambda each: number(each.get("at")) or 0.0, reverse=True)
+
+
+def _state(answer: Data) -> object:
+    shown = answer.get("state")
+    if shown is not None:
+        return shown
+    none = "it shows none: its class has no describe()"
+    return text(answer.get("state_problem")) or none
 
 
 def _any(value: object) -> Iterator[Parts]:

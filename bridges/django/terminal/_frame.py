@@ -23,7 +23,10 @@ HELP: tuple[tuple[str, str], ...] = (
     ("right l enter", "open what is below; on ... more: show more"),
     ("left h", "close it, or go to what it is below"),
     ("d enter", "all about an actor: options, crashes with tracebacks, events, stack"),
-    ("s", "there: its state too, as far as its class shows any"),
+    (
+        "s w",
+        "there: its state, if its class shows any; have its handlers timed as long as you look",
+    ),
     ("/", "look for a path, a class or a user; enter keeps it, escape ends it"),
     ("u", "only what is unhealthy"),
     ("p", "pause: nothing is asked until p again"),
@@ -32,8 +35,10 @@ HELP: tuple[tuple[str, str], ...] = (
     ("q ctrl-c", "quit"),
 )
 _KEYS: dict[Screen, str] = {
-    Screen.TREE: "arrows move  enter opens  d details  / search  u unhealthy  p pause  ? help  q quit",
-    Screen.DETAIL: "arrows scroll  s state  escape back  p pause  q quit",
+    Screen.TREE: (
+        "arrows move  enter open  d details  / search  u unhealthy  p pause  ? keys  q quit"
+    ),
+    Screen.DETAIL: "arrows scroll  s state  w time its handlers  escape back  p pause  q quit",
     Screen.HELP: "any key goes back  q quit",
 }
 _SIGNS = (
@@ -125,12 +130,12 @@ def _help() -> list[Shown]:
 
 def _head(world: World) -> Parts:
     unhealthy = sum(_unhealthy(world, each.id) for each in world.answering())
-    title = Part("greenroom actors", "title")
-    return joined([title, *header(world.processes.values(), world.trouble, unhealthy)], "   ")
+    said = header(world.processes.values(), world.trouble, unhealthy)
+    return (Part("greenroom actors", "title"), Part("   "), *said)
 
 
 def _unhealthy(world: World, process: str) -> int:
-    told = number(world.processes[process].facts.get("unhealthy"))
+    told = number(world.processes[process].facts.get("trouble"))
     if told is not None:
         return int(told)
     return max((words.unhealthy_below(node) for node in world.roots(process)), default=0)
@@ -151,7 +156,10 @@ def _status(view: View, every: float) -> Parts:
 def _place(world: World, view: View) -> Parts:
     process = world.processes.get(view.actor.process) if view.actor else None
     where = f"pid {process.pid}" if process else "gone"
-    silent = Part(f"✗ SILENT: {process.silent}; this is how it was" if process and process.silent else "", "bad")
+    silent = Part(
+        f"✗ SILENT: {process.silent}; this is how it was" if process and process.silent else "",
+        "bad",
+    )
     return joined([Part(f"DETAILS  {where}", "title"), silent])
 
 

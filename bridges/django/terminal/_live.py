@@ -14,7 +14,7 @@ from ._frame import Size, details_of, frame
 from ._options import Asked
 from ._plan import kept, plan
 from ._press import press, scrolled, settled
-from ._said import Ask, Heard
+from ._said import EVERYBODY, Ask, Heard
 from ._screen import Drawing
 from ._terminal import HungUp, Terminal
 from ._tree import Line, lines_of
@@ -22,7 +22,6 @@ from ._view import Screen, View
 from ._world import Wanted, World
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_EVERYBODY = "everybody"
 _LONG = 3600.0
 
 
@@ -71,7 +70,7 @@ class _Live:
             search=asked.search,
             unhealthy=asked.unhealthy,
         )
-        self._pulse = Fetcher[str, Heard](lambda _: ask({"ask": "process"}, None), terminal.wake)
+        self._pulse = Fetcher[str, Heard](lambda _: ask(EVERYBODY, None), terminal.wake)
         self._looks = Fetcher[Wanted, Heard](
             lambda wanted: ask(wanted.question(), wanted.process), terminal.wake
         )
@@ -122,7 +121,7 @@ class _Live:
             return
         self._due = now + self._every
         if self._pulse.idle:
-            self._pulse.want([_EVERYBODY])
+            self._pulse.want(["everybody"])
         if self._looks.idle:  # else the last round goes on: its end is to have its turn, too
             self._asked.clear()
 

@@ -33,7 +33,10 @@ class Asked:
             return f"--limit must be from 1 to 100000. Got: {self.limit}"
         if self.depth is not None and self.depth < 0:
             return f"--depth must be 0 or more. Got: {self.depth}"
-        for name, seconds, least in (("--every", self.every, 0.1), ("--timeout", self.seconds, 0.05)):
+        for name, seconds, least in (
+            ("--every", self.every, 0.1),
+            ("--timeout", self.seconds, 0.05),
+        ):
             if not isfinite(seconds) or not least <= seconds <= 60:
                 return f"{name} must be from {least:g} to 60 seconds. Got: {seconds}"
         return ""

@@ -57,10 +57,7 @@ def short(value: object) -> str:
 def _item(name: str, value: object, indent: int, wide: int) -> Iterator[Parts]:
     pad = Part(" " * indent)
     nested = isinstance(value, dict | list) and len(short(value)) > 80  # pyright: ignore[reportUnknownArgumentType]
-    if nested and indent < 2 * _DEEPEST:
-        yield (pad, Part(name, "key"))
-        yield from outline(value, indent + 2)
-    elif isinstance(value, str) and "\n" in value:
+    if (nested and indent < 2 * _DEEPEST) or (isinstance(value, str) and "\n" in value):
         yield (pad, Part(name, "key"))
         yield from outline(value, indent + 2)
     else:

@@ -13,9 +13,7 @@ from ._processes import header, is_ready, of_process
 from ._units import count
 
 
-def text_lines(
-    found: Sequence[Portrait], asked: Asked, trouble: str, now: float
-) -> Iterator[str]:
+def text_lines(found: Sequence[Portrait], asked: Asked, trouble: str, now: float) -> Iterator[str]:
     """
     Yield the lines of text that show *found*; nothing in them moves a cursor.
 
@@ -29,9 +27,10 @@ def text_lines(
     yield text_of(header([each.process for each in found], trouble, unhealthy))
     for each in found:
         yield text_of(of_process(each.process, now))
-        if each.tree is not None:
+        flat = bool(asked.search) or asked.unhealthy
+        if each.tree is not None and (flat or asked.depth != 0):
             yield from _below(each.tree, asked, now, top=True)
-        elif not each.process.silent:
+        elif each.tree is None and not each.process.silent:
             yield f"   {text_of([Part(each.trouble)])}"
 
 

@@ -113,7 +113,7 @@ def _on_line(
     return _details(view, line) if key == "d" else view
 
 
-def _opened(view: View, spot: Spot, is_open: bool) -> View:  # noqa: FBT001
+def _opened(view: View, spot: Spot, is_open: bool) -> View:
     return replace(view, opened={**view.opened, spot: is_open})
 
 
@@ -125,14 +125,15 @@ def _turned(view: View, line: Line, world: World) -> View:
     found = world.found(line.wants[0])
     if found is None:
         return view
-    page = page.more(found.next, len(found.rows), view.limit)
+    # A longer page would end where this one does, if that has looked at as much as it may.
+    page = page.more(found.next, len(found.rows), 0 if found.partial else view.limit)
     return replace(view, pages={**view.pages, first: page})
 
 
 def _details(view: View, line: Line) -> View:
     if line.spot.kind not in (Kind.PLACE, Kind.PROCESS):
         return view
-    return replace(view, screen=Screen.DETAIL, actor=line.spot, scroll=0, state=False)
+    return replace(view, screen=Screen.DETAIL, actor=line.spot, scroll=0, state=False, watch=False)
 
 
 def _at(view: View, index: int, lines: Sequence[Line], height: int) -> View:
@@ -164,6 +165,8 @@ def _in_detail(view: View, key: str, height: int) -> View:
         return replace(view, screen=Screen.TREE)
     if key == "s":
         return replace(view, state=not view.state)
+    if key == "w":
+        return replace(view, watch=not view.watch)
     if key not in _STEPS:
         return view
     step = _STEPS[key](view.scroll, height, 1_000_000)

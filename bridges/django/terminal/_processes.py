@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ._data import Data, listed, mapping, number, text, whole
-from ._parts import Part, Parts, Tone, joined
+from ._parts import Part, Parts, joined
 from ._units import count, duration, several, size
 from ._world import Process
 
@@ -54,7 +54,12 @@ def header(processes: Iterable[Process], trouble: str, unhealthy: int) -> Parts:
         parts.append(Part(f"▲ {unready} not ready", "bad"))
     if answering:
         parts.append(Part(several(opened, "connection")))
-        parts.append(Part(f"{'▲ ' if unhealthy else ''}{count(unhealthy)} unhealthy", _bad(unhealthy)))
+        parts.append(
+            Part(
+                f"{'▲ ' if unhealthy else ''}{count(unhealthy)} unhealthy",
+                "bad" if unhealthy else "quiet",
+            )
+        )
     if lags:
         worst = max(lags)
         parts.append(Part(f"lag {duration(worst)} at most", "warn" if worst >= LATE else "quiet"))
@@ -114,7 +119,9 @@ def _lag(facts: Data) -> Part:
     worst = number(mapping(found).get("worst")) if isinstance(found, dict) else None
     late = seconds >= LATE
     at_worst = "" if worst is None else f", at worst {duration(worst)}"
-    return Part(f"{'▲ ' if late else ''}lag {duration(seconds)}{at_worst}", "warn" if late else "quiet")
+    return Part(
+        f"{'▲ ' if late else ''}lag {duration(seconds)}{at_worst}", "warn" if late else "quiet"
+    )
 
 
 def _has_connections(facts: Data) -> bool:
@@ -135,7 +142,3 @@ def _memory(facts: Data) -> Part:
 def _problems(facts: Data) -> Part:
     said = [text(each) for each in listed(facts.get("problems"))]
     return Part("; ".join(said), "bad")
-
-
-def _bad(found: int) -> Tone:
-    return "bad" if found else "quiet"

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from ._data import Data
 
+EVERYBODY: Mapping[str, object] = {"ask": "process", "samples": False}
+"""What all processes are asked, to know how they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

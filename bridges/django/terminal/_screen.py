@@ -116,4 +116,3 @@ def _append(text: Text, cell: Cell, room: int, encoding: str) -> None:
             break
     if cell.width is not None:
         text.append(" " * (left + 1))
-

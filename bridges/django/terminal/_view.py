@@ -53,8 +53,8 @@ class Page:
     """How many rows were on each of them."""
 
     def more(self, cursor: str, shown: int, step: int) -> "Page":
-        """Return it with more rows: *step* longer, or if it is long enough the next one."""
-        if self.limit < MOST_PAGE:
+        """Return it with more rows: *step* longer; if it is full, or *step* is 0, the next one."""
+        if step and self.limit < MOST_PAGE:
             return Page(min(self.limit + step, MOST_PAGE), self.cursors, self.skipped)
         return Page(self.limit, (*self.cursors, cursor), (*self.skipped, shown))
 
@@ -93,6 +93,8 @@ class View:
     """Whose details are shown."""
     state: bool = False
     """Whether they have its state."""
+    watch: bool = False
+    """Whether its handlers are timed."""
     scroll: int = 0
     """The first of their lines on the screen."""
     over: bool = False
@@ -126,4 +128,4 @@ class View:
         """Return what is asked of the actor whose details are shown; None if none are."""
         if self.screen is not Screen.DETAIL or self.actor is None or not self.actor.path:
             return None
-        return Detail(self.actor.process, self.actor.path, self.state)
+        return Detail(self.actor.process, self.actor.path, self.state, self.watch)

@@ -49,6 +49,12 @@ def state(row: Data) -> Part:
     return Part(f"{sign} {name}", tone)
 
 
+def unwell(row: Data) -> Part:
+    """Return what is wrong with it, if its state does not say so."""
+    said = text(row.get("unwell"))
+    return Part("" if said == text(row.get("state")) else said, "warn")
+
+
 def pause(row: Data) -> Part:
     """Return how long it still waits for its next start."""
     seconds = number(row.get("backoff"))
@@ -123,7 +129,8 @@ def crash(row: Data, now: float) -> Part:
         return Part("")
     said, at = text(found.get("text")), number(found.get("at"))
     ago = "" if at is None else f" {duration(max(0.0, now - at))} ago"
-    return Part(f"crashed{ago}: {name}{f': {said}' if said else ''}", "bad")
+    how = "resumed" if found.get("resumed") is True else "crashed"
+    return Part(f"{how} {name}{ago}{f': {said}' if said else ''}", "bad")
 
 
 def contents(row: Data) -> Part:
@@ -146,4 +153,3 @@ def trouble(row: Data) -> Part:
     """Return what the root says of why it is not ready."""
     said = [text(each) for each in listed(mapping(row.get("facts")).get("problems"))]
     return Part(f"not ready: {'; '.join(said)}" if said else "", "bad")
-

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from ._data import Data, mapping, mappings, refusal, text, whole
 from ._said import Heard, Said
 
+WATCH_SECONDS = 10.0
+"""How long handlers are timed after the last question."""
+
 
 @dataclass(frozen=True, slots=True)
 class Branch:
@@ -41,10 +44,14 @@ class Detail:
     process: str
     path: str
     state: bool = False
+    watch: bool = False
+    """Whether its handlers are timed as long as somebody looks."""
 
     def question(self) -> dict[str, object]:
         """Return what asks for it."""
         question: dict[str, object] = {"ask": "actor", "path": self.path}
+        if self.watch:
+            question["watch"] = WATCH_SECONDS
         return {**question, "traceback": True, "stack": True, "state": self.state}
 
 
@@ -63,6 +70,8 @@ class Found:
     """Why it was refused; "" if it was not."""
     code: str = ""
     """The same for programs, such as not-found."""
+    partial: bool = False
+    """Whether there was so much to look at that the page is not full."""
 
 
 @dataclass(slots=True)
@@ -173,6 +182,7 @@ def found_in(answer: Data) -> Found:
         whole(answer.get("total")),
         refusal(answer),
         text(mapping(answer.get("error")).get("code")),
+        answer.get("partial") is True,
     )
 
 

@@ -27,7 +27,7 @@ from ...terminal._gathering import portraits
 from ...terminal._options import Asked
 from ...terminal._parts import fit
 from ...terminal._plain import json_lines, text_lines, troubles
-from ...terminal._said import Ask, Heard
+from ...terminal._said import EVERYBODY, Ask, Heard
 from ...terminal._units import several
 
 NOBODY, WRONG, UNHEALTHY = 1, 2, 3
@@ -173,7 +173,7 @@ def first_words(ask: Ask, asked: Asked) -> Heard:
     Raises:
         CommandError: nobody is there, or not the one that is wanted.
     """
-    heard = ask({"ask": "process"}, None)
+    heard = ask(EVERYBODY, None)
     if not heard.said:
         raise CommandError(_nobody(heard.trouble), returncode=NOBODY)
     pids = [str(each.process.get("pid")) for each in heard.said]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from terminal_trees import Trees, crowd, seen, small_tree, who
 
 from greenroom.bridges.django.terminal._plan import kept, plan
+from greenroom.bridges.django.terminal._said import EVERYBODY
 from greenroom.bridges.django.terminal._tree import lines_of
 from greenroom.bridges.django.terminal._view import Kind, Screen, Spot, View
 from greenroom.bridges.django.terminal._world import Branch, Detail, Wanted, World
@@ -46,7 +47,7 @@ def test_the_silent_are_not_asked() -> None:
     trees = Trees({7: small_tree(), 8: small_tree()})
     world = seen(trees, View())
     trees.trees[7] = None
-    world.hear(trees({"ask": "process"}, None), 0.0)
+    world.hear(trees(EVERYBODY, None), 0.0)
 
     wanted = plan(lines_of(world, View()), View(), world, 50)
     assert {each.process for each in wanted} == {who(8)["id"]}

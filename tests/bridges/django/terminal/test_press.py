@@ -72,7 +72,7 @@ def test_the_chosen_line_is_on_the_screen() -> None:
     for key in ["page down"] * 9 + ["page up"] * 3 + ["G", "g", "end", "up"]:
         user.press(key)
         assert user.view.top <= user.view.index < user.view.top + HEIGHT
-        assert 0 <= user.view.top
+        assert user.view.top >= 0
 
 
 def test_open_and_close() -> None:
@@ -84,8 +84,9 @@ def test_open_and_close() -> None:
     assert user.press("right").lines[1].open is True
     assert user.press("right").at == "/connections/room"
     assert user.press("right", "left").at == "/connections/room"
-    assert user.press("enter").lines[2].open is True
     assert user.press("enter").lines[2].open is False
+    assert user.press("enter").lines[2].open is True
+    assert user.press("left").lines[2].open is False
     assert user.press("left").at == "/connections"
 
 
@@ -171,6 +172,7 @@ def test_details() -> None:
     assert user.press("s").view.detail().state
     assert user.press("escape").view.screen is Screen.TREE
     assert user.press("d").view.detail().state is False
+    assert user.press("w").view.detail().watch
     assert user.press("left", "g", "d").view.actor == Spot(who()["id"], "", Kind.PROCESS)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from terminal_trees import Trees, crowd, row, seen, small_tree, who
 
+from greenroom.bridges.django.terminal._said import EVERYBODY
 from greenroom.bridges.django.terminal._tree import Line, lines_of
 from greenroom.bridges.django.terminal._view import Kind, Spot, View
 from greenroom.bridges.django.terminal._world import World
@@ -62,7 +63,7 @@ def test_what_is_not_asked_yet() -> None:
     """
     trees = Trees({7: small_tree()})
     world = World()
-    world.hear(trees({"ask": "process"}, None), 0.0)
+    world.hear(trees(EVERYBODY, None), 0.0)
 
     lines = lines_of(world, View())
     assert [line.note for line in lines] == ["", "..."]
@@ -127,7 +128,7 @@ def test_a_silent_process_is_shown_as_it_was() -> None:
     trees = Trees({7: small_tree(), 8: None})
     world = seen(trees, View())
     trees.trees[7] = None
-    world.hear(trees({"ask": "process"}, None), 0.0)
+    world.hear(trees(EVERYBODY, None), 0.0)
 
     lines = shown(lines_of(world, View()))
     assert "    /residents/feed" in lines

@@ -2,7 +2,7 @@
 
 from terminal_trees import NOW, Trees, seen, small_tree, who
 
-from greenroom.bridges.django.terminal._said import Heard, Said
+from greenroom.bridges.django.terminal._said import EVERYBODY, Heard, Said
 from greenroom.bridges.django.terminal._view import View
 from greenroom.bridges.django.terminal._world import Branch, Detail, World
 
@@ -17,12 +17,12 @@ def test_last_seen() -> None:
     world = seen(trees, View())
 
     trees.trees = {7: None}
-    world.hear(trees({"ask": "process"}, None), NOW + 10)
+    world.hear(trees(EVERYBODY, None), NOW + 10)
 
     assert list(world.processes) == [who(7)["id"]]
     process = world.processes[who(7)["id"]]
     assert process.silent == "no answer within 1 s"
-    assert process.facts["connections"] == 3
+    assert process.facts["connections"] == {"open": 3}
     assert process.heard == NOW
     assert world.found(ROOT) is not None
     assert world.found(Branch(who(8)["id"], "/")) is None
@@ -63,7 +63,7 @@ def test_only_one_process_counts() -> None:
 
     for name in ("8", who(8)["id"]):
         world = World(name)
-        world.hear(trees({"ask": "process"}, None), NOW)
+        world.hear(trees(EVERYBODY, None), NOW)
         assert [each.pid for each in world.processes.values()] == [8]
 
 
