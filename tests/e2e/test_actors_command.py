@@ -37,7 +37,7 @@ def test_the_tree_is_printed_once(busy: Market) -> None:
     ]
     feeds = [line for line in lines if "feed  Feed  ‖ parked" in line]
     assert len(feeds) == 2
-    assert all("crashed" in line and "ValueError" in line and "no such room" in line for line in feeds)
+    assert all("crashed ValueError" in line and "no such room" in line for line in feeds)
 
 
 def test_nothing_raw_reaches_the_terminal(busy: Market) -> None:
@@ -88,7 +88,7 @@ def test_a_search_of_one_process(busy: Market) -> None:
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("/residents/ticker") == 1
-    assert "feed" not in done.stdout
+    assert "feed  Feed" not in done.stdout
     assert f"pid {pid} " in done.stdout
 
 

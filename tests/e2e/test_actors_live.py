@@ -47,7 +47,7 @@ def test_the_tree_is_shown(busy: Market) -> None:
     Both processes, their trees, states in words and signs, and crashes are on the screen; q quits.
     """
     with person(busy) as who:
-        screen = who.sees_text("feed", "‖ parked", "ValueError: no such room", "ticker")
+        screen = who.sees_text("feed", "‖ parked", "crashed ValueError", "ticker")
         assert screen[0].startswith("greenroom actors   2 processes")
         for pid in busy.pids():
             assert any(f"pid {pid} " in line for line in screen)

@@ -22,7 +22,7 @@ def listed(value: object) -> list[object]:
 
 def mappings(value: object) -> list[Data]:
     """Return the mappings in the list *value*."""
-    return [mapping(each) for each in listed(value) if isinstance(each, dict)]
+    return [cast("Data", each) for each in listed(value) if isinstance(each, dict)]
 
 
 def number(value: object) -> float | None:

@@ -38,7 +38,7 @@ def show(asked: Asked, ask: Ask, first: Heard, drawing: Drawing, keyboard: int) 
         drawing: The terminal to draw on.
         keyboard: The file descriptor that keys come from.
     """
-    ended_by: int | None = None
+    ended_by = 0
     with Terminal(keyboard) as terminal:
         live = _Live(asked, ask, drawing, terminal)
         live.hear(first)
@@ -46,7 +46,7 @@ def show(asked: Asked, ask: Ask, first: Heard, drawing: Drawing, keyboard: int) 
             drawing.begin()
             ended_by = live.run()
         except HungUp:
-            ended_by = None
+            ended_by = 0
         finally:
             live.close()
             with suppress(OSError):  # the terminal has gone
@@ -79,8 +79,8 @@ class _Live:
         """What was answered, or was not in time, in this round."""
         self._due = 0.0
 
-    def run(self) -> int | None:
-        """Run until somebody quits; return the signal that ended it, if one did."""
+    def run(self) -> int:
+        """Run until somebody quits; return the signal that ended it, 0 if none did."""
         while True:
             self._listen()
             self._begin_round(time.monotonic())
@@ -96,7 +96,7 @@ class _Live:
             for key in keys:
                 self._press(key, size)
                 if self._view.over:
-                    return None
+                    return 0
 
     def hear(self, heard: Heard) -> None:
         """Take what all processes have said of themselves."""

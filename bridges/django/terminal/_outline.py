@@ -55,10 +55,11 @@ def short(value: object) -> str:
 
 
 def _item(name: str, value: object, indent: int, wide: int) -> Iterator[Parts]:
-    pad = Part(" " * indent)
-    nested = isinstance(value, dict | list) and len(short(value)) > 80  # pyright: ignore[reportUnknownArgumentType]
-    if (nested and indent < 2 * _DEEPEST) or (isinstance(value, str) and "\n" in value):
+    pad, said = Part(" " * indent), short(value)
+    is_long = isinstance(value, dict | list) and len(said) > 80
+    has_lines = isinstance(value, str) and "\n" in value
+    if (is_long or has_lines) and indent < 2 * _DEEPEST:
         yield (pad, Part(name, "key"))
-        yield from outline(value, indent + 2)
+        yield from outline(cast("object", value), indent + 2)
     else:
-        yield (pad, Part(name.ljust(wide), "key"), Part("  "), Part(short(value)))
+        yield (pad, Part(name.ljust(wide), "key"), Part("  "), Part(said))

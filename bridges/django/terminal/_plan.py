@@ -27,9 +27,9 @@ def plan(lines: Sequence[Line], view: View, world: World, height: int) -> list[W
         detail = view.detail()
         return [detail] if detail is not None and detail.process in answering else []
     seen = _once(branch for line in on_screen(lines, view, height) for branch in line.wants)
-    wanted = [branch for branch in seen if branch.process in answering]
+    wanted: list[Wanted] = [branch for branch in seen if branch.process in answering]
     # sorted() is stable: what is not there yet first, the rest from top to bottom.
-    return sorted(wanted, key=lambda branch: world.found(branch) is not None)
+    return sorted(wanted, key=world.knows)
 
 
 def kept(lines: Iterable[Line], view: View) -> set[Wanted]:

@@ -71,15 +71,13 @@ def header(processes: Iterable[Process], trouble: str, unhealthy: int) -> Parts:
 def connections(facts: Data) -> int:
     """Return how many connections are open."""
     found = facts.get("connections")
-    if isinstance(found, dict):
-        return whole(mapping(found).get("open"))
-    return whole(found)
+    return whole(mapping(found).get("open") if mapping(found) else found)
 
 
 def lag(facts: Data) -> float | None:
     """Return how late the loop was when it was last looked at, in seconds."""
     found = facts.get("loop_lag")
-    return number(mapping(found).get("last") if isinstance(found, dict) else found)
+    return number(mapping(found).get("last") if mapping(found) else found)
 
 
 def is_ready(process: Process) -> bool:
@@ -115,8 +113,7 @@ def _lag(facts: Data) -> Part:
     seconds = lag(facts)
     if seconds is None:
         return Part("")
-    found = facts.get("loop_lag")
-    worst = number(mapping(found).get("worst")) if isinstance(found, dict) else None
+    worst = number(mapping(facts.get("loop_lag")).get("worst"))
     late = seconds >= LATE
     at_worst = "" if worst is None else f", at worst {duration(worst)}"
     return Part(
@@ -135,7 +132,7 @@ def _counted(facts: Data, name: str, noun: str) -> Part:
 
 def _memory(facts: Data) -> Part:
     found = facts.get("memory")
-    amount = number(mapping(found).get("rss") if isinstance(found, dict) else found)
+    amount = number(mapping(found).get("rss") if mapping(found) else found)
     return Part("" if amount is None else size(amount), "quiet")
 
 

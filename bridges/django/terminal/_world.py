@@ -190,7 +190,7 @@ def _process(said: Said, before: Process | None, now: float) -> Process:
     refused = "" if said.answer is None else refusal(said.answer)
     if said.answer is not None and not refused:
         return Process(said.process, said.answer, heard=now)
-    facts = before.facts if before else {}
+    facts = before.facts if before else mapping(None)
     heard = said.heartbeat or (before.heard if before else None)
     return Process(said.process, facts, said.silent or refused, said.kernel, heard)
 
