@@ -43,7 +43,7 @@ class Person:
         command: Sequence[str],
         folder: Path,
         env: Mapping[str, str],
-        columns: int = 120,
+        columns: int = 160,
         lines: int = 40,
     ) -> None:
         self._ours, self._theirs = pty.openpty()

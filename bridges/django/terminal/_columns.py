@@ -46,7 +46,7 @@ _COLUMNS = (
     Column("STATE", 15, 0, words.state),
     Column("EPOCH", 6, 100, _bare(words.epoch, "epoch ")),
     Column("UP", 9, 90, _bare(words.uptime, "up ")),
-    Column("RESTARTS", 12, 110, _bare(words.restarts, "restarts ")),
+    Column("RESTARTS", 12, 130, _bare(words.restarts, "restarts ")),
     Column("MAILBOX", 10, 76, _bare(words.mailbox, "mailbox ")),
 )
 

@@ -27,7 +27,6 @@ def of_process(process: Process, now: float) -> Parts:
             _counted(facts, "tasks", "task"),
             _memory(facts),
             Part("" if started is None else f"up {duration(max(0.0, now - started))}", "quiet"),
-            _problems(facts),
         ]
     )
 
@@ -102,7 +101,10 @@ def _silent(process: Process, now: float) -> list[Part]:
 def _state(facts: Data) -> Part:
     if facts.get("draining"):
         return Part("◌ draining", "warn")
-    return Part("▲ not ready", "bad") if _is_unready(facts) else Part("● ready", "well")
+    if not _is_unready(facts):
+        return Part("● ready", "well")
+    problems = "; ".join(text(each) for each in listed(facts.get("problems")))
+    return Part(f"▲ not ready: {problems}" if problems else "▲ not ready", "bad")
 
 
 def _is_unready(facts: Data) -> bool:
@@ -134,8 +136,3 @@ def _memory(facts: Data) -> Part:
     found = facts.get("memory")
     amount = number(mapping(found).get("rss") if mapping(found) else found)
     return Part("" if amount is None else size(amount), "quiet")
-
-
-def _problems(facts: Data) -> Part:
-    said = [text(each) for each in listed(facts.get("problems"))]
-    return Part("; ".join(said), "bad")

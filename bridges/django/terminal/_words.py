@@ -118,6 +118,8 @@ def doing(row: Data) -> Part:
 def ending(row: Data) -> Part:
     """Return why it has ended."""
     reason = text(mapping(row.get("exit")).get("reason"))
+    if reason.startswith("crashed") and row.get("crash"):
+        return Part("")  # its last crash says more
     return Part(f"ended: {reason}" if reason else "", "warn")
 
 

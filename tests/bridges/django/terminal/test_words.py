@@ -112,8 +112,7 @@ def test_a_process_that_is_not_ready() -> None:
     facts = {"ready": False, "problems": ["/residents/feed is parked"]}
 
     said = text_of(of_process(Process(who(), facts), NOW))
-    assert "▲ not ready" in said
-    assert said.endswith("/residents/feed is parked")
+    assert said == "pid 7 on web  ▲ not ready: /residents/feed is parked  up 1 m"
 
 
 def test_a_silent_process() -> None:
