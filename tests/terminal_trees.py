@@ -68,6 +68,7 @@ class Trees:
         self.asked: list[tuple[dict[str, Any], str | None]] = []
         self.details: dict[str, Any] = {}
         self.trouble = ""
+        self.partial = False
 
     def __call__(self, question: Mapping[str, object], only: str | None) -> Heard:
         self.asked.append((dict(question), only))
@@ -106,7 +107,13 @@ class Trees:
         page = found[begin : begin + question["limit"]]
         end = begin + len(page)
         following = str(end) if end < len(found) else None
-        return {"node": node, "rows": page, "next": following, "total": len(direct)}
+        return {
+            "node": node,
+            "rows": page,
+            "next": following,
+            "total": len(direct),
+            "partial": self.partial,
+        }
 
 
 def missing(path: str) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_somebody_finds_the_offending_line(busy: Market) -> None:
     with person(busy) as who:
         who.sees_text("feed")
         who.type("u")
-        who.sees("the list", lambda screen: any("/residents/feed" in line for line in screen))
+        who.sees("the list", lambda screen: any("/residents/feed  Feed" in line for line in screen))
         who.type(DOWN + "\r")
         who.sees_text("DETAILS", "in on_fetch", "# the offending line")
         who.type(ESCAPE)
@@ -88,7 +88,7 @@ def test_open_close_and_search(busy: Market) -> None:
         who.sees_text("ticker")
         who.type("/tick")
         screen = who.sees_text("/residents/ticker", "/tick_")
-        assert not any("feed" in line for line in screen)
+        assert not any("feed  Feed" in line for line in screen)
         who.type("\r" + ESCAPE)
         who.sees_text("feed", "q quit")
         who.type("?")

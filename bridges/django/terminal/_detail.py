@@ -13,6 +13,7 @@ from ._world import Process
 _SHOWN = frozenset(
     {"row", "history", "events", "stack", "state", "state_problem", "describes", "where"}
 )
+_ON_ITS_LINE = frozenset({"id", "host", "pid", "started", "tree", "columns", "samples"})
 _TITLES: Mapping[str, str] = {
     "spec": "Options",
     "handlers": "Handlers",
@@ -48,7 +49,7 @@ def of_one_process(process: Process | None, now: float) -> list[Parts]:
     if process is None:
         return [(Part("this process has ended", "bad"),)]
     lines = [of_process(process, now), ()]
-    said = {name: value for name, value in process.facts.items() if name != "samples"}
+    said = {name: value for name, value in process.facts.items() if name not in _ON_ITS_LINE}
     return [*lines, *outline(said)]
 
 
@@ -56,8 +57,8 @@ def _actor(answer: Data, path: str, now: float, *, state: bool) -> Iterator[Part
     row = mapping(answer.get("row"))
     yield joined([Part(path, "title"), Part(text(row.get("actor")), "name")])
     yield joined(summary(row, now))
-    yield from _section("Stack: where its task is now", _frames(answer))
     yield from _section("Crashes, the last one first", _crashes(answer, now))
+    yield from _section("Stack: where its task is now", _frames(answer))
     yield from _section("Events, the last one first", _events(answer, now))
     if state:
         yield from _section("State", outline(_state(answer), 2))

@@ -25,11 +25,11 @@ HELP: tuple[tuple[str, str], ...] = (
     ("d enter", "all about an actor: options, crashes with tracebacks, events, stack"),
     (
         "s w",
-        "there: its state, if its class shows any; have its handlers timed as long as you look",
+        "there: its state, if its class shows any; time its handlers while you look",
     ),
     ("/", "look for a path, a class or a user; enter keeps it, escape ends it"),
     ("u", "only what is unhealthy"),
-    ("p", "pause: nothing is asked until p again"),
+    ("p", "pause: what is shown stays as it is, until p again"),
     ("escape", "back; in the tree: all again"),
     ("?", "this page"),
     ("q ctrl-c", "quit"),

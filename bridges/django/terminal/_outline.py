@@ -50,7 +50,7 @@ def short(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.6g}" if abs(value) < 100_000 else f"{value:,.0f}"
     return "none" if value is None else " ".join(str(value).split("\n"))
 
 

@@ -47,6 +47,11 @@ class Detail:
     watch: bool = False
     """Whether its handlers are timed as long as somebody looks."""
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """What it is about, whatever is asked of it."""
+        return self.process, self.path
+
     def question(self) -> dict[str, object]:
         """Return what asks for it."""
         question: dict[str, object] = {"ask": "actor", "path": self.path}
@@ -141,8 +146,13 @@ class World:
         return self._found.get(branch)
 
     def detail(self, wanted: Detail) -> Data | None:
-        """Return what was said of it; None if nothing was."""
-        return self._details.get(wanted)
+        """Return what was said of it, or what was to a shorter question; None if nothing was."""
+        exact = self._details.get(wanted)
+        if exact is not None:
+            return exact
+        return next(
+            (said for each, said in self._details.items() if each.place == wanted.place), None
+        )
 
     def roots(self, process: str) -> list[Data]:
         """Return what was said of the root of one of them, wherever it was said."""
@@ -163,7 +173,9 @@ class World:
     def keep(self, wanted: Collection[Wanted]) -> None:
         """Let go of all but *wanted*."""
         self._found = {each: found for each, found in self._found.items() if each in wanted}
-        self._details = {each: said for each, said in self._details.items() if each in wanted}
+        places = {each.place for each in wanted if isinstance(each, Detail)}
+        kept = {each: said for each, said in self._details.items() if each.place in places}
+        self._details = kept
 
     def _counts(self, said: Said) -> bool:
         return not self._only or self._only in (said.id, text(said.process.get("pid")))

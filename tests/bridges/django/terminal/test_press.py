@@ -128,6 +128,22 @@ def test_more_and_earlier() -> None:
     assert user.lines[3].spot.path == "/connections/room/0"
 
 
+def test_more_of_what_is_looked_for() -> None:
+    """
+    A page that ends because so much was looked at is followed by the next, not by a longer one.
+    """
+    user = User(Trees({7: crowd(10)}))
+    user.trees.partial = True
+    user.press("/").type("room/").press("enter", "G")
+    user.view = replace(user.view, limit=3)
+    user.look()
+    assert user.press("G").at == "... more"
+
+    user.press("enter")
+    assert [line.note for line in user.lines if line.note] == ["... 3 before", "... more"]
+    assert user.lines[2].spot.path == "/connections/room/3"
+
+
 def test_search() -> None:
     """
     What is typed is looked for at once, in any key; enter keeps it and escape ends it.

@@ -43,6 +43,21 @@ def test_bounded() -> None:
     assert not world.knows(Branch(who()["id"], "/residents"))
 
 
+def test_a_longer_question() -> None:
+    """
+    Until a longer question about a place is answered, what a shorter one was told is there.
+    """
+    world = seen(Trees({7: small_tree()}), View())
+    short, long = (Detail(who()["id"], "/residents/feed", state) for state in (False, True))
+    world.learn(short, [Said(who(), {"row": {}})])
+
+    world.keep({long})
+    assert world.detail(long) == {"row": {}}
+    assert world.detail(Detail(who()["id"], "/residents/greeter")) is None
+    world.learn(long, [Said(who(), {"state": 1})])
+    assert world.detail(long) == {"state": 1}
+
+
 def test_an_answer_that_did_not_come() -> None:
     """
     A process that does not answer a question leaves what is known of it as it was.
