@@ -72,7 +72,7 @@ def test_each_endpoint_is_a_question(server: Any, operator: Client) -> None:
     """
     Each endpoint asks what a process can answer, and each of its parameters is known there.
     """
-    samples = {"text": "x", "whole": "1", "flag": "false", "seconds": "1"}
+    samples = {"text": "x", "whole": "1", "flag": "false", "seconds": "1", "flag or seconds": "60"}
     process = answer_process(operator)
     for name, endpoint in ENDPOINTS.items():
         assert endpoint.ask in QUESTIONS
