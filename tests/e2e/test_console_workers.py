@@ -76,7 +76,7 @@ def test_one_stands_still(visit: Visit, tmp_path: Path) -> None:
 
 def test_from_a_process_that_serves_nothing(served: Console) -> None:
     """
-    The admin in another process, which is no worker of Greenroom's, has the same pages, and no feed.
+    The admin in another process, no worker of Greenroom's, has the same pages, and no feed.
     """
     text = served.beside(VISIT)
     assert "4 of 4 processes answered." in text
