@@ -91,7 +91,7 @@ def test_a_crash_in_another_tab(visit: Visit, tmp_path: Path) -> None:
     expect(page.get_by_text("Traceback (most recent call last)").first).to_be_visible()
     keep(page, "console-traceback", tmp_path)
 
-    page.get_by_role("button", name="Disconnect user").click()
+    page.get_by_role("link", name="Disconnect user").click()
     keep(page, "console-confirm", tmp_path)
     page.locator("#content form [type=submit]").first.click()
     tab.wait_for_function("heard.some((each) => each.startsWith('closed'))")
