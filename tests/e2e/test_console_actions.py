@@ -4,7 +4,6 @@
 import html
 import re
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import AsyncGenerator, Callable, Iterator
