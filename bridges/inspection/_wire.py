@@ -32,7 +32,7 @@ def pack(message: dict[str, object], most: int) -> bytes:
         body = msgspec.json.encode(message)  # on the loop of who is asked, so it must be quick
     except UnicodeEncodeError:  # half a character, as a client may have sent it
         text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
-        body = text.encode("utf-8", "backslashreplace")
+        body = text.encode("utf-8", "replace")
     if len(body) > most:
         raise BadMessage(f"a message of {len(body)} bytes, where {most} may be sent")
     return len(body).to_bytes(_HEAD, "big") + body
