@@ -80,9 +80,7 @@ class Meter:
         find: Returns what lives at a path; None if nothing does. Any thread.
     """
 
-    def __init__(
-        self, events: "EventStream", find: Callable[[str], "Stated | None"]
-    ) -> None:
+    def __init__(self, events: "EventStream", find: Callable[[str], "Stated | None"]) -> None:
         self._find = find
         self._lock = RLock()
         self.crashes = Counted("class", "exception")
@@ -99,7 +97,7 @@ class Meter:
         """Seconds from a crash until the next incarnation served."""
         self.stops = Histogram()
         """Seconds from when an actor was asked to end until it had ended."""
-        self._takes: Mapping[str, Callable[["Event"], None]] = {
+        self._takes: Mapping[str, Callable[[Event], None]] = {
             "slot.crashed": self._crashed,
             "slot.fatal": self._crashed,
             "slot.restarted": self._restarted,

@@ -24,12 +24,13 @@ MAY_IMPORT_SIBLING = {
     "asgiref": set[str](),
     "channels": {"asgi", "asgiref", "django", "engines", "hypercorn", "testing"},
     "client": set[str](),
-    "django": {"asgi", "asgiref", "engines", "hypercorn", "inspection"},
+    "django": {"asgi", "asgiref", "engines", "hypercorn", "inspection", "metrics"},
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
     "inspection": set[str](),
     "longpoll": {"asgi"},
+    "metrics": set[str](),
     "testing": {"asgi", "asgiref", "channels", "client", "django", "engines", "hypercorn"},
     "websocket": set[str](),
 }
@@ -50,6 +51,7 @@ MAY_IMPORT_LIBRARY = {
     "msgpack": ("bridges/engines/_redis",),
     "wsproto": ("bridges/client",),
     "msgspec": ("bridges", "actors/consumers"),
+    "prometheus_client": ("bridges/metrics",),
     "rich": ("bridges/django/terminal/_screen.py",),
     "pytest": ("bridges/testing",),
 }

@@ -21,6 +21,7 @@ from ._gate import DjangoGate
 from ._handler import refuse_django_handler
 from ._matching import Walkable
 from ._on_trio import hops_of, teach_asgiref
+from ._operators import users_known
 from ._paths import Route, import_dotted, is_actor, refuse_instance
 from ._poll_cookie import teach_poll_cookie
 from ._project import project_name
@@ -96,7 +97,12 @@ class Greenroom(Application):
             thread_hooks=database_hooks(),
             gate=gate,
             project=project_name(),
-            facilities=(hops_of, book_kept, *(router.lifespans if router is not None else ())),
+            facilities=(
+                hops_of,
+                book_kept,
+                users_known,
+                *(router.lifespans if router is not None else ()),
+            ),
         )
 
 

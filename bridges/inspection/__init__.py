@@ -4,6 +4,7 @@ from ._asgi import InspectionApp as InspectionApp
 from ._gather import gather as gather
 from ._gathered import Answer as Answer
 from ._gathered import Gathered as Gathered
+from ._health_app import HealthApp as HealthApp
 from ._hook import inspected as inspected
 from ._identity import ProcessId as ProcessId
 from ._inspector import Inspector as Inspector
@@ -13,6 +14,7 @@ __all__ = [
     "Answer",
     "BadQuestion",
     "Gathered",
+    "HealthApp",
     "InspectionApp",
     "Inspector",
     "ProcessId",

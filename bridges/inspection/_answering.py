@@ -59,7 +59,9 @@ async def answer_others(
             finally:
                 tree.door = None
                 door.close()
-        logger.info("the socket of the inspection, %s, was taken away; there is a new one", door.path)
+        logger.info(
+            "the socket of the inspection, %s, was taken away; there is a new one", door.path
+        )
 
 
 async def answer_through_all(
@@ -82,7 +84,7 @@ async def answer_through_all(
                 tree.why_no_door = ""
                 task_status.started()
                 task_status = trio.TASK_STATUS_IGNORED
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - it is logged, and the tree goes on
             told = tree.why_no_door = _tell_once(problem, told)
         task_status.started()
         task_status = trio.TASK_STATUS_IGNORED

@@ -1,4 +1,4 @@
-# The inspection as an ASGI application, for projects without Django's admin: JSON, and a small page.
+# The inspection as an ASGI application, for projects without Django's admin: JSON, a small page.
 #
 #   GET  .../api/v1/tree?path=/residents    what the processes answer
 #   POST .../api/v1/act                     something is done; the question stands in the body
@@ -45,8 +45,9 @@ class InspectionApp:
     """
     What can be seen of the trees, and done to them, by whoever has the token: JSON and a page.
 
-    Mount it where nobody comes by chance, behind TLS: ``re_path(r"^ops/", InspectionApp(token=...))``
-    in ``http=[...]``, in any other router, or alone: ``hypercorn -k trio ops:application``.
+    Mount it where nobody comes by chance, behind TLS:
+    ``re_path(r"^ops/", InspectionApp(token=...))`` in ``http=[...]``, in any other router, or
+    alone: ``hypercorn -k trio ops:application``.
 
     Args:
         token: What whoever asks must have; 16 characters or more that nobody can guess.
@@ -112,7 +113,9 @@ class InspectionApp:
 
     async def _answer(self, request: "_Request", name: str, *, acts: bool) -> None:
         try:
-            asked = await request.posted() if acts else {**request.query, "texts": True}
+            asked: dict[str, object] = {**request.query, "texts": True}
+            if acts:
+                asked = await request.posted()
             process, seconds = _taken(asked)
             if acts:
                 asked["by"] = "the token"
@@ -228,7 +231,7 @@ class _Request:
         """
         data = json.loads(await self.body() or b"{}")
         if not isinstance(data, dict):
-            raise ValueError("the body must be a JSON object")
+            raise ValueError("the body must be a JSON object")  # noqa: TRY004 - as bad JSON is
         return cast("dict[str, object]", data)
 
     async def json(self, status: int, document: object, *headers: tuple[str, str]) -> None:

@@ -126,7 +126,9 @@ def _of_pools(root: Root) -> Iterator[Metric]:
         _labelled(("pool", "state"), jobs.items()),
     )
     sizes = (((now.name,), now.size) for now in pools)
-    yield _gauge("threads_size", "Jobs of a pool that may run at once.", _labelled(("pool",), sizes))
+    yield _gauge(
+        "threads_size", "Jobs of a pool that may run at once.", _labelled(("pool",), sizes)
+    )
     waiting = (((now.name,), round(now.waiting_seconds, 3)) for now in pools)
     yield _gauge(
         "thread_waiting_seconds",

@@ -54,7 +54,7 @@ class OwnDoor:
             raise
         return listener
 
-    
+    @property
     def heartbeat(self) -> float | None:
         """When its loop has shown life last, in seconds since 1970; None if its name has gone."""
         try:

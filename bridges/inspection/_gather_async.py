@@ -6,6 +6,7 @@ from pathlib import Path
 
 import trio
 
+from ...actors._lowlevel import LoopThread
 from ._call import AGAIN_SECONDS, Call, sweep
 from ._gather import doors_to_ask
 from ._gathered import Answer, Gathered
@@ -61,12 +62,12 @@ async def _ask_local(
         return
     # The loop of another thread: its answer comes to this one.
     told = trio.Event()
-    token = trio.lowlevel.current_trio_token()
+    loop = LoopThread.current()
     said: list[dict[str, object]] = []
 
     def take(answer: dict[str, object]) -> None:
         said.append(answer)
-        token.run_sync_soon(told.set)
+        loop.call_soon(told.set)
 
     if tree.ask(question, take):
         await told.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,8 @@ class LocalTree:
 
     def where(self) -> str:
         """Return the line that its loop is in now; "" if it has ended. Any thread."""
-        frame = sys._current_frames().get(self._loop.ident)  # noqa: SLF001
+        frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        frame = frames.get(self._loop.ident)
         if frame is None:
             return ""
         code = frame.f_code
@@ -110,7 +111,7 @@ def local_trees() -> list[LocalTree]:
 
 
 @contextmanager
-def entered(tree: LocalTree) -> Iterator[None]:
+def entered(tree: LocalTree) -> Generator[None, None, None]:
     """Have *tree* among :func:`local_trees` in this block."""
     with _lock:
         _trees[tree.process] = tree

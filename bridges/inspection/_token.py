@@ -26,7 +26,7 @@ class Token:
     """
 
     def __init__(self, token: str) -> None:
-        if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
+        if not isinstance(token, str):
             raise TypeError(f"token must be a text. Got: {type(token).__name__}")
         if len(token) < LEAST or len(set(token)) < 5 or token != token.strip():
             raise ValueError(

@@ -16,6 +16,8 @@ from e2e.conftest import PROJECT, SECONDS, Served
 
 from greenroom.bridges.inspection import Gathered, gather
 
+pytestmark = pytest.mark.slow
+
 TOP = {"ask": "tree"}
 WORKERS = 4
 ASK = (
@@ -131,7 +133,7 @@ def test_a_directory_that_cant_be_used(serve: Any, directory: Path) -> None:
     options = json.dumps({"INSPECTION_DIR": str(directory)})
     with serve(GREENROOM_TEST_OPTIONS=options) as server:
         line = server.wait_for("no other process can look into this tree")
-        assert f"chmod 700" in line
+        assert "chmod 700" in line
         assert 'GREENROOM["INSPECTION_DIR"]' in line
         assert server.stop() == 0
         assert server.output.count("no other process can look") == 1

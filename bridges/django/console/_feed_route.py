@@ -1,5 +1,5 @@
-# The way to the feed: its URL is one of the admin site's, which Django's resolver finds, so it needs
-# no route of its own. Elsewhere, where a view is asked for it, the page has to poll.
+# The way to the feed: its URL is one of the admin site's, which Django's resolver finds, so it
+# needs no route of its own. Elsewhere, where a view is asked for it, the page has to poll.
 
 from typing import Any
 

@@ -25,9 +25,9 @@ class News:
     def heard(self, process: str, paths: Iterable[str], *, missed: bool) -> None:
         """Take note of what has happened in *process*; *missed* if that is not all."""
         self.answered(process)
-        known = self._paths.setdefault(process, {})
         for path in paths:
             self._something.set()
+            known = self._paths.setdefault(process, {})
             if path not in known and len(known) >= MOST_PATHS:
                 self._more.add(process)
             else:

@@ -13,11 +13,11 @@ from helpers import running
 from greenroom.actors import Actor
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.inspection import InspectionApp
-from greenroom.bridges.inspection._hook import inspected
-from greenroom.bridges.inspection._page import tree_page
 from greenroom.bridges.inspection._gathered import Answer, Gathered
+from greenroom.bridges.inspection._hook import inspected
 from greenroom.bridges.inspection._identity import this_process
 from greenroom.bridges.inspection._inspector import QUESTIONS
+from greenroom.bridges.inspection._page import tree_page
 from greenroom.bridges.inspection._token import COOKIE
 from greenroom.bridges.testing import ServerDriver, serve
 from greenroom.supervisor import Options

@@ -300,9 +300,7 @@ def test_another_users_directory(tmp_path: Path, ask: Ask) -> None:
     assert ask(TOP, tmp_path / "nowhere").trouble == ""
 
 
-def test_somebody_elses_process(
-    directory: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_somebody_elses_process(directory: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A socket behind which another user's process is, is not asked.
     """
