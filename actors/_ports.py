@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ._life import Life
     from ._lowlevel import LoopThread
     from ._mailbox import Mailbox
-    from ._messages import Opening
+    from ._messages import Item, Opening
     from ._ref import ActorRef
     from ._workers import Workers
     from .consumers._frames import Frame
@@ -216,10 +217,10 @@ class MonitorsPort(Protocol):
 
 
 class TracePort(Protocol):
-    """Where an operator looks at what is handled. Any thread, never raises."""
+    """Who follows what is handled. Any thread."""
 
-    def handled(self, path: str, epoch: int, message: str, seconds: float, outcome: str) -> None:
-        """Tell of a message that was handled."""
+    def around(self, life: Life, item: Item) -> AbstractContextManager[object]:
+        """Return a block for the handler of *item*, which goes through what that raises."""
         ...
 
 
@@ -246,7 +247,7 @@ class Host(Protocol):
 
     @property
     def trace(self) -> TracePort | None:
-        """Where to tell what is handled; None, as nearly always, if nobody looks."""
+        """Who follows what is handled; None, as nearly always, if nobody does."""
         ...
 
     def eased(self) -> None:

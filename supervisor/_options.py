@@ -394,6 +394,13 @@ class Options:
         " them. None: nobody looks.",
         none=True,
     )
+    tracing: bool = _checked(
+        False,
+        "Make spans of OpenTelemetry: of connections, requests, messages and restarts. Needs the"
+        " extra `tracing`.",
+        "choice",
+        _check_bool,
+    )
     debug: bool = _checked(
         False,
         "Name the line of every forgotten await, and other help that costs time.",

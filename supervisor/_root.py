@@ -26,8 +26,8 @@ from ._dynamic_spec import DynamicSpec
 from ._engine import Engine
 from ._errands import Errands
 from ._events import EventStream
-from ._groups import Groups
 from ._inquiries import Inquiries
+from ._kinds import Kinds, default_kinds
 from ._log import log_events
 from ._monitors import Monitors
 from ._operations import Operations
@@ -62,6 +62,7 @@ class Root(Operations):
         abandon: Called when the tree has not stopped within ``total_shutdown_seconds``,
             with one sentence: the process must leave by force, for nothing else helps.
         workers: Makes, as :class:`ThreadPool` does, what carries out `def` handlers.
+        kinds: What its parts are made of.
 
     Raises:
         RuntimeError: Not made inside trio.
@@ -78,12 +79,14 @@ class Root(Operations):
         leave: Callable[[str], object] | None = None,
         abandon: Callable[[str], object] | None = None,
         workers: Callable[..., Workers] = ThreadPool,
+        kinds: Kinds | None = None,
     ) -> None:
         self.options = options or Options()
         self.loop = LoopThread.current()
         self.events = EventStream()
+        self.kinds = kinds or default_kinds()
         self.dead_letters = DeadLetters(self.events)
-        self.groups = Groups(engine, self.events)
+        self.groups = self.kinds.groups(engine, self.events)
         self.registry = Registry(self.events)
         """Who has which name, and who offers what."""
         self.monitors = Monitors()

@@ -8,6 +8,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from contextvars import Context
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -16,12 +17,15 @@ import trio
 
 from ..actors import ActorNotFound, ActorRef
 from ..actors._ref import target_of
+from ..actors._tracing import traced
 from ._events import EventStream
 from ._options import refuse_unless_seconds, refuse_unless_whole
 from ._slot import Slot
 from ._task import TaskSlot
 
 if TYPE_CHECKING:
+    from ..actors._life import Life
+    from ..actors._messages import Item
     from ._root import Root
 
 _LONGEST = 600.0
@@ -61,6 +65,10 @@ class Trace:
         self._lock = Lock()
         self._told = self._left_out = 0
         self._over = False
+
+    def around(self, life: "Life", item: "Item") -> AbstractContextManager[None]:
+        """Return a block for the handler of *item*, which is told of at its end."""
+        return traced(self, life, item)
 
     def handled(self, path: str, epoch: int, message: str, seconds: float, outcome: str) -> None:
         """Put one message on the stream, or count it. Never raises."""
