@@ -20,17 +20,18 @@ MAY_IMPORT = {
 
 # Inside bridges a sibling is the exception. `testing` may import all and nobody imports it.
 MAY_IMPORT_SIBLING = {
-    "asgi": {"engines", "hypercorn", "websocket"},
+    "asgi": {"engines", "hypercorn", "tracing", "websocket"},
     "asgiref": set[str](),
     "channels": {"asgi", "asgiref", "django", "engines", "hypercorn", "testing"},
     "client": set[str](),
-    "django": {"asgi", "asgiref", "engines", "hypercorn"},
+    "django": {"asgi", "asgiref", "engines", "hypercorn", "tracing"},
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
     "inspection": set[str](),
     "longpoll": {"asgi"},
     "testing": {"asgi", "asgiref", "channels", "client", "django", "engines", "hypercorn"},
+    "tracing": set[str](),
     "websocket": set[str](),
 }
 
@@ -48,6 +49,7 @@ MAY_IMPORT_LIBRARY = {
     "coredis": ("bridges/engines/_redis",),
     "cryptography": ("bridges/engines/_redis",),
     "msgpack": ("bridges/engines/_redis",),
+    "opentelemetry": ("bridges/tracing",),
     "wsproto": ("bridges/client",),
     "msgspec": ("bridges", "actors/consumers"),
     "pytest": ("bridges/testing",),

@@ -26,6 +26,7 @@ from ._poll_cookie import teach_poll_cookie
 from ._routes import DjangoRouter, refuse_no_endpoint
 from ._settings import load_options
 from ._setup import require_django
+from ._tracing import refuse_untraceable, views_traced
 from ._user_key import user_key
 
 
@@ -77,6 +78,7 @@ class Greenroom(Application):
             )
         try:
             loaded = load_options(**options)
+            refuse_untraceable(loaded)
             gate = DjangoGate(loaded)
             teach_asgiref()
         except (ImproperlyConfigured, TypeError, ValueError) as error:
@@ -93,7 +95,12 @@ class Greenroom(Application):
             user_key=user_key,
             thread_hooks=database_hooks(),
             gate=gate,
-            facilities=(hops_of, book_kept, *(router.lifespans if router is not None else ())),
+            facilities=(
+                hops_of,
+                book_kept,
+                views_traced,
+                *(router.lifespans if router is not None else ()),
+            ),
         )
 
 

@@ -29,7 +29,7 @@ connection_here: ContextVar[ConnectionSpan | None] = ContextVar(
 )
 """Which connection the calling task serves."""
 
-_CRASHED = 1011
+_UNNAMED = ("http", "websocket")  # what stands in the path of a request whose route has no name
 
 
 class ConnectionSpan:
@@ -96,7 +96,8 @@ class ConnectionSpan:
         slot, route, failed = self._slot, "", ""
         attributes: dict[str, str | int | bool] = {}
         if request is not None:
-            route = request.route or request.path.split("/")[2]
+            named = request.path.split("/")[2]
+            route = request.route or ("" if named in _UNNAMED else named)
             status = status or request.status
             attributes["greenroom.path"] = request.path
         if slot is not None:

@@ -24,8 +24,11 @@ class TracedRef(ActorRef):
         """Append *message* and return at once, as :meth:`ActorRef.cast` does. Any thread."""
         if delivering.get():
             return super().cast(message)
-        with self._sending(message):
-            return super().cast(message)
+        with self._sending(message) as span:
+            taken = super().cast(message)
+            if not taken:
+                self._tracer.note(span, {"greenroom.taken": False})
+            return taken
 
     def call_blocking(self, message: object, timeout: float = 5.0) -> Any:
         """Do what :meth:`ActorRef.call_blocking` does."""

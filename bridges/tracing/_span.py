@@ -88,6 +88,15 @@ class Tracer:
         except Exception:  # noqa: BLE001
             self.failed()
 
+    def error(self, error: BaseException) -> None:
+        """Record *error*, which somebody has turned into something else, on the current span."""
+        try:
+            span = trace.get_current_span()
+            if span.is_recording():
+                span.record_exception(error)
+        except Exception:  # noqa: BLE001
+            self.failed()
+
     def failed(self) -> None:
         """Log the exception that is being handled, if none was a short while ago."""
         now = time.monotonic()
