@@ -8,7 +8,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from ...actors._life import Life
-from ...actors._messages import PART, InFrame, Item, Tick, key_name, message_key
+from ...actors._messages import InFrame, Item, Tick, key_name, message_key
 from ._span import Attributes, Kind
 
 SYSTEM = "greenroom"
@@ -29,7 +29,7 @@ def type_of_item(item: Item) -> str:
     if type(item) is not InFrame:
         return type_of(item.message)
     if item.text is not None and item.bytes is not None:
-        return PART
+        return item.text  # of a request's body: which part of it
     return "binary frame" if item.text is None else "text frame"
 
 
