@@ -29,6 +29,7 @@ async def main(url: str) -> None:
         with trio.fail_after(20):
             while engine.statistics().lag_messages:
                 await trio.sleep(0.01)
+            await engine._lanes[0].pubsub.link.requests([("PING",)])  # behind it, so it is out
     [sent] = [span for span in memory.get_finished_spans() if span.name == "send to group"]
     context = sent.get_span_context()
     print(json.dumps({"trace": f"{context.trace_id:032x}", "span": f"{context.span_id:016x}"}))
