@@ -98,7 +98,7 @@ class Crew:
         self._staying = 0  # threads that have not been told to leave
         self._alive = 0  # threads whose `on_exit` hook has not ended
         self._started = 0
-        self._running: dict[Job[Any], None] = {}  # a set in order: the oldest first
+        self._running: dict[Job[Any], _Worker] = {}  # who has it; the oldest first
         self._parked = 0  # of those running
 
     @property
@@ -214,6 +214,11 @@ class Crew:
                 jobs=tuple(self._running),
             )
 
+    def holders(self) -> list[tuple[Job[Any], int]]:
+        """Return the jobs that a thread has, the oldest first, each with its thread's ident."""
+        with self._lock:
+            return [(job, worker.ident) for job, worker in self._running.items()]
+
     # What threads ask between two jobs.
 
     def finished(self, worker: _Worker, job: Job[Any]) -> Job[Any] | str:
@@ -278,7 +283,7 @@ class Crew:
 
     def _begin(self, job: Job[Any], worker: _Worker) -> None:
         self._queue.popleft()
-        self._running[job] = None
+        self._running[job] = worker
         job.state = JobState.RUNNING
         job.thread_name = worker.name
         job.since = time.monotonic()
@@ -329,10 +334,11 @@ class Crew:
 class _Worker:
     """One thread: it carries out what it is given until it is told to leave."""
 
-    __slots__ = ("_bell", "_crew", "_order", "name", "rested")
+    __slots__ = ("_bell", "_crew", "_order", "ident", "name", "rested")
 
     def __init__(self, crew: Crew, name: str) -> None:
         self._crew, self.name = crew, name
+        self.ident = 0  # as threading.get_ident gives it
         self.rested = False  # for so long that it has called on_idle; the crew's
         self._order: Job[Any] | str = LEAVE
         # A lock held from the start: releasing it rings, acquiring it waits for the ring.
@@ -343,7 +349,9 @@ class _Worker:
     def start(self) -> None:
         """Start the thread; it waits to be given something. RuntimeError if there is none."""
         # Daemon: a job that never returns must not keep the process from ending.
-        threading.Thread(target=self._main, name=self.name, daemon=True).start()
+        thread = threading.Thread(target=self._main, name=self.name, daemon=True)
+        thread.start()
+        self.ident = thread.ident or 0
 
     def give(self, order: Job[Any] | str) -> None:
         """Tell the idle thread what to do. Once, until it is idle again."""

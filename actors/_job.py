@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ._serving import AsyncCall
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 logger = logging.getLogger("greenroom.threads")
 
@@ -343,6 +344,11 @@ class Job(Generic[T]):
     def seconds_running(self) -> float:
         """Say for how many seconds a thread has had the job. From any thread."""
         return time.monotonic() - self.since
+
+    def value_of(self, variable: ContextVar[V]) -> V | None:
+        """Return what *variable* is in the context of the job; None if nothing. Any thread."""
+        context = getattr(self, "_context", None)  # it has none any more at its end
+        return None if context is None else context.get(variable)
 
     def _called(self, call: AsyncCall) -> None:
         if self._refusing:

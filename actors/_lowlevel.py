@@ -162,6 +162,11 @@ def calls_wait() -> bool:
     return trio.lowlevel.current_statistics().run_sync_soon_queue_size > 0
 
 
+def tasks_living() -> int:
+    """Return how many tasks the running loop has, its own included. Loop thread only."""
+    return trio.lowlevel.current_statistics().tasks_living
+
+
 def on_real_time() -> bool:
     """Whether the running loop's clock is the real one, and not one for tests."""
     testing = sys.modules.get("trio.testing")  # else nobody can have one

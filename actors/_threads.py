@@ -136,6 +136,10 @@ class ThreadPool:
         jobs = self._crew.census().jobs[:most]
         return [f"{job.label} for {job.seconds_running():.0f} s" for job in jobs]
 
+    def holders(self) -> list[tuple[Job[Any], int]]:
+        """Return the jobs that a thread has, the oldest first, each with its thread's ident."""
+        return self._crew.holders()
+
     def submit(self, work: Callable[[], T], *, label: str) -> Job[T]:
         """
         Queue *work*; never blocks. Not a checkpoint. In the loop's thread only.

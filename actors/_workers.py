@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from ._job import Job
@@ -37,6 +37,10 @@ class Workers(Protocol):
 
     def oldest_jobs(self, most: int = 5) -> list[str]:
         """Say what runs longest and for how long, *most* jobs. Any thread."""
+        ...
+
+    def holders(self) -> list[tuple[Job[Any], int]]:
+        """Return the jobs that a thread has, the oldest first, each with its ident. Any thread."""
         ...
 
     def statistics(self) -> PoolStatistics:

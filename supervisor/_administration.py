@@ -13,11 +13,13 @@ from typing import TypeVar
 from ..actors import ActorRef
 from ..actors._context import current_life, in_background
 from ._dynamic_spec import PartitionSpec, partition_of
+from ._entries import actor_of
 from ._entry import Entry
 from ._errors import AlreadyStarted, ChildNotFound, StartsStill, SupervisorStopping
 from ._spec import Restart
 from ._supervision import Supervision
 from ._supervisor_spec import Spec, SupervisorSpec, refuse_insignificance, spec_of
+from ._tally import NOT_STARTED
 from ._tree import NodeSnapshot
 
 R = TypeVar("R")
@@ -157,8 +159,12 @@ class Administration(Supervision):
         """Return what is kept of the child *name*; None if there is none. Loop thread only."""
         return self._entries.get(name)
 
+    def is_abandoned(self, path: str) -> bool:
+        """Say whether a child that was at *path* has not ended in time, nor since."""
+        return any(each.path == path for each in self._abandoned)
+
     def seen(self, entry: Entry) -> NodeSnapshot:
-        """Return a child as it is now. Loop thread only."""
+        """Return a child that has no body. Loop thread only."""
         return self._seen(entry)
 
     async def _ask_in_turn(self, act: Callable[[], Awaitable[R]]) -> R:
@@ -235,4 +241,6 @@ class Administration(Supervision):
             return entry.body.snapshot()
         spec = entry.spec
         kind = "supervisor" if isinstance(spec, SupervisorSpec) else "slot"
-        return NodeSnapshot(self._path_of(spec), kind, spec.name, state="not started")
+        path = self._path_of(spec)
+        state = "unkillable" if self.is_abandoned(path) else NOT_STARTED
+        return NodeSnapshot(path, kind, spec.name, actor_of(spec), state)

@@ -18,7 +18,9 @@ from ._connection_limits import ConnectionLimits
 from ._intensity import RestartWindow
 from ._slot import Slot
 from ._spec import OnExceeded, Restart
+from ._standing import Standing
 from ._storms import Storms
+from ._tally import Tally
 from ._tree import NodeSnapshot
 from ._verdict import policy_of
 
@@ -36,6 +38,11 @@ class Attached(Protocol):
     path: str
     ref: ActorRef
 
+    @property
+    def state(self) -> str:
+        """What it is doing."""
+        ...
+
     def request_stop(self, reason: str, code: int = 1000, text: str = "") -> None:
         """Ask it to end."""
         ...
@@ -48,6 +55,26 @@ class Attached(Protocol):
         """Return it as it is now."""
         ...
 
+    def alone(self) -> NodeSnapshot:
+        """Return it as it is now, in short."""
+        ...
+
+    def standing(self) -> Standing:
+        """Return how it stands, beyond what a snapshot says."""
+        ...
+
+    def unwell(self) -> str:
+        """Say in a word or two what is wrong with it; "" if nothing is."""
+        ...
+
+    def words(self) -> str:
+        """Return what it can be found by, beside its path."""
+        ...
+
+    def be_counted(self, tally: Tally | None) -> None:
+        """Be counted in *tally* from now on."""
+        ...
+
 
 class Connections:
     """The dynamic supervisor at ``/connections``, with one node for each route."""
@@ -55,6 +82,7 @@ class Connections:
     def __init__(self, root: "Root") -> None:
         self._root = root
         self._routes: dict[str, dict[str, Attached]] = {}
+        self._tallies: dict[str, Tally] = {}  # by route
         self._numbers = count(1)
         self._open = 0
         self._closing = False
@@ -121,7 +149,12 @@ class Connections:
 
     def add(self, route: str, attached: Attached) -> None:
         """Put one connection into the tree."""
-        self._routes.setdefault(route, {})[attached.path] = attached
+        members = self._routes.get(route)
+        if members is None:
+            members = self._routes[route] = {}
+            self._tallies[route] = Tally(self._root.census)
+        members[attached.path] = attached
+        attached.be_counted(self._tallies[route])
         self._open += 1
         self._root.register(attached.path, attached.ref)
 
@@ -129,8 +162,9 @@ class Connections:
         """Take one connection out of the tree."""
         members = self._routes[route]
         del members[attached.path]
+        attached.be_counted(None)
         if not members:
-            del self._routes[route]
+            del self._routes[route], self._tallies[route]
         self._open -= 1
         self._root.unregister(attached.path)
         if not self._open:
@@ -184,6 +218,16 @@ class Connections:
         )
         return replace(self.alone(), children=routes)
 
+    @property
+    def routes(self) -> int:
+        """How many routes have connections."""
+        return len(self._routes)
+
+    @property
+    def state(self) -> str:
+        """``running``, or ``stopping`` once no more are taken."""
+        return "stopping" if self._closing else "running"
+
     def open_by_route(self) -> list[tuple[str, int]]:
         """Return the names of the routes with connections, in order, and how many each has."""
         return [(route, len(members)) for route, members in sorted(self._routes.items())]
@@ -192,13 +236,19 @@ class Connections:
         """Return how many connections *route* has."""
         return len(self._routes.get(route, ()))
 
+    def states_of(self, route: str) -> dict[str, int]:
+        """Return how many connections of *route* are in each state; at once."""
+        tally = self._tallies.get(route)
+        return {} if tally is None else tally.states()
+
     def paths_of(self, route: str) -> list[str]:
         """Return the paths of the connections of *route*, the oldest first."""
         return list(self._routes.get(route, ()))
 
     def find(self, path: str) -> "Attached | None":
         """Return the connection at *path*."""
-        return self._routes.get(path.split("/")[2], {}).get(path) if path.count("/") > 2 else None
+        route = path.removeprefix("/connections/").rpartition("/")[0]
+        return self._routes.get(route, {}).get(path)
 
     def route(self, name: str) -> NodeSnapshot:
         """Return the node of a route as it is now, without its connections."""
@@ -211,11 +261,10 @@ class Connections:
 
     def alone(self) -> NodeSnapshot:
         """Return the supervisor as it is now, without its routes."""
-        state = "stopping" if self._closing else "running"
         return NodeSnapshot(
             path="/connections",
             kind="supervisor",
             name="connections",
-            state=state,
+            state=self.state,
             facts={"open": self._open, **self.storms.facts()},
         )

@@ -15,9 +15,11 @@ from traceback import TracebackException
 from typing import TYPE_CHECKING
 
 from ..actors._decider import Directive
-from ..actors._exits import Exit
+from ..actors._exits import Exit, ExitKind
 from ..actors._messages import Call
+from ._dead_letters import CRASHED
 from ._events import described
+from ._standing import Left
 from ._tree import CrashReport
 
 if TYPE_CHECKING:
@@ -101,6 +103,13 @@ def crash_facts(slot: "Place", exit_: Exit, directive: Directive | None) -> dict
     if directive in (Directive.STOP, Directive.ESCALATE):  # why there will be no restart
         facts["directive"] = str(directive)
     return facts
+
+
+def left_by(exit_: Exit) -> Left:
+    """Return how an incarnation has ended, with no error in it: that would hold its frames."""
+    if exit_.kind in (ExitKind.CRASHED, ExitKind.FATAL):
+        return Left(f"{CRASHED}: {name_of(exit_.error)}", time.time())
+    return Left(exit_.reason or exit_.kind.value, time.time())
 
 
 def name_of(error: BaseException | None) -> str:

@@ -98,6 +98,11 @@ class Groups:
     def __repr__(self) -> str:
         return f"<Groups {len(self._groups)} groups, {len(self._groups_of)} members>"
 
+    @property
+    def count(self) -> int:
+        """How many groups have members in this process."""
+        return len(self._groups)
+
     def join(self, group: str, member: Member) -> None:
         """
         Make *member* one of *group*. Joining again changes nothing.

@@ -7,6 +7,7 @@
 # used again, so a page that begins behind a key begins at the right place whoever has come or gone.
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -16,7 +17,9 @@ from ._standing import Standing
 from ._tree import NodeSnapshot
 
 if TYPE_CHECKING:
+    from ._connections import Attached
     from ._entry import Entry
+    from ._referee import Child
     from ._root import Root
     from ._supervisor import Supervisor
 
@@ -72,42 +75,89 @@ class Look:
             return len(_TOP)
         connections = self._root.connections
         if path == _CONNECTIONS:
-            return len(connections.open_by_route())
+            return connections.routes
         if path.startswith(f"{_CONNECTIONS}/"):
             return connections.count_of(path.removeprefix(f"{_CONNECTIONS}/"))
         supervisor = self._supervisor(path)
         return 0 if supervisor is None else supervisor.counts().specs
 
+    def states(self, path: str) -> dict[str, int]:
+        """Return how many places right below *path* are in each state; at once, however many."""
+        root = self._root
+        if path == "/":
+            return dict(Counter((root.connections.state, root.residents.state)))
+        if path == _CONNECTIONS:
+            return {"running": routes} if (routes := root.connections.routes) else {}
+        if path.startswith(f"{_CONNECTIONS}/"):
+            states = root.connections.states_of(path.removeprefix(f"{_CONNECTIONS}/"))
+        else:
+            supervisor = self._supervisor(path)
+            states = {} if supervisor is None else supervisor.states()
+        if states.get("running"):
+            self._tell_suspended(path, states)
+        return states
+
     def node(self, path: str) -> NodeSnapshot | None:
-        """Return the place at *path* as it is now, without what is below it; None if none is."""
+        """
+        Return the place at *path* as it is now, in short; None if none is.
+
+        Without what is below it, and without crashes, groups and names.
+        """
         if path == "/":
             return self._root.alone()
         connections = self._root.connections
         if path == _CONNECTIONS:
             return connections.alone()
+        place = self.place(path)
+        if place is not None:
+            return place.alone()
         if path.startswith(f"{_CONNECTIONS}/"):
-            attached = connections.find(path)
-            if attached is not None:
-                return attached.snapshot()
             name = path.removeprefix(f"{_CONNECTIONS}/")
             return connections.route(name) if connections.count_of(name) else None
-        supervisor = self._supervisor(path)
-        if supervisor is not None:
-            return supervisor.alone()
         entry = self._entry(path)
         above = self._supervisor(path.rpartition("/")[0])
         return None if entry is None or above is None else above.seen(entry)
 
+    def place(self, path: str) -> "Attached | Child | None":
+        """Return what lives at *path*: a slot, a request, a supervisor; None for what has none."""
+        if path.startswith(f"{_CONNECTIONS}/"):
+            return self._root.connections.find(path)
+        supervisor = self._supervisor(path)
+        if supervisor is not None:
+            return supervisor
+        entry = self._entry(path)
+        return None if entry is None else entry.body
+
     def slot(self, path: str) -> Slot | None:
         """Return the slot at *path*; None if another kind of place is there, or none."""
-        entry = self._entry(path)
-        body = self._root.connections.find(path) if entry is None else entry.body
-        return body if isinstance(body, Slot) else None
+        place = self.place(path)
+        return place if isinstance(place, Slot) else None
 
     def standing(self, path: str) -> Standing:
-        """Return how the place at *path* stands, as far as it is one that has incarnations."""
-        slot = self.slot(path)
-        return Standing() if slot is None else slot.standing()
+        """Return how the place at *path* stands."""
+        place = self.place(path)
+        return Standing(unwell=self.unwell(path)) if place is None else place.standing()
+
+    def unwell(self, path: str) -> str:
+        """Say in a word or two what is wrong with the place at *path*; "" if nothing is."""
+        place = self.place(path)
+        if place is not None:
+            return place.unwell()
+        if path == "/":
+            return "not ready" if self._root.readiness() else ""
+        if path == _CONNECTIONS:
+            return "storm" if self._root.connections.storms.refusal else ""
+        above = self._supervisor(path.rpartition("/")[0])
+        return "unkillable" if above is not None and above.is_abandoned(path) else ""
+
+    def unhealthy(self, path: str) -> int:
+        """Return how many places below *path*, at all depths, may be in trouble; at once."""
+        return self._root.trouble.below(path)
+
+    def words(self, path: str) -> str:
+        """Return what the place at *path* can be found by, beside its path."""
+        place = self.place(path)
+        return "" if place is None else place.words()
 
     def walk(self, path: str, behind: Key = ()) -> Iterator[tuple[Key, str]]:
         """
@@ -119,8 +169,9 @@ class Look:
         for key, child in self.children(path, behind):
             if key > behind:
                 yield key, child
-                yield from self.walk(child)
-            elif behind[: len(key)] == key:
+                if not _is_leaf(key):
+                    yield from self.walk(child)
+            elif behind[: len(key)] == key and not _is_leaf(key):
                 yield from self.walk(child, behind)
 
     # -- inside --------------------------------------------------------------------------------
@@ -143,6 +194,16 @@ class Look:
         rest = islice(entries, first, None)
         return ((each.number, f"{path}/{each.spec.name}") for each in rest)
 
+    def _tell_suspended(self, path: str, states: dict[str, int]) -> None:
+        """Count those right below *path* that an operator has put to rest as what they are."""
+        for each in self._root.suspensions.paths():
+            place = self.place(each) if each.rpartition("/")[0] == path else None
+            if place is not None and place.state == "running":
+                states["running"] -= 1
+                states["suspended"] = states.get("suspended", 0) + 1
+        if not states["running"]:
+            del states["running"]
+
     def _supervisor(self, path: str) -> "Supervisor | None":
         return self._root.supervisors.get(path)
 
@@ -159,6 +220,10 @@ class Look:
         if connections.find(path) is not None:
             return (0, name.rpartition("/")[0], _number(path))
         return (0, name) if connections.count_of(name) else None
+
+
+def _is_leaf(key: Key) -> bool:
+    return len(key) == 3 and key[0] == 0  # a connection
 
 
 def _number(path: str) -> int:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ..actors._decider import Directive
     from ..actors._exits import Exit
     from ..actors._lowlevel import Occasion
+    from ._standing import Standing
+    from ._tally import Tally
     from ._tree import NodeSnapshot
     from ._verdict import Order
 
@@ -25,6 +27,11 @@ class Referee(Protocol):
 
     def changed(self, child: "Child") -> None:
         """Look at *child* again: it runs, rests or waits."""
+        ...
+
+    @property
+    def shares_budget(self) -> bool:
+        """Whether its children have one budget together."""
         ...
 
     def restarts_left(self, own: int | None) -> int | None:
@@ -123,4 +130,24 @@ class Child(Protocol):
 
     def snapshot(self) -> "NodeSnapshot":
         """Return it as it is now."""
+        ...
+
+    def alone(self) -> "NodeSnapshot":
+        """Return it as it is now, in short."""
+        ...
+
+    def unwell(self) -> str:
+        """Say in a word or two what is wrong with it; "" if nothing is."""
+        ...
+
+    def standing(self) -> "Standing":
+        """Return how it stands, beyond what a snapshot says."""
+        ...
+
+    def words(self) -> str:
+        """Return what it can be found by, beside its path."""
+        ...
+
+    def be_counted(self, tally: "Tally | None") -> None:
+        """Be counted in *tally* from now on, and no more where it was counted."""
         ...

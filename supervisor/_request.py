@@ -19,6 +19,8 @@ from ..actors._messages import Call, Cast, Stop
 from ..actors._ports import MonitorsPort
 from ._events import described
 from ._monitors import Fault, fault_of
+from ._standing import Standing
+from ._tally import Stated, Tally
 from ._tree import NodeSnapshot
 
 if TYPE_CHECKING:
@@ -27,15 +29,15 @@ if TYPE_CHECKING:
 ASKED = "asked to stop"
 
 
-_here: ContextVar["RequestSlot | None"] = ContextVar("greenroom_request", default=None)
+HERE: ContextVar["RequestSlot | None"] = ContextVar("greenroom_request", default=None)
 
 
 def current_slot() -> "RequestSlot | None":
     """Return the slot of the request that the calling task answers, or None."""
-    return _here.get()
+    return HERE.get()
 
 
-class RequestSlot:
+class RequestSlot(Stated):
     """One HTTP request in the tree, or a WebSocket that somebody else's application serves."""
 
     def __init__(self, root: "Root", path: str, what: str, actor: str = "http") -> None:
@@ -46,7 +48,8 @@ class RequestSlot:
         self.ended = trio.Event()
         self.end: str | None = None
         self.fault: Fault | None = None
-        self.state = "running"
+        self._tally: Tally | None = None
+        self._state = "running"
         self.awaits: Callable[[], str | None] | None = None
         """Says on which event loop async code of it runs now, if its application can tell."""
         self.held: tuple[str, str] | None = None
@@ -74,7 +77,7 @@ class RequestSlot:
         A checkpoint as *work* is. A cancellation from outside goes through.
         """
         exit_ = Exit(ExitKind.STOPPED, "done")
-        _here.set(self)
+        HERE.set(self)
         try:
             with self._scope:
                 await work()
@@ -133,6 +136,7 @@ class RequestSlot:
 
     def stuck(self) -> None:
         """Tell that it has not ended in time, and where it waits."""
+        self._root.trouble.stick(self.path)
         self._root.events.emit("slot.unkillable", self.path, 1, stack=self.waits_at())
 
     def waits_at(self) -> str:
@@ -177,6 +181,29 @@ class RequestSlot:
             restarts_left=0,
             facts=facts,
         )
+
+    alone = snapshot
+
+    @property
+    def counted_as(self) -> str:
+        """What it is, in the place of an actor's class."""
+        return self._actor
+
+    def standing(self) -> Standing:
+        """Return how it stands, beyond what a snapshot says."""
+        seconds = trio.current_time() - self._began
+        where = f"waits for {self.held[0]}, in {self.held[1]}" if self.held is not None else ""
+        return Standing(
+            unwell=self.unwell(), uptime=seconds, end=self.end, busy=seconds, where=where
+        )
+
+    def unwell(self) -> str:
+        """Say in a word what is wrong with it; "" if nothing is."""
+        return "unkillable" if self.path in self._root.trouble.stuck else ""
+
+    def words(self) -> str:
+        """Return what it can be found by, beside its path."""
+        return f"{self._actor}\n{self._what}"
 
 
 def _cancelled() -> bool:

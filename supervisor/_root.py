@@ -7,15 +7,14 @@
 #   REFUSING   a root that is not up takes no connection.
 
 import random
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import trio
 
 from ..actors import ActorNotFound, ActorRef, ThreadHooks, ThreadPool
 from ..actors._lowlevel import LoopThread, task_stacks
+from ..actors._ref import target_of
 from ..actors._workers import Workers
 from ._backoff import Backoff
 from ._connections import Connections
@@ -29,27 +28,29 @@ from ._events import EventStream
 from ._inquiries import Inquiries
 from ._kinds import Kinds, default_kinds
 from ._log import log_events
+from ._meter import Meter
 from ._monitors import Monitors
-from ._operations import Operations
 from ._options import Options
+from ._overview import Overview
 from ._referee import Child, Referee
 from ._registry import Registry
 from ._residents import Residents
 from ._supervisor import Supervisor
 from ._supervisor_spec import Spec, SupervisorSpec
 from ._suspensions import Suspensions
+from ._tally import Census, Stated
 from ._task_pool import TaskPool
 from ._task_pool_spec import TaskPoolSpec
 from ._task_supervisor import TaskSupervisor
 from ._traces import Traces
-from ._tree import NodeSnapshot, facts_of_threads, render
+from ._trouble import Trouble
 from ._watch import Watch
 
 _FOR_CONNECTIONS = 0.75  # of the total deadline, if there are residents; the rest is theirs
 _FOR_REPORTS = 1.0  # seconds
 
 
-class Root(Operations):
+class Root(Overview):
     """
     The tree of this process: connections, residents, groups, names, events, dead letters.
 
@@ -83,10 +84,17 @@ class Root(Operations):
     ) -> None:
         self.options = options or Options()
         self.loop = LoopThread.current()
+        self._refs: dict[str, ActorRef] = {}
         self.events = EventStream()
         self.kinds = kinds or default_kinds()
+        self.meter = Meter(self.events, self._place_at)
+        """What is counted of what happened."""
         self.dead_letters = DeadLetters(self.events)
         self.groups = self.kinds.groups(engine, self.events)
+        self.trouble = Trouble(self.events, self.loop, self._is_known)
+        """Who may be in trouble. Loop thread only."""
+        self.census = Census(self.trouble)
+        """How many actors are in which state, by class. Loop thread only."""
         self.registry = Registry(self.events)
         """Who has which name, and who offers what."""
         self.monitors = Monitors()
@@ -117,7 +125,8 @@ class Root(Operations):
         self._engine = engine
         self._leave = leave
         self._abandon = abandon
-        self._ending = trio.Event()  # the total deadline runs
+        self.ending = trio.Event()
+        """Set when the tree begins to stop: the total deadline runs."""
         self._tasks_left: tuple[str, ...] = (
             "background tasks",
         )  # until the tree's nursery has ended
@@ -127,7 +136,6 @@ class Root(Operations):
         self.inquiries = Inquiries()
         """Who asks which actor for its state."""
         self._errands = Errands(self)
-        self._refs: dict[str, ActorRef] = {}
         self.pauses: dict[str, float] = {}  # by path, when what waits for it begins anew
         self.supervisors: dict[str, Supervisor] = {"/residents": self.residents}
         """All by path. Loop thread only."""
@@ -146,24 +154,6 @@ class Root(Operations):
         hypercorn's ``ProxyFixMiddleware`` does, for every request.
         """
         return self
-
-    @property
-    def up(self) -> bool:
-        """Whether connections are taken."""
-        return self._state == "running"
-
-    @property
-    def state(self) -> str:
-        """``new``, ``starting``, ``running``, ``down``, ``stopping`` or ``stopped``."""
-        return self._state
-
-    def readiness(self) -> list[str]:
-        """What keeps the tree from being ready; empty when it is. Loop thread only."""
-        problems = [] if self.up else [f"root is {self._state}{self._why_down}"]
-        storm = self.connections.storms.refusal
-        if storm is not None:
-            problems.append(f"/connections: {storm}")
-        return problems + [f"{path} is not up" for path in self.residents.parked()]
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """
@@ -254,60 +244,6 @@ class Root(Operations):
         """
         return TaskPool(self, path)
 
-    def snapshot(self) -> NodeSnapshot:
-        """Return the whole tree as it is now, frozen. Loop thread only, not a checkpoint."""
-        children = (self.connections.snapshot(), self.residents.snapshot())
-        return replace(self.alone(), children=children)
-
-    def alone(self) -> NodeSnapshot:
-        """Return the root as it is now, without its children. Loop thread only."""
-        problems = self.readiness()
-        return NodeSnapshot(
-            path="/",
-            kind="root",
-            name="root",
-            state=self._state,
-            facts={
-                "ready": not problems,
-                "problems": problems,
-                "threads": {pool.name: facts_of_threads(pool.statistics()) for pool in self.pools},
-                **self._watch.facts(),
-                "groups": self.groups.names(),
-                "events": {kind: n for kind, n in self.events.counts().items() if n},
-            },
-        )
-
-    def snapshot_blocking(self, timeout: float = 5.0) -> NodeSnapshot:
-        """
-        Return the whole tree as it is now, from a worker thread.
-
-        Raises:
-            TimeoutError: The loop did not answer within *timeout* seconds.
-            RuntimeError: Called on the loop's thread: use :meth:`snapshot`.
-        """
-        if self.loop.is_here():
-            raise RuntimeError("snapshot_blocking() is for worker threads: use snapshot()")
-        taken: list[NodeSnapshot | Exception] = []
-        done = threading.Event()
-
-        def take() -> None:
-            try:
-                taken.append(self.snapshot())
-            except Exception as error:  # noqa: BLE001 - raised here, it would end the loop
-                taken.append(error)
-            done.set()
-
-        self.loop.call_soon(take)
-        if not done.wait(timeout):
-            raise TimeoutError(f"the loop did not answer within {timeout:g} s")
-        if isinstance(taken[0], Exception):
-            raise taken[0]
-        return taken[0]
-
-    def render(self) -> str:
-        """Return the tree as text for a terminal. Loop thread only."""
-        return render(self.snapshot())
-
     # -- for the parts of the tree -----------------------------------------------------
 
     def register(self, path: str, ref: ActorRef) -> None:
@@ -331,6 +267,16 @@ class Root(Operations):
         self.suspensions.forget(path)
         self.pauses.pop(path, None)
         self.traces.forget(path)
+        self.trouble.forget(path)
+
+    def _is_known(self, path: str) -> bool:
+        return path in self._refs or path in self.supervisors or path == "/connections"
+
+    def _place_at(self, path: str) -> Stated | None:
+        """Return what lives at *path*, but for supervisors. Any thread."""
+        ref = self._refs.get(path)
+        place: object = None if ref is None else target_of(ref)
+        return place if isinstance(place, Stated) else None
 
     def pause(self, attempt: int) -> float:
         """Return the seconds to wait before restart number *attempt* in a row."""
@@ -362,7 +308,7 @@ class Root(Operations):
                 task_status.started()
                 await self._stop.wait()
             finally:
-                self._ending.set()
+                self.ending.set()
                 with trio.CancelScope(shield=True):
                     await self._wind_up()
                 self.traces.close()
@@ -392,7 +338,7 @@ class Root(Operations):
 
     async def _watch_the_end(self, scope: trio.CancelScope) -> None:
         with scope:
-            await self._ending.wait()
+            await self.ending.wait()
             # A little more than the total, in which all that is late is reported.
             seconds = self.options.total_shutdown_seconds
             await trio.sleep(seconds + _FOR_REPORTS)

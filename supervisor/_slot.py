@@ -13,6 +13,7 @@
 #   BOUNDED       every wait in here has a deadline: the handler's, the tasks', the
 #                 last handler's, the backoff.
 
+import time
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from dataclasses import replace
@@ -30,7 +31,7 @@ from ..actors._messages import PeerEnd, Stop
 from ..actors._ports import Connection
 from ..actors._state import Handed
 from ._backoff import backoff_of
-from ._crashes import Crash, name_of
+from ._crashes import Crash, left_by, name_of
 from ._dead_letters import CRASHED
 from ._events import described
 from ._intensity import RestartWindow
@@ -38,7 +39,9 @@ from ._last_words import Words, last_words
 from ._monitors import fault_of
 from ._referee import Referee
 from ._spec import Restart
+from ._standing import Left
 from ._succession import Succession
+from ._tally import Tally
 from ._verdict import Next, Order, Policy, decide, directive_of, lives_again
 from ._witness import Witness
 
@@ -55,10 +58,10 @@ class Slot(Witness, Succession):
     """
 
     __slots__ = (
-        "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_life",
-        "_nursery", "_policy", "_referee", "_stack", "_told", "_window", "batch_messages",
-        "batch_seconds", "debug", "ended", "first_error", "handshake_seconds", "pool", "settled",
-        "shutdown_seconds", "state", "thread_batch_messages",
+        "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_left",
+        "_life", "_nursery", "_policy", "_referee", "_stack", "_state", "_tally", "_told",
+        "_window", "batch_messages", "batch_seconds", "debug", "ended", "first_error",
+        "handshake_seconds", "pool", "settled", "shutdown_seconds", "thread_batch_messages",
     )  # fmt: skip
 
     life_kind: ClassVar[type[Life]] = Life
@@ -85,7 +88,9 @@ class Slot(Witness, Succession):
         self.thread_batch_messages = options.thread_batch_messages
         self.handshake_seconds = getattr(actor, "handshake_seconds", options.handshake_seconds)
         self.shutdown_seconds = shutdown_seconds
-        self.state = "starting"
+        self._tally: Tally | None = None
+        self._state = "starting"
+        self._left: Left | None = None
         self._crashes: tuple[Crash, ...] = ()
         self.settled = Occasion()
         """Set when the first incarnation serves, or the slot has ended without one."""
@@ -129,6 +134,7 @@ class Slot(Witness, Succession):
             exit_ = await life.run()  # shielded, as everything is that it awaits here
             self._alive += trio.current_time() - self._born
             self._handled += life.total
+            self._left = left_by(exit_)
             self._handed = replace(self._handed)  # a thread left behind fills the old one
             await self._end_tasks(life)
             if exit_.error is not None:
@@ -251,6 +257,7 @@ class Slot(Witness, Succession):
         if exit_.kind in (ExitKind.CRASHED, ExitKind.FATAL):
             self.end = f"{CRASHED}: {self.end}"
         self.fault = fault_of(exit_)
+        self._left = Left(self.end, time.time())
         self.state = "declined" if exit_.kind is ExitKind.DECLINED else "ended"
         self._empty()
         facts: dict[str, object] = {"reason": self.end, "how": exit_.kind.value, "code": code}
@@ -306,27 +313,9 @@ class Slot(Witness, Succession):
             self._life.request_stop(stop, self.shutdown_seconds)
 
     @property
-    def busy(self) -> bool:
-        """Whether it handles something, or something waits for it."""
-        life = self._life
-        busy = life is not None and (life.busy_with or (life.beside and life.beside.busy))
-        return bool(self.mailbox.queued or busy)
-
-    @property
-    def missed(self) -> list[str]:
-        """Its path, if it is down though nobody wanted it to be."""
-        down = self.state == "parked" or (self.end or "").startswith(CRASHED)
-        return [self.path] if down else []
-
-    @property
     def patience(self) -> float:
         """How long it may take to stop: its handler, its tasks, its last handler; in seconds."""
         return 3 * self.shutdown_seconds + self._root.options.disconnect_seconds + 1
-
-    @property
-    def calls(self) -> str:
-        """The path of the actor that its handler calls and waits for; empty if it does not."""
-        return self._life.calls if self._life is not None else ""
 
     def cut_off(self, reason: str) -> None:
         """Ask it to end, and cancel what it does at once. Loop thread only."""
@@ -371,7 +360,9 @@ class Slot(Witness, Succession):
 
     def abort(self, error: BaseException) -> None:
         """Take note that run() itself has failed, which is a fault of this library."""
-        self.end, self.state = f"{CRASHED}: {described(error)}", "ended"
+        self.end = f"{CRASHED}: {described(error)}"
+        self._left = Left(self.end, time.time())
+        self.state = "ended"
         self.note("slot.fatal", exception=error, reason="a fault in Greenroom itself")
         self.fault = fault_of(Exit(ExitKind.FATAL, self.end, error))
         self._empty()

@@ -1,5 +1,6 @@
 # A supervisor as its own supervisor sees it, and as it is seen from outside.
 
+import time
 from dataclasses import replace
 from typing import cast
 
@@ -13,6 +14,10 @@ from ._administration import Administration
 from ._dead_letters import CRASHED
 from ._events import described
 from ._referee import Child
+from ._standing import Left, Standing
+from ._succession import PAUSES
+from ._supervisor_spec import Budget
+from ._tally import NOT_STARTED, ROUGH
 from ._tree import NodeSnapshot
 from ._verdict import Next, Order
 
@@ -26,6 +31,11 @@ class Subordinate(Administration):
 
     calls = ""
     """It calls nobody."""
+
+    @property
+    def shares_budget(self) -> bool:
+        """Whether its children have one budget together."""
+        return self.spec.budget is not Budget.CHILD
 
     @property
     def _parker(self) -> Parker:
@@ -75,6 +85,7 @@ class Subordinate(Administration):
 
     def disown(self) -> None:
         """Report that it has not ended in time, and where it waits; it stops its children yet."""
+        self._root.trouble.stick(self.path)
         self.note("slot.unkillable", stack=self._stack.format() if self._stack else "")
 
     def abort(self, error: BaseException) -> None:
@@ -83,9 +94,11 @@ class Subordinate(Administration):
         self._end_as(Exit(ExitKind.CRASHED, described(error), error))
 
     def _end_as(self, exit_: Exit) -> None:
-        self.end, self.state = exit_.reason or exit_.kind.value, "ended"
-        if exit_.kind is ExitKind.CRASHED:
-            self.end = f"{CRASHED}: {self.end}"
+        reason = exit_.reason or exit_.kind.value
+        self.end = f"{CRASHED}: {reason}" if exit_.kind is ExitKind.CRASHED else reason
+        self._left = Left(self.end, time.time())
+        self.state = "ended"
+        self._entries.retire()
         self.note("supervisor.ended", reason=self.end, how=exit_.kind.value)
         self.settled.set()
         self.ended.set()
@@ -111,6 +124,9 @@ class Subordinate(Administration):
         """The paths of what is down here, though nobody wanted it to be."""
         if self.state == "parked" or (self.end or "").startswith(CRASHED):
             return [self.path]
+        entries = self._entries
+        if not (self.ended.is_set() or entries.supervisors or entries.tally.has("parked", "ended")):
+            return []  # as nearly always, and there may be ten thousand
         return [path for each in self._entries.values() if each.body for path in each.body.missed]
 
     def left(self) -> list[str]:
@@ -136,6 +152,54 @@ class Subordinate(Administration):
             state=self.state,
             facts=facts,
         )
+
+    @property
+    def counted_as(self) -> str:
+        """Nothing: it is no actor."""
+        return ""
+
+    def standing(self) -> Standing:
+        """Return how it stands, beyond what a snapshot says."""
+        now, due = trio.current_time(), self._root.pauses.get(self.path)
+        age = None if self._born is None else now - self._born
+        clock, window = self._clock(), self._window if self.shares_budget else self._own_window
+        return Standing(
+            unwell=self.unwell(),
+            uptime=age if self.state == "running" else None,
+            restarts=window.count(clock),
+            restarts_left=window.left(clock),
+            restarted=age if self.epoch > 1 else None,
+            pause=max(0.0, due - now) if due is not None and self.state in PAUSES else None,
+            end=self.end,
+            left=self._left,
+        )
+
+    def unwell(self) -> str:
+        """Say in a word or two what is wrong with it; "" if nothing is."""
+        state = self.state
+        if state == "ended":
+            return CRASHED if (self.end or "").startswith(CRASHED) else ""
+        if state in ROUGH:
+            return state
+        if self.path in self._root.trouble.stuck:
+            return "unkillable"
+        return "restarted" if self._own_window.count(self._clock()) else ""
+
+    def words(self) -> str:
+        """Return what it can be found by, beside its path: its strategy."""
+        return str(self.spec.strategy)
+
+    def states(self) -> dict[str, int]:
+        """Return how many children are in each state; at once."""
+        if self.ended.is_set():
+            return {}
+        states = self._entries.tally.states()
+        for each in self._abandoned:
+            entry = self._entries.get(each.path.rpartition("/")[2])
+            if entry is not None and entry.body is None and states.get(NOT_STARTED):
+                states[NOT_STARTED] -= 1
+                states["unkillable"] = states.get("unkillable", 0) + 1
+        return {state: number for state, number in states.items() if number}
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.path} {self.spec.strategy} {self.state}>"

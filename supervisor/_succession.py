@@ -15,6 +15,7 @@ import trio
 
 from ..actors._exits import stopped
 from ._errors import InvalidState
+from ._tally import Stated
 from ._verdict import Next, Order
 
 if TYPE_CHECKING:
@@ -27,13 +28,11 @@ if TYPE_CHECKING:
 PAUSES = ("backing off", "parked")
 
 
-class Succession:
+class Succession(Stated):
     """What is the same in whatever has incarnations. Loop thread only."""
 
     __slots__ = ()
 
-    path: str
-    state: str
     _referee: "Referee | None"
     _told: Order | None
 

@@ -21,8 +21,10 @@ from ._errors import SupervisorGaveUp
 from ._intensity import RestartWindow
 from ._referee import Child, Referee
 from ._requests import Requests
+from ._standing import Left
 from ._succession import Succession
 from ._supervisor_spec import Spec, SupervisorSpec
+from ._tally import Tally
 from ._verdict import Order
 
 if TYPE_CHECKING:
@@ -37,8 +39,11 @@ class Supervision(Succession):
     ) -> None:
         self.path = path
         self.spec = spec
-        self.state = "starting"
+        self._tally: Tally | None = None
+        self._state = "starting"
         self.epoch = 1
+        self._born: float | None = None  # when its children began to be started, on trio's clock
+        self._left: Left | None = None
         self.settled = Occasion()
         """Set when its children have started, or it has ended without that."""
         self.ended = Occasion()
@@ -47,7 +52,7 @@ class Supervision(Succession):
         self._root = root
         self._referee = referee
         self._told: Order | None = None
-        self._entries = Entries()
+        self._entries = Entries((), path, root.census)
         self._window = RestartWindow(spec.max_restarts, spec.max_seconds)
         options = root.options
         self._own_window = RestartWindow(options.max_restarts, options.max_seconds)

@@ -23,6 +23,7 @@ from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, stopped
 from ..actors._lowlevel import TaskStack
 from ..actors._messages import Stop
+from ._crashes import left_by
 from ._entries import Entries
 from ._entry import Entry
 from ._errors import SupervisorGaveUp
@@ -66,6 +67,7 @@ class Supervisor(GroupRestart, Subordinate):
     async def _lives(self) -> Exit:
         while True:
             exit_ = await self._live()
+            self._left = left_by(exit_)
             if not self._has_next(exit_):
                 return exit_
             self._window.reset()
@@ -81,7 +83,9 @@ class Supervisor(GroupRestart, Subordinate):
     async def _live(self) -> Exit:
         self._over = None
         # As OTP does: who was added by hand is not there any more, who was forgotten is.
-        self._entries = Entries(self.spec.children)
+        self._entries.retire()
+        self._entries = Entries(self.spec.children, self.path, self._root.census)
+        self._born = trio.current_time()
         try:
             await self._start_all()
             if self._over is None:
@@ -177,7 +181,8 @@ class Supervisor(GroupRestart, Subordinate):
         spec, path = entry.spec, self._path_of(entry.spec)
         entry.asked = entry.off = False
         entry.stopping = None  # the body before, which would live on in it
-        body = entry.body = self._body(spec, path)
+        body = self._body(spec, path)
+        self._entries.embody(entry, body)
         if isinstance(body, Slot):
             self._root.register(path, body.ref)
         else:
@@ -380,5 +385,7 @@ class Supervisor(GroupRestart, Subordinate):
         body.disown()
         self._abandoned[body] = None
         self._root.unregister(body.path)
-        entry.body = entry.stopping = None
+        self._entries.embody(entry, None)
+        entry.stopping = None
         self._entries.look_at(entry)
+        self._root.trouble.add(body.path)  # until it has ended

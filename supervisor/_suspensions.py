@@ -66,6 +66,10 @@ class Suspensions:
         """Return when the suspension of *path* ends, on trio's clock; None without one."""
         return self._until.get(path)
 
+    def paths(self) -> list[str]:
+        """Return the paths of all that are suspended."""
+        return list(self._until)
+
     def forget(self, path: str) -> bool:
         """Drop what is kept of *path*; say whether there was anything."""
         return self._until.pop(path, None) is not None

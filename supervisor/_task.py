@@ -22,7 +22,7 @@ from ._errors import TaskStopped
 from ._monitors import Fault
 from ._slot import Slot
 from ._spec import refuse_bad_name
-from ._tree import NodeSnapshot
+from ._tree import CrashReport, NodeSnapshot
 
 _OF_MESSAGES = ("handled", "handling")  # which a task has none of
 
@@ -177,12 +177,25 @@ class TaskSlot(Slot):
         """Say whether one line tells enough of *error*: somebody waits, to whom it is raised."""
         return self.work.awaited
 
-    def snapshot(self) -> NodeSnapshot:
+    def _shown(
+        self,
+        crashes: tuple[CrashReport, ...] = (),
+        groups: tuple[str, ...] = (),
+        names: tuple[str, ...] = (),
+    ) -> NodeSnapshot:
         """Return the task as it is now, with its function in the place of an actor's class."""
-        seen = super().snapshot()
+        seen = super()._shown(crashes, groups, names)
         facts = {name: fact for name, fact in seen.facts.items() if name not in _OF_MESSAGES}
         name = self.work.name
         return replace(seen, actor=name, restarts_left=0, mailbox=None, facts=facts)
+
+    def words(self) -> str:
+        """Return what it can be found by, beside its path: its function."""
+        return self.work.name
+
+    def unwell(self) -> str:
+        """Say what is wrong with it; nothing is once it has ended, however it did."""
+        return "" if self.state == "ended" else super().unwell()
 
     @property
     def missed(self) -> list[str]:

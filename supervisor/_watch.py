@@ -87,10 +87,15 @@ class Watch:
 
     def facts(self) -> dict[str, object]:
         """Return how late the loop answers, for the tree. Loop thread only."""
+        lag = self.lag()
+        return {} if lag is None else {"loop_lag": lag}
+
+    def lag(self) -> dict[str, float] | None:
+        """Return how late the loop answers, in seconds; None if nobody looks. Loop thread only."""
         if self._thread is None or self._blocked is None:
-            return {}
+            return None
         worst = self._lag.worst(time.monotonic())
-        return {"loop_lag": {"last": round(self._lag.last, 4), "worst": round(worst, 4)}}
+        return {"last": round(self._lag.last, 4), "worst": round(worst, 4)}
 
     # -- in its own thread -------------------------------------------------------------------
 

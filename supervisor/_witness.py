@@ -6,25 +6,28 @@ from ..actors._decider import Directive
 from ..actors._exits import Exit, ExitKind, Verdict, judge
 from ..actors._life import Life
 from ..actors._lowlevel import TaskStack
+from ..actors._ports import IDENTITY, Connection
 from ._crashes import CRASHES_KEPT, Crash, crash_facts, crash_of
+from ._dead_letters import CRASHED
 from ._intensity import RestartWindow
 from ._place import Place
 from ._referee import Referee
-from ._standing import Standing
+from ._standing import Left, Standing
 from ._succession import PAUSES
+from ._tally import ROUGH, Stated
 from ._tree import CrashReport, NodeSnapshot
 
 
-class Witness(Place):
+class Witness(Place, Stated):
     """The part of a slot that others look at."""
 
     __slots__ = ()
 
-    state: str
     _alive: float
     _born: float
     _crashes: tuple[Crash, ...]
     _handled: int
+    _left: Left | None
     _life: Life | None
     _referee: Referee | None
     _stack: TaskStack | None
@@ -47,6 +50,7 @@ class Witness(Place):
 
     def stuck(self) -> None:
         """Tell that it has not ended in time, and where it waits. Loop thread only."""
+        self._root.trouble.stick(self.path)
         self.note("slot.unkillable", stack=self.waits_at())
 
     def waits_at(self) -> str:
@@ -60,8 +64,44 @@ class Witness(Place):
         if fatal:
             self._root.fatal(self.path)
 
+    @property
+    def busy(self) -> bool:
+        """Whether it handles something, or something waits for it."""
+        life = self._life
+        busy = life is not None and (life.busy_with or (life.beside and life.beside.busy))
+        return bool(self.mailbox.queued or busy)
+
+    @property
+    def missed(self) -> list[str]:
+        """Its path, if it is down though nobody wanted it to be."""
+        down = self.state == "parked" or (self.end or "").startswith(CRASHED)
+        return [self.path] if down else []
+
+    @property
+    def calls(self) -> str:
+        """The path of the actor that its handler calls and waits for; empty if it does not."""
+        return self._life.calls if self._life is not None else ""
+
+    @property
+    def counted_as(self) -> str:
+        """The name of its class."""
+        return self.actor.__qualname__
+
     def snapshot(self) -> NodeSnapshot:
         """Return the slot as it is now. Loop thread only."""
+        groups, names = self._root.groups.groups_of(self), self._root.registry.keys_of(self)
+        return self._shown(self.crashes, groups, names)
+
+    def alone(self) -> NodeSnapshot:
+        """Return it in short: no crashes, groups and names. Loop thread only."""
+        return self._shown()
+
+    def _shown(
+        self,
+        crashes: tuple[CrashReport, ...] = (),
+        groups: tuple[str, ...] = (),
+        names: tuple[str, ...] = (),
+    ) -> NodeSnapshot:
         life = self._life
         facts: dict[str, object] = {
             "handled": self._handled + (life.total if life and self._runs() else 0)
@@ -79,23 +119,60 @@ class Witness(Place):
             actor=self.actor.__qualname__,
             state=self._shown_state(),
             epoch=self.epoch,
-            crashes=self.crashes,
+            crashes=crashes,
             restarts_left=self._restarts_left(self._alive_now()),
             mailbox=(self.mailbox.queued, self.mailbox.capacity),
-            groups=self._root.groups.groups_of(self),
-            names=self._root.registry.keys_of(self),
+            groups=groups,
+            names=names,
             facts=facts,
         )
 
     def standing(self) -> Standing:
         """Return how it stands, beyond what a snapshot says. Loop thread only."""
         now, due = trio.current_time(), self._root.pauses.get(self.path)
+        life = self._life
         return Standing(
+            unwell=self.unwell(),
             uptime=now - self._born if self._runs() else None,
-            restarts=self._window.count(self._alive_now()),
+            restarts=self._lately(),
+            restarted=now - self._born if self.epoch > 1 else None,
             pause=max(0.0, due - now) if due is not None and self.state in PAUSES else None,
             end=self.end,
+            left=self._left,
+            crash=self.last_crash,
+            where=f"waits for {life.calls}" if life is not None and life.calls else "",
         )
+
+    def unwell(self) -> str:
+        """Say in a word or two what is wrong with it; "" if nothing is. Loop thread only."""
+        state = self.state
+        if state == "ended":
+            return CRASHED if (self.end or "").startswith(CRASHED) else ""
+        if state in ROUGH:
+            return state
+        if self.path in self._root.trouble.stuck:
+            return "unkillable"
+        if self.suspended_until is not None:
+            return "suspended"
+        if self.mailbox.high:
+            return "mailbox high"
+        return "restarted" if self._lately() else ""
+
+    def words(self) -> str:
+        """Return what it can be found by, beside its path: its class, its user."""
+        return f"{self.actor.__qualname__}\n{user_of(self.connection)}"
+
+    def _lately(self) -> int:
+        """Return how many restarts count now: against its own budget, or one with its siblings."""
+        if not self._crashes:
+            return 0
+        count = self._window.count(self._alive_now())
+        referee = self._referee
+        if count or self.epoch == 1 or referee is None or not referee.shares_budget:
+            return count
+        # The siblings' common budget does not say whose restarts it counts.
+        anew = self._crashes[-1].brief.epoch == self.epoch - 1
+        return int(anew and trio.current_time() - self._born <= self._window.max_seconds)
 
     def _shown_state(self) -> str:
         suspended = self.state == "running" and self.suspended_until is not None
@@ -126,3 +203,9 @@ class Witness(Place):
 
     def __repr__(self) -> str:
         return f"<Slot {self.path} {self.actor.__qualname__} epoch {self.epoch} {self.state}>"
+
+
+def user_of(connection: Connection | None) -> str:
+    """Return whose *connection* it is, as text; "" if nobody knows."""
+    identity = connection.scope.get(IDENTITY) if connection is not None else None
+    return "" if identity is None else str(identity.facts().get("user", ""))

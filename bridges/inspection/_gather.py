@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ._directory import Door, doors
 from ._wire import MOST_ANSWER, MOST_QUESTION, BadMessage, Unpacker, pack
@@ -137,7 +137,7 @@ class _Asked:
         name = f"{socket.gethostname()}:{self.door.pid}:{self.door.started}"
         if self._message is None:
             return Said(name, self.door.pid, None, self._trouble or late)
-        answer = self._message.get("answer")
+        answer: object = self._message.get("answer")
         if not isinstance(answer, dict):
             return Said(name, self.door.pid, None, f"it said {json.dumps(self._message)[:100]}")
-        return Said(name, self.door.pid, answer)
+        return Said(name, self.door.pid, cast("dict[str, Any]", answer))

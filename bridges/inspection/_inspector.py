@@ -10,6 +10,9 @@ from typing import Any
 
 from ...actors import ActorNotFound
 from ...supervisor import InvalidState, Root
+from ._ask_metrics import ask_metrics
+from ._ask_process import ask_process
+from ._ask_threads import ask_threads
 from ._ask_tree import ask_tree
 from ._question import BadQuestion, Fields
 
@@ -19,6 +22,9 @@ Answer = dict[str, Any]
 Ask = Callable[[Root, Fields], Awaitable[Answer]]
 
 QUESTIONS: dict[str, Ask] = {
+    "metrics": ask_metrics,
+    "process": ask_process,
+    "threads": ask_threads,
     "tree": ask_tree,
 }
 """What can be asked, by name."""

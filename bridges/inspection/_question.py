@@ -50,6 +50,11 @@ class Fields:
             raise BadQuestion(f"{name} must be seconds, above 0 and at most {most:g}.{_got(value)}")
         return float(value)
 
+    def flag_or_seconds(self, name: str, *, most: float) -> bool | float:
+        """Return a yes or no, or seconds above 0, *most* at most; False if it is left out."""
+        value = self._take(name, default=False)
+        return value if isinstance(value, bool) else self.seconds(name, most=most) or False
+
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Return a yes or no."""
         value = self._take(name, default)

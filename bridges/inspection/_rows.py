@@ -1,70 +1,92 @@
-# One place of the tree as a row: what a person wants to see of it first. Pure.
+# One place of the tree as a row: what a person wants to see of it first.
 
 from ...supervisor import NodeSnapshot
 from ...supervisor._events import plain
+from ...supervisor._look import Look
 from ...supervisor._standing import Standing
 
 Row = dict[str, object]
 
-_WELL = frozenset(
-    {"starting", "running", "declined", "waiting", "making room", "stopping", "ended"}
-)
-_HIGH = 0.8
+_TOLD = frozenset({"handling", "seconds", "request", "calls"})
+"""Facts that have a place of their own in a row."""
 
 
-def is_healthy(node: NodeSnapshot, standing: Standing) -> bool:
-    """Say whether nobody need look at *node*: it runs, has not restarted lately, keeps up."""
-    if node.state not in _WELL or standing.restarts:
-        return False
-    if node.path == "/":
-        return node.facts.get("ready") is True
-    return not _is_high(node.mailbox)
+def row_at(look: Look, path: str) -> Row | None:
+    """Return the place at *path* as a row; None if nothing is there. Loop thread only."""
+    node = look.node(path)
+    if node is None:
+        return None
+    below = {
+        "total": look.total(path),
+        "states": look.states(path),
+        "unhealthy": look.unhealthy(path),
+    }
+    return row_of(node, look.standing(path), below)
 
 
-def row_of(node: NodeSnapshot, standing: Standing, total: int) -> Row:
+def row_of(node: NodeSnapshot, standing: Standing, below: dict[str, object]) -> Row:
     """
-    Return *node* as a row.
+    Return *node* as a row. Pure.
 
     Args:
-        node: The place, without what is below it.
+        node: The place, in short.
         standing: How it stands.
-        total: How many places are right below it.
+        below: What is below it.
     """
-    last = node.crashes[-1] if node.crashes else None
+    supervises = node.kind != "slot"
+    left, crash = standing.left, standing.crash
     return {
         "path": node.path,
         "kind": node.kind,
         "name": node.name,
         "actor": node.actor,
         "state": node.state,
-        "healthy": is_healthy(node, standing),
+        "healthy": not standing.unwell,
+        "unwell": standing.unwell,
         "epoch": node.epoch,
         "uptime": _rounded(standing.uptime),
         "restarts": standing.restarts,
-        "restarts_left": node.restarts_left,
+        "restarts_left": standing.restarts_left if supervises else node.restarts_left,
+        "restarted": _rounded(standing.restarted),
         "backoff": _rounded(standing.pause),
-        "mailbox": None if node.mailbox is None else _mailbox(node.mailbox),
-        "doing": _doing(node),
-        "below": {"total": total},
-        "exit": None if standing.end is None else {"reason": standing.end},
-        "crash": last
-        and {"exception": last.exception, "text": last.text, "at": last.at, "epoch": last.epoch},
-        "facts": {str(name): plain(fact) for name, fact in node.facts.items()},
+        "mailbox": _mailbox(node.mailbox, standing),
+        "doing": _doing(node, standing),
+        "below": below,
+        "exit": None if left is None else {"reason": left.reason, "at": left.at},
+        "crash": crash
+        and {
+            "exception": crash.exception,
+            "text": crash.text,
+            "at": crash.at,
+            "epoch": crash.epoch,
+            "message": crash.message,
+            "resumed": crash.directive == "resume",
+        },
+        "facts": {str(name): plain(node.facts[name]) for name in node.facts if name not in _TOLD},
     }
 
 
-def _mailbox(mailbox: tuple[int, int]) -> dict[str, int]:
-    queued, capacity = mailbox
-    return {"queued": queued, "capacity": capacity}
+def _mailbox(mailbox: tuple[int, int] | None, standing: Standing) -> dict[str, object] | None:
+    queued, capacity = mailbox or (0, 0)
+    if not capacity:
+        return None  # nothing can be sent to it, as to a request
+    return {"queued": queued, "capacity": capacity, "age": _rounded(standing.age)}
 
 
-def _is_high(mailbox: tuple[int, int] | None) -> bool:
-    return mailbox is not None and mailbox[1] >= 10 and mailbox[0] >= _HIGH * mailbox[1]
-
-
-def _doing(node: NodeSnapshot) -> dict[str, object] | None:
+def _doing(node: NodeSnapshot, standing: Standing) -> dict[str, object] | None:
     what = node.facts.get("handling") or node.facts.get("request")
-    return None if not what else {"what": str(what), "seconds": node.facts.get("seconds")}
+    if not what:
+        return None
+    return {
+        "what": str(what),
+        "seconds": _rounded(standing.busy),
+        "where": standing.where or _where(node),
+    }
+
+
+def _where(node: NodeSnapshot) -> str:
+    awaits = node.facts.get("awaits")
+    return f"waits for {awaits}" if awaits else ""
 
 
 def _rounded(seconds: float | None) -> float | None:

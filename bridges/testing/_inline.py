@@ -78,6 +78,10 @@ class InlinePool:
         """Name nothing: whoever asks would have to run while a job does."""
         return []
 
+    def holders(self) -> list[tuple[Job[Any], int]]:
+        """Name nobody, as `oldest_jobs` does."""
+        return []
+
     def statistics(self) -> PoolStatistics:
         """Return a snapshot of the pool. Not a checkpoint."""
         return PoolStatistics(

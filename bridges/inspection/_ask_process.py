@@ -1,0 +1,76 @@
+# How one process is: who it is, whether it is ready, how late its loop answers, what it holds.
+
+import platform
+import sys
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from ...actors import PoolStatistics
+from ...actors._lowlevel import tasks_living
+from ...supervisor import Root
+from ._identity import this_process
+from ._memory import peak_bytes, resident_bytes
+from ._question import Fields
+from ._samples import COLUMNS, Samples
+
+_LIBRARIES = ("greenroom", "trio", "hypercorn", "django")
+
+
+async def ask_process(root: Root, fields: Fields) -> dict[str, Any]:
+    """
+    Answer with how this process is. Not a checkpoint.
+
+    Raises:
+        BadQuestion: A field is wrong.
+    """
+    with_samples = fields.flag("samples", default=True)
+    fields.done()
+    problems = root.readiness()
+    events = root.events.counts()
+    return {
+        **this_process().as_dict(),
+        "state": root.state,
+        "ready": not problems,
+        "problems": problems,
+        "draining": root.state == "stopping",
+        "versions": dict(versions()),
+        "loop_lag": root.loop_lag(),
+        "tasks": tasks_living(),
+        "memory": {"rss": resident_bytes(), "peak": peak_bytes()},
+        "connections": {
+            "open": root.connections.open,
+            "most": root.options.max_connections,
+            "routes": dict(root.connections.open_by_route()[:500]),
+        },
+        "residents": root.residents.states(),
+        "trouble": len(root.trouble),
+        "threads": [_pool(each) for each in (pool.statistics() for pool in root.pools)],
+        "counters": {kind: number for kind, number in events.items() if number},
+        "columns": list(COLUMNS),
+        "samples": Samples.of(root).read() if with_samples else [],
+    }
+
+
+def _pool(now: PoolStatistics) -> dict[str, Any]:
+    return {
+        "pool": now.name,
+        "size": now.size,
+        "busy": now.running,
+        "waiting": now.queued,
+        "abandoned": len(now.abandoned),
+    }
+
+
+@cache
+def versions() -> tuple[tuple[str, str], ...]:
+    """Return the versions of what runs here, as far as they are known; libraries if loaded."""
+    found = [("python", platform.python_version())]
+    for name in _LIBRARIES:
+        if name != "greenroom" and name not in sys.modules:
+            continue
+        try:
+            found.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue
+    return tuple(found)
