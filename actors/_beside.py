@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -42,11 +43,11 @@ if TYPE_CHECKING:
 class _Run:
     """One message and its handler, from when it was taken from the mailbox."""
 
-    __slots__ = ("batch", "begun", "handler", "hop", "item", "key", "scope")
+    __slots__ = ("batch", "begun", "handler", "hop", "item", "key", "scope", "since")
 
     def __init__(self, handler: Handler, item: Item, key: tuple[Handler, Hashable] | None) -> None:
         self.handler, self.item, self.key = handler, item, key
-        self.begun = False
+        self.begun, self.since = False, 0.0
         self.hop: Hop | None = None
         self.batch: Batch | None = None
         self.scope: trio.CancelScope | None = None
@@ -149,6 +150,11 @@ class Beside:
         """Whether anything runs."""
         return bool(self._busy)
 
+    @property
+    def since(self) -> float | None:
+        """Since when the longest of them has run, on the clock of `perf_counter`; None for none."""
+        return min((run.since for run in self._runs if run.begun), default=None)
+
     def facts(self) -> dict[str, object]:
         """Details for the tree: what runs, and how many wait for others of their key."""
         running = [run.item.summary() for run in self._runs if run.begun]
@@ -167,7 +173,7 @@ class Beside:
         self._life.tasks.spawn(self._run, (run,), run.handler.name)
 
     async def _run(self, run: _Run) -> None:
-        run.begun = True
+        run.begun, run.since = True, perf_counter()
         held = HeldBack()
         held_back.set(held)
         try:

@@ -127,6 +127,11 @@ class HandlerTable:
         """The declared message types as they are spelt in ``@handles``."""
         return tuple(key_name(key) for key in self._declared)
 
+    def listed(self) -> list[tuple[str, Handler]]:
+        """Return all handlers with what they are for: a name of their own, or a message's type."""
+        declared = ((key_name(key), handler) for key, handler in self._declared.items())
+        return [*self.special.items(), *declared]
+
     def find(self, message: object) -> Handler | None:
         """Return the handler of *message*, or None where none is declared."""
         key = message_key(message)

@@ -14,7 +14,7 @@ import trio
 
 from ._batch import Batch
 from ._exits import Verdict, judge
-from ._job import JobState
+from ._job import Job, JobState
 
 if TYPE_CHECKING:
     from ._ports import Host
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 class Hop:
     """Runs steps of the incarnation *epoch* of *host* on the pool, one job at a time."""
 
-    __slots__ = ("_batch", "_epoch", "_host", "_until", "never_begun", "pausing")
+    __slots__ = ("_batch", "_epoch", "_host", "_job", "_until", "never_begun", "pausing")
 
     def __init__(self, host: Host, epoch: int) -> None:
         self._host = host
         self._epoch = epoch
         self._batch: Batch | None = None
+        self._job: Job[Any] | None = None
         self.never_begun = False
         """Whether the last job was cancelled while it waited for a thread."""
         self.pausing = False
@@ -39,6 +40,11 @@ class Hop:
     def in_run(self) -> bool:
         """Whether the job that runs has taken several messages out of the mailbox."""
         return self._batch is not None and self._batch.several
+
+    @property
+    def thread(self) -> str | None:
+        """The name of the thread that works, "" while none has it yet; None if none is needed."""
+        return None if self._job is None else self._job.thread_name
 
     def tell(self) -> None:
         """Tell the job that runs, if one does, to stop: its next ``self.*`` is Stale."""
@@ -69,7 +75,8 @@ class Hop:
         """
         host = self._host
         job = host.pool.submit(batch.work, label=f"{host.path}#{self._epoch} {name}")
-        self._batch, self._until, self.never_begun, self.pausing = batch, inf, False, False
+        self._batch, self._job = batch, job
+        self._until, self.never_begun, self.pausing = inf, False, False
         try:
             if job.state is not JobState.DONE:  # often it is: its thread has had its turn
                 await job.wait()
@@ -91,5 +98,5 @@ class Hop:
                         host.report(job.error, name)
             raise
         finally:
-            self._batch = None
+            self._batch = self._job = None
         job.result()

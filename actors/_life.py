@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -52,8 +53,8 @@ class Life:
     __slots__ = (
         "_crash", "_first", "_handshake", "_keeper", "_kwargs", "_loop", "_scope", "_step",
         "_why", "actor", "begun", "beside", "calls", "deferred", "delivered", "epoch", "failed",
-        "flagged", "handled", "hop", "host", "instance", "item", "leftovers", "over", "table",
-        "task", "tasks", "unsaved",
+        "flagged", "handled", "hop", "host", "instance", "item", "leftovers", "over", "since",
+        "table", "task", "tasks", "unsaved",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +85,8 @@ class Life:
         """What runs beside the loop, once something has."""
         self.item: Item | Opening | Moment | None = None
         """What is being handled."""
+        self.since = perf_counter()
+        """When it began what it does now, or what it did last has ended."""
         self.calls = ""
         """The path of whom its handler calls and waits for, if it does."""
         self.task: object = None
@@ -121,6 +124,7 @@ class Life:
             # since what brought it (the peer's end, a stop) has been taken from the mailbox.
             left = left.with_error(error, "", told=False) if left else self._ended_by(error)
         finally:
+            self.host.mailbox.idle = False
             put_away(self)
             current_life.reset(token)
             self.task = None
@@ -269,15 +273,6 @@ class Life:
         """Whether it is its slot's first, and does not serve yet."""
         return self._first and self._step != ""
 
-    def facts(self) -> dict[str, object]:
-        """Details for the tree, by name: what it does now. Loop thread only."""
-        facts = {"handling": self.busy_with, "calls": self.calls, "tasks": [*self.tasks.names()]}
-        if self.deferred is not None:
-            facts |= {"deferred": len(self.deferred), "owed": len(self.deferred.outstanding or ())}
-        if self.beside is not None:
-            facts |= self.beside.facts()
-        return {name: fact for name, fact in facts.items() if fact}
-
     @property
     def total(self) -> int:
         """How many messages it has handled, those beside its loop included."""
@@ -337,7 +332,8 @@ class Life:
         handler = self.table.special.get(opening)
         self.begun = True
         if handler is not None:
-            self._step, self.item = opening, (connection.opening if connection else OPENING)
+            self._step, self.since = opening, perf_counter()
+            self.item = connection.opening if connection else OPENING
             seconds = self.host.handshake_seconds
             self._handshake = scope = trio.CancelScope(deadline=trio.current_time() + seconds)
             with scope:
@@ -366,7 +362,7 @@ class Life:
     async def _hook(self, name: str, item: Hook) -> None:
         handler = self.table.special.get(name)
         if handler is not None:
-            self._step = name
+            self._step, self.since = name, perf_counter()
             await run_special(self, handler, item)
 
     # -- its end -------------------------------------------------------------------------

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -29,7 +29,7 @@ from ._unsaved import save_unsaved
 
 if TYPE_CHECKING:
     from ._life import Life
-    from ._ports import TracePort
+    from ._ports import FollowPort
     from ._signature import Handler
 
 
@@ -54,7 +54,7 @@ class Loop:
         self.left: Exit | None = None
         """The end that a handler has made, once it has."""
         self._leaving: Exit | None = None  # taken from the mailbox; waits for what runs beside
-        self._trace: TracePort | None = self._host.trace
+        self._trace: FollowPort | None = self._host.trace
         self._moments = moments_of(life, self)
 
     async def serve(self) -> Exit:
@@ -63,19 +63,24 @@ class Loop:
         frames, in_place = self._frames, self._trace is None
         most, seconds = host.batch_messages, host.batch_seconds
         rest = box.parker.park if self._moments is None else await self._moments.begin()
-        taken, until = 0, time.perf_counter() + seconds
+        life.since = now = perf_counter()
+        taken, until = 0, now + seconds
         while True:
             if self.left is not None or box.control:
                 return await self._leave(self.left or stopped(box.control.pop(0)))
             if life.flagged:
                 if await self._halt():
-                    taken, until = 0, time.perf_counter() + seconds
+                    life.since = now = perf_counter()
+                    taken, until = 0, now + seconds
                     continue
                 in_place = self._trace is None
             item = box.take()
             if item is None:
+                box.idle = True
                 await rest()
-                taken, until = 0, time.perf_counter() + seconds
+                box.idle = False
+                life.since = now = perf_counter()
+                taken, until = 0, now + seconds
                 continue
             if type(item) is PeerEnd:
                 peer = Exit(ExitKind.PEER, "peer", code=item.code, text=item.reason)
@@ -93,9 +98,12 @@ class Loop:
                         raise
                 life.item = None
             taken += 1
-            if taken >= most or time.perf_counter() > until:
+            life.since = now = perf_counter()
+            if taken >= most or now > until:
+                box.note_waits(now)
                 await checkpoint()
-                taken, until = 0, time.perf_counter() + seconds
+                life.since = now = perf_counter()
+                taken, until = 0, now + seconds
 
     async def _leave(self, exit_: Exit) -> Exit:
         """Wait for what runs beside the loop, if anything does; return *exit_*."""
@@ -165,7 +173,8 @@ class Loop:
     async def run_moment(self, moment: Moment) -> None:
         """Run the handler of *moment*, as those of messages are run. A checkpoint as it is."""
         handler = self._life.table.special[moment.name]
-        self._life.item = moment
+        self._box.idle = False
+        self._life.item, self._life.since = moment, perf_counter()
         try:
             if not handler.cancel:
                 await self._run_moment(handler, moment)
@@ -223,7 +232,8 @@ class Loop:
         handler = self._life.table.find(message)
         if handler is None:
             name = key_name(message_key(message))
-            self._host.dead_letter(message, f"no handler: declare one with @handles({name})")
+            sender = item.caller if type(item) is Call else ""
+            self._host.dead_letter(message, f"no handler: declare one with @handles({name})", sender)
             if type(item) is Call:
                 item.reply.fail(UndeclaredMessage(self._host.path, name))
         return handler

@@ -211,6 +211,14 @@ class TaskStack:
         """Return where the task waits, outermost call first, a line each."""
         return _stack(self._task)
 
+    def calls(self) -> list[tuple[str, int, str, str]]:
+        """Return where it waits, outermost call first: file, line, function and module of each."""
+        return [
+            (code.co_filename, line, code.co_name, str(frame.f_globals.get("__name__")))
+            for frame, line in self._task.iter_await_frames()
+            if (code := frame.f_code)
+        ]
+
 
 async def wait_readable(file: socket.socket | int) -> None:
     """Wait until *file*, a socket or a descriptor, has something to read. Always a checkpoint."""

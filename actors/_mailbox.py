@@ -22,42 +22,20 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from enum import Enum, StrEnum
 from functools import cache
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import trio
 
+from ._counts import Counts
 from ._lowlevel import Parker
 from ._messages import Call, Cast, InFrame, Item, PeerEnd, Stop, Tick
+from ._overflow import Overflow as Overflow
+from ._overflow import Put as Put
 
 if TYPE_CHECKING:
     from ._lowlevel import LoopThread
-
-
-class Overflow(StrEnum):
-    """What happens to a message for a full mailbox. Nothing is dropped silently."""
-
-    WAIT = "wait"
-    """``ref.send`` waits for room; ``ref.cast`` answers False (the default)."""
-    DROP_NEWEST = "drop_newest"
-    """The new message becomes a dead letter."""
-    DROP_OLDEST = "drop_oldest"
-    """The oldest waiting message becomes a dead letter; a call fails with MailboxFull."""
-    ERROR = "error"
-    """The sender gets :exc:`MailboxFull`."""
-    CLOSE = "close"
-    """The actor is stopped; a connection closes with 1013."""
-
-
-class Put(Enum):
-    """What became of a message."""
-
-    TAKEN = "taken"
-    RISEN = "risen"
-    """Taken, and the mailbox is high now: see :attr:`Mailbox.high`."""
-    FULL = "full"
-    CLOSED = "closed"
 
 
 _ALARM_FROM = 10
@@ -75,8 +53,13 @@ def _mark(capacity: int) -> int:
     return -(-capacity * 4 // 5) - 1 if capacity >= _ALARM_FROM else capacity
 
 
-class Mailbox:
+class Mailbox(Counts):
     """The queue of one slot; it survives the slot's restarts."""
+
+    __slots__ = (
+        "__weakref__", "_closed", "_lock", "_loop", "_mark", "_read_ahead", "_resume_reading",
+        "_room_waiters", "capacity", "control", "parker",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -86,26 +69,20 @@ class Mailbox:
         read_ahead_messages: int = 16,
         read_ahead_bytes: int = 65536,
     ) -> None:
+        super().__init__()
         self.capacity = capacity
         # Where the next message is not simply taken: the alarm's mark, or once it is high, the
         # capacity. So as long as it is neither, both cost one comparison together.
         self._mark = _mark(capacity)
         self.parker = Parker()
         self.control: list[Stop] = []
-        self._made: deque[Item] | None = None  # until something comes: most sockets are idle
         self._loop = loop
         # Reentrant: a __del__ that the garbage collector runs in here may send, too.
         self._lock = threading.RLock()
         self._read_ahead = _read_ahead(read_ahead_messages, read_ahead_bytes)
-        self._messages = self._frames = self._frame_bytes = 0
         self._closed = False
         self._resume_reading: Callable[[], object] | None = None
         self._room_waiters: dict[Callable[[], object], None] = {}  # in order
-
-    @property
-    def queued(self) -> int:
-        """How many items wait in the FIFO, frames and ticks included."""
-        return len(self._made or ())
 
     @property
     def _lane(self) -> deque[Item]:
@@ -116,11 +93,6 @@ class Mailbox:
         return self._made
 
     @property
-    def messages(self) -> int:
-        """How many waiting items count against the capacity."""
-        return self._messages
-
-    @property
     def closed(self) -> bool:
         """Whether the slot has ended: nothing is taken any more."""
         return self._closed
@@ -129,7 +101,9 @@ class Mailbox:
     def read_room(self) -> int:
         """How many more frames the connection's reader may put. Loop thread only."""
         messages, size = self._read_ahead
-        return messages - self._frames if self._frame_bytes < size else 0
+        if self._frame_bytes - self._bytes_taken >= size:
+            return 0
+        return messages - self._frames + self._frames_taken
 
     @property
     def high(self) -> bool:
@@ -159,7 +133,10 @@ class Mailbox:
                     return Put.FULL
                 put, self._mark = Put.RISEN, self.capacity
             self._messages += 1
-            self._lane.append(item)
+            lane = self._lane
+            if not lane and not self.idle:
+                self._mark_waits((item,), perf_counter())
+            lane.append(item)
         self._wake()
         return put
 
@@ -172,7 +149,10 @@ class Mailbox:
             if self._messages >= self.capacity:
                 oldest = self._take_oldest()
             self._messages += 1
-            self._lane.append(item)
+            lane = self._lane
+            if not lane and not self.idle:
+                self._mark_waits((item,), perf_counter())
+            lane.append(item)
         self._wake()
         return Put.TAKEN, oldest
 
@@ -183,6 +163,7 @@ class Mailbox:
                 with suppress(ValueError):  # taken in this very moment: then the next is
                     self._lane.remove(item)
                     self._messages -= 1
+                    self._others_taken += 1
                     return item
         return None
 
@@ -195,7 +176,10 @@ class Mailbox:
         with self._lock:
             if self._closed:
                 return False
-            self._lane.append(item)
+            lane = self._lane
+            if not lane and not self.idle:
+                self._mark_waits((item,), perf_counter())
+            lane.append(item)
         self._wake()
         return True
 
@@ -212,10 +196,15 @@ class Mailbox:
         for frame in frames:
             self._frame_bytes += frame.size
         lane = self._made if self._made is not None else self._lane
+        if not lane and not self.idle:
+            self._mark_waits(frames, perf_counter())
         lane.extend(frames)
         self.parker.wake()
         messages, size = self._read_ahead
-        return self._frames < messages and self._frame_bytes < size
+        return (
+            self._frames - self._frames_taken < messages
+            and self._frame_bytes - self._bytes_taken < size
+        )
 
     def put_control(self, item: Stop) -> None:
         """Add to the control lane. Any thread, never blocks, never refused."""
@@ -229,8 +218,8 @@ class Mailbox:
             return None
         item = lane.popleft()
         if type(item) is InFrame:
-            self._frames -= 1
-            self._frame_bytes -= item.size
+            self._frames_taken += 1
+            self._bytes_taken += item.size
         else:
             with self._lock:
                 self._uncount(item)
@@ -268,7 +257,8 @@ class Mailbox:
             rest = list(self._made or ())
             if self._made is not None:
                 self._made.clear()
-            self._messages = self._frames = self._frame_bytes = 0
+            self._messages = 0
+            self._frames_taken, self._bytes_taken = self._frames, self._frame_bytes
         self._tell_reader()
         self._call_waiters()
         return rest
@@ -337,20 +327,6 @@ class Mailbox:
             with suppress(trio.RunFinishedError):
                 self._loop.call_soon(self._call_next)
 
-    def _count(self, item: Item) -> None:
-        if type(item) is InFrame:
-            self._frames += 1
-            self._frame_bytes += item.size
-        elif type(item) is Cast or type(item) is Call:
-            self._messages += 1
-
-    def _uncount(self, item: Item) -> None:
-        if type(item) is InFrame:
-            self._frames -= 1
-            self._frame_bytes -= item.size
-        elif type(item) is Cast or type(item) is Call:
-            self._messages -= 1
-
     def _tell_room(self, item: Item) -> None:
         if type(item) is InFrame:
             if self._resume_reading is not None and self._half_free():
@@ -360,7 +336,9 @@ class Mailbox:
 
     def _half_free(self) -> bool:
         messages, size = self._read_ahead
-        return 2 * self._frames <= messages and 2 * self._frame_bytes <= size
+        waiting = self._frames - self._frames_taken
+        waiting_bytes = self._frame_bytes - self._bytes_taken
+        return 2 * waiting <= messages and 2 * waiting_bytes <= size
 
     def _tell_reader(self) -> None:
         resume, self._resume_reading = self._resume_reading, None

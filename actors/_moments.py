@@ -69,6 +69,7 @@ class Moments:
         assert seconds is not None, "refused when the class was made"
         due = trio.current_time() + seconds
         while True:
+            box.idle = True
             with trio.CancelScope(deadline=due) as scope:
                 await box.parker.park()
             if box.queued or self._ends or self._halts:

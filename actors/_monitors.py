@@ -217,3 +217,7 @@ class Watching:
 
     def __len__(self) -> int:
         return len(self._monitors)
+
+    def all(self) -> list[Monitor]:
+        """Return all that are not over, in the order in which they were begun."""
+        return list(self._monitors.values())

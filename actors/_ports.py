@@ -91,6 +91,15 @@ class Connection(Protocol):
         """Details for the tree, by name."""
         ...
 
+    def traffic(self) -> Mapping[str, object]:
+        """
+        What it is, and what has gone out, by name, for operators.
+
+        ``transport`` and, where they are known, ``subprotocol``, ``frames_out``, ``bytes_out``,
+        ``output_bytes`` (what waits) and ``heard``: seconds since the peer was heard of.
+        """
+        ...
+
     async def wait_room(self) -> None:
         """Wait on trio until the output is not full, or over."""
         ...
@@ -217,6 +226,14 @@ class MonitorsPort(Protocol):
 
 
 class TracePort(Protocol):
+    """Where an operator looks at what is handled. Any thread, never raises."""
+
+    def handled(self, path: str, epoch: int, message: str, seconds: float, outcome: str) -> None:
+        """Tell of a message that was handled."""
+        ...
+
+
+class FollowPort(Protocol):
     """Who follows what is handled. Any thread."""
 
     def around(self, life: Life, item: Item) -> AbstractContextManager[object]:
@@ -246,7 +263,7 @@ class Host(Protocol):
         ...
 
     @property
-    def trace(self) -> TracePort | None:
+    def trace(self) -> FollowPort | None:
         """Who follows what is handled; None, as nearly always, if nobody does."""
         ...
 
@@ -289,7 +306,7 @@ class Host(Protocol):
         """Put one event on the stream. Any thread."""
         ...
 
-    def dead_letter(self, message: object, reason: str) -> None:
+    def dead_letter(self, message: object, reason: str, sender: str = "") -> None:
         """Record a message that nobody handled. Any thread."""
         ...
 
@@ -349,7 +366,7 @@ class Target(Protocol):
         """Whether a sender waits for room, by the overflow policy."""
         ...
 
-    def dead_letter(self, message: object, reason: str) -> None:
+    def dead_letter(self, message: object, reason: str, sender: str = "") -> None:
         """Record a message that nobody handled. Any thread."""
         ...
 

@@ -102,6 +102,15 @@ class Tasks:
         """The running tasks by name."""
         return tuple(name for name, _ in self._running.values())
 
+    def timers(self, most: int) -> list[tuple[float, Timer]]:
+        """Return *most* of the timers that are set, the next due first. Loop thread only."""
+        return [] if self._timers is None else self._timers.pending(most)
+
+    def monitors(self) -> list[Monitor]:
+        """Return the monitors that were begun, in that order."""
+        with LOCK:
+            return [] if self._watching is None else self._watching.all()
+
     def _instead_of(self, key: Hashable, function: Callable[..., object], *args: Any) -> None:
         """Ask the loop for *function*, which ends the timer named *key*: that, at once."""
         old = self._timers.named(key) if self._timers is not None else None

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Hashable, Iterator
-from itertools import count
+from itertools import chain, count
+from math import inf
 from typing import ClassVar
 
 _SWEPT = 64  # so many timers wait before it is looked for cancelled ones
@@ -127,6 +128,14 @@ class TimerQueue:
         # Only now, or an interval too small for the clock would never let go.
         for entry in again:
             heapq.heappush(self._heap, entry)
+
+    def pending(self, most: int) -> list[tuple[float, Timer]]:
+        """Return when which timers are due, *most* of them, the earliest first."""
+        # A last tick that waits in the mailbox has left the heap; its name stays until it is taken.
+        ticks = [(-inf, 0, each) for each in self._keyed.values() if each.spent and not each.over]
+        living = (entry for entry in self._heap if not entry[2].cancelled)
+        first = heapq.nsmallest(most, chain(ticks, living), key=lambda entry: entry[:2])
+        return [(due, timer) for due, _, timer in first]
 
     def _forget(self, timer: Timer) -> None:
         if timer.key is not None and self._keyed.get(timer.key) is timer:

@@ -18,7 +18,9 @@ from itertools import islice
 from threading import RLock
 from typing import NamedTuple, cast
 
+from ..actors._context import current_life
 from ._events import EventStream
+from ._request import current_slot
 
 _DISTINCT = 1000
 _OTHER = "other"
@@ -61,6 +63,10 @@ class DeadLetter:
     """What it called itself."""
     summary: str
     """Its shape and size, never its content."""
+    sender: str = ""
+    """The path of the actor, or the request, whose code sent it; "" if that is not known."""
+    number: int = 0
+    """Which of all dead letters of its process it is, in their order."""
 
     def as_dict(self) -> dict[str, object]:
         """
@@ -73,6 +79,8 @@ class DeadLetter:
             "reason": self.reason,
             "message_type": self.message_type,
             "summary": self.summary,
+            "sender": self.sender,
+            "number": self.number,
         }
 
 
@@ -91,13 +99,16 @@ class DeadLetters:
         self._events = events
         self._ring: deque[DeadLetter] = deque(maxlen=capacity)
         self._counts: Counter[DeadLetterKey] = Counter()
+        self._last = 0
         # Told to by __del__ methods too, so it may be entered twice by one thread.
         self._lock = RLock()
 
     def __repr__(self) -> str:
         return f"<DeadLetters {self._counts.total()} so far>"
 
-    def add(self, target_path: str, message: object, reason: str, epoch: int = 0) -> None:
+    def add(
+        self, target_path: str, message: object, reason: str, epoch: int = 0, sender: str = ""
+    ) -> None:
         """
         Record that *message* did not reach *target_path*. Never raises.
 
@@ -106,18 +117,23 @@ class DeadLetters:
             message: The message; only a summary of it is kept.
             reason: Why, as a short phrase that does not vary with the message.
             epoch: The incarnation it was meant for.
+            sender: Who has sent it; whose code runs here, if nobody says.
         """
         try:
             kind, summary = message_type(message), summarize(message)
         except Exception:  # noqa: BLE001 - a dict of the user's may do anything
             kind = type(message).__name__
             summary = f"{kind} (it cannot be shown)"
-        letter = DeadLetter(target_path, epoch, time.time(), reason, kind, summary)
+        sender = sender or _running(but=target_path)
         key = DeadLetterKey(reason, _family(target_path), kind)
         with self._lock:
             if key not in self._counts and len(self._counts) >= _DISTINCT:
                 key = DeadLetterKey(_OTHER, _OTHER, _OTHER)
             self._counts[key] += 1
+            self._last += 1
+            letter = DeadLetter(
+                target_path, epoch, time.time(), reason, kind, summary, sender, self._last
+            )
             self._ring.append(letter)
         self._events.emit(
             "message.dead_letter",
@@ -125,8 +141,15 @@ class DeadLetters:
             epoch,
             reason=reason,
             message_type=kind,
-            summary=letter.summary,
+            summary=summary,
         )
+
+    @property
+    def last(self) -> int:
+        """
+        The number of the latest; 0 if there was none.
+        """
+        return self._last
 
     def recent(self, n: int = 100) -> list[DeadLetter]:
         """
@@ -142,6 +165,15 @@ class DeadLetters:
         """
         with self._lock:
             return dict(self._counts)
+
+
+def _running(*, but: str) -> str:
+    """Return the path of whose code runs here, unless it is that of *but*; "" if none is known."""
+    life = current_life.get()
+    request = current_slot() if life is None else None
+    path = life.host.path if life is not None else request.path if request is not None else ""
+    # Its own loop gives up what others have sent to it.
+    return "" if path == but else path
 
 
 def _family(path: str) -> str:

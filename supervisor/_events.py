@@ -119,7 +119,7 @@ EVENTS: dict[str, str] = {
 }
 """Every kind of event and what it means; an unlisted kind cannot be emitted."""
 
-_TRACED = "actor.handled"
+TRACED = "actor.handled"
 
 _logger = logging.getLogger("greenroom")
 
@@ -140,12 +140,15 @@ class Event:
     """When, in unix seconds."""
     facts: Mapping[str, object]
     """Details by name; which ones depends on the kind."""
+    number: int = 0
+    """Which of all events of its process it is, in their order; 0 if it was never emitted."""
 
     def as_dict(self) -> dict[str, object]:
         """
         Return the event as data that `json.dumps` takes.
         """
         return {
+            "number": self.number,
             "kind": self.kind,
             "path": self.path,
             "epoch": self.epoch,
@@ -205,6 +208,7 @@ class EventStream:
         self._ring = Ring(capacity)
         self._traced = Ring(capacity)
         self._counts = dict.fromkeys(EVENTS, 0)
+        self._last = 0
         self._subscribers: tuple[list[Subscriber], ...] = ()
         self._lock = RLock()
 
@@ -232,11 +236,13 @@ class EventStream:
         """
         if kind not in EVENTS:
             raise ValueError(f"kind must be listed in EVENTS. Got: {kind!r}")
-        event = Event(kind, path, epoch, time.time(), MappingProxyType(facts))
-        kept = _without_frames(event)
+        kept = _without_frames(facts)
         with self._lock:
             self._counts[kind] += 1
-            (self._traced if kind == _TRACED else self._ring).append(kept)
+            self._last += 1
+            event = Event(kind, path, epoch, time.time(), MappingProxyType(facts), self._last)
+            remembered = event if kept is None else replace(event, facts=MappingProxyType(kept))
+            (self._traced if kind == TRACED else self._ring).append(remembered)
             subscribers = self._subscribers
         for [subscriber] in subscribers:
             try:
@@ -279,9 +285,29 @@ class EventStream:
         """
         most = max(n, 0)
         with self._lock:
-            ring = self._ring if kind != _TRACED else self._traced
+            ring = self._ring if kind != TRACED else self._traced
             wanted = (each for each in ring.newest_first(path) if kind in (None, each.kind))
             return list(islice(wanted, most))[::-1]
+
+    @property
+    def last(self) -> int:
+        """The number of the latest event; 0 if there was none."""
+        return self._last
+
+    @property
+    def forgotten(self) -> int:
+        """The number of the last event that is remembered no more; 0 if all are."""
+        return self._ring.forgotten
+
+    def remembered(self, *, traced: bool = False) -> list[Event]:
+        """
+        Return all events that are remembered, oldest first.
+
+        Args:
+            traced: Those that a trace told of, and no others.
+        """
+        with self._lock:
+            return list((self._traced if traced else self._ring).newest_first())[::-1]
 
     def counts(self) -> dict[str, int]:
         """
@@ -291,14 +317,11 @@ class EventStream:
             return dict(self._counts)
 
 
-def _without_frames(event: Event) -> Event:
-    for fact in event.facts.values():
-        if isinstance(fact, BaseException):
-            break
-    else:
-        return event
-    facts = {
+def _without_frames(facts: Mapping[str, object]) -> dict[str, object] | None:
+    """Return *facts* with exceptions as text; None if there are none. Outside of the lock."""
+    if not any(isinstance(fact, BaseException) for fact in facts.values()):
+        return None
+    return {
         name: described(fact) if isinstance(fact, BaseException) else fact
-        for name, fact in event.facts.items()
+        for name, fact in facts.items()
     }
-    return replace(event, facts=MappingProxyType(facts))

@@ -23,11 +23,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import RLock
-from typing import Literal, Protocol, cast
+from typing import Literal, NamedTuple, Protocol
 
 from ..actors.consumers._frames import Frame
 from ._engine import Engine
 from ._events import EventStream
+from ._payload import one_of
 from ._telling import Telling, call, drop
 
 _TOPIC = "group:"
@@ -36,7 +37,8 @@ _LONGEST = 200
 
 class Member(Protocol):
     """
-    What a group delivers to: a slot. Both methods are thread-safe and never raise.
+    What a group delivers to: a slot. Both methods are thread-safe and never raise, and return
+    True where what they were given is dropped.
     """
 
     @property
@@ -44,11 +46,11 @@ class Member(Protocol):
         """Where the member is in the tree."""
         ...
 
-    def deliver_frame(self, frame: Frame) -> None:
+    def deliver_frame(self, frame: Frame) -> bool | None:
         """Write *frame* to the socket, or drop it if there is none."""
         ...
 
-    def deliver_message(self, message: object) -> None:
+    def deliver_message(self, message: object) -> bool | None:
         """Put *message* into the mailbox."""
         ...
 
@@ -68,12 +70,26 @@ class GroupChange:
 GroupListener = Callable[[GroupChange], object]
 
 
+class GroupTally(NamedTuple):
+    """What went through a group in this process since it has members."""
+
+    members: int
+    """How many it has."""
+    sent: int
+    """What was sent to it, here or in another process."""
+    delivered: int
+    """How often a member was handed it."""
+    dropped: int
+    """How often one had no use for it: no socket, or one that ends; a full mailbox."""
+
+
 class _Group:
-    __slots__ = ("joined", "snapshot")
+    __slots__ = ("delivered", "dropped", "joined", "sent", "snapshot")
 
     def __init__(self) -> None:
         self.joined: dict[Member, None] = {}  # a set that keeps the order
         self.snapshot: tuple[Member, ...] | None = ()
+        self.sent = self.delivered = self.dropped = 0
 
 
 class Groups:
@@ -191,11 +207,11 @@ class Groups:
                 that cannot cross to other processes. Nobody has got anything.
             ValueError: *group* cannot be a group's name.
         """
-        payload = _one_of(message, text, bytes)
+        payload = one_of(message, text, bytes)
         refuse_bad_group(group)
         # The engine first, so that its refusal of a payload comes before any effect.
         self._engine.publish(_TOPIC + group, payload)
-        return _deliver(self._members(group), payload, exclude)
+        return self._hand_on(group, payload, exclude)
 
     def members(self, group: str) -> tuple[Member, ...]:
         """
@@ -214,6 +230,16 @@ class Groups:
             with self._lock:
                 members = entry.snapshot = tuple(entry.joined)
         return members
+
+    def _hand_on(self, group: str, payload: object, exclude: Member | None) -> int:
+        sent, dropped = _deliver(self._members(group), payload, exclude)
+        with self._lock:
+            entry = self._groups.get(group)
+            if entry is not None:
+                entry.sent += 1
+                entry.delivered += sent - dropped
+                entry.dropped += dropped
+        return sent
 
     def monitor(
         self, group: str, listener: GroupListener
@@ -272,6 +298,23 @@ class Groups:
         with self._lock:
             return {name: len(entry.joined) for name, entry in self._groups.items()}
 
+    def listed(self) -> list[str]:
+        """
+        Return the names of all groups, in no order that means anything.
+        """
+        with self._lock:
+            return list(self._groups)
+
+    def tally(self, group: str) -> GroupTally | None:
+        """
+        Return what went through *group* since it has members; None if it has none.
+        """
+        with self._lock:
+            entry = self._groups.get(group)
+            if entry is None:
+                return None
+            return GroupTally(len(entry.joined), entry.sent, entry.delivered, entry.dropped)
+
     def groups_of(self, member: Member) -> tuple[str, ...]:
         """
         Name the groups of *member*, in the order it joined them.
@@ -285,7 +328,7 @@ class Groups:
         """
         group = topic.removeprefix(_TOPIC)
         if group != topic:
-            _deliver(self._members(group), payload, None)
+            self._hand_on(group, payload, None)
 
     def gap(self, reason: str) -> None:
         """
@@ -297,60 +340,27 @@ class Groups:
             self._events.emit("group.gap", path, group=group, reason=reason, members=members)
 
 
-def _deliver(members: tuple[Member, ...], payload: object, exclude: Member | None) -> int:
+def _deliver(
+    members: tuple[Member, ...], payload: object, exclude: Member | None
+) -> tuple[int, int]:
+    """Hand *payload* to all *members*; return to how many, and how many of them dropped it."""
     # A str is a text frame and bytes a binary one, here as on the way to other
     # processes; everything else is a message.
-    sent = len(members)
+    sent, dropped = len(members), 0
     if isinstance(payload, str | bytes):
         frame = Frame.of_text(payload) if isinstance(payload, str) else Frame.of_bytes(payload)
         for member in members:
             if member is exclude:
                 sent -= 1
-            else:
-                member.deliver_frame(frame)
+            elif member.deliver_frame(frame):
+                dropped += 1
     else:
         for member in members:
             if member is exclude:
                 sent -= 1
-            else:
-                member.deliver_message(payload)
-    return sent
-
-
-def _one_of(message: object, text: object, data: object) -> object:
-    given = {"message": message, "text": text, "bytes": data}
-    contents = [(name, content) for name, content in given.items() if content is not None]
-    if len(contents) != 1:
-        names = " and ".join(name for name, _ in contents) or "none"
-        raise TypeError(f"a group is sent exactly one of message, text= and bytes=. Got: {names}")
-    if message is not None:
-        _refuse_no_message(message)
-        return message
-    if isinstance(text, str):
-        return text
-    if isinstance(data, bytes):
-        return data
-    if isinstance(data, bytearray | memoryview):
-        return bytes(cast("bytearray", data))
-    [(name, content)] = contents
-    wanted = "a str" if name == "text" else "bytes"
-    raise TypeError(f"{name}= must be {wanted}. Got: {type(content).__name__}")
-
-
-def _refuse_no_message(message: object) -> None:
-    kind = type(message).__name__
-    if isinstance(message, str | bytes | bytearray | memoryview):
-        raise TypeError(
-            "a message must be a dict with a 'type', or typed; a frame is sent with"
-            f" text= or bytes=. Got: {kind}"
-        )
-    if isinstance(message, dict):
-        fields = cast("dict[object, object]", message)
-        if not isinstance(fields.get("type"), str):
-            raise TypeError(
-                "a dict sent to a group must have a 'type' that is a string. Got keys:"
-                f" {list(fields)!r:.100}"
-            )
+            elif member.deliver_message(payload):
+                dropped += 1
+    return sent, dropped
 
 
 def refuse_bad_group(group: object, what: str = "a group's name") -> None:

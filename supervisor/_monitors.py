@@ -108,6 +108,11 @@ class Monitors:
                 if not watchers:
                     del self._watchers[target]
 
+    def watchers_of(self, target: Watched) -> list[Watcher]:
+        """Return who watches *target*, in the order in which they came."""
+        with self._lock:
+            return list(self._watchers.get(target, ()))
+
     def ended(self, target: Watched) -> None:
         """Tell all who watch *target* that it has ended."""
         with self._lock:

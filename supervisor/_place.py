@@ -21,7 +21,8 @@ from ..actors import (
 from ..actors._inquiry import Inquiry
 from ..actors._mailbox import Mailbox, Put
 from ..actors._messages import Call, Cast, InFrame, Stop, Tick
-from ..actors._ports import Connection, GroupsPort, MonitorsPort, RegistryPort, TracePort
+from ..actors._ports import Connection, FollowPort, GroupsPort, MonitorsPort, RegistryPort
+from ..actors._tracing import Told
 from ..actors.consumers import Frame
 from ._dead_letters import ENDED
 from ._events import Event
@@ -79,9 +80,10 @@ class Place:
         return self._root.traces.of(self.path) is not None or self.inquiry() is not None
 
     @property
-    def trace(self) -> TracePort | None:
+    def trace(self) -> FollowPort | None:
         """Who follows what it handles: the operator's trace that it is part of, if there is one."""
-        return self._root.traces.of(self.path)
+        trace = self._root.traces.of(self.path)
+        return None if trace is None else Told(trace)
 
     @property
     def suspended_until(self) -> float | None:
@@ -129,9 +131,9 @@ class Place:
         """Put one event on the stream."""
         self._root.events.emit(kind, self.path, self.epoch if epoch is None else epoch, **facts)
 
-    def dead_letter(self, message: object, reason: str) -> None:
+    def dead_letter(self, message: object, reason: str, sender: str = "") -> None:
         """Record a message that nobody handled."""
-        self._root.dead_letters.add(self.path, message, reason, self.epoch)
+        self._root.dead_letters.add(self.path, message, reason, self.epoch, sender)
 
     def request_stop(
         self, reason: str, code: int = 1000, text: str = "", *, patient: bool = False
@@ -162,23 +164,26 @@ class Place:
 
     # -- what groups and senders do to it ------------------------------------------------
 
-    def deliver_frame(self, frame: Frame) -> None:
-        """Put a group's frame to the socket. Any thread, never raises."""
+    def deliver_frame(self, frame: Frame) -> bool:
+        """Put a group's frame to the socket; True if it is dropped. Any thread, never raises."""
         if self.connection is None:
-            return
+            return True
         try:
             self.connection.send(frame)
         except Disconnected:
-            return  # it leaves its groups in a moment
+            return True  # it leaves its groups in a moment
         except RuntimeError:
             self.dead_letter(frame, "a group's frame for a socket that is not accepted yet")
+            return True
+        return False
 
-    def deliver_message(self, message: object) -> None:
-        """Put a group's message into the mailbox. Any thread, never raises."""
+    def deliver_message(self, message: object) -> bool:
+        """Put a group's message into the mailbox; True if it is dropped. Any thread, no raise."""
         try:
-            self.ref.cast(message)
+            return not self.ref.cast(message)
         except MailboxFull:
             self.dead_letter(message, "a group's message for a full mailbox")
+            return True
 
     def waits_when_full(self) -> bool:
         """Whether a sender waits for room."""
@@ -260,7 +265,7 @@ class Place:
             self.note("call.skipped", message=item.summary())
         elif type(item) is Call:
             item.reply.fail(ActorStopped(self.path, self.end or ""))
-            self.dead_letter(item.message, f"{ENDED} ({self.end})")
+            self.dead_letter(item.message, f"{ENDED} ({self.end})", item.caller)
         elif type(item) is Cast:
             self.dead_letter(item.message, f"{ENDED} ({self.end})")
         elif type(item) is InFrame:

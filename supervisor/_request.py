@@ -22,6 +22,7 @@ from ._monitors import Fault, fault_of
 from ._standing import Standing
 from ._tally import Stated, Tally
 from ._tree import NodeSnapshot
+from ._stacks import Line
 
 if TYPE_CHECKING:
     from ._root import Root
@@ -143,6 +144,10 @@ class RequestSlot(Stated):
         """Return where its task waits, outermost call first, a line each."""
         return self._stack.format()
 
+    def lines(self) -> list[Line]:
+        """Return where its task waits, outermost call first. Loop thread only."""
+        return [Line(*call) for call in self._stack.calls()]
+
     def waits_when_full(self) -> bool:
         """A request handles no messages, so nobody waits for it."""
         return False
@@ -155,9 +160,9 @@ class RequestSlot(Stated):
         self.dead_letter(item.message, "an HTTP request handles no messages")
         return False
 
-    def dead_letter(self, message: object, reason: str) -> None:
+    def dead_letter(self, message: object, reason: str, sender: str = "") -> None:
         """Record a message that nobody handles."""
-        self._root.dead_letters.add(self.path, message, reason, 1)
+        self._root.dead_letters.add(self.path, message, reason, 1, sender)
 
     def snapshot(self) -> NodeSnapshot:
         """Return the request as it is now."""

@@ -18,6 +18,8 @@ class Ring:
         self._capacity = capacity
         self._all: deque[Event] = deque()
         self._by_path: dict[str, list[Event]] = {}
+        self.forgotten = 0
+        """The number of the last event that has left it; 0 if none has."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -25,7 +27,8 @@ class Ring:
     def append(self, event: "Event") -> None:
         """Add *event*; where the ring is full the oldest leaves it."""
         if len(self._all) == self._capacity:
-            path = self._all.popleft().path
+            oldest = self._all.popleft()
+            path, self.forgotten = oldest.path, oldest.number
             same = self._by_path[path]
             del same[0]  # in the same order: the oldest of all is the oldest of its path
             if not same:

@@ -33,6 +33,7 @@ from ..actors._state import Handed
 from ._backoff import backoff_of
 from ._crashes import Crash, left_by, name_of
 from ._dead_letters import CRASHED
+from ._detailed import Detailed
 from ._events import described
 from ._intensity import RestartWindow
 from ._last_words import Words, last_words
@@ -43,13 +44,12 @@ from ._standing import Left
 from ._succession import Succession
 from ._tally import Tally
 from ._verdict import Next, Order, Policy, decide, directive_of, lives_again
-from ._witness import Witness
 
 if TYPE_CHECKING:
     from ._root import Root
 
 
-class Slot(Witness, Succession):
+class Slot(Detailed, Succession):
     """
     The supervised place of one actor; made by a supervisor, never by users.
 
@@ -60,7 +60,7 @@ class Slot(Witness, Succession):
     __slots__ = (
         "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_left",
         "_life", "_nursery", "_policy", "_referee", "_stack", "_state", "_tally", "_told",
-        "_window", "batch_messages", "batch_seconds", "debug", "ended", "first_error",
+        "_window", "batch_messages", "batch_seconds", "began", "debug", "ended", "first_error",
         "handshake_seconds", "pool", "settled", "shutdown_seconds", "thread_batch_messages",
     )  # fmt: skip
 
@@ -106,6 +106,8 @@ class Slot(Witness, Succession):
         self._life: Life | None = None
         self._alive = 0.0  # seconds of all incarnations that are over
         self._born = 0.0
+        self.began: float | None = None
+        """When its first incarnation began, on trio's clock."""
         self._handled = 0
         self._nursery: trio.Nursery | None = None
         self._context: Context | None = None
@@ -131,6 +133,8 @@ class Slot(Witness, Succession):
                 exit_, words = stopped(control.pop(0)), Words.OWN
                 break
             self._born = trio.current_time()
+            if self.began is None:
+                self.began = self._born
             exit_ = await life.run()  # shielded, as everything is that it awaits here
             self._alive += trio.current_time() - self._born
             self._handled += life.total

@@ -40,8 +40,10 @@ class Standing:
     crash: "CrashReport | None" = None
     """Its last crash, as a rule without its traceback."""
     busy: float | None = None
-    """Seconds for which it has done what it does; None if it does nothing, or nobody knows."""
+    """Seconds since it began what it does now; None if it does nothing."""
+    idle: float | None = None
+    """Seconds since it has done anything; None if it does something, or no incarnation runs."""
     where: str = ""
     """What it waits for in that: another actor, a thread; "" if nobody knows."""
     age: float | None = None
-    """Seconds for which the oldest item of its mailbox has waited; None if nobody knows."""
+    """Seconds, at least, for which the next item of its mailbox has waited; None if none does."""

@@ -8,7 +8,6 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from contextvars import Context
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -16,19 +15,20 @@ from typing import TYPE_CHECKING
 import trio
 
 from ..actors import ActorNotFound, ActorRef
+from ..actors._ports import TracePort
 from ..actors._ref import target_of
-from ..actors._tracing import traced
+from ._errors import InvalidState
 from ._events import EventStream
 from ._options import refuse_unless_seconds, refuse_unless_whole
 from ._slot import Slot
+from ._stopwatch import Stopwatch
 from ._task import TaskSlot
 
 if TYPE_CHECKING:
-    from ..actors._life import Life
-    from ..actors._messages import Item
     from ._root import Root
 
 _LONGEST = 600.0
+_MOST_TIMED = 100
 _ALWAYS = ("/", "/connections", "/residents")
 
 
@@ -65,10 +65,6 @@ class Trace:
         self._lock = Lock()
         self._told = self._left_out = 0
         self._over = False
-
-    def around(self, life: "Life", item: "Item") -> AbstractContextManager[None]:
-        """Return a block for the handler of *item*, which is told of at its end."""
-        return traced(self, life, item)
 
     def handled(self, path: str, epoch: int, message: str, seconds: float, outcome: str) -> None:
         """Put one message on the stream, or count it. Never raises."""
@@ -108,6 +104,7 @@ class Traces:
         self._root = root
         self._refs, self._supervisors = refs, supervisors
         self._active: dict[str, Trace] = {}
+        self._timed: dict[str, Stopwatch] = {}
         self._closed = False
 
     def begin(self, path: str, seconds: float = 60.0, *, per_second: int = 100) -> None:
@@ -128,14 +125,12 @@ class Traces:
             TypeError: *seconds* or *per_second* is no number, or what is there handles no messages.
             ValueError: *seconds* is not more than 0 and at most 600, or *per_second* less than 1.
         """
-        refuse_unless_seconds("seconds", seconds, zero=False)
+        _refuse_seconds(seconds)
         refuse_unless_whole("per_second", per_second, 1)
-        if seconds > _LONGEST:
-            raise ValueError(f"seconds must be at most {_LONGEST:g}. Got: {seconds!r}")
         tasks, slots = self._root.tasks, self._slots(path)
         if tasks is None or self._closed or slots is None:
             raise ActorNotFound(path)
-        self.forget(path)
+        self._end(path)
         trace = self._active[path] = Trace(self._root.events, path, per_second)
         self._root.events.emit("trace.began", path, seconds=seconds, per_second=per_second)
         for slot in slots:
@@ -145,26 +140,76 @@ class Traces:
 
     def end(self, path: str) -> bool:
         """Look at *path* no more; return whether it was looked at."""
-        return self.forget(path)
+        return self._end(path)
 
-    def of(self, path: str) -> Trace | None:
-        """Return the trace that *path* is part of, the nearest of several."""
-        if not self._active:
+    def of(self, path: str) -> TracePort | None:
+        """Return where to tell what the actor at *path* handles; None if nobody wants to know."""
+        if not self._active and not self._timed:
             return None
-        return next((self._active[each] for each in above(path) if each in self._active), None)
+        nearest = (self._active[each] for each in above(path) if each in self._active)
+        trace, watch = next(nearest, None), self._timed.get(path)
+        if watch is None:
+            return trace
+        watch.trace = trace
+        return watch
 
-    def forget(self, path: str) -> bool:
+    def time(self, path: str, seconds: float) -> Stopwatch:
+        """
+        Have the handlers of the actor at *path* timed for *seconds* from now; return by what.
+
+        Through restarts. It ends with its time, or with what is at *path*; who asks again while it
+        lasts puts that off. It costs two looks at the clock for each message, and changes nothing
+        else of the actor.
+
+        Args:
+            path: Of an actor.
+            seconds: After which it ends by itself; 600 at most.
+
+        Raises:
+            ActorNotFound: There is none.
+            InvalidState: So many are timed already.
+            TypeError: What is there handles no messages.
+            ValueError: *seconds* is not more than 0 and at most 600.
+        """
+        _refuse_seconds(seconds)
+        watch = self._timed.get(path)
+        if watch is not None:
+            watch.extend(seconds)
+            return watch
+        tasks, slots = self._root.tasks, self._slots(path) if path in self._refs else None
+        if tasks is None or self._closed or slots is None:
+            raise ActorNotFound(path)
+        if len(self._timed) >= _MOST_TIMED:
+            raise InvalidState(path, "not timed", f"{_MOST_TIMED} actors are timed already")
+        watch = self._timed[path] = Stopwatch(path, seconds)
+        for slot in slots:
+            slot.flag()
+        Context().run(tasks.start_soon, self._run_down, watch, name=f"{path} stopwatch")
+        return watch
+
+    def timed(self, path: str) -> Stopwatch | None:
+        """Return what times the actor at *path*, if anything does."""
+        return self._timed.get(path)
+
+    def forget(self, path: str) -> None:
+        """End what concerns *path*, which is no more."""
+        self._end(path)
+        watch = self._timed.pop(path, None)
+        if watch is not None:
+            watch.scope.cancel()
+
+    def close(self) -> None:
+        """End all, and begin none any more: the tree stops."""
+        self._closed = True
+        for path in [*self._active, *self._timed]:
+            self.forget(path)
+
+    def _end(self, path: str) -> bool:
         """End the trace of *path*, if there is one; say whether there was."""
         trace = self._active.pop(path, None)
         if trace is not None:
             trace.end()
         return trace is not None
-
-    def close(self) -> None:
-        """End all, and begin none any more: the tree stops."""
-        self._closed = True
-        for path in list(self._active):
-            self.forget(path)
 
     def _slots(self, path: str) -> list[Slot] | None:
         """Return the slots at *path* and below; None if there is nothing at all."""
@@ -186,7 +231,13 @@ class Traces:
         with trace.scope:
             await trio.sleep(seconds)
         if self._active.get(trace.path) is trace:
-            self.forget(trace.path)
+            self._end(trace.path)
+
+    async def _run_down(self, watch: Stopwatch) -> None:
+        with watch.scope:
+            await trio.sleep_forever()
+        if self._timed.get(watch.path) is watch:
+            del self._timed[watch.path]
 
 
 def above(path: str) -> Iterator[str]:
@@ -195,3 +246,9 @@ def above(path: str) -> Iterator[str]:
         yield path
         path = path.rpartition("/")[0]
     yield "/"
+
+
+def _refuse_seconds(seconds: float) -> None:
+    refuse_unless_seconds("seconds", seconds, zero=False)
+    if seconds > _LONGEST:
+        raise ValueError(f"seconds must be at most {_LONGEST:g}. Got: {seconds!r}")

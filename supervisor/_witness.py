@@ -1,5 +1,7 @@
 # What a slot tells of itself: its crashes as they happen, and how it stands when it is asked.
 
+from time import perf_counter
+
 import trio
 
 from ..actors._decider import Directive
@@ -7,6 +9,7 @@ from ..actors._exits import Exit, ExitKind, Verdict, judge
 from ..actors._life import Life
 from ..actors._lowlevel import TaskStack
 from ..actors._ports import IDENTITY, Connection
+from ..actors._seen import busy_since, facts_of, where_of
 from ._crashes import CRASHES_KEPT, Crash, crash_facts, crash_of
 from ._dead_letters import CRASHED
 from ._intensity import RestartWindow
@@ -107,7 +110,7 @@ class Witness(Place, Stated):
             "handled": self._handled + (life.total if life and self._runs() else 0)
         }
         if life is not None:
-            facts.update(life.facts())
+            facts.update(facts_of(life))
         if self.state == "declined":
             facts["reason"] = self.end
         if self.connection is not None:
@@ -130,17 +133,21 @@ class Witness(Place, Stated):
     def standing(self) -> Standing:
         """Return how it stands, beyond what a snapshot says. Loop thread only."""
         now, due = trio.current_time(), self._root.pauses.get(self.path)
-        life = self._life
+        moment, life, runs = perf_counter(), self._life, self._runs()
+        since = busy_since(life) if life is not None else None
         return Standing(
             unwell=self.unwell(),
-            uptime=now - self._born if self._runs() else None,
+            uptime=now - self._born if runs else None,
             restarts=self._lately(),
             restarted=now - self._born if self.epoch > 1 else None,
             pause=max(0.0, due - now) if due is not None and self.state in PAUSES else None,
             end=self.end,
             left=self._left,
             crash=self.last_crash,
-            where=f"waits for {life.calls}" if life is not None and life.calls else "",
+            busy=None if since is None else moment - since,
+            idle=moment - life.since if life is not None and since is None and runs else None,
+            where="" if life is None else where_of(life),
+            age=self.mailbox.waited(life.since if life is not None else moment),
         )
 
     def unwell(self) -> str:

@@ -3,6 +3,7 @@
 # The same rules as over plain ASGI, inherited; but what is appended goes to the server's
 # own buffer, which empties itself into the socket, so there is no queue and no writer here.
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...actors import Disconnected
@@ -41,6 +42,15 @@ class DirectOutput(WebsocketOutput):
         ):
             return False
         return super().send(frame)
+
+    def traffic(self) -> Mapping[str, object]:
+        """What it is, and what went to the socket."""
+        return {
+            "transport": "WebSocket",
+            "subprotocol": self.subprotocol,
+            "output_bytes": self._transport.unsent,
+            **self._transport.traffic(),
+        }
 
     @property
     def full(self) -> bool:

@@ -118,6 +118,10 @@ class EventOutput(HttpOutput):
         self.tell_waiters()
         return True
 
+    def traffic(self) -> Mapping[str, object]:
+        """What it is, and what was sent."""
+        return {**super().traffic(), "transport": "event stream"}
+
     # -- for the server's side ---------------------------------------------------------------
 
     def sent(self, size: int) -> None:

@@ -214,6 +214,10 @@ class HttpOutput(WebsocketOutput):
             facts["status"] = self.status
         return facts
 
+    def traffic(self) -> Mapping[str, object]:
+        """What it is, and what was sent."""
+        return {**super().traffic(), "transport": "HTTP request"}
+
     # -- for the server's side ---------------------------------------------------------------
 
     def deny(self, status: int, text: str, headers: Headers = ()) -> None:
@@ -279,6 +283,8 @@ class HttpOutput(WebsocketOutput):
             data = b""
         if data or not more:
             self._bytes += len(data)
+            self._frames_out += 1
+            self._bytes_out += len(data)
             event = {"type": "http.response.body", "body": data, "more_body": more}
             self._append(event, len(data))
 

@@ -63,8 +63,13 @@ class WebsocketOutput(Room):
     """
 
     __slots__ = (
+<<<<<<< HEAD
         "_bytes", "_high_water", "_limit", "_on_slow", "_queue", "_reason", "code", "denied",
         "opened", "parker", "path", "scope", "state", "subprotocol",
+=======
+        "_bytes", "_bytes_out", "_frames_out", "_high_water", "_limit", "_on_slow", "_queue",
+        "_reason", "code", "opened", "parker", "path", "scope", "state", "subprotocol",
+>>>>>>> c5c0023ee9981c7d36391ccf913bfa01eb664116
     )  # fmt: skip
 
     def __init__(
@@ -94,7 +99,7 @@ class WebsocketOutput(Room):
         self._limit = limit_bytes
         self._on_slow = on_slow
         self._queue: deque[tuple[Event, int]] | None = None  # until it is needed
-        self._bytes = 0
+        self._bytes = self._bytes_out = self._frames_out = 0
         self._reason = ""
 
     # -- for consumers (actors/_ports.py: Connection) ---------------------------------
@@ -231,6 +236,16 @@ class WebsocketOutput(Room):
             facts["close_code"] = self.code
         return facts
 
+    def traffic(self) -> Mapping[str, object]:
+        """What it is, and what was sent."""
+        return {
+            "transport": "WebSocket over ASGI",
+            "subprotocol": self.subprotocol,
+            "frames_out": self._frames_out,
+            "bytes_out": self._bytes_out,
+            "output_bytes": self._size,
+        }
+
     # -- for the server's side -----------------------------------------------------------
 
     def deny(self, status: int, text: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
@@ -286,6 +301,8 @@ class WebsocketOutput(Room):
     def _put_frame(self, frame: Frame) -> None:
         """Append *frame*. Under the lock."""
         self._bytes += frame.size
+        self._frames_out += 1
+        self._bytes_out += frame.size
         self._append(frame.asgi(), frame.size)
 
     def _throw_away(self) -> None:

@@ -4,7 +4,7 @@
 # `send`. An application that finds that object takes it instead; one that was given
 # somebody's wrappers (a middleware's) finds nothing, and what they want to see goes through them.
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ...actors.consumers import Frame
@@ -29,6 +29,15 @@ class Transport(Protocol):
     @property
     def read_all(self) -> bool:
         """Whether nothing more is read: the peer has ended, or is past the protocol."""
+        ...
+
+    def traffic(self) -> Mapping[str, object]:
+        """
+        Return what has gone through it so far, and when the peer was heard of, for operators.
+
+        ``frames_out`` and ``bytes_out``, what belongs to the protocol included, and ``heard``, in
+        seconds before now. Loop thread only.
+        """
         ...
 
     def tune(self, message_bytes: int, ping_seconds: float, pong_seconds: float) -> None:

@@ -14,7 +14,7 @@
 #              less of what has to be decompressed.
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING, cast
 
@@ -48,7 +48,7 @@ class WebsocketTransport:
     """One WebSocket, from the upgrade request on."""
 
     __slots__ = (
-        "_answered", "_beat", "_beats", "_connection", "_decoder", "_end", "_full", "_key",
+        "_answered", "_beat", "_beats", "_before", "_connection", "_decoder", "_end", "_full", "_key",
         "_loop", "_more", "_receiver", "_resting", "_wire", "close_sent",
         "opened", "peer_closed", "read_all", "status",
     )  # fmt: skip
@@ -74,6 +74,7 @@ class WebsocketTransport:
         """Whether our close frame is on its way."""
         self._connection = connection
         self._wire = connection.wire
+        self._before = self._wire.written[0]  # of requests that came before it
         limits = connection.limits
         self._key = handshake.key
         self._loop = LoopThread.current()
@@ -104,6 +105,15 @@ class WebsocketTransport:
     def broken(self) -> bool:
         """Whether the connection is beyond writing. Any thread."""
         return self._wire.broken
+
+    def traffic(self) -> Mapping[str, object]:
+        """Return what has gone out so far, and when the peer was heard of. Loop thread only."""
+        writes, size = self._wire.written
+        return {
+            "frames_out": max(0, writes - self._before - 1),  # the answer to the handshake was none
+            "bytes_out": size,
+            "heard": max(0.0, trio.current_time() - self._beat.heard),
+        }
 
     def tune(self, message_bytes: int, ping_seconds: float, pong_seconds: float) -> None:
         """Have other bounds than the server's, before :meth:`take_over`."""

@@ -66,7 +66,8 @@ class Wire:
     __slots__ = (
         "_begun", "_blocked", "_ended", "_ending", "_flushing", "_gone", "_lock", "_loop",
         "_pending", "_put_off", "_reader", "_room", "_sending", "_sock", "_step_end", "_waiting",
-        "_written", "_written_by_threads", "broken", "on_room", "poller",
+        "_writes", "_writes_by_threads", "_written", "_written_by_threads", "broken", "on_room",
+        "poller",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket) -> None:
@@ -88,6 +89,7 @@ class Wire:
         self._ended = False  # a Last was taken
         self._written = 0  # bytes, by the loop's thread
         self._written_by_threads = 0
+        self._writes = self._writes_by_threads = 0
         self._gone = 0  # taken by the socket, or thrown away
         self._put_off = False  # a flush at the end of this step is due
         self._blocked = False  # the socket takes no more; the poller says when it does
@@ -105,6 +107,12 @@ class Wire:
     def blocked(self) -> bool:
         """Whether the socket takes no more, so that who waits will be told. Any thread."""
         return self._blocked
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """How often something was written so far, and how many bytes in all. Any thread."""
+        size = self._written + self._written_by_threads
+        return self._writes + self._writes_by_threads, size
 
     @property
     def gone(self) -> int:
@@ -127,6 +135,7 @@ class Wire:
         # Counted first, so that nobody finds more gone than was written.
         if get_ident() == self._loop.ident:
             self._written += len(data)
+            self._writes += 1
             self._pending.append(data)
             if self._blocked:
                 if len(self._pending) > _PIECES:
@@ -137,6 +146,7 @@ class Wire:
             return True
         with self._lock:
             self._written_by_threads += len(data)
+            self._writes_by_threads += 1
             self._pending.append(data)
             if self._blocked:
                 if len(self._pending) > _PIECES:

@@ -10,6 +10,11 @@ from typing import Any
 
 from ...actors import ActorNotFound
 from ...supervisor import InvalidState, Root
+from ._ask_actor import ask_actor
+from ._ask_connections import ask_connections
+from ._ask_dead_letters import ask_dead_letters
+from ._ask_events import ask_events
+from ._ask_groups import ask_groups
 from ._ask_metrics import ask_metrics
 from ._ask_process import ask_process
 from ._ask_threads import ask_threads
@@ -22,6 +27,11 @@ Answer = dict[str, Any]
 Ask = Callable[[Root, Fields], Awaitable[Answer]]
 
 QUESTIONS: dict[str, Ask] = {
+    "actor": ask_actor,
+    "connections": ask_connections,
+    "dead-letters": ask_dead_letters,
+    "events": ask_events,
+    "groups": ask_groups,
     "metrics": ask_metrics,
     "process": ask_process,
     "threads": ask_threads,

@@ -1,5 +1,7 @@
 # One place of the tree as a row: what a person wants to see of it first.
 
+from typing import cast
+
 from ...supervisor import NodeSnapshot
 from ...supervisor._events import plain
 from ...supervisor._look import Look
@@ -74,7 +76,8 @@ def _mailbox(mailbox: tuple[int, int] | None, standing: Standing) -> dict[str, o
 
 
 def _doing(node: NodeSnapshot, standing: Standing) -> dict[str, object] | None:
-    what = node.facts.get("handling") or node.facts.get("request")
+    facts = node.facts
+    what = facts.get("handling") or facts.get("request") or _first(facts.get("concurrent"))
     if not what:
         return None
     return {
@@ -82,6 +85,10 @@ def _doing(node: NodeSnapshot, standing: Standing) -> dict[str, object] | None:
         "seconds": _rounded(standing.busy),
         "where": standing.where or _where(node),
     }
+
+
+def _first(listed: object) -> object:
+    return next(iter(cast("list[object]", listed)), None) if isinstance(listed, list) else None
 
 
 def _where(node: NodeSnapshot) -> str:

@@ -194,6 +194,14 @@ class LongPollOutput(Room):
         self._tell()
         self.tell_waiters()
 
+    def traffic(self) -> Mapping[str, object]:
+        """What it is, and what was sent."""
+        return {
+            "transport": "long-polling",
+            "frames_out": self._window.last,
+            "output_bytes": self._window.bytes,
+        }
+
     def facts(self) -> Mapping[str, object]:
         """Details for the tree."""
         client: Sequence[object] = self.scope.get("client") or ()

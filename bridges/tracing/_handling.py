@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ...actors._life import Life
 from ...actors._messages import Item, Tick
-from ...actors._ports import TracePort
+from ...actors._ports import FollowPort
 from ._extra import trace
 from ._span import Context, Current, Span, Tracer, is_valid, outcome_of
 from ._words import kind_of, of_handling
@@ -59,7 +59,7 @@ class Follower:
 
     __slots__ = ("_operator", "_slot", "_tracer")
 
-    def __init__(self, tracer: Tracer, slot: Any, operator: TracePort | None) -> None:
+    def __init__(self, tracer: Tracer, slot: Any, operator: FollowPort | None) -> None:
         self._tracer, self._slot, self._operator = tracer, slot, operator
 
     def around(self, life: Life, item: Item) -> AbstractContextManager[object]:

@@ -12,7 +12,7 @@ from ...actors._exits import Exit
 from ...actors._life import Life
 from ...actors._mailbox import Mailbox, Put
 from ...actors._messages import Call, Cast
-from ...actors._ports import TracePort
+from ...actors._ports import FollowPort
 from ...supervisor._crashes import name_of
 from ...supervisor._slot import Slot
 from ...supervisor._task import TaskSlot
@@ -28,6 +28,8 @@ from ._words import of_place
 
 class CarryingMailbox(Mailbox):
     """A mailbox that notes what was current where a message was sent."""
+
+    __slots__ = ()
 
     def put_message(self, item: Cast | Call) -> Put:
         """Add a message at the end if there is room. Any thread, never blocks."""
@@ -59,7 +61,7 @@ class TracedSlot(Slot):
                 self.within.serve(self)
 
     @property
-    def trace(self) -> TracePort | None:
+    def trace(self) -> FollowPort | None:
         """Who follows what it handles: the spans, and the operator's trace if there is one."""
         operator = super().trace
         return self._follower if operator is None else Follower(self.tracer, self, operator)
