@@ -63,13 +63,8 @@ class WebsocketOutput(Room):
     """
 
     __slots__ = (
-<<<<<<< HEAD
-        "_bytes", "_high_water", "_limit", "_on_slow", "_queue", "_reason", "code", "denied",
-        "opened", "parker", "path", "scope", "state", "subprotocol",
-=======
         "_bytes", "_bytes_out", "_frames_out", "_high_water", "_limit", "_on_slow", "_queue",
-        "_reason", "code", "opened", "parker", "path", "scope", "state", "subprotocol",
->>>>>>> c5c0023ee9981c7d36391ccf913bfa01eb664116
+        "_reason", "code", "denied", "opened", "parker", "path", "scope", "state", "subprotocol",
     )  # fmt: skip
 
     def __init__(
