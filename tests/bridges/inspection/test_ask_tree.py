@@ -1,56 +1,21 @@
-# Pages of the tree: in order, behind a cursor, looked for, and in steps that hold nobody up.
+# Pages of the tree: in order, behind a cursor, looked for, with what a row says.
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import trio
-from helpers import running, settle
+from helpers import requested, running, settle, watch
+from inspection_trees import TREE, Greeter, Room, ask, attached, opened, paths
+from trio.testing import MockClock
 
-from greenroom.actors import Actor, WebsocketConsumer, handles
-from greenroom.bridges.inspection import Inspector
-from greenroom.bridges.inspection._ask_tree import SLICE
-from greenroom.bridges.testing import ServerDriver
-from greenroom.supervisor import ChildSpec, SupervisorSpec
-from greenroom.supervisor._look import Look
-
-
-class Room(WebsocketConsumer):
-    async def receive(self, text: str) -> None:
-        raise KeyError("sold out")
+from greenroom.actors import Actor, handles
+from greenroom.bridges.testing import virtual_clock
+from greenroom.supervisor import ChildSpec, DynamicSpec, Options, PartitionSpec, TaskPoolSpec
 
 
-class Greeter(Actor):
-    @handles("greet")
-    async def greet(self) -> None:
-        pass
-
-
-TREE = SupervisorSpec(
-    name="shop", children=[ChildSpec(actor=Greeter, name="a"), ChildSpec(actor=Greeter, name="b")]
-)
-
-
-@asynccontextmanager
-async def opened(count: int, sockets: list[Any] | None = None) -> AsyncGenerator[ServerDriver]:
-    """A tree with *count* *sockets* and some residents."""
-    sockets = [] if sockets is None else sockets
-    async with running(TREE, Greeter, room=Room) as server:
-        sockets += [server.dial("/room") for _ in range(count)]
-        await settle(lambda: server.root.connections.open == count)
-        yield server
-        for each in sockets:
-            each.disconnect()
-
-
-async def ask(server: ServerDriver, **fields: object) -> dict[str, Any]:
-    """Ask for a page."""
-    return await Inspector(server.root).answer({"ask": "tree", **fields})
-
-
-def paths(answer: dict[str, Any]) -> list[str]:
-    return [row["path"] for row in answer["rows"]]
+@pytest.fixture
+def clock() -> MockClock:
+    return virtual_clock()
 
 
 async def test_from_the_top() -> None:
@@ -64,7 +29,7 @@ async def test_from_the_top() -> None:
         assert paths(await ask(server, path="/connections")) == ["/connections/room"]
         room = await ask(server, path="/connections/room")
         assert paths(room) == ["/connections/room/1", "/connections/room/2"]
-        assert room["node"]["below"] == {"total": 2}
+        assert room["node"]["below"] == {"total": 2, "states": {"running": 2}, "unhealthy": 0}
         assert room["rows"][0]["actor"] == "Room"
         assert paths(await ask(server, path="/residents")) == [
             "/residents/shop", "/residents/greeter",
@@ -110,33 +75,194 @@ async def test_pages_while_others_come_and_go() -> None:
 
 async def test_what_is_looked_for() -> None:
     """
-    A search goes through all levels, page by page; so does the question for what is unwell.
+    A search goes through all levels, page by page: by path, class and user, in any case.
     """
     async with opened(5) as server:
-        assert paths(await ask(server, search="GREET")) == [
-            "/residents/shop/a", "/residents/shop/b", "/residents/greeter",
-        ]  # fmt: skip
+        greeters = ["/residents/shop/a", "/residents/shop/b", "/residents/greeter"]
+        assert paths(await ask(server, search="GREET")) == greeters
         found = await ask(server, search="greeter", limit=2)
-        assert paths(found) == ["/residents/shop/a", "/residents/shop/b"]
+        assert paths(found) == greeters[:2]
         rest = await ask(server, search="greeter", limit=2, after=found["next"])
-        assert (paths(rest), rest["next"]) == (["/residents/greeter"], None)
-        assert paths(await ask(server, unhealthy=True)) == []
+        assert (paths(rest), rest["next"]) == (greeters[2:], None)
+        assert paths(await ask(server, search="shop/B")) == ["/residents/shop/b"]
+        assert paths(await ask(server, path="/connections", search="greeter")) == []
+        with attached(server.root, 3, "chat"):
+            assert paths(await ask(server, search="user-1")) == ["/connections/chat/7"]
+
+
+async def test_a_full_page_at_the_end() -> None:
+    """
+    A page that ends with the last match has no next one.
+    """
+    async with opened(4) as server:
+        found = await ask(server, search="greeter", limit=3)
+        assert (len(found["rows"]), found["next"], found["partial"]) == (3, None, False)
+        page = await ask(server, path="/connections/room", limit=4)
+        assert (len(page["rows"]), page["next"]) == (4, None)
 
 
 async def test_what_has_crashed_is_unwell() -> None:
     """
-    A consumer that was restarted lately is found, with its crash and its budget.
+    A consumer that was restarted lately is found, with its crash, its budget and its last end.
     """
     async with running(TREE, room=Room) as server, server.websocket("/room") as one:
         async with server.websocket("/room"):
             one.send_text("buy")
-            await settle(lambda: server.root.snapshot().find("/connections/room/1").epoch == 2)  # pyright: ignore[reportOptionalMemberAccess]
+            await one.wait_restarted(2)
             answer = await ask(server, unhealthy=True)
             [row] = answer["rows"]
             assert row["path"] == "/connections/room/1"
             assert (row["restarts"], row["restarts_left"], row["healthy"]) == (1, 2, False)
+            assert row["unwell"] == "restarted"
             assert row["crash"]["exception"] == "KeyError"
+            assert row["exit"]["reason"] == "crashed: KeyError"
+            assert answer["node"]["below"]["unhealthy"] == 1
             assert paths(await ask(server, restarted=True)) == [row["path"]]
+            assert paths(await ask(server, path="/residents", unhealthy=True)) == []
+
+
+async def test_restarted_within(clock: MockClock) -> None:
+    """
+    Who has begun anew in the last seconds is found, whether or not its budget still counts it.
+    """
+    async with running(Greeter, ChildSpec(actor=Greeter, name="b")) as server:
+        await server.root.restart("/residents/greeter")
+        await trio.sleep(100)
+        assert paths(await ask(server, restarted=True)) == []
+        assert paths(await ask(server, restarted=99)) == []
+        assert paths(await ask(server, restarted=101)) == ["/residents/greeter"]
+        [row] = (await ask(server, restarted=101))["rows"]
+        assert (row["restarted"], row["uptime"], row["exit"]["reason"]) == (
+            100.0, 100.0, "restarted by hand",
+        )  # fmt: skip
+
+
+async def test_a_pause(clock: MockClock) -> None:
+    """
+    What backs off says for how long yet, and what is suspended counts as that.
+    """
+
+    class Clerk(Actor):
+        @handles("boom")
+        async def on_boom(self, message):
+            raise ValueError
+
+    options = Options(backoff_min_seconds=10, backoff_jitter=0)
+    async with running(Clerk, Greeter, options=options) as server:
+        for _ in range(2):
+            server.root.find("/residents/clerk").cast({"type": "boom"})
+            await trio.sleep(1)
+        server.root.suspensions.begin("/residents/greeter", 5)
+        answer = await ask(server, path="/residents")
+        assert [row["state"] for row in answer["rows"]] == ["backing off", "suspended"]
+        assert answer["rows"][0]["backoff"] == pytest.approx(9, abs=0.01)
+        assert answer["node"]["below"] == {
+            "total": 2, "states": {"backing off": 1, "suspended": 1}, "unhealthy": 2,
+        }  # fmt: skip
+
+
+async def test_what_is_handled() -> None:
+    """
+    A row says what an actor does, and how full its mailbox is.
+    """
+
+    class Sleeper(Actor):
+        mailbox_capacity = 20
+
+        @handles("nap")
+        async def on_nap(self, message):
+            await trio.sleep_forever()
+
+    async with running(Sleeper) as server:
+        for _ in range(4):
+            server.root.find("/residents/sleeper").cast({"type": "nap"})
+        await settle(lambda: server.root.snapshot().find("/residents/sleeper").facts["handling"])
+        [row] = (await ask(server, path="/residents"))["rows"]
+        assert row["doing"]["what"] == "nap"
+        assert row["mailbox"].keys() >= {"queued", "capacity", "age"}
+        assert (row["mailbox"]["queued"], row["mailbox"]["capacity"]) == (3, 20)
+        assert paths(await ask(server, mailbox=3)) == ["/residents/sleeper"]
+        assert paths(await ask(server, mailbox=4)) == []
+
+
+async def test_requests() -> None:
+    """
+    A request is a place like others: what is asked for, for how long, and no mailbox.
+    """
+    begun, done = trio.Event(), trio.Event()
+
+    async def app(scope, receive, send):
+        begun.set()
+        await done.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with requested(http=app) as server:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.get, "/slow")
+            await begun.wait()
+            [row] = (await ask(server, search="get /slow"))["rows"]
+            assert (row["actor"], row["state"], row["mailbox"]) == ("http", "running", None)
+            assert row["doing"]["what"] == "GET /slow"
+            assert row["healthy"]
+            done.set()
+        await settle(lambda: not server.root.connections.open)
+        assert server.root.census.counts() == {}
+
+
+async def test_routes_with_slashes() -> None:
+    """
+    A route whose name has slashes is one level, and its connections are found.
+    """
+    async with opened(1) as server:
+        with attached(server.root, 3, "api/v1"):
+            routes = await ask(server, path="/connections")
+            assert paths(routes) == ["/connections/api/v1", "/connections/room"]
+            below = await ask(server, path="/connections/api/v1", limit=2)
+            assert paths(below) == ["/connections/api/v1/2", "/connections/api/v1/3"]
+            rest = await ask(server, path="/connections/api/v1", after=below["next"])
+            assert paths(rest) == ["/connections/api/v1/4"]
+            one = await ask(server, path="/connections/api/v1/4")
+            assert one["node"]["kind"] == "slot"
+            assert len(paths(await ask(server, search="api/v1"))) == 4
+
+
+async def test_dynamic_children() -> None:
+    """
+    Children that come and go, partitions and tasks are rows below their supervisors.
+    """
+
+    async def work():
+        await trio.sleep_forever()
+
+    crew = DynamicSpec(name="crew", max_children=5)
+    parts = PartitionSpec(name="parts", child=Greeter, partitions=2)
+    async with running(crew, parts, TaskPoolSpec(name="tasks")) as server:
+        await server.root.supervisor("/residents/crew").add(Greeter)
+        server.root.task_pool("/residents/tasks").start(work)
+        assert paths(await ask(server, path="/residents/crew")) == ["/residents/crew/greeter-1"]
+        both = await ask(server, path="/residents/parts")
+        assert paths(both) == ["/residents/parts/0", "/residents/parts/1"]
+        tasks = await ask(server, path="/residents/tasks")
+        assert paths(tasks) == ["/residents/tasks/work-1"]
+        assert tasks["node"]["below"]["states"] == {"running": 1}
+        assert paths(await ask(server, search="work")) == ["/residents/tasks/work-1"]
+
+
+async def test_a_child_that_has_ended() -> None:
+    """
+    What was stopped by hand keeps its row, with the reason, and is no trouble.
+    """
+    async with running(Greeter) as server:
+        ended = watch(server, "slot.ended")
+        await server.root.supervisor("/residents").stop_child("greeter")
+        await ended.until()
+        answer = await ask(server, path="/residents")
+        [row] = answer["rows"]
+        assert (row["state"], row["healthy"], row["uptime"]) == ("ended", True, None)
+        assert row["exit"]["reason"] == "stopped by hand"
+        assert row["exit"]["at"] > 0
+        assert answer["node"]["below"]["states"] == {"ended": 1}
 
 
 @pytest.mark.parametrize("after", ["x", "bnVsbA", "WyJhIl0", "WzEuNV0", "Wzx4Il0", "W1sxXV0", "é"])
@@ -148,33 +274,16 @@ async def test_a_cursor_that_is_none(after: str) -> None:
         assert (await ask(server, after=after))["error"]["code"] == "bad-question"
 
 
-@pytest.fixture
-async def steps(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[list[int]]:
-    """How many places were looked at in each turn of the task."""
-    turns, node = [0], Look.node
-
-    def counted(look: Look, path: str) -> Any:
-        turns[-1] += 1
-        return node(look, path)
-
-    class Instrument(trio.abc.Instrument):
-        def before_task_step(self, task: Any) -> None:
-            turns.append(0)
-
-    instrument = Instrument()
-    monkeypatch.setattr(Look, "node", counted)
-    trio.lowlevel.add_instrument(instrument)
-    yield turns
-    trio.lowlevel.remove_instrument(instrument)
-
-
-@pytest.mark.parametrize("fields", [{"search": "nobody"}, {"unhealthy": True}])
-async def test_it_holds_nobody_up(steps: list[int], fields: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "fields",
+    [{"restarted": "yes"}, {"restarted": -1}, {"restarted": float("nan")}, {"restarted": 1e12},
+     {"unhealthy": 1}, {"mailbox": -1}, {"limit": 0}, {"limit": 501}, {"pth": "/"}],
+)  # fmt: skip
+async def test_fields_that_are_wrong(fields: dict[str, Any]) -> None:
     """
-    However many places are looked through, so many and no more are between two turns.
+    A field out of its bounds, or of another type, is refused by name.
     """
-    async with opened(2000) as server:
-        steps.append(0)
-        assert paths(await ask(server, **fields)) == []
-        assert sum(steps) > 2000
-        assert max(steps) <= SLICE
+    async with opened(0) as server:
+        answer = await ask(server, **fields)
+        assert answer["error"]["code"] == "bad-question"
+        assert next(iter(fields)) in answer["error"]["text"]

@@ -1,0 +1,143 @@
+# How long a look at a large tree holds up the loop: python tests/benchmarks/inspection.py [COUNT]
+#
+# COUNT real slots (100,000) stand in one process, without tasks and sockets. Each question is
+# asked as the bus asks it; an instrument times each step of the task that answers. What counts is
+# the longest step: for so long nobody else had a turn. And as JSON, since that is done at once.
+
+import gc
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from greenroom.actors import WebsocketConsumer
+from greenroom.bridges.engines import LocalEngine
+from greenroom.bridges.inspection import Inspector
+from greenroom.supervisor import Root
+
+LIMIT = 0.010  # seconds
+
+
+class Room(WebsocketConsumer):
+    """A consumer that never runs."""
+
+
+class Idle:
+    """A connection on which nothing happens."""
+
+    def __init__(self, number: int) -> None:
+        self.scope: dict[str, Any] = {"greenroom.identity": self}
+        self._facts: dict[str, object] = {
+            "socket": "open",
+            "url": "/ws/room/",
+            "client": f"10.0.0.1:{number}",
+            "output_bytes": 0,
+            "user": str(number),
+        }
+
+    def facts(self) -> dict[str, object]:
+        """Return what a connection tells of itself."""
+        return dict(self._facts)
+
+
+class Steps(trio.abc.Instrument):
+    """Times the steps of one task."""
+
+    def __init__(self) -> None:
+        self.task = trio.lowlevel.current_task()
+        self.longest = self.total = 0.0
+        self.count = 0
+        self._began = time.perf_counter()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Begin; trio's hook."""
+        if task is self.task:
+            self._began = time.perf_counter()
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """End; trio's hook."""
+        if task is self.task:
+            seconds = time.perf_counter() - self._began
+            self.longest = max(self.longest, seconds)
+            self.total += seconds
+            self.count += 1
+
+
+async def timed(name: str, ask: Callable[[], Awaitable[int]]) -> float:
+    """Do *ask* and print how long its steps took; return the longest, in seconds."""
+    gc.collect()
+    await trio.sleep(0)
+    steps = Steps()
+    trio.lowlevel.add_instrument(steps)
+    rows = await ask()
+    await trio.sleep(0)
+    trio.lowlevel.remove_instrument(steps)
+    print(
+        f"{name:44} {rows:8} rows {steps.count:6} steps"
+        f" {steps.longest * 1e3:8.2f} ms longest {steps.total * 1e3:9.1f} ms in all"
+    )
+    return steps.longest
+
+
+async def pages(inspector: Inspector, **fields: object) -> int:
+    """Ask for page after page; return how many rows there were. Each is made to JSON, too."""
+    after, rows = "", 0
+    while True:
+        answer = await inspector.answer({"ask": "tree", "after": after, **fields})
+        rows += len(answer["rows"])
+        await trio.sleep(0)  # who sends an answer has a turn of his own for that
+        json.dumps(answer)
+        await trio.sleep(0)
+        if answer["next"] is None:
+            return rows
+        after = answer["next"]
+
+
+async def main(count: int) -> None:
+    """Make the tree, and ask."""
+    root = Root(LocalEngine())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(root.run)
+        began = time.perf_counter()
+        slots = [root.connections.attach("room", Room, {}, Idle(at)) for at in range(count)]
+        for slot in slots:
+            slot.state = "running"
+        print(f"{count} slots, made in {time.perf_counter() - began:.1f} s")
+        gc.freeze()  # a collection of a hundred thousand slots is not what is measured
+        inspector = Inspector(root)
+        room = "/connections/room"
+
+        async def one(**question: object) -> int:
+            answer = await inspector.answer(question)
+            return len(answer.get("rows", answer.get("metrics", ())))
+
+        longest = [
+            await timed("the whole tree, in pages of 500", lambda: pages(inspector, path=room, limit=500)),
+            await timed("one page of 50", lambda: one(ask="tree", path=room)),
+            await timed("a search that finds nothing", lambda: pages(inspector, search="nobody")),
+            await timed("a search for one user", lambda: pages(inspector, search="room/77777")),
+            await timed("unhealthy only, none is", lambda: pages(inspector, unhealthy=True)),
+        ]
+        for slot in slots[:: count // 1000]:
+            slot.state = "backing off"
+        longest += [
+            await timed("unhealthy only, a thousand are", lambda: pages(inspector, unhealthy=True)),
+            await timed("metrics", lambda: one(ask="metrics")),
+            await timed("process", lambda: one(ask="process")),
+        ]
+        print(f"longest step of all: {max(longest) * 1e3:.2f} ms, limit {LIMIT * 1e3:.0f} ms")
+        began = time.perf_counter()
+        root.snapshot()
+        print(f"root.snapshot(), for comparison: {(time.perf_counter() - began) * 1e3:.0f} ms at once")
+        for slot in slots:
+            root.connections.detach("room", slot)
+        root.stop()
+    if max(longest) > LIMIT:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    trio.run(main, int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)

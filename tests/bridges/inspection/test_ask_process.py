@@ -1,0 +1,132 @@
+# How a process is: who it is, whether it is ready, and its last minute while somebody looks.
+
+import os
+import platform
+
+import pytest
+import trio
+from helpers import running, settle, task_names
+from inspection_trees import Greeter, Room, ask
+from trio.testing import MockClock
+
+from greenroom.actors import Actor, handles
+from greenroom.bridges.inspection._samples import KEPT, UNSEEN_SECONDS, Samples
+from greenroom.bridges.testing import virtual_clock
+from greenroom.supervisor import ChildSpec, Options
+
+NAME = "greenroom inspection"
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    return virtual_clock()
+
+
+class Clerk(Actor):
+    @handles("boom")
+    async def on_boom(self, message):
+        raise ValueError
+
+
+def taken() -> bool:
+    """Whether a task takes samples."""
+    return any("Samples" in name for name in task_names())
+
+
+async def test_who_it_is() -> None:
+    """
+    A process tells its pid, its versions, what it holds, and that it is ready.
+    """
+    async with running(Greeter, room=Room) as server, server.websocket("/room"):
+        process = await ask(server, "process")
+        assert process["pid"] == os.getpid()
+        assert str(os.getpid()) in process["id"]
+        assert process["versions"]["python"] == platform.python_version()
+        assert {"trio", "greenroom"} <= process["versions"].keys()
+        assert (process["state"], process["ready"], process["problems"]) == ("running", True, [])
+        assert process["draining"] is False
+        assert process["connections"]["open"] == 1
+        assert process["connections"]["routes"] == {"room": 1}
+        assert process["residents"] == {"running": 1}
+        assert process["tasks"] >= len(task_names())
+        assert process["memory"]["rss"] is None or process["memory"]["rss"] > 10**6
+        assert process["counters"]["connection.opened"] == 1
+        assert process["loop_lag"]["worst"] >= process["loop_lag"]["last"] >= 0
+        assert [each["pool"] for each in process["threads"]] == ["consumers"]
+
+
+async def test_what_keeps_it_from_being_ready(clock: MockClock) -> None:
+    """
+    What is down is named.
+    """
+    options = Options(park_seconds=1000, max_restarts=0)
+    async with running(Clerk, options=options) as server:
+        server.root.find("/residents/clerk").cast({"type": "boom"})
+        await trio.sleep(1)
+        process = await ask(server, "process", samples=False)
+        assert process["ready"] is False
+        assert process["problems"] == ["/residents/clerk is not up"]
+        assert process["trouble"] == 1
+        assert process["residents"] == {"parked": 1}
+
+
+async def test_unseen(clock: MockClock) -> None:
+    """
+    UNSEEN: samples are taken from the first question on, and until a minute after the last.
+    """
+    async with running(ChildSpec(actor=Clerk, name="clerk", max_restarts=None)) as server:
+        await ask(server, "metrics")
+        await ask(server, "process", samples=False)
+        assert not taken()
+        assert (await ask(server, "process"))["samples"] == []
+        await trio.sleep(0.1)
+        assert taken()
+        await trio.sleep(10)
+        server.root.find("/residents/clerk").cast({"type": "boom"})
+        await trio.sleep(1)
+        process = await ask(server, "process")
+        assert len(process["samples"]) == 11
+        rows = [dict(zip(process["columns"], row, strict=True)) for row in process["samples"]]
+        assert [row["restarts"] for row in rows[-2:]] == [0, 1]
+        assert rows[-1]["events"] >= 2
+        assert rows[0]["at"] == pytest.approx(-10.1, abs=0.01)
+        await trio.sleep(UNSEEN_SECONDS - 1)
+        assert len((await ask(server, "process"))["samples"]) == KEPT
+        await trio.sleep(UNSEEN_SECONDS + 2)
+        assert not taken()
+        assert (await ask(server, "process"))["samples"] == []
+
+
+async def test_only_one_takes_them(clock: MockClock) -> None:
+    """
+    However many look, there is one task.
+    """
+    async with running() as server:
+        for _ in range(5):
+            await ask(server, "process")
+        await trio.sleep(3.5)
+        assert len([name for name in task_names() if "Samples" in name]) == 1
+        assert len((await ask(server, "process"))["samples"]) == 3
+
+
+async def test_ends(clock: MockClock) -> None:
+    """
+    ENDS: a tree that stops does not wait for who takes samples.
+    """
+    async with running() as server:
+        await ask(server, "process")
+        await trio.sleep(0.5)
+        began = trio.current_time()
+    assert trio.current_time() - began < 0.4
+    assert not Samples.of(server.root).running
+
+
+async def test_after_its_end() -> None:
+    """
+    A tree that has stopped is told of as it is, and begins nothing.
+    """
+    async with running() as server:
+        pass
+    process = await ask(server, "process")
+    assert (process["state"], process["ready"]) == ("stopped", False)
+    await settle(lambda: not taken())

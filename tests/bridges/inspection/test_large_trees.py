@@ -1,0 +1,121 @@
+# A tree with a hundred thousand places: nobody is held up, and each question ends.
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+import trio
+from helpers import running
+from inspection_trees import Room, ask, attached, opened, paths
+
+from greenroom.bridges.inspection._ask_tree import LOOKS, MOST_TROUBLE, SLICE
+from greenroom.supervisor._look import Look
+
+MANY = 100_000
+
+
+class Counter(trio.abc.Instrument):
+    """Counts looks at places, in each step of a task and since it was last read."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = [0]
+
+    def before_task_step(self, task: Any) -> None:
+        """Begin to count anew; trio's hook."""
+        self.steps.append(0)
+
+    def read(self) -> tuple[int, int]:
+        """Return how many looks there were, and how many in one step at most."""
+        steps, self.steps = self.steps, [0]
+        return sum(steps), max(steps)
+
+
+@pytest.fixture
+async def looks(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Counter]:
+    """Every look at a place, whatever is asked of it."""
+    counter, place = Counter(), Look.place
+
+    def counted(look: Look, path: str) -> Any:
+        counter.steps[-1] += 1
+        return place(look, path)
+
+    monkeypatch.setattr(Look, "place", counted)
+    trio.lowlevel.add_instrument(counter)
+    yield counter
+    trio.lowlevel.remove_instrument(counter)
+
+
+@pytest.mark.parametrize("fields", [{"search": "nobody"}, {"mailbox": 5}, {"limit": 500}])
+async def test_slices(looks: Counter, fields: dict[str, Any]) -> None:
+    """
+    SLICES: however many places are gone through, so many and no more are between two turns.
+    """
+    async with opened(0) as server:
+        with attached(server.root, 2000):
+            looks.read()
+            await ask(server, path="/connections/room", **fields)
+            total, most = looks.read()
+            assert total > 500
+            assert most <= 4 * SLICE  # a row asks its place several things
+
+
+async def test_bounded(looks: Counter) -> None:
+    """
+    BOUNDED: a search through them all is answered in parts, each with so many looks at most.
+    """
+    async with running(room=Room) as server:
+        with attached(server.root, MANY):
+            looks.read()
+            pages, after, found = 0, "", list[str]()
+            while True:
+                answer = await ask(server, search="user-99999", after=after)
+                total, most = looks.read()
+                assert total <= LOOKS + SLICE
+                assert most <= SLICE
+                found += paths(answer)
+                pages += 1
+                if answer["next"] is None:
+                    break
+                assert answer["partial"]
+                after = answer["next"]
+            assert found == [f"/connections/room/{MANY}"]
+            assert pages == -(-MANY // LOOKS) + (MANY % LOOKS == 0)
+
+
+async def test_trouble(looks: Counter) -> None:
+    """
+    TROUBLE: two in trouble among a hundred thousand are found and counted with a few looks.
+    """
+    async with running(room=Room) as server:
+        with attached(server.root, MANY) as slots:
+            slots[70_000].state = slots[5].state = "backing off"
+            looks.read()
+            answer = await ask(server, unhealthy=True)
+            assert paths(answer) == ["/connections/room/6", "/connections/room/70001"]
+            assert answer["node"]["below"]["unhealthy"] == 2
+            room = await ask(server, path="/connections/room", limit=1)
+            assert room["node"]["below"] == {
+                "total": MANY, "states": {"running": MANY - 2, "backing off": 2}, "unhealthy": 2,
+            }  # fmt: skip
+            assert looks.read()[0] < 100
+            slots[5].state = "running"
+            assert paths(await ask(server, unhealthy=True)) == ["/connections/room/70001"]
+            assert "/connections/room/6" not in server.root.trouble
+
+
+async def test_all_in_trouble(looks: Counter) -> None:
+    """
+    With more in trouble than can be put in order the tree is gone through: a page is found at once.
+    """
+    async with running(room=Room) as server:
+        with attached(server.root, 3 * MOST_TROUBLE) as slots:
+            for slot in slots:
+                slot.state = "backing off"
+            looks.read()
+            first = await ask(server, unhealthy=True, limit=3)
+            assert paths(first) == [f"/connections/room/{number}" for number in (1, 2, 3)]
+            second = await ask(server, unhealthy=True, limit=2, after=first["next"])
+            assert paths(second) == ["/connections/room/4", "/connections/room/5"]
+            total, most = looks.read()
+            assert total < 2 * MOST_TROUBLE + 200
+            assert most <= SLICE
