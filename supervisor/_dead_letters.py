@@ -20,7 +20,6 @@ from typing import NamedTuple, cast
 
 from ..actors._context import current_life
 from ._events import EventStream
-from ._request import current_slot
 
 _DISTINCT = 1000
 _OTHER = "other"
@@ -170,6 +169,8 @@ class DeadLetters:
 def _running(*, but: str) -> str:
     """Return the path of whose code runs here, unless it is that of *but*; "" if none is known."""
     life = current_life.get()
+    from ._request import current_slot  # which needs what is in here
+
     request = current_slot() if life is None else None
     path = life.host.path if life is not None else request.path if request is not None else ""
     # Its own loop gives up what others have sent to it.
