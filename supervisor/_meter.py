@@ -99,7 +99,7 @@ class Meter:
         """Seconds from a crash until the next incarnation served."""
         self.stops = Histogram()
         """Seconds from when an actor was asked to end until it had ended."""
-        self._takes: Mapping[str, Callable[["Event"], None]] = {
+        self._takes: Mapping[str, Callable[[Event], None]] = {
             "slot.crashed": self._crashed,
             "slot.fatal": self._crashed,
             "slot.restarted": self._restarted,

@@ -19,10 +19,10 @@ from ..actors._messages import Call, Cast, Stop
 from ..actors._ports import MonitorsPort
 from ._events import described
 from ._monitors import Fault, fault_of
+from ._stacks import Line
 from ._standing import Standing
 from ._tally import Stated, Tally
 from ._tree import NodeSnapshot
-from ._stacks import Line
 
 if TYPE_CHECKING:
     from ._root import Root

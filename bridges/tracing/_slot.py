@@ -98,13 +98,13 @@ class TracedSlot(Slot):
             links = (trace.Link(failed),)
             if not is_valid(trace.get_current_span()):
                 within = trace.set_span_in_context(trace.NonRecordingSpan(failed))
-        name, attributes = f"start {life.actor.__qualname__}", of_place(life)
+        name, attributes = f"start {life.actor.__name__}", of_place(life)
         span = self.tracer.start(name, Kind.INTERNAL, attributes, within=within, links=links)
         return OfSlot(self.tracer, self, span, within=within)
 
     def span_of(self, life: Life, what: str) -> OfSlot:
         """Return the block in which *what* of *life* runs, which is no message."""
-        span = self.tracer.start(f"{what} {life.actor.__qualname__}", Kind.INTERNAL, of_place(life))
+        span = self.tracer.start(f"{what} {life.actor.__name__}", Kind.INTERNAL, of_place(life))
         return OfSlot(self.tracer, self, span)
 
     def _record(
@@ -116,7 +116,7 @@ class TracedSlot(Slot):
             return
         attributes = of_place(life)
         if self._told != id(error):  # a task's, say, which has no span of its own
-            span = self.tracer.start(f"crash {life.actor.__qualname__}", Kind.INTERNAL, attributes)
+            span = self.tracer.start(f"crash {life.actor.__name__}", Kind.INTERNAL, attributes)
             self.failed = span.get_span_context()
             self.tracer.end(span, error)
         resumed = directive is Directive.RESUME
@@ -135,4 +135,3 @@ class TracedTaskSlot(TracedSlot, TaskSlot):
 
 TRACED: dict[type[Slot], type[Slot]] = {Slot: TracedSlot, TaskSlot: TracedTaskSlot}
 """What is made in the place of which kind."""
-

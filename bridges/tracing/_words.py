@@ -54,7 +54,7 @@ def of_handling(life: Life, item: Item, kind: Kind) -> tuple[str, Attributes]:
         attributes["messaging.destination.name"] = life.host.path
         if type(item) is InFrame:
             attributes["messaging.message.body.size"] = item.size
-    return f"process {life.actor.__qualname__} {what}", attributes
+    return f"process {life.actor.__name__} {what}", attributes
 
 
 def kind_of(item: Item) -> Kind:
@@ -97,7 +97,7 @@ def of_group(group: object, message: object) -> Attributes:
 
 def actor_of(target: Any) -> str:
     """Return the name of the class that lives in the slot *target*."""
-    return getattr(target.actor, "__qualname__", "actor")
+    return getattr(target.actor, "__name__", "actor")
 
 
 def method_of(scope: MutableMapping[str, Any]) -> str:

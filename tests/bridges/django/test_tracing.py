@@ -143,9 +143,7 @@ async def test_a_view_that_raises(spans: Spans) -> None:
     assert [event.attributes["exception.type"] for event in span.events] == ["ValueError"]
 
 
-async def test_djangos_own_instrumentation(
-    spans: Spans, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_djangos_own_instrumentation(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Where OpenTelemetry's instrumentation of Django is at work, views have no second span.
 

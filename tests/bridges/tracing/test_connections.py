@@ -54,7 +54,7 @@ async def test_a_websocket(spans: Spans) -> None:
         "url.scheme": "http",
         "network.protocol.name": "websocket",
         "network.protocol.version": "1.1",
-        "server.address": "testserver",
+        "server.address": "127.0.0.1",
         "server.port": 80,
         "http.route": "echo",
         "http.response.status_code": 101,
@@ -112,7 +112,7 @@ async def test_a_handshake_that_is_refused(spans: Spans) -> None:
 
     class Denied(WebsocketConsumer):
         async def connect(self):
-            self.deny(451, "No.")
+            self.deny(451)
 
     async with running(closed=Closed, denied=Denied) as server:
         for name in ("closed", "denied"):

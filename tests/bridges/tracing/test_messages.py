@@ -199,7 +199,7 @@ async def test_a_background_task(spans: Spans) -> None:
         await settle(lambda: spans.named("process Worker job"))
 
     assert spans.children(spans.one("process Boss in the background")) == []
-    [sent] = [span for span in spans.named("send Worker")]
+    sent = spans.one("send Worker")
     assert sent.parent is None
 
 

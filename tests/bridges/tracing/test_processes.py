@@ -110,7 +110,9 @@ async def test_who_knows_nothing_of_it(spans: Spans, redis: RedisServer) -> None
     assert heard[0].of("topic") == [message]
 
 
-@pytest.mark.parametrize("payload", [{"type": "x"}, {"n": [1, {"m": b"x"}], "type": "y", "z": None}])
+@pytest.mark.parametrize(
+    "payload", [{"type": "x"}, {"n": [1, {"m": b"x"}], "type": "y", "z": None}]
+)
 def test_beside_a_message(payload: dict[str, Any]) -> None:
     """
     What goes beside a message changes nothing of it for who reads plain msgpack.

@@ -51,9 +51,7 @@ CRASHED = (StatusCode.ERROR, "ValueError", "boom")
 
 
 @pytest.mark.parametrize("kind", ["fail", "fail in a thread"])
-async def test_a_crash_and_the_next_incarnation(
-    spans: Spans, kind: str, clock: MockClock
-) -> None:
+async def test_a_crash_and_the_next_incarnation(spans: Spans, kind: str, clock: MockClock) -> None:
     """
     The handler's span has the error; the next incarnation's is linked to it, in the same trace.
     """
@@ -63,6 +61,7 @@ async def test_a_crash_and_the_next_incarnation(
         await restarted.until()
         await settle(lambda: len(spans.named("start Worker")) == 2)
         await server.root.find("/residents/worker").call({"type": "work"})
+        trace = server.root.snapshot().find("/residents/worker").crashes[0].traceback
     failed = spans.one(f"process Worker {kind}")
     first, second = spans.named("start Worker")
 
@@ -74,6 +73,7 @@ async def test_a_crash_and_the_next_incarnation(
     assert is_linked(second, failed)
     assert is_below(second, failed)
     assert first.links == ()
+    assert "in on_fail" in trace.splitlines()[1]  # no frame of ours stands above it
     assert said(spans.one("process Worker work"))["greenroom.epoch"] == 2
     assert spans.named("crash Worker") == []
 
@@ -209,9 +209,7 @@ async def test_a_connection_sees_its_restarts(spans: Spans) -> None:
     assert connection.status.status_code is StatusCode.UNSET
 
 
-@pytest.mark.parametrize(
-    ("text", "outcome"), [("wait", "cancelled"), ("gone", "disconnected")]
-)
+@pytest.mark.parametrize(("text", "outcome"), [("wait", "cancelled"), ("gone", "disconnected")])
 async def test_ends_that_are_no_failure(spans: Spans, text: str, outcome: str) -> None:
     """
     A handler that ends with its peer has not failed, and its span says what has ended it.
