@@ -243,7 +243,7 @@ class RedisEngine(Engine):
 
     def _packed_as_sent(self, payload: object) -> bytes:
         if self._carrier is None or type(payload) is not dict or not payload:
-            return self._packed(payload)
+            return self._packed(cast("object", payload))
         said, message = self._carrier.said(), cast("dict[object, object]", payload)
         return packed_with(said, self._id, message) if said else self._packed(message)
 

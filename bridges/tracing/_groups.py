@@ -1,5 +1,5 @@
-# Groups whose messages are traced: one span for a message, whatever number of members it reaches, and
-# the span of each member's handler below it, also in another process.
+# Groups whose messages are traced: one span for a message, however many members it reaches, and the
+# span of each member's handler below it, also in another process.
 
 from collections.abc import Generator
 from contextlib import contextmanager

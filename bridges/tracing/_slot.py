@@ -40,7 +40,7 @@ class CarryingMailbox(Mailbox):
 class TracedSlot(Slot):
     """A slot that makes spans of what its actor does."""
 
-    __slots__ = ("_follower", "_told", "failed", "tracer", "within")
+    __slots__ = ("_follower", "_spoken_of", "failed", "tracer", "within")
 
     mailbox_kind: ClassVar[type[Mailbox]] = CarryingMailbox
     ref_kind: ClassVar[type[ActorRef]] = TracedRef
@@ -54,7 +54,7 @@ class TracedSlot(Slot):
         self.within: ConnectionSpan | None = None
         """The span of its connection, as long as that is open."""
         self._follower = Follower(self.tracer, self, None)
-        self._told = 0  # the id of the error that a span tells of, until it is on record
+        self._spoken_of = 0  # the id of the error that a span tells of, until it is on record
         if self.connection is not None:
             self.within = connection_here.get()
             if self.within is not None:
@@ -73,7 +73,7 @@ class TracedSlot(Slot):
 
     def crashed_in(self, span: Span, error: BaseException) -> None:
         """Take note that a handler has crashed, which *span* tells of. Any thread."""
-        self.failed, self._told = span.get_span_context(), id(error)
+        self.failed, self._spoken_of = span.get_span_context(), id(error)
 
     def opened(self, life: Life) -> None:
         """Take note that *life* has begun and serves its mailbox; say so on its spans."""
@@ -115,12 +115,12 @@ class TracedSlot(Slot):
         if error is None or life is None:
             return
         attributes = of_place(life)
-        if self._told != id(error):  # a task's, say, which has no span of its own
+        if self._spoken_of != id(error):  # a task's, say, which has no span of its own
             span = self.tracer.start(f"crash {life.actor.__name__}", Kind.INTERNAL, attributes)
             self.failed = span.get_span_context()
             self.tracer.end(span, error)
         resumed = directive is Directive.RESUME
-        self._told, self.failed = 0, None if resumed else self.failed
+        self._spoken_of, self.failed = 0, None if resumed else self.failed
         attributes["exception.type"] = name_of(error)
         attributes["exception.message"] = described(error)
         name = "greenroom.resumed" if resumed else "greenroom.crashed"

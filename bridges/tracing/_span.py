@@ -105,7 +105,9 @@ class Tracer:
             return
         unsaid, self._unsaid, self._quiet_until = self._unsaid, 0, now + _QUIET_SECONDS
         also = f"; {unsaid} more since the last time" if unsaid else ""
-        logger.exception("a span was lost, since OpenTelemetry raised%s", also)
+        logger.exception(  # noqa: LOG004 - called by handlers only
+            "a span was lost, since OpenTelemetry raised%s", also
+        )
 
 
 class Current:

@@ -23,16 +23,16 @@ async def main(url: str) -> None:
     engine = RedisEngine([url])
     async with serve(Application(engine=lambda: engine)) as server:
         with trio.fail_after(20):
-            while not engine.peers():
+            while not engine.peers():  # noqa: ASYNC110 - there is no event for it
                 await trio.sleep(0.01)
         server.root.groups.send("news", {"type": "news"})
         with trio.fail_after(20):
-            while engine.statistics().lag_messages:
+            while engine.statistics().lag_messages:  # noqa: ASYNC110 - there is no event for it
                 await trio.sleep(0.01)
             await engine._lanes[0].pubsub.link.requests([("PING",)])  # behind it, so it is out
     [sent] = [span for span in memory.get_finished_spans() if span.name == "send to group"]
     context = sent.get_span_context()
-    print(json.dumps({"trace": f"{context.trace_id:032x}", "span": f"{context.span_id:016x}"}))
+    print(json.dumps({"trace": f"{context.trace_id:032x}", "span": f"{context.span_id:016x}"}))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgpack
 import pytest
 import trio
 from helpers import settle
@@ -21,7 +20,7 @@ from redis_server import RedisServer, running_redis
 from greenroom.actors import Actor, handles
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.engines._redis_engine import RedisEngine
-from greenroom.bridges.engines._redis_wire import packed_with, unpacked_with
+from greenroom.bridges.engines._redis_wire import msgpack, packed_with, unpacked_with
 from greenroom.bridges.testing import serve
 from greenroom.bridges.testing._recorder import Recorder
 from greenroom.bridges.tracing._groups import ContextCarrier
