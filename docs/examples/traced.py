@@ -38,8 +38,8 @@ class Routes:
 def show(spans, parent=None, depth=0):
     for span in sorted(spans, key=lambda span: span.start_time):
         if (span.parent and span.parent.span_id) == parent:
-            said = " ".join(event.name for event in span.events)
-            print("  " * depth + span.name, span.status.status_code.name, said)
+            said = [span.name, span.status.status_code.name, *(event.name for event in span.events)]
+            print("  " * depth + " ".join(said))
             show(spans, span.context.span_id, depth + 1)
 
 
