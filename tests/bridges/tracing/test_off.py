@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from inspect import get_annotations
 from textwrap import dedent
 
 import pytest
@@ -142,3 +143,19 @@ def test_not_instrumented() -> None:
     uninstrument() where nothing is instrumented does nothing.
     """
     uninstrument()
+
+
+def test_traced_parts_hide_nothing() -> None:
+    """
+    What a traced part keeps has a name that the plain part does not use.
+    """
+    from greenroom.bridges.tracing._slot import CarryingMailbox, TracedSlot, TracedTaskSlot
+
+    hidden = [
+        name
+        for kind in (CarryingMailbox, TracedSlot, TracedTaskSlot)
+        for name in kind.__dict__.get("__slots__", ())
+        if any(hasattr(base, name) or name in get_annotations(base) for base in kind.__mro__[1:])
+    ]
+
+    assert hidden == []
