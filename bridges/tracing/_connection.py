@@ -78,9 +78,10 @@ class ConnectionSpan:
         """End it, with what is known of the answer."""
         for token in reversed(self._tokens):
             contexts.detach(token)
+        slot, self._slot = self._slot, None  # which holds this one: no cycle
         if not self.own:
             return
-        route, attributes, failed = self._answer(request, status)
+        route, attributes, failed = self._answer(request, slot, status)
         if route:
             attributes["http.route"] = route
             self._rename(f"{method_of(self.scope)} {route}")
@@ -90,10 +91,10 @@ class ConnectionSpan:
         self._tracer.end(self.span, error)
 
     def _answer(
-        self, request: RequestSlot | None, status: int
+        self, request: RequestSlot | None, slot: TracedSlot | None, status: int
     ) -> tuple[str, dict[str, str | int | bool], str]:
         """Return the route, the attributes of the answer, and why it is a failure."""
-        slot, route, failed = self._slot, "", ""
+        route, failed = "", ""
         attributes: dict[str, str | int | bool] = {}
         if request is not None:
             named = request.path.split("/")[2]

@@ -37,11 +37,11 @@ class OfSlot(Current):
 
 
 class Handling(OfSlot):
-    """The block in which a handler of *life*, in *slot*, runs for *item*."""
+    """The block in which a handler of *life* runs for *item*."""
 
     __slots__ = ()
 
-    def __init__(self, tracer: Tracer, slot: Any, life: Life, item: Item) -> None:
+    def __init__(self, tracer: Tracer, life: Life, item: Item) -> None:
         kind = kind_of(item)
         name, attributes = of_handling(life, item, kind)
         links: tuple[trace.Link, ...] = ()
@@ -51,20 +51,20 @@ class Handling(OfSlot):
         elif sent is not None and not is_valid(trace.get_current_span(sent)):
             sent = None
         span = tracer.start(name, kind, attributes, within=sent, links=links)
-        super().__init__(tracer, slot, span, within=sent)
+        super().__init__(tracer, life.host, span, within=sent)
 
 
 class Follower:
-    """Follows what is handled in one slot: what its loop knows as its trace."""
+    """Follows what is handled: what loops know as their trace; *operator* looks as well."""
 
-    __slots__ = ("_operator", "_slot", "_tracer")
+    __slots__ = ("_operator", "_tracer")
 
-    def __init__(self, tracer: Tracer, slot: Any, operator: FollowPort | None) -> None:
-        self._tracer, self._slot, self._operator = tracer, slot, operator
+    def __init__(self, tracer: Tracer, operator: FollowPort | None = None) -> None:
+        self._tracer, self._operator = tracer, operator
 
     def around(self, life: Life, item: Item) -> AbstractContextManager[object]:
-        """Return a block for the handler of *item*; an operator who looks, looks as well."""
-        handling = Handling(self._tracer, self._slot, life, item)
+        """Return a block for the handler of *item*."""
+        handling = Handling(self._tracer, life, item)
         if self._operator is None:
             return handling
         both = ExitStack()

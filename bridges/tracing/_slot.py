@@ -40,7 +40,7 @@ class CarryingMailbox(Mailbox):
 class TracedSlot(Slot):
     """A slot that makes spans of what its actor does."""
 
-    __slots__ = ("_follower", "_spoken_of", "failed", "tracer", "within")
+    __slots__ = ("_spoken_of", "failed", "tracer", "within")
 
     mailbox_kind: ClassVar[type[Mailbox]] = CarryingMailbox
     ref_kind: ClassVar[type[ActorRef]] = TracedRef
@@ -53,7 +53,6 @@ class TracedSlot(Slot):
         """The span in which the incarnation before has crashed."""
         self.within: ConnectionSpan | None = None
         """The span of its connection, as long as that is open."""
-        self._follower = Follower(self.tracer, self, None)
         self._spoken_of = 0  # the id of the error that a span tells of, until it is on record
         if self.connection is not None:
             self.within = connection_here.get()
@@ -64,7 +63,12 @@ class TracedSlot(Slot):
     def trace(self) -> FollowPort | None:
         """Who follows what it handles: the spans, and the operator's trace if there is one."""
         operator = super().trace
-        return self._follower if operator is None else Follower(self.tracer, self, operator)
+        return Follower(self.tracer, operator)
+
+    @property
+    def called(self) -> str:
+        """What its spans call it."""
+        return self.actor.__name__
 
     @property
     def connection_span(self) -> Span:
@@ -98,13 +102,13 @@ class TracedSlot(Slot):
             links = (trace.Link(failed),)
             if not is_valid(trace.get_current_span()):
                 within = trace.set_span_in_context(trace.NonRecordingSpan(failed))
-        name, attributes = f"start {life.actor.__name__}", of_place(life)
+        name, attributes = f"start {self.called}", of_place(life)
         span = self.tracer.start(name, Kind.INTERNAL, attributes, within=within, links=links)
         return OfSlot(self.tracer, self, span, within=within)
 
     def span_of(self, life: Life, what: str) -> OfSlot:
         """Return the block in which *what* of *life* runs, which is no message."""
-        span = self.tracer.start(f"{what} {life.actor.__name__}", Kind.INTERNAL, of_place(life))
+        span = self.tracer.start(f"{what} {self.called}", Kind.INTERNAL, of_place(life))
         return OfSlot(self.tracer, self, span)
 
     def _record(
@@ -116,7 +120,7 @@ class TracedSlot(Slot):
             return
         attributes = of_place(life)
         if self._spoken_of != id(error):  # a task's, say, which has no span of its own
-            span = self.tracer.start(f"crash {life.actor.__name__}", Kind.INTERNAL, attributes)
+            span = self.tracer.start(f"crash {self.called}", Kind.INTERNAL, attributes)
             self.failed = span.get_span_context()
             self.tracer.end(span, error)
         resumed = directive is Directive.RESUME
@@ -131,6 +135,11 @@ class TracedTaskSlot(TracedSlot, TaskSlot):
     """The slot of a task of a pool."""
 
     __slots__ = ()
+
+    @property
+    def called(self) -> str:
+        """What its spans call it: the function."""
+        return self.work.name.rpartition(".")[2]
 
 
 TRACED: dict[type[Slot], type[Slot]] = {Slot: TracedSlot, TaskSlot: TracedTaskSlot}

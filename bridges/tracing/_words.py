@@ -54,7 +54,7 @@ def of_handling(life: Life, item: Item, kind: Kind) -> tuple[str, Attributes]:
         attributes["messaging.destination.name"] = life.host.path
         if type(item) is InFrame:
             attributes["messaging.message.body.size"] = item.size
-    return f"process {life.actor.__name__} {what}", attributes
+    return f"process {actor_of(life.host)} {what}", attributes
 
 
 def kind_of(item: Item) -> Kind:
@@ -96,8 +96,8 @@ def of_group(group: object, message: object) -> Attributes:
 
 
 def actor_of(target: Any) -> str:
-    """Return the name of the class that lives in the slot *target*."""
-    return getattr(target.actor, "__name__", "actor")
+    """Return what lives in the slot *target*, in a word: its class, or the function of a task."""
+    return target.called
 
 
 def method_of(scope: MutableMapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import override_settings
@@ -191,3 +192,27 @@ def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     with override_settings(GREENROOM={"TRACING": True}):
         with pytest.raises(ImproperlyConfigured, match=r"TRACING is on, but .*pip install"):
             Greenroom(http=django_application())
+
+
+async def test_through_asgiref(spans: Spans) -> None:
+    """
+    What asgiref carries from a handler to a thread, or from a thread to the loop, is below it.
+    """
+
+    class Hops(Actor):
+        @handles("to a thread")
+        async def on_async(self, message):
+            return await sync_to_async(here)()
+
+        @handles("to the loop")
+        def on_def(self, message):
+            return async_to_sync(self.look)()
+
+        async def look(self):
+            return here()
+
+    async with serve(Greenroom(children=[Hops])) as server:
+        hops = server.root.find("/residents/hops")
+        said_there = [await hops.call({"type": each}) for each in ("to a thread", "to the loop")]
+
+    assert said_there == ["process Hops to a thread", "process Hops to the loop"]
