@@ -36,11 +36,11 @@ from ._job import JobState as JobState
 from ._job import NobodyWaits as NobodyWaits
 from ._job import ThreadHooks as ThreadHooks
 from ._job import current_job as current_job
-from ._mailbox import Overflow as Overflow
 from ._messages import Request as Request
 from ._monitors import Down as Down
 from ._monitors import Monitor as Monitor
 from ._monitors import Restarted as Restarted
+from ._overflow import Overflow as Overflow
 from ._ref import ActorRef as ActorRef
 from ._reply_later import DeferredReply as DeferredReply
 from ._runs import cancelled_on_disconnect as cancelled_on_disconnect

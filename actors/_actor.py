@@ -15,7 +15,7 @@ from ._deferred import defer, release
 from ._errors import GreenroomError
 from ._handlers import HandlerTable
 from ._job import current_job
-from ._mailbox import Overflow
+from ._overflow import Overflow
 from ._overrides import refuse_overrides, reserve
 from ._ref import ActorRef
 from ._relations import Relations

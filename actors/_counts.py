@@ -24,8 +24,12 @@ class Counts:
 
     def __init__(self) -> None:
         self._made: deque[Item] | None = None  # until something comes: most sockets are idle
-        self._messages = self._others_taken = 0
-        self._frames = self._frame_bytes = self._frames_taken = self._bytes_taken = 0
+        self._messages: int = 0
+        self._others_taken: int = 0
+        self._frames: int = 0
+        self._frame_bytes: int = 0
+        self._frames_taken: int = 0
+        self._bytes_taken: int = 0
         self._waits: Waits | None = None  # until something has to wait
         self.idle = False
         """Whether its actor does nothing but wait for what comes. Set by the actor's task."""

@@ -233,7 +233,9 @@ class Loop:
         if handler is None:
             name = key_name(message_key(message))
             sender = item.caller if type(item) is Call else ""
-            self._host.dead_letter(message, f"no handler: declare one with @handles({name})", sender)
+            self._host.dead_letter(
+                message, f"no handler: declare one with @handles({name})", sender
+            )
             if type(item) is Call:
                 item.reply.fail(UndeclaredMessage(self._host.path, name))
         return handler

@@ -31,8 +31,7 @@ import trio
 from ._counts import Counts
 from ._lowlevel import Parker
 from ._messages import Call, Cast, InFrame, Item, PeerEnd, Stop, Tick
-from ._overflow import Overflow as Overflow
-from ._overflow import Put as Put
+from ._overflow import Put
 
 if TYPE_CHECKING:
     from ._lowlevel import LoopThread

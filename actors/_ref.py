@@ -24,8 +24,8 @@ from ._errors import (
 )
 from ._job import current_job
 from ._lowlevel import inside_trio
-from ._mailbox import Put
 from ._messages import Call, Cast, Request
+from ._overflow import Put
 from ._reply import Reply
 from ._wait_ended import wait_ended, wait_ended_in_thread
 

@@ -56,6 +56,8 @@ def where_of(life: Life) -> str:
 
 def timers_of(life: Life, most: int) -> list[Pending]:
     """Return the timers of *life*, *most* of them, the next due first."""
+    if life.tasks.ended:  # they have ended with it
+        return []
     return [Pending(timer, due) for due, timer in life.tasks.timers(most)]
 
 

@@ -12,7 +12,7 @@ from typing import cast
 
 from ._decider import check_supervise
 from ._declared_groups import check_groups
-from ._mailbox import Overflow
+from ._overflow import Overflow
 
 _RESTARTS = ("permanent", "transient", "temporary")
 _EXCEEDED = ("park", "stop", "escalate", "close")

@@ -4,9 +4,12 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._request import RequestSlot
     from ._root import Root
 
 CURRENT: ContextVar["Root | None"] = ContextVar("greenroom_root", default=None)
+HERE: ContextVar["RequestSlot | None"] = ContextVar("greenroom_request", default=None)
+"""The slot of the request that is answered."""
 
 
 def current_root() -> "Root":

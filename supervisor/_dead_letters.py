@@ -19,6 +19,7 @@ from threading import RLock
 from typing import NamedTuple, cast
 
 from ..actors._context import current_life
+from ._current import HERE
 from ._events import EventStream
 
 _DISTINCT = 1000
@@ -169,9 +170,7 @@ class DeadLetters:
 def _running(*, but: str) -> str:
     """Return the path of whose code runs here, unless it is that of *but*; "" if none is known."""
     life = current_life.get()
-    from ._request import current_slot  # which needs what is in here
-
-    request = current_slot() if life is None else None
+    request = HERE.get() if life is None else None
     path = life.host.path if life is not None else request.path if request is not None else ""
     # Its own loop gives up what others have sent to it.
     return "" if path == but else path

@@ -8,7 +8,7 @@ from ..actors._actor import Actor
 from ..actors._life import Life
 from ._backoff import backoff_of
 from ._effective import Effective, effective_of_actor, effective_of_connection
-from ._stacks import Line, stack_of_thread
+from ._stacks import Line, stack_of_thread, waiting_at
 from ._tree import CrashReport
 from ._verdict import Policy
 from ._witness import Witness
@@ -63,5 +63,5 @@ class Detailed(Witness):
 
     def lines(self) -> list[Line]:
         """Return where its task waits; where its handler has a thread, that one's lines behind."""
-        lines = [Line(*call) for call in self._stack.calls()] if self._stack is not None else []
+        lines = waiting_at(self._stack)
         return lines + (stack_of_thread(self.thread) if self.thread else [])

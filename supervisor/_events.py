@@ -114,6 +114,8 @@ EVENTS: dict[str, str] = {
     "input.invalid": "A peer sent what its JSON consumer can't take: `what` is wrong with it, and"
     " `field` where. The socket stays open, within `invalid_per_minute`.",
     "output.slow": "A peer read too slowly; it was waited for, or dropped.",
+    "admin.action": "An operator has had something done: `action`, `by` whom and for what `reason`;"
+    " `outcome` is done, or says why not. The path is what it was done to; of a user, `user`.",
     "await.forgotten": "What a send returned was never awaited in an `async def`"
     " handler; the frame went out, the back-pressure was lost.",
 }

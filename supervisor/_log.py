@@ -147,6 +147,7 @@ LEVELS: dict[str, int] = {
     "registry.unregistered": logging.DEBUG,
     "input.invalid": logging.INFO,
     "output.slow": logging.WARNING,
+    "admin.action": logging.WARNING,
     "await.forgotten": logging.WARNING,
 }
 """The level at which each kind of event is logged."""
@@ -155,6 +156,7 @@ _NEVER_THROTTLED = frozenset(
     {
         *("root.started", "root.stopping", "root.stopped", "root.overdue"),
         *("slot.fatal", "slot.unkillable", "storm.began", "storm.ended"),
+        "admin.action",
     }
 )
 

@@ -66,7 +66,7 @@ class Look:
         if path == _RESIDENTS:
             return (1,)
         entry = self._entry(path)
-        above = self.key(path.rpartition("/")[0])
+        above = None if entry is None else self.key(path.rpartition("/")[0])
         return None if entry is None or above is None else (*above, entry.number)
 
     def total(self, path: str) -> int:

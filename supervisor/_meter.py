@@ -80,9 +80,7 @@ class Meter:
         find: Returns what lives at a path; None if nothing does. Any thread.
     """
 
-    def __init__(
-        self, events: "EventStream", find: Callable[[str], "Stated | None"]
-    ) -> None:
+    def __init__(self, events: "EventStream", find: Callable[[str], "Stated | None"]) -> None:
         self._find = find
         self._lock = RLock()
         self.crashes = Counted("class", "exception")

@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable
+from os import PathLike
 from typing import Any, cast
 
 Check = Callable[[str, object], None]
@@ -98,6 +100,23 @@ def check_bool(name: str, value: object) -> None:
     """Refuse what is neither True nor False."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False. Got: {value!r}")
+
+
+def check_bool_or_none(name: str, value: object) -> None:
+    """Refuse what is neither True nor False nor None."""
+    if value is not None and not isinstance(value, bool):
+        raise TypeError(f"{name} must be True, False or None. Got: {value!r}")
+
+
+def check_directory(name: str, value: object) -> None:
+    """Refuse *value* unless it is None or an absolute path."""
+    if value is None:
+        return
+    if not isinstance(value, str | PathLike):
+        raise TypeError(f"{name} must be a path like '/run/mysite', or None. Got: {value!r}")
+    path = os.fspath(cast("str | PathLike[str]", value))
+    if not isinstance(path, str) or not os.path.isabs(path):
+        raise ValueError(f"{name} must be absolute, like '/run/mysite'. Got: {value!r}")
 
 
 def check_rate(name: str, value: object) -> None:

@@ -13,11 +13,16 @@
 # shows in a snapshot as what it is.
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from typing import Literal, NamedTuple
 
+from ._api_tokens import ApiToken, check_tokens, tokens_of
 from ._option_checks import check_async_views as _check_async_views
 from ._option_checks import check_bool as _check_bool
+from ._option_checks import check_bool_or_none as _check_bool_or_none
+from ._option_checks import check_directory as _check_directory
 from ._option_checks import check_fraction as _check_fraction
 from ._option_checks import check_on_fatal as _check_on_fatal
 from ._option_checks import check_origins as _check_origins
@@ -32,6 +37,7 @@ __all__ = ["OptionDoc", "Options", "refuse_unless_seconds", "refuse_unless_whole
 
 
 Origins = list[str] | tuple[str, ...] | str | None
+Tokens = Mapping[str, Mapping[str, object]] | tuple[ApiToken, ...]
 
 
 class OptionDoc(NamedTuple):
@@ -401,6 +407,41 @@ class Options:
         "choice",
         _check_bool,
     )
+    audit_days: int | None = _whole(
+        90,
+        "How long the log of what operators did in the console keeps an entry. None: for ever.",
+        unit="days",
+        none=True,
+    )
+    inspection: bool | None = _checked(
+        None,
+        "Whether the trees of each process answer questions about themselves, for the pages in the"
+        " admin and `manage.py actors`: on a socket that this user alone can open. None: with Django"
+        " yes, without it no.",
+        "choice",
+        _check_bool_or_none,
+    )
+    inspection_dir: str | PathLike[str] | None = _checked(
+        None,
+        "Directory of those sockets, the same for all processes of one project, this user's alone."
+        " None: one for each project and user, in XDG_RUNTIME_DIR or where temporary files are.",
+        "path",
+        _check_directory,
+    )
+    inspection_tokens: Tokens = _checked(  # noqa: RUF009 - a mapping is made into a tuple
+        (),
+        "Who may ask the JSON API, and for the metrics, without a session: by name a mapping with"
+        " `token`, of 20 characters at least or `sha256:` and its digest, and `permissions`, which"
+        " are `view_tree` alone if left out.",
+        "mapping",
+        check_tokens,
+    )
+    ready_lag_seconds: float | None = _seconds(
+        1.0,
+        "How late the event loop may be while `/health/ready` says that this process takes"
+        " requests. None: however late.",
+        none=True,
+    )
     debug: bool = _checked(
         False,
         "Name the line of every forgotten await, and other help that costs time.",
@@ -413,6 +454,9 @@ class Options:
             field.metadata["check"](field.name, getattr(self, field.name))
         if isinstance(self.origins, list):  # as a tuple it can be hashed, and is not changed
             object.__setattr__(self, "origins", tuple(self.origins))
+        if isinstance(self.inspection_tokens, Mapping):  # what is kept has no secrets in it
+            tokens = tokens_of("inspection_tokens", self.inspection_tokens)
+            object.__setattr__(self, "inspection_tokens", tokens)
         self._refuse_contradiction("backoff_min_seconds", "backoff_max_seconds")
         self._refuse_contradiction("output_high_water_bytes", "output_limit_bytes")
         self._refuse_contradiction("shutdown_seconds", "total_shutdown_seconds")

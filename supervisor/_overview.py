@@ -45,7 +45,7 @@ class Overview(Operations):
         return problems + [f"{path} is not up" for path in self.residents.parked()]
 
     def loop_lag(self) -> dict[str, float] | None:
-        """Return how late the loop answers, `last` and `worst` of a minute, in seconds, if known."""
+        """Return how late the loop answers in seconds, `last` and `worst` of a minute, if known."""
         return self._watch.lag()
 
     def snapshot(self) -> NodeSnapshot:

@@ -19,8 +19,9 @@ from ..actors import (
     Overflow,
 )
 from ..actors._inquiry import Inquiry
-from ..actors._mailbox import Mailbox, Put
+from ..actors._mailbox import Mailbox
 from ..actors._messages import Call, Cast, InFrame, Stop, Tick
+from ..actors._overflow import Put
 from ..actors._ports import Connection, FollowPort, GroupsPort, MonitorsPort, RegistryPort
 from ..actors._tracing import Told
 from ..actors.consumers import Frame

@@ -6,7 +6,6 @@
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import trio
@@ -17,9 +16,10 @@ from ..actors._lowlevel import TaskStack
 from ..actors._mailbox import Mailbox
 from ..actors._messages import Call, Cast, Stop
 from ..actors._ports import MonitorsPort
+from ._current import HERE
 from ._events import described
 from ._monitors import Fault, fault_of
-from ._stacks import Line
+from ._stacks import Line, waiting_at
 from ._standing import Standing
 from ._tally import Stated, Tally
 from ._tree import NodeSnapshot
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from ._root import Root
 
 ASKED = "asked to stop"
-
-
-HERE: ContextVar["RequestSlot | None"] = ContextVar("greenroom_request", default=None)
 
 
 def current_slot() -> "RequestSlot | None":
@@ -146,7 +143,7 @@ class RequestSlot(Stated):
 
     def lines(self) -> list[Line]:
         """Return where its task waits, outermost call first. Loop thread only."""
-        return [Line(*call) for call in self._stack.calls()]
+        return waiting_at(self._stack)
 
     def waits_when_full(self) -> bool:
         """A request handles no messages, so nobody waits for it."""

@@ -114,11 +114,7 @@ class Root(Overview):
         """Where all jitter of the tree comes from. Loop thread only."""
         self.connections = Connections(self)
         self.residents = Residents(self, children)
-        self.backoff = Backoff(
-            self.options.backoff_min_seconds,
-            self.options.backoff_max_seconds,
-            self.options.backoff_jitter,
-        )
+        self.backoff = _backoff(self.options)
         """Of all slots whose class or spec has none of its own."""
         self.tasks: trio.Nursery | None = None
         """Where the background tasks of connections' actors run, each in a shield of its own."""
@@ -348,3 +344,7 @@ class Root(Overview):
             self.events.emit("root.overdue", "/", left=left, stack=task_stacks())
             if self._abandon is not None:
                 self._abandon(f"not stopped within {seconds:g} s, left by force: {', '.join(left)}")
+
+
+def _backoff(options: Options) -> Backoff:
+    return Backoff(options.backoff_min_seconds, options.backoff_max_seconds, options.backoff_jitter)

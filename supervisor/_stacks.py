@@ -8,10 +8,13 @@ import threading
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ..actors._lowlevel import TaskStack
+
 _MOST = 60
 _OURS = "greenroom"
+_LOOP = "trio._core."
 _INSTALLED = tuple(
-    os.path.join(path, "")
+    f"{path}{os.sep}"
     for name in ("stdlib", "platstdlib", "purelib", "platlib")
     if (path := sysconfig.get_paths().get(name))
 )
@@ -40,6 +43,18 @@ def users_line(lines: Iterable[Line]) -> Line | None:
     """Return the innermost of *lines* that is the project's own, if any is."""
     own = [line for line in lines if line.is_users]
     return own[-1] if own else None
+
+
+def waiting_at(stack: TaskStack | None) -> list[Line]:
+    """
+    Return where the task of *stack* waits, outermost call first, without the loop's own machinery.
+
+    Loop thread only.
+    """
+    lines = [Line(*call) for call in stack.calls()] if stack is not None else []
+    while lines and lines[-1].module.startswith(_LOOP):
+        lines.pop()
+    return lines
 
 
 def stack_of_thread(name: str) -> list[Line]:

@@ -28,7 +28,7 @@ class Standing:
     restarts: int = 0
     """Restarts that count against its budget now."""
     restarts_left: int | None = None
-    """Of a supervisor: restarts that are covered yet; None for no limit. A snapshot has a slot's."""
+    """Restarts that are covered yet, of a supervisor; None for no limit. A slot says it itself."""
     restarted: float | None = None
     """Seconds since it last began anew; None if it never did."""
     pause: float | None = None

@@ -16,7 +16,7 @@ import trio
 
 from ..actors import ActorRef, ActorStopped, MailboxFull
 from ..actors._exits import Exit
-from ..actors._mailbox import Put
+from ..actors._overflow import Put
 from ..actors._messages import Cast
 from ..actors._ref import target_of
 from ._dead_letters import ENDED

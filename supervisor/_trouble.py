@@ -107,7 +107,7 @@ class Trouble:
 
     def restarted_since(self, moment: float, most: int) -> list[str] | None:
         """
-        Return who has begun anew since *moment*, on trio's clock; None if they are more than *most*.
+        Return who has begun anew since *moment*, on trio's clock; None if more than *most* have.
         """
         found: list[str] = []
         for path, at in reversed(self._restarted.items()):

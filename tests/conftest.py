@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hypothesis
 import pytest
@@ -107,6 +108,16 @@ def nothing_is_missing(report: pytest.TestReport | pytest.CollectReport) -> None
         if reason.startswith(NEEDS):
             report.outcome = "failed"
             report.longrepr = f"in CI nothing may be missing, but this {reason}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _apart() -> Iterator[None]:
+    """
+    The servers of this process's tests, and who asks them, find nobody else's.
+    """
+    with TemporaryDirectory(prefix="gr-") as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", made)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -20,16 +20,17 @@ MAY_IMPORT = {
 
 # Inside bridges a sibling is the exception. `testing` may import all and nobody imports it.
 MAY_IMPORT_SIBLING = {
-    "asgi": {"engines", "hypercorn", "tracing", "websocket"},
+    "asgi": {"engines", "hypercorn", "inspection", "tracing", "websocket"},
     "asgiref": set[str](),
     "channels": {"asgi", "asgiref", "django", "engines", "hypercorn", "testing"},
     "client": set[str](),
-    "django": {"asgi", "asgiref", "engines", "hypercorn", "tracing"},
+    "django": {"asgi", "asgiref", "engines", "hypercorn", "inspection", "metrics", "tracing"},
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
     "inspection": set[str](),
     "longpoll": {"asgi"},
+    "metrics": set[str](),
     "testing": {"asgi", "asgiref", "channels", "client", "django", "engines", "hypercorn"},
     "tracing": set[str](),
     "websocket": set[str](),
@@ -52,6 +53,8 @@ MAY_IMPORT_LIBRARY = {
     "opentelemetry": ("bridges/tracing",),
     "wsproto": ("bridges/client",),
     "msgspec": ("bridges", "actors/consumers"),
+    "prometheus_client": ("bridges/metrics",),
+    "rich": ("bridges/django/terminal/_screen.py",),
     "pytest": ("bridges/testing",),
 }
 

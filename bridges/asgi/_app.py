@@ -26,6 +26,8 @@ from ..engines import LocalEngine
 from ..hypercorn._limits import limits_from
 from ..hypercorn._startup import abandon, in_hypercorn_worker, leave, owns_process
 from ..hypercorn._state import STATE
+from ..inspection._hook import directories_of, inspected
+from ._drivers import DRIVER, WORKERS
 from ._falling_through import falling_through
 from ._foreign import serve_foreign
 from ._gate import BY_TOKEN, Gate, identity_of
@@ -52,9 +54,6 @@ NO_LIFESPAN = (
     " outer application did not pass it on"
 )
 
-WORKERS = "greenroom.workers"
-"""The lifespan scope's extension by which a driver (bridges/testing) runs `def` handlers."""
-
 logger = logging.getLogger("greenroom")
 
 
@@ -77,6 +76,7 @@ class Application:
         thread_hooks: Run around the work of the consumers' threads.
         facilities: Async context managers like ``http.lifespan``, entered before it.
         gate: Looks at each WebSocket, and each request for a consumer, before they are served.
+        project: Any text that all its processes have, and no other project's: to be inspected.
 
     Raises:
         TypeError, ValueError: A child or an option is not right; the message says how.
@@ -99,6 +99,7 @@ class Application:
         thread_hooks: ThreadHooks | None = None,
         facilities: Sequence[Lifespan] = (),
         gate: Gate | None = None,
+        project: str | None = None,
     ) -> None:
         self.options = options or Options()
         self.children = [spec_of(child, self.options) for child in children]
@@ -113,6 +114,7 @@ class Application:
         self._hooks = thread_hooks
         self._facilities = facilities
         self._gate = gate
+        self._inspected_in = directories_of(self.options, project)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope: the lifespan, a request, or a WebSocket. A checkpoint."""
@@ -254,8 +256,7 @@ class Application:
         except* StartFailed as group:
             await startup_failed(send, str(first_of(group)))
         except* Exception as group:
-            # Ours or the http application's. Without a tree nothing can be served: say so
-            # while the server still listens; later every connection is refused.
+            # Without a tree nothing can be served: say so while the server still listens.
             error = first_of(group)
             if STATE in scope.get("state", {}):
                 logger.critical("the tree has failed", exc_info=error)
@@ -281,7 +282,8 @@ class Application:
             root.bridged[Gate] = self._gate
         set_current_root(root)
         async with AsyncExitStack() as stack:
-            for facility in self._facilities:
+            answers = partial(inspected, directories=self._inspected_in, alone=DRIVER in extensions)
+            for facility in (answers, *self._facilities):
                 await stack.enter_async_context(facility(root))
             lifespan = cast("Lifespan | None", getattr(self._http, "lifespan", None))
             if lifespan is not None:

@@ -12,6 +12,7 @@ import threading
 import trio
 
 from ...supervisor import Root
+from ..hypercorn._leaving import offer_way_out
 
 _TAKEN = (signal.SIGTERM, signal.SIGINT)
 
@@ -38,8 +39,10 @@ async def stop_on_signal(
     """
     Wait for a signal, stop *root*, and let the signal have its default effect.
 
-    A checkpoint. A cancellation restores the dispositions.
+    Until then *root* knows how its process leaves without one, where the server offers that. A
+    checkpoint. A cancellation restores the dispositions.
     """
+    offer_way_out(root)
     taken = takeable()
     if not taken:
         task_status.started()

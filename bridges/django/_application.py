@@ -21,13 +21,16 @@ from ._gate import DjangoGate
 from ._handler import refuse_django_handler
 from ._matching import Walkable
 from ._on_trio import hops_of, teach_asgiref
+from ._operators import users_known
 from ._paths import Route, import_dotted, is_actor, refuse_instance
 from ._poll_cookie import teach_poll_cookie
+from ._project import project_name
 from ._routes import DjangoRouter, refuse_no_endpoint
 from ._settings import load_options
 from ._setup import require_django
 from ._tracing import refuse_untraceable, views_traced
 from ._user_key import user_key
+from .console._feed_route import with_feed
 
 
 class Greenroom(Application):
@@ -45,8 +48,8 @@ class Greenroom(Application):
             the dotted names of any of these.
         engine: Makes what carries groups to other processes; without it they stay in this one.
         options: Settings by their names in lower case, which win over those in
-            ``settings.GREENROOM``. Not ``async_views`` and ``patch_asgiref``, which hold for the
-            whole process.
+            ``settings.GREENROOM``. Not those that hold for the whole process, such
+            as ``async_views``, ``patch_asgiref`` and ``inspection``.
 
     Raises:
         ImproperlyConfigured: no settings, GREENROOM is wrong, or a dotted name leads
@@ -88,16 +91,18 @@ class Greenroom(Application):
         super().__init__(
             http=None if routed else cast("ASGIApplication | None", http),
             router=_router_of(websocket),
-            http_router=router,
+            http_router=with_feed(router),
             children=_specs(children, loaded),
             engine=engine,
             options=loaded,
             user_key=user_key,
             thread_hooks=database_hooks(),
             gate=gate,
+            project=project_name(),
             facilities=(
                 hops_of,
                 book_kept,
+                users_known,
                 views_traced,
                 *(router.lifespans if router is not None else ()),
             ),

@@ -150,20 +150,22 @@ class Book:
                 await self._look_at(batch)
 
     async def _look_at(self, batch: "list[Identity]") -> None:
-        tickets = [identity.ticket() for identity in batch]
+        found = [(identity, identity.ticket()) for identity in batch]
+        asked = [(identity, ticket) for identity, ticket in found if ticket is not None]
+        tickets = [ticket for _, ticket in asked]
         try:
             problems = await in_worker(
-                self, lambda: problems_of(tickets), f"of {len(batch)} connections"
+                self, lambda: problems_of(tickets), f"of {len(asked)} connections"
             )
         except Exception as error:
             logger.warning(
                 "sessions and users of %d connections could not be looked at; they stay open",
-                len(batch),
+                len(asked),
                 exc_info=error,
             )
-            problems = [None] * len(batch)
-        for identity, ticket, problem in zip(batch, tickets, problems, strict=True):
-            if identity.user_value is None or identity.ticket() != ticket:
+            problems = [None] * len(asked)
+        for (identity, ticket), problem in zip(asked, problems, strict=True):
+            if identity.ticket() != ticket:
                 continue  # it has logged in or out meanwhile, and is planned anew
             if problem is not None:
                 identity.expel(problem)

@@ -95,35 +95,37 @@ def _here() -> list[Book]:
 def _found(user: Any) -> Iterator[Identity]:
     value = value_of(user)
     for book in _here():
-        known, unknown = _sorted(book.everybody(), value)
+        known, unknown = known_and_unknown(book.everybody(), value)
         yield from known
-        for batch in _batches(unknown):
-            yield from _those_of(batch, value)
+        for batch in batches(unknown):
+            yield from those_of(batch, value)
 
 
 async def _found_on_trio(user: Any) -> list[Identity]:
     value = value_of(user)
     found: list[Identity] = []
     for book in _here():
-        known, unknown = _sorted(book.everybody(), value)
+        known, unknown = known_and_unknown(book.everybody(), value)
         found += known
-        for batch in _batches(unknown):
-            found += await in_worker(book, lambda batch=batch: _those_of(batch, value), "of a user")
+        for batch in batches(unknown):
+            found += await in_worker(book, lambda batch=batch: those_of(batch, value), "of a user")
     return found
 
 
-def _sorted(identities: list[Identity], value: str) -> tuple[list[Identity], list[Identity]]:
+def known_and_unknown(
+    identities: list[Identity], value: str
+) -> tuple[list[Identity], list[Identity]]:
     """Return those of the user with *value*, and those of whom nobody knows."""
     known = [each for each in identities if each.user_value == value]
     return known, [each for each in identities if each.is_unknown]
 
 
-def _batches(identities: list[Identity]) -> Iterator[list[Identity]]:
+def batches(identities: list[Identity]) -> Iterator[list[Identity]]:
     for at in range(0, len(identities), BATCH):
         yield identities[at : at + BATCH]
 
 
-def _those_of(batch: list[Identity], value: str) -> list[Identity]:
+def those_of(batch: list[Identity], value: str) -> list[Identity]:
     keys = {each: each.session_key for each in batch}
     sessions = sessions_of({key for key in keys.values() if key is not None})
     found: list[Identity] = []

@@ -302,10 +302,14 @@ class Identity:
         sent = (value for name, value in self._headers if name == b"cookie")
         return any(in_cookie in value for value in sent) and self.cookie_key == key
 
-    def ticket(self) -> tuple[str | None, str]:
-        """Return what is to be looked at: the session's key, None without one, and the user's."""
-        assert self.user_value is not None
-        return None if self._by_token else self.session_key, self.user_value
+    def ticket(self) -> tuple[str | None, str] | None:
+        """
+        Return what is to be looked at: the session's key, None without one, and the user's.
+
+        None if it is nobody's meanwhile: a thread may have found that out just now.
+        """
+        user = self.user_value
+        return None if user is None else (None if self._by_token else self.session_key, user)
 
     def learned(self, scope: Any, user: Any) -> None:
         """Take note that somebody else has found out, or changed, whose the session is."""

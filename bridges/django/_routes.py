@@ -67,7 +67,7 @@ class DjangoRouter:
         """Return where the path of *scope* leads, below its ``root_path``, or None."""
         rest: str | None = scope.get("path_remaining")
         if rest is None:
-            return first_of(self.ways(Way(_path_below_root(scope).removeprefix("/"))))
+            return first_of(self.ways(Way(path_below_root(scope).removeprefix("/"))))
         return first_of(self.ways(Way(rest.lstrip("/"))))
 
     def ways(self, way: Way) -> Iterator[Match]:
@@ -186,7 +186,8 @@ def _takes_three(view: Any) -> bool:
     return True
 
 
-def _path_below_root(scope: Scope) -> str:
+def path_below_root(scope: Scope) -> str:
+    """Return the path of *scope* as it is below its ``root_path``."""
     path: str = scope["path"]
     root = str(scope.get("root_path", "")).rstrip("/")
     if root and (path == root or path.startswith(f"{root}/")):

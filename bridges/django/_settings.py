@@ -16,12 +16,23 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ...supervisor import Options
+from ...supervisor._api_tokens import tokens_of
 from ..asgi._origins import pattern_of
+from ._codenames import CODENAMES
 
 NAME = "GREENROOM"
 KNOWN = tuple(option.name.upper() for option in Options.described())
-FOR_ALL = ("async_views", "channels_on_asyncio", "patch_asgiref")
-"""What is no option of one application: asgiref, and the marks of code, are there once."""
+FOR_ALL = (
+    "async_views",
+    "audit_days",
+    "channels_on_asyncio",
+    "inspection",
+    "inspection_dir",
+    "inspection_tokens",
+    "patch_asgiref",
+)
+"""What is no option of one application: asgiref, the marks of code, and the console with how the
+project's other processes find this one, are there once."""
 
 
 class Problem(NamedTuple):
@@ -46,9 +57,10 @@ def load_options(**overrides: object) -> Options:
         if not hasattr(options, name):
             raise TypeError(f"Greenroom() has no option {name!r}. {_meant(name, lower=True)}")
         if name in FOR_ALL:
+            shown = "{...}" if name == "inspection_tokens" else repr(value)  # no secrets
             raise TypeError(
                 f"{name} holds for the whole process, not for one Greenroom(): write"
-                f' {NAME} = {{"{name.upper()}": {value!r}}} in the settings.'
+                f' {NAME} = {{"{name.upper()}": {shown}}} in the settings.'
             )
     changed: dict[str, Any] = overrides
     return dataclasses.replace(options, **changed)
@@ -67,7 +79,7 @@ def problems() -> list[Problem]:
     ]
     if unknown:
         return unknown
-    refused = [*_refused(), *_unreadable_origins()]
+    refused = [*_refused(), *_unreadable_origins(), *_unknown_permissions()]
     if not refused:
         try:
             Options(**_values())
@@ -97,6 +109,19 @@ def _unreadable_origins() -> Iterator[Problem]:
             yield Problem(f"{NAME}: ORIGINS: {error}", hint, "greenroom.E003")
         except TypeError:
             return  # it is told of the whole
+
+
+def _unknown_permissions() -> Iterator[Problem]:
+    given = _values().get("inspection_tokens", ())
+    try:
+        tokens = tokens_of("INSPECTION_TOKENS", given)
+    except (TypeError, ValueError):
+        return  # it is told of the whole
+    for token in tokens:
+        for each in sorted({*token.permissions} - {*CODENAMES}):
+            text = f"{NAME}: INSPECTION_TOKENS: {token.name!r} has a permission that does not exist."
+            hint = f"There are: {', '.join(CODENAMES)}. Got: {each!r}"
+            yield Problem(text, hint, "greenroom.E003")
 
 
 @functools.cache

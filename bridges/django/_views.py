@@ -1,7 +1,9 @@
-# The live tree as JSON, for staff. The pages of the admin are a later issue.
+# The live tree of one process as JSON, whole and indented, for a look by hand. A program takes the
+# JSON API (console/_api_urls.py), which knows all processes and has pages.
 
 from typing import Any, cast
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
@@ -10,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ...supervisor import current_root
+from .console._api_answer import without_secrets
 
 NOT_RUNNING = (
     "No Greenroom runs in this process. Serve the project with"
@@ -23,8 +26,9 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
     """
     Answer with the live tree of this process as JSON, to active members of staff.
 
-    Anonymous users are sent to the login page; everybody else gets 403. Without a
-    running tree the answer is 503 with a sentence in ``error``.
+    Where the app is installed they need the permission ``greenroom.view_tree``, and for tracebacks
+    ``greenroom.view_traceback``. Anonymous users are sent to the login page; others get 403.
+    Without a running tree the answer is 503 with a sentence in ``error``.
     """
     user = _user(request)
     if not user.is_authenticated:
@@ -34,11 +38,17 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
         return redirect_to_login(request.get_full_path(), _login_url())
     if not (user.is_active and user.is_staff):
         raise PermissionDenied("The tree is for staff.")
+    # Without the app there are no such permissions, and staff may see it all.
+    is_installed = apps.is_installed("greenroom.bridges.django")
+    if is_installed and not user.has_perm("greenroom.view_tree"):
+        raise PermissionDenied("The tree needs the permission greenroom.view_tree.")
     try:
         root = current_root()
     except LookupError:
         return JsonResponse({"error": NOT_RUNNING}, status=503)
-    tree = root.snapshot_blocking().as_dict()
+    tree: Any = root.snapshot_blocking().as_dict()
+    if is_installed and not user.has_perm("greenroom.view_traceback"):
+        tree = without_secrets(tree)
     return JsonResponse(tree, json_dumps_params={"indent": 2})
 
 

@@ -1,10 +1,13 @@
-from django.apps import AppConfig
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
 from django.core import checks
 
 
 class GreenroomConfig(AppConfig):
     """
-    The Django app: system checks, the commands ``serve`` and ``runserver``, the view of the tree.
+    The Django app: checks, ``serve`` and ``runserver``, the console in the admin.
 
     ``INSTALLED_APPS = ["greenroom.bridges.django"]``. The application itself works
     without it.
@@ -13,6 +16,18 @@ class GreenroomConfig(AppConfig):
     name = "greenroom.bridges.django"
     label = "greenroom"
     verbose_name = "Greenroom"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def __init__(self, app_name: str, app_module: Any) -> None:
+        super().__init__(app_name, app_module)
+        if "django.contrib.admin" in settings.INSTALLED_APPS:  # others can't be asked yet
+            _hook_admin()
+
+    def import_models(self) -> None:
+        """Import the models; before that, have each admin site lead to the console."""
+        if apps.is_installed("django.contrib.admin"):  # by a project's own AppConfig, too
+            _hook_admin()
+        super().import_models()
 
     def ready(self) -> None:
         """Register the system checks; teach asgiref trio."""
@@ -33,3 +48,14 @@ class GreenroomConfig(AppConfig):
             checks.register(check)
         if not problems():  # else the checks say so
             teach_asgiref()
+        if apps.is_installed("django.contrib.admin"):
+            from .console._site import register_everywhere
+
+            register_everywhere()
+
+
+def _hook_admin() -> None:
+    # As early as can be: before another app makes the URLs of a site.
+    from .console._site import hook
+
+    hook()

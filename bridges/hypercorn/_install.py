@@ -47,10 +47,12 @@ def install(limits: Limits | None = None, *, installed: str | None = None) -> bo
 def _put_in_place(limits: Limits | None) -> None:
     from hypercorn.trio.tcp_server import TCPServer
     from hypercorn.trio.udp_server import UDPServer
+    from hypercorn.trio.worker_context import WorkerContext
 
     from ._connection import FastTCPServer
     from ._guard import GuardedTCPServer
     from ._quic import GuardedUDPServer
+    from ._worker import KnownContext
 
     if limits is not None:
         FastTCPServer.limits = limits
@@ -63,6 +65,8 @@ def _put_in_place(limits: Limits | None) -> None:
         worker.TCPServer = GuardedTCPServer if off else FastTCPServer
     if worker.UDPServer is UDPServer:
         worker.UDPServer = GuardedUDPServer
+    if worker.WorkerContext is WorkerContext:
+        worker.WorkerContext = KnownContext
 
 
 @cache

@@ -50,7 +50,7 @@ NEEDED: Needs = {
     "hypercorn.protocol.h11": ("H11Protocol.send",),
     "hypercorn.protocol.http_stream": ("HTTPStream.send",),
     "hypercorn.protocol.ws_stream": ("WSStream.closed", "WSStream.send"),
-    "hypercorn.trio.run": ("TCPServer", "UDPServer", "worker_serve"),
+    "hypercorn.trio.run": ("TCPServer", "UDPServer", "WorkerContext", "worker_serve"),
     "hypercorn.trio.task_group": (
         "TaskGroup()",
         "async TaskGroup.spawn_app(self, app, config, scope, send)",
@@ -79,6 +79,7 @@ NEEDED: Needs = {
         "async EventWrapper.set(self)",
         "async EventWrapper.wait(self)",
         "WorkerContext(max_requests)",
+        "WorkerContext.terminate",
         "WorkerContext.terminated",
         "async WorkerContext.mark_request(self)",
     ),

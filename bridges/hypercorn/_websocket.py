@@ -48,8 +48,8 @@ class WebsocketTransport:
     """One WebSocket, from the upgrade request on."""
 
     __slots__ = (
-        "_answered", "_beat", "_beats", "_before", "_connection", "_decoder", "_end", "_full", "_key",
-        "_loop", "_more", "_receiver", "_resting", "_wire", "close_sent",
+        "_answered", "_beat", "_beats", "_before", "_connection", "_decoder", "_end", "_full",
+        "_key", "_loop", "_more", "_receiver", "_resting", "_wire", "close_sent",
         "opened", "peer_closed", "read_all", "status",
     )  # fmt: skip
 

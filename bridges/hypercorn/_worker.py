@@ -16,6 +16,7 @@ import trio
 from hypercorn.trio.worker_context import EventWrapper, WorkerContext
 
 from ...actors._lowlevel import Parker, nursery_of_this_task
+from ._leaving import worker
 from ._state import STATE
 
 
@@ -101,3 +102,11 @@ def tell_of_the_end(context: WorkerContext, state: Mapping[str, Any]) -> None:
     root = state.get(STATE)
     if root is not None:
         WorkerEnd.of(context).call(root.stop)
+
+
+class KnownContext(WorkerContext):
+    """A worker's context that the lifespan of its application finds."""
+
+    def __init__(self, max_requests: int | None) -> None:
+        super().__init__(max_requests)
+        worker.set(self)

@@ -6,6 +6,7 @@
 # here (docs/reference/inspection.md says which).
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import trio
@@ -58,7 +59,7 @@ def _of_tree(root: Root) -> Iterator[Metric]:
 
 
 def _budgets(root: Root) -> Iterator[tuple[tuple[str, ...], float]]:
-    for path, supervisor in root.supervisors.items():
+    for path, supervisor in islice(root.supervisors.items(), _MOST_LOOKS):
         most = supervisor.spec.max_restarts
         if supervisor.shares_budget and most:
             yield (path,), min(1.0, supervisor.standing().restarts / most)
@@ -125,7 +126,9 @@ def _of_pools(root: Root) -> Iterator[Metric]:
         _labelled(("pool", "state"), jobs.items()),
     )
     sizes = (((now.name,), now.size) for now in pools)
-    yield _gauge("threads_size", "Jobs of a pool that may run at once.", _labelled(("pool",), sizes))
+    yield _gauge(
+        "threads_size", "Jobs of a pool that may run at once.", _labelled(("pool",), sizes)
+    )
     waiting = (((now.name,), round(now.waiting_seconds, 3)) for now in pools)
     yield _gauge(
         "thread_waiting_seconds",
@@ -178,7 +181,7 @@ def _counts_of(root: Root, counter: Counted) -> list[dict[str, Any]]:
 
 def _histogram(root: Root, name: str, help_: str, histogram: Histogram) -> Metric:
     buckets, total = root.meter.read_histogram(histogram)
-    sample = {
+    sample: dict[str, Any] = {
         "labels": {},
         "buckets": [list(each) for each in buckets],
         "count": buckets[-1][1],

@@ -6,6 +6,8 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
+import trio
+
 from ...actors import PoolStatistics
 from ...actors._lowlevel import tasks_living
 from ...supervisor import Root
@@ -19,7 +21,7 @@ _LIBRARIES = ("greenroom", "trio", "hypercorn", "django")
 
 async def ask_process(root: Root, fields: Fields) -> dict[str, Any]:
     """
-    Answer with how this process is. Not a checkpoint.
+    Answer with how this process is. A checkpoint.
 
     Raises:
         BadQuestion: A field is wrong.
@@ -34,7 +36,7 @@ async def ask_process(root: Root, fields: Fields) -> dict[str, Any]:
         "ready": not problems,
         "problems": problems,
         "draining": root.state == "stopping",
-        "versions": dict(versions()),
+        "versions": await _versions(),
         "loop_lag": root.loop_lag(),
         "tasks": tasks_living(),
         "memory": {"rss": resident_bytes(), "peak": peak_bytes()},
@@ -62,15 +64,22 @@ def _pool(now: PoolStatistics) -> dict[str, Any]:
     }
 
 
-@cache
-def versions() -> tuple[tuple[str, str], ...]:
-    """Return the versions of what runs here, as far as they are known; libraries if loaded."""
-    found = [("python", platform.python_version())]
+async def _versions() -> dict[str, str]:
+    """Return the versions of what runs here, as far as they are known; of libraries, if loaded."""
+    found = {"python": platform.python_version()}
     for name in _LIBRARIES:
-        if name != "greenroom" and name not in sys.modules:
-            continue
-        try:
-            found.append((name, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            continue
-    return tuple(found)
+        if name == "greenroom" or name in sys.modules:
+            version = version_of(name)
+            if version:
+                found[name] = version
+            await trio.sleep(0)  # the first time it is read from a file
+    return found
+
+
+@cache
+def version_of(name: str) -> str:
+    """Return the version of the distribution *name*; "" if it is not installed as one."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""

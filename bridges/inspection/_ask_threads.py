@@ -13,7 +13,7 @@ from ...actors import Job
 from ...actors._context import current_life
 from ...actors._workers import Workers
 from ...supervisor import Root
-from ...supervisor._request import HERE
+from ...supervisor._current import HERE
 from ._question import Fields
 
 MOST_JOBS = 500

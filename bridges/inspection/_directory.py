@@ -1,20 +1,24 @@
-# Where the processes of one project find each other: a directory with a socket for each.
+# Where the processes of one project find each other: a directory with a socket for each tree.
 #
 # It is its user's alone, so whoever can open a socket in it may do what that user may. Processes
-# that ended without a word leave their sockets; who looks for the living takes them away.
+# that ended without a word leave their sockets: nobody listens there, which connecting tells, in
+# whatever container they ran.
 
 import hashlib
 import os
+import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._identity import ProcessId, started_of
+from ._identity import ProcessId, this_process
 
-_MOST_PATH = 100
-"""Bytes that the path of a socket may have: the kernel takes 107."""
+_MOST_PATH = 107
+"""Bytes that the path of a socket may have: see unix(7)."""
+_NAME = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)\.sock")
+_NAMED = 'the directory of the inspection, GREENROOM["INSPECTION_DIR"], {}'
 
 
 class NoDirectory(RuntimeError):
@@ -23,23 +27,41 @@ class NoDirectory(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The socket of one process."""
+    """The socket of one tree."""
 
     path: Path
     pid: int
-    started: int
+    start: int
+    tree: int
 
     @property
-    def alive(self) -> bool:
-        """Whether its process lives, as far as the kernel says."""
-        return not Path("/proc/self").exists() or started_of(self.pid) == self.started
+    def key(self) -> tuple[int, int, int]:
+        """What tells it from others of this machine."""
+        return self.pid, self.start, self.tree
+
+    @property
+    def heartbeat(self) -> float | None:
+        """When its process has shown life last, in seconds since 1970; None if it has gone."""
+        try:
+            return self.path.lstat().st_mtime
+        except OSError:
+            return None
 
 
-def default_directory(project: str) -> Path:
-    """Return the directory of the project that *project*, any text that is its own, stands for."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+def default_directories(project: str) -> list[Path]:
+    """
+    Return where the processes of *project* may be, any text that is its own; the best first.
+
+    A server has no XDG_RUNTIME_DIR where the shell of the same user has one, so who asks looks
+    into all of them.
+    """
+    user = os.getuid()
     digest = hashlib.sha256(project.encode()).hexdigest()[:16]
-    return Path(base) / f"greenroom-{os.getuid()}" / digest
+    named = os.environ.get("XDG_RUNTIME_DIR")
+    bases = [*([named] if named else []), tempfile.gettempdir(), f"/run/user/{user}", "/tmp"]  # noqa: S108 - its owner is looked at
+    found = dict.fromkeys(Path(base) for base in bases)
+    usable = [base for base in found if _is_for(base, user)]
+    return [base / f"greenroom-{user}" / digest for base in usable]
 
 
 def prepare(directory: Path) -> None:
@@ -49,40 +71,104 @@ def prepare(directory: Path) -> None:
     Raises:
         NoDirectory: It can't be made, is somebody else's, or others may enter it.
     """
+    above = [each for each in directory.absolute().parents if not each.exists()]
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        seen = directory.lstat()
+        for each in [*reversed(above), directory]:
+            each.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise NoDirectory(f"{_NAMED.format(directory)} can't be made: {error}") from None
-    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid():
-        raise NoDirectory(f"{_NAMED.format(directory)} is no directory of this user's own")
-    if seen.st_mode & 0o077:
-        raise NoDirectory(f"{_NAMED.format(directory)} may be entered by others: chmod 700 it")
-    if len(os.fsencode(directory)) > _MOST_PATH - 30:
+    check(directory)
+    longest = directory / f"{door_name(this_process(100))}.new"
+    if len(os.fsencode(longest)) > _MOST_PATH:
         raise NoDirectory(f"{_NAMED.format(directory)} is too long for the path of a socket")
 
 
-def door_of(directory: Path, process: ProcessId) -> Path:
-    """Return the path of the socket of *process*."""
-    return directory / f"{process.pid}-{process.started}.sock"
+def first_usable(directories: Sequence[Path]) -> Path:
+    """
+    Return the first of *directories* that can be used, made if need be.
+
+    Raises:
+        NoDirectory: None of them can.
+    """
+    problems: list[str] = []
+    for directory in directories:
+        try:
+            prepare(directory)
+        except NoDirectory as problem:
+            problems.append(str(problem))
+        else:
+            return directory
+    raise NoDirectory("; ".join(problems) or "there is no directory for temporary files")
+
+
+def check(directory: Path) -> None:
+    """
+    See that *directory*, which is there, is this user's alone, and that nobody can exchange it.
+
+    Raises:
+        NoDirectory: It is not.
+    """
+    try:
+        seen = directory.lstat()
+        above = [each.stat() for each in directory.absolute().parents]
+    except OSError as error:
+        raise NoDirectory(f"{_NAMED.format(directory)} can't be looked at: {error}") from None
+    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid():
+        raise NoDirectory(
+            f"{_NAMED.format(directory)} is no directory of this user's own (uid {os.getuid()}):"
+            f" its owner is {seen.st_uid}"
+        )
+    if seen.st_mode & 0o077:
+        raise NoDirectory(f"{_NAMED.format(directory)} may be entered by others: chmod 700 it")
+    for each in above:
+        if not _is_closed(each):
+            raise NoDirectory(
+                f"{_NAMED.format(directory)} can be exchanged by others, who may write to a"
+                " directory above it"
+            )
+
+
+def door_name(process: ProcessId) -> str:
+    """Return the name of the socket of *process*."""
+    return f"{process.pid}-{process.start}-{process.tree}-{_namespace()}.sock"
 
 
 def doors(directory: Path) -> Iterator[Door]:
-    """Yield the sockets of living processes, in the order of their pids; sweep out the others."""
+    """Yield the sockets in *directory*, in the order of their pids."""
     try:
-        names = [each.name for each in directory.iterdir()]
+        names = os.listdir(directory)  # noqa: PTH208 - names are what is wanted
     except FileNotFoundError:
         return
     found: list[Door] = []
     for name in names:
-        pid, _, started = name.removesuffix(".sock").partition("-")
-        if name.endswith(".sock") and pid.isdigit() and started.isdigit():
-            found.append(Door(directory / name, int(pid), int(started)))
-    for door in sorted(found, key=lambda each: each.pid):
-        if door.alive:
-            yield door
-        else:
-            door.path.unlink(missing_ok=True)
+        if match := _NAME.fullmatch(name):
+            pid, start, tree, _ = map(int, match.groups())
+            found.append(Door(directory / name, pid, start, tree))
+    yield from sorted(found, key=lambda each: each.key)
 
 
-_NAMED = 'the directory of the inspection, GREENROOM["INSPECTION_DIR"], {}'
+def _is_closed(seen: os.stat_result) -> bool:
+    """Say whether nobody else can exchange what is in a directory."""
+    if seen.st_uid not in (0, os.getuid()):
+        return False
+    if seen.st_mode & stat.S_ISVTX:
+        return True
+    by_group = seen.st_mode & 0o020 and seen.st_gid not in (0, os.getgid())
+    return not (by_group or seen.st_mode & 0o002)
+
+
+def _is_for(base: Path, user: int) -> bool:
+    """Say whether *base* is *user*'s, or everybody's as /tmp is."""
+    try:
+        seen = base.stat()
+    except OSError:
+        return False
+    return seen.st_uid == user or bool(seen.st_mode & stat.S_ISVTX)
+
+
+def _namespace() -> int:
+    """Which numbering of processes this one is in: a container has its own."""
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return 0

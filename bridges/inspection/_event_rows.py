@@ -2,6 +2,8 @@
 #
 # Where code stood is told to who may see tracebacks, and to nobody else.
 
+from typing import cast
+
 from ...supervisor import Event
 
 _STACKS = frozenset({"stack"})
@@ -16,8 +18,8 @@ def event_row(event: Event, *, stacks: bool) -> dict[str, object]:
         stacks: Whether its facts may say where code stood.
     """
     row = event.as_dict()
-    facts = row["facts"]
-    if not stacks and isinstance(facts, dict) and not _STACKS.isdisjoint(facts):
+    facts = cast("dict[str, object]", row["facts"])
+    if not stacks and not _STACKS.isdisjoint(event.facts):
         row["facts"] = {name: fact for name, fact in facts.items() if name not in _STACKS}
     return row
 

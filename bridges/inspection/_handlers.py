@@ -9,7 +9,7 @@ from ...supervisor._stopwatch import Timing
 Row = dict[str, object]
 
 _PREFIXES = ("call ", "timer ", "monitor ")
-_FRAMES = frozenset({"text frame", "binary frame", "part", "last"})
+_FRAMES = frozenset({"text frame", "binary frame", "part of a body", "end of a body"})
 
 
 def handler_rows(
@@ -32,9 +32,7 @@ def handler_rows(
         seen.add(key)
         rows.append(_row(timing.message, handlers.get(key)) | _numbers(timing))
     nothing = _NONE if timings is None else _ZERO
-    rows += [
-        _row(key, handler) | nothing for key, handler in handlers.items() if key not in seen
-    ]
+    rows += [_row(key, handler) | nothing for key, handler in handlers.items() if key not in seen]
     return rows
 
 

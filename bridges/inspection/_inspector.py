@@ -10,6 +10,7 @@ from typing import Any
 
 from ...actors import ActorNotFound
 from ...supervisor import InvalidState, Root
+from ._ask_act import ask_act
 from ._ask_actor import ask_actor
 from ._ask_connections import ask_connections
 from ._ask_dead_letters import ask_dead_letters
@@ -27,6 +28,7 @@ Answer = dict[str, Any]
 Ask = Callable[[Root, Fields], Awaitable[Answer]]
 
 QUESTIONS: dict[str, Ask] = {
+    "act": ask_act,
     "actor": ask_actor,
     "connections": ask_connections,
     "dead-letters": ask_dead_letters,

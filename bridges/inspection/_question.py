@@ -3,7 +3,7 @@
 # Whoever asks may be a browser, another process or a script with a mistake in it: each field has a
 # type and bounds, and one that is not known is refused, so that nobody believes that it was heeded.
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import isfinite
 from typing import cast
 
@@ -17,12 +17,14 @@ class Fields:
     The fields of one question.
 
     Args:
-        question: What was asked; ``ask`` is known already.
+        question: What was asked; ``ask`` is known already. With ``texts`` all values are texts, as
+            those of a URL's query are: ``limit=50``, ``unhealthy=true``.
     """
 
     def __init__(self, question: Mapping[str, object]) -> None:
         self._given = dict(question)
-        self._known = {"ask"}
+        self._known = {"ask", "texts"}
+        self._are_texts = question.get("texts") is True
 
     def text(self, name: str, default: str = "", *, most: int = 500) -> str:
         """Return a text of at most *most* characters."""
@@ -33,7 +35,7 @@ class Fields:
 
     def number(self, name: str, default: int, *, least: int, most: int) -> int:
         """Return a whole number from *least* to *most*."""
-        value = self._take(name, default)
+        value = self._read(int, self._take(name, default))
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             wanted = f"a whole number from {least} to {most}"
             raise BadQuestion(f"{name} must be {wanted}.{_got(value)}")
@@ -41,7 +43,7 @@ class Fields:
 
     def seconds(self, name: str, default: float | None = None, *, most: float) -> float | None:
         """Return seconds above 0, *most* at most; None if they are left out and *default* is."""
-        value = self._take(name, default)
+        value = self._read(float, self._take(name, default))
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -57,7 +59,7 @@ class Fields:
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Return a yes or no."""
-        value = self._take(name, default)
+        value = self._read(_truth, self._take(name, default))
         if not isinstance(value, bool):
             raise BadQuestion(f"{name} must be true or false.{_got(value)}")
         return value
@@ -82,13 +84,26 @@ class Fields:
         """Refuse what nobody has read. Raises BadQuestion."""
         unknown = sorted(self._given.keys() - self._known)
         if unknown:
-            known = ", ".join(sorted(self._known - {"ask"})) or "none"
+            known = ", ".join(sorted(self._known - {"ask", "texts"})) or "none"
             raise BadQuestion(f"no such field here; known are: {known}.{_got(unknown)}")
+
+    def _read(self, kind: Callable[[str], object], value: object) -> object:
+        """Return *value* as a *kind*, where it is a text that all values are."""
+        if not (self._are_texts and isinstance(value, str)):
+            return value
+        try:
+            return kind(value)
+        except (ValueError, KeyError):
+            return value  # it is refused as what it is
 
     def _take(self, name: str, default: object) -> object:
         self._known.add(name)
         value = self._given.get(name)
         return default if value is None else value
+
+
+def _truth(text: str) -> bool:
+    return {"1": True, "true": True, "0": False, "false": False}[text]
 
 
 def _got(value: object) -> str:

@@ -18,7 +18,7 @@ def row_at(look: Look, path: str) -> Row | None:
     node = look.node(path)
     if node is None:
         return None
-    below = {
+    below: dict[str, object] = {
         "total": look.total(path),
         "states": look.states(path),
         "unhealthy": look.unhealthy(path),

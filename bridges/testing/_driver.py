@@ -15,7 +15,8 @@ import trio
 
 from ...actors._lowlevel import checkpoint, inside_trio
 from ...supervisor import Root
-from ..asgi._app import STATE, WORKERS
+from ..asgi._app import STATE
+from ..asgi._drivers import WORKERS
 from ._errors import StartupFailed, alone
 from ._event_stream import EventStreamDriver
 from ._http_answer import HttpAnswer

@@ -6,13 +6,14 @@ from typing import Any
 import trio
 
 from ...actors._lowlevel import checkpoint
+from ..asgi._drivers import DRIVER
 
 
 class Lifespan:
     """The server's side of one application's lifespan."""
 
     def __init__(self, application: Callable[..., Any], extensions: dict[str, Any]) -> None:
-        self._scope = {"type": "lifespan", "extensions": extensions}
+        self._scope = {"type": "lifespan", "extensions": {DRIVER: {}, **extensions}}
         self.started, self.stop, self.finished = trio.Event(), trio.Event(), trio.Event()
         self.failure: str | None = None
         """What it has answered, where it would not start."""

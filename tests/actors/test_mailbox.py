@@ -9,8 +9,9 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from greenroom.actors._lowlevel import LoopThread, Parker
-from greenroom.actors._mailbox import Mailbox, Overflow, Put, wake_from_thread
+from greenroom.actors._mailbox import Mailbox, wake_from_thread
 from greenroom.actors._messages import Call, Cast, InFrame, Item, PeerEnd, Stop, Tick
+from greenroom.actors._overflow import Overflow, Put
 from greenroom.actors._reply import Reply
 from greenroom.actors._timers import Timer
 

@@ -6,8 +6,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from greenroom.actors._mailbox import Mailbox, Put
+from greenroom.actors._mailbox import Mailbox
 from greenroom.actors._messages import Call, Cast, InFrame, Item, PeerEnd, Stop, Tick
+from greenroom.actors._overflow import Put
 from greenroom.actors._reply import Reply
 from greenroom.actors._timers import Timer
 

@@ -108,9 +108,9 @@ async def test_exact(clock: MockClock) -> None:
         await root.supervisor("/residents/group").stop_child("a")
         agrees(server)
         await root.supervisor("/residents/group").start_child("a")
-        await crew.stop_child(first.rpartition("/")[2]) if root.supervisor(
-            "/residents/crew"
-        ).entry(first.rpartition("/")[2]) else None
+        await crew.stop_child(first.rpartition("/")[2]) if root.supervisor("/residents/crew").entry(
+            first.rpartition("/")[2]
+        ) else None
         await root.supervisor("/residents").restart_child("shop")
         agrees(server)
         await trio.sleep(200)

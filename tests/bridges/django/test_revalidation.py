@@ -115,6 +115,21 @@ async def test_who_may_is_left_alone(
             assert await ws.receive_text() == "ada"
 
 
+async def test_nobodys_meanwhile(user: Any, key: str) -> None:
+    """
+    One of which a thread finds out, just when it is looked at, that it is nobody's, is left alone.
+    """
+    async with served(Who) as server, server.websocket("/who/", headers=cookie(key)) as peer:
+        peer.send_text("who")
+        assert await peer.receive_text() == "ada"
+        (book,) = _book.all_books()
+        (identity,) = book.everybody()
+        identity.user_value = None
+        await book._look_at([identity])
+        peer.send_text("who")
+        assert await peer.receive_text() == "ada"
+
+
 async def test_who_was_never_asked_for(
     clock: trio.testing.MockClock, key: str, queries: list[str]
 ) -> None:

@@ -1,186 +1,315 @@
-# Processes that answer each other: several real ones, a stopped one, a dead one, strangers.
+# A tree that answers over its socket: what it takes, from whom, and what is left of it.
 
+import errno
+import logging
 import os
-import signal
-import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 from helpers import running
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from greenroom.bridges.inspection import Inspector
 from greenroom.bridges.inspection import _answering as answering
-from greenroom.bridges.inspection._answering import answer_others
-from greenroom.bridges.inspection._directory import NoDirectory, door_of, doors, prepare
-from greenroom.bridges.inspection._gather import Gathered, gather
-from greenroom.bridges.inspection._identity import ProcessId, this_process
-from greenroom.bridges.inspection._wire import MOST_ANSWER, Unpacker, pack
+from greenroom.bridges.inspection._answering import AGAIN_SECONDS, answer_through_all
+from greenroom.bridges.inspection._directory import doors
+from greenroom.bridges.inspection._door import HEARTBEAT_SECONDS
+from greenroom.bridges.inspection._gather_async import gather_async
+from greenroom.bridges.inspection._hook import inspected
+from greenroom.bridges.inspection._limits import AT_ONCE, WAITING
+from greenroom.bridges.inspection._local import LocalTree, local_trees
+from greenroom.bridges.inspection._wire import MOST_ANSWER, MOST_QUESTION, Unpacker, pack
 
-SCRIPT = Path(__file__).resolve().parent / "asked.py"
 TOP = {"ask": "tree"}
 
-Start = Callable[[], int]
-
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    path = tmp_path / "d"
-    prepare(path)
-    return path
-
-
-@pytest.fixture
-def start(directory: Path) -> Iterator[Start]:
-    """Starts a process that answers; returns its pid."""
-    started: list[subprocess.Popen[str]] = []
-
-    def begin() -> int:
-        process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(directory)], stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        return process.pid
-
-    yield begin
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def pids(gathered: Gathered) -> tuple[list[int], list[int]]:
-    """Who has answered, and who has not."""
-    return [each.pid for each in gathered.answered], [each.pid for each in gathered.silent]
-
-
-def test_all_answer(directory: Path, start: Start) -> None:
+def clock() -> MockClock:
     """
-    Each living process answers for itself, and one alone can be asked.
+    Time that stands still until a test lets it jump.
     """
-    started = sorted(start() for _ in range(3))
-    gathered = gather(TOP, directory, seconds=20)
-    assert pids(gathered) == (started, [])
-    for said in gathered.said:
-        assert said.answer is not None
-        assert [row["path"] for row in said.answer["rows"]] == ["/connections", "/residents"]
-    assert pids(gather(TOP, directory, seconds=20, only=started[1])) == ([started[1]], [])
+    return MockClock()
 
 
-def test_one_that_is_stopped_is_silent(directory: Path, start: Start) -> None:
-    """
-    A process that stands still is named, and the others' answers are there all the same.
-    """
-    stuck, well = start(), start()
-    os.kill(stuck, signal.SIGSTOP)
-    try:
-        gathered = gather(TOP, directory, seconds=2)
-        assert pids(gathered) == ([well], [stuck])
-        assert gathered.silent[0].silent == "no answer within 2 s"
-    finally:
-        os.kill(stuck, signal.SIGCONT)
-    assert pids(gather(TOP, directory, seconds=20)) == (sorted([stuck, well]), [])
+@asynccontextmanager
+async def answering_in(*directories: Path) -> AsyncIterator[LocalTree]:
+    """A tree that answers in the first of *directories* that can be used."""
+    async with running() as server, inspected(server.root, directories) as tree:
+        assert tree is not None
+        yield tree
 
 
-def test_one_that_was_killed_is_swept_out(directory: Path, start: Start) -> None:
-    """
-    What a killed process has left is taken away, and a number that is used again is another one.
-    """
-    pid = start()
-    other = door_of(directory, ProcessId("here", os.getpid(), 1))
-    other.touch()
-    os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert list(directory.glob(f"{pid}-*"))
-    assert pids(gather(TOP, directory)) == ([], [])
-    assert list(directory.iterdir()) == []
+async def said_by(path: Path, said: bytes) -> Any:
+    """Say *said* at the socket *path*, and nothing more; return what comes back."""
+    async with await trio.open_unix_socket(str(path)) as stream:
+        await stream.send_all(said)
+        data = b"".join([part async for part in stream])
+    return Unpacker(MOST_ANSWER).feed(data) if data else None
+
+
+def only_door(directory: Path) -> Path:
+    (door,) = doors(directory)
+    return door.path
 
 
 async def test_gone(directory: Path) -> None:
     """
-    GONE: with its end the socket is gone.
+    GONE: while it runs there is one socket, this user's alone; with its end it is gone.
     """
-    async with running() as server, trio.open_nursery() as nursery:
-        path = await nursery.start(answer_others, Inspector(server.root), directory)
-        assert [door.path for door in doors(directory)] == [path]
+    async with answering_in(directory) as tree:
+        path = only_door(directory)
+        assert tree.door is not None
+        assert tree.door.path == path
         assert path.stat().st_mode & 0o777 == 0o600
-        nursery.cancel_scope.cancel()
-    assert os.listdir(directory) == []  # noqa: PTH208
+        assert [each.process for each in local_trees()] == [tree.process]
+    assert await trio.to_thread.run_sync(os.listdir, directory) == []
+    assert local_trees() == []
+
+
+async def test_each_tree_has_a_socket(directory: Path) -> None:
+    """
+    Two trees of one process answer each for itself, under ids of their own.
+    """
+    async with answering_in(directory) as one, answering_in(directory) as other:
+        gathered = await gather_async(TOP, directory, seconds=20)
+        assert [each.id for each in gathered.answered] == [one.process.id, other.process.id]
+        assert one.process.pid == other.process.pid
+        second = await gather_async(TOP, directory, seconds=20, only=other.process.id)
+        assert [each.id for each in second.answered] == [other.process.id]
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"\x00", b"\xff\xff\xff\xff", b"\x00\x00\x00\x02[]", b"x" * 9]
+    "said", [b"\xff\xff\xff\xff", b"\x00\x00\x00\x02[]", b"x" * 9, b"\x00\x00\x00\x01{"]
 )
 async def test_what_is_no_question(directory: Path, said: bytes) -> None:
     """
     BOUNDED: what is no question is refused, and the next one is answered.
     """
-    async with running() as server, trio.open_nursery() as nursery:
-        path = await nursery.start(answer_others, Inspector(server.root), directory)
-        async with await trio.open_unix_socket(str(path)) as stream:
-            await stream.send_all(said)
-            await stream.send_eof()
-            data = b"".join([part async for part in stream])
-        message: Any = Unpacker(MOST_ANSWER).feed(data) if data else None
-        if message is not None:
-            assert message["answer"]["error"]["code"] == "bad-question"
-        gathered = await trio.to_thread.run_sync(lambda: gather(TOP, directory, seconds=20))
-        assert pids(gathered) == ([os.getpid()], [])
-        nursery.cancel_scope.cancel()
+    async with answering_in(directory):
+        message = await said_by(only_door(directory), said)
+        assert message["answer"]["error"]["code"] == "bad-question"
+        assert len((await gather_async(TOP, directory, seconds=20)).answered) == 1
+
+
+async def test_bounded(directory: Path, clock: MockClock) -> None:
+    """
+    BOUNDED: who connects and asks nothing is let go after a while.
+    """
+    async with answering_in(directory):
+        async with await trio.open_unix_socket(str(only_door(directory))) as stream:
+            await stream.send_all(b"\x00\x00")
+            began = trio.current_time()
+            clock.autojump_threshold = 0.05
+            assert await stream.receive_some() == b""
+            assert trio.current_time() - began >= answering.ASK_SECONDS
+
+
+async def test_so_many_at_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    BOUNDED: so many questions are answered at once, and those that wait for something to
+    happen keep no other from being answered; too many of them are refused.
+    """
+    under_way: list[str] = []
+    most: list[int] = []
+    release = trio.Event()
+
+    async def answer(self: object, question: dict[str, Any]) -> dict[str, Any]:
+        under_way.append(str(question["ask"]))
+        most.append(under_way.count("short"))
+        if question["ask"] == "long":
+            await release.wait()
+        else:
+            await trio.sleep(0)
+        under_way.remove(str(question["ask"]))
+        return {"done": True}
+
+    monkeypatch.setattr("greenroom.bridges.inspection._inspector.Inspector.answer", answer)
+    async with answering_in(directory) as tree, trio.open_nursery() as nursery:
+        for _ in range(WAITING):
+            nursery.start_soon(tree.answer, {"ask": "long", "wait": 20})
+        await wait_all_tasks_blocked()
+        refused = await tree.answer({"ask": "long", "wait": 20})
+        assert refused["error"]["code"] == "refused"
+        async with trio.open_nursery() as asking:
+            for _ in range(3 * AT_ONCE):
+                asking.start_soon(tree.answer, {"ask": "short"})
+        assert max(most) == AT_ONCE
+        gathered = await gather_async({"ask": "short"}, directory, seconds=20)
+        assert [each.answer for each in gathered.answers] == [{"done": True}]
+        release.set()
 
 
 async def test_own(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    OWN: who is another user is told nothing.
+    OWN: who is another user is not read from, and told nothing.
     """
-    monkeypatch.setattr(answering, "_may_ask", lambda _: False)
-    async with running() as server, trio.open_nursery() as nursery:
-        await nursery.start(answer_others, Inspector(server.root), directory)
-        gathered = await trio.to_thread.run_sync(lambda: gather(TOP, directory, seconds=20))
-        assert [each.silent.partition(":")[0] for each in gathered.said] == [
-            "it has ended meanwhile"
-        ]
-        nursery.cancel_scope.cancel()
+    async with answering_in(directory):
+        monkeypatch.setattr("greenroom.bridges.inspection._answering.is_own", lambda _: False)
+        assert await said_by(only_door(directory), b"") is None
+        gathered = await gather_async(TOP, directory, seconds=20)
+        assert [each.silent[:22] for each in gathered.silent] == ["it has ended meanwhile"]
 
 
-def test_a_directory_of_others(tmp_path: Path) -> None:
+async def test_left(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A directory that others may enter, or a link, is refused by the setting's name.
+    LEFT: when whoever asked has left, nobody looks for the answer any longer.
     """
-    open_to_all = tmp_path / "open"
+    looking, given_up = trio.Event(), trio.Event()
+
+    async def answer(self: object, question: dict[str, Any]) -> dict[str, Any]:
+        looking.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            given_up.set()
+        raise AssertionError
+
+    monkeypatch.setattr("greenroom.bridges.inspection._inspector.Inspector.answer", answer)
+    async with answering_in(directory):
+        async with await trio.open_unix_socket(str(only_door(directory))) as stream:
+            await stream.send_all(pack(TOP, MOST_QUESTION))
+            await looking.wait()
+        with trio.fail_after(20):
+            await given_up.wait()
+
+
+async def test_an_answer_that_is_too_long(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    An answer that is too long to be sent, or is no JSON, is an error that says so.
+    """
+    answers: list[dict[str, Any]] = [{"text": "x" * MOST_ANSWER}, {"text": object()}]
+
+    async def answer(self: object, question: object) -> dict[str, Any]:
+        await trio.sleep(0)
+        return answers.pop(0)
+
+    monkeypatch.setattr("greenroom.bridges.inspection._inspector.Inspector.answer", answer)
+    async with answering_in(directory):
+        texts: list[str] = []
+        for _ in range(2):
+            (said,) = (await gather_async(TOP, directory, seconds=20)).answers
+            assert said.error is not None
+            texts.append(said.error["text"])
+    assert "the answer is too long" in texts[0]
+    assert "the answer is no JSON" in texts[1]
+
+
+async def test_a_socket_that_was_taken_away_is_made_again(
+    directory: Path, clock: MockClock
+) -> None:
+    """
+    Where somebody tidies the directory up, the tree can be asked again a little later.
+    """
+    async with answering_in(directory):
+        before = only_door(directory)
+        before.unlink()
+        os.rmdir(directory)  # noqa: PTH106
+        assert (await gather_async(TOP, directory)).asked == 0
+        clock.autojump_threshold = 0.01
+        await trio.sleep(HEARTBEAT_SECONDS + 1)
+        assert only_door(directory) == before
+        assert len((await gather_async(TOP, directory, seconds=20)).answered) == 1
+
+
+async def test_it_shows_that_it_lives(directory: Path, clock: MockClock) -> None:
+    """
+    The time of its socket is that of its last heartbeat.
+    """
+    async with answering_in(directory):
+        (door,) = doors(directory)
+        os.utime(door.path, (1, 1))
+        assert door.heartbeat == 1
+        clock.autojump_threshold = 0.01
+        await trio.sleep(HEARTBEAT_SECONDS + 1)
+        assert door.heartbeat is not None
+        assert door.heartbeat > 1
+
+
+async def test_no_directory_is_one_warning(
+    short_path: Path, clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A directory that can't be used is told once; the tree serves, and answers when it can be.
+    """
+    open_to_all = short_path / "open"
     open_to_all.mkdir(mode=0o755)
-    with pytest.raises(NoDirectory, match=r'GREENROOM\["INSPECTION_DIR"\].*chmod 700'):
-        prepare(open_to_all)
-    link = tmp_path / "link"
-    link.symlink_to(open_to_all)
-    with pytest.raises(NoDirectory, match="no directory of this user's own"):
-        prepare(link)
-    with pytest.raises(NoDirectory, match="too long"):
-        prepare(tmp_path / ("x" * 100))
+    with caplog.at_level(logging.WARNING, logger="greenroom.inspection"):
+        async with answering_in(open_to_all) as tree:
+            assert "chmod 700" in tree.why_no_door
+            clock.autojump_threshold = 0.01
+            await trio.sleep(3 * AGAIN_SECONDS)
+            assert len(caplog.messages) == 1
+            assert 'GREENROOM["INSPECTION_DIR"]' in caplog.messages[0]
+            assert (await tree.answer(TOP))["node"]["path"] == "/"
+            open_to_all.chmod(0o700)
+            await trio.sleep(AGAIN_SECONDS + 1)
+            assert tree.why_no_door == ""
+            assert len((await gather_async(TOP, open_to_all, seconds=20)).answered) == 1
 
 
-def test_a_socket_that_answers_nothing_of_ours(directory: Path) -> None:
+async def test_the_next_directory_is_taken(directory: Path, short_path: Path) -> None:
     """
-    Who says something else than an answer is silent, with what it said.
+    The first directory that can be used is the one.
     """
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(door_of(directory, this_process())))
-        listener.listen(1)
+    file = short_path / "file"
+    file.touch()
+    async with answering_in(file, directory):
+        assert len(list(doors(directory))) == 1
 
-        def reply() -> None:
-            peer, _ = listener.accept()
-            with peer:
-                peer.sendall(pack({"hello": 1}, 100))
-                peer.recv(1000)
 
-        thread = threading.Thread(target=reply)
-        thread.start()
-        gathered = gather(TOP, directory, seconds=20)
-        thread.join()
-    assert [each.silent for each in gathered.said] == ['it said {"hello": 1}']
+async def test_a_crash_ends_nothing(
+    directory: Path,
+    clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    If who answers crashes, that is logged, the tree goes on, and he is tried again.
+    """
+    crashes = [RuntimeError("a fault of ours"), OSError(errno.EIO, "the disk")]
+
+    async def accept(*_: object) -> None:
+        await trio.sleep(0)
+        if crashes:
+            raise crashes.pop(0)
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(answering, "_accept", accept)
+    async with answering_in(directory) as tree:
+        clock.autojump_threshold = 0.01
+        await trio.sleep(3 * AGAIN_SECONDS)
+        assert crashes == []
+        assert tree.door is not None
+    told = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert [str(each) for each in told] == ["a fault of ours", "[Errno 5] the disk"]
+
+
+async def test_descriptors_may_be_short(
+    directory: Path, clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A process that has no descriptors left answers when it has some again.
+    """
+    with trio.socket.socket() as one:
+        kind: Any = type(one)
+    real = kind.accept
+    failures = [OSError(errno.EMFILE, "too many open files")]
+
+    async def accept(self: Any) -> Any:
+        await trio.sleep(0)
+        if failures:
+            raise failures.pop()
+        return await real(self)
+
+    async with running() as server, trio.open_nursery() as nursery:
+        tree = LocalTree(server.root, nursery)
+        monkeypatch.setattr(kind, "accept", accept)
+        await nursery.start(answer_through_all, tree, [directory])
+        clock.autojump_threshold = 0.01
+        await trio.sleep(2)
+        assert failures == []
+        assert len((await gather_async(TOP, directory, seconds=20)).answered) == 1
+        nursery.cancel_scope.cancel()

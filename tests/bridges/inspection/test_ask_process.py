@@ -48,7 +48,7 @@ async def test_who_it_is() -> None:
         assert process["connections"]["open"] == 1
         assert process["connections"]["routes"] == {"room": 1}
         assert process["residents"] == {"running": 1}
-        assert process["tasks"] >= len(task_names())
+        assert process["tasks"] > 5
         assert process["memory"]["rss"] is None or process["memory"]["rss"] > 10**6
         assert process["counters"]["connection.opened"] == 1
         assert process["loop_lag"]["worst"] >= process["loop_lag"]["last"] >= 0

@@ -4,13 +4,12 @@ import threading
 from collections.abc import Generator
 
 import pytest
-import trio
-from helpers import requested, running, settle
+from helpers import requested, running, settle, watch
 from inspection_trees import ask
 
 from greenroom.actors import Actor, WebsocketConsumer, handles
 from greenroom.bridges.testing import ServerDriver
-from greenroom.supervisor import Options
+from greenroom.supervisor import ChildSpec, Options
 
 
 @pytest.fixture
@@ -31,17 +30,20 @@ async def test_a_handler(gate: threading.Event) -> None:
     A `def` handler that takes its time is named, with its path and the line where it waits.
     """
 
+    begun = threading.Event()
+
     class Slow(WebsocketConsumer):
         def receive(self, text):
             self.wait_for_the_gate()
 
         def wait_for_the_gate(self):
+            begun.set()
             gate.wait()
 
     async with running(slow=Slow, options=Options(consumer_threads=1)) as server:
         async with server.websocket("/slow") as one, server.websocket("/slow") as two:
             one.send_text("x")
-            await settle(lambda: server.root.pool.statistics().running == 1)
+            await settle(begun.is_set)
             two.send_text("x")
             await settle(lambda: server.root.pool.statistics().queued == 1)
             pool = await the_pool(server, stack=True)
@@ -66,17 +68,20 @@ async def test_one_that_nobody_waits_for(gate: threading.Event) -> None:
     A handler that has outlived its actor is abandoned, and holds its place.
     """
 
-    class Slow(Actor):
-        shutdown_seconds = 0.01
+    begun = threading.Event()
 
+    class Slow(Actor):
         @handles("x")
         def on_x(self, message):
+            begun.set()
             gate.wait()
 
-    async with running(Slow) as server:
+    async with running(ChildSpec(actor=Slow, name="slow", shutdown_seconds=0.01)) as server:
         server.root.find("/residents/slow").cast({"type": "x"})
-        await settle(lambda: server.root.pool.statistics().running == 1)
-        await server.root.supervisor("/residents").stop_child("slow")
+        await settle(begun.is_set)
+        abandoned = watch(server, "thread.abandoned")
+        server.root.find("/residents/slow").stop()
+        await abandoned.until()
         pool = await the_pool(server)
         assert pool["abandoned"] == 1
         assert [job["abandoned"] for job in pool["jobs"]] == [True]
@@ -90,17 +95,22 @@ async def test_a_request(gate: threading.Event) -> None:
     The thread that works for a request is told with the request's path.
     """
     servers: list[ServerDriver] = []
+    begun = threading.Event()
+
+    def work():
+        begun.set()
+        gate.wait()
 
     async def app(scope, receive, send):
-        await servers[0].root.pool.run(gate.wait, label="a view")
+        await servers[0].root.pool.run(work, label="a view")
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    async with requested(http=app) as server, trio.open_nursery() as nursery:
+    async with requested(http=app) as server:
         servers.append(server)
-        nursery.start_soon(server.get, "/")
-        await settle(lambda: server.root.pool.statistics().running == 1)
-        [job] = (await the_pool(server))["jobs"]
-        gate.set()
+        async with server.request("GET", "/"):
+            await settle(begun.is_set)
+            [job] = (await the_pool(server))["jobs"]
+            gate.set()
     assert job["what"] == "a view"
     assert job["path"].startswith("/connections/http/")

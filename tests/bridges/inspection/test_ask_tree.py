@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from greenroom.actors import Actor, handles
 from greenroom.bridges.testing import virtual_clock
 from greenroom.supervisor import ChildSpec, DynamicSpec, Options, PartitionSpec, TaskPoolSpec
+from greenroom.supervisor._look import Look
 
 
 @pytest.fixture
@@ -166,23 +167,26 @@ async def test_what_is_handled() -> None:
     A row says what an actor does, and how full its mailbox is.
     """
 
+    awake = trio.Event()
+
     class Sleeper(Actor):
         mailbox_capacity = 20
 
         @handles("nap")
         async def on_nap(self, message):
-            await trio.sleep_forever()
+            await awake.wait()
 
     async with running(Sleeper) as server:
         for _ in range(4):
             server.root.find("/residents/sleeper").cast({"type": "nap"})
-        await settle(lambda: server.root.snapshot().find("/residents/sleeper").facts["handling"])
+        await settle(lambda: Look(server.root).slot("/residents/sleeper").mailbox.queued == 3)
         [row] = (await ask(server, path="/residents"))["rows"]
-        assert row["doing"]["what"] == "nap"
+        assert row["doing"]["what"] == "'nap'"
         assert row["mailbox"].keys() >= {"queued", "capacity", "age"}
         assert (row["mailbox"]["queued"], row["mailbox"]["capacity"]) == (3, 20)
         assert paths(await ask(server, mailbox=3)) == ["/residents/sleeper"]
         assert paths(await ask(server, mailbox=4)) == []
+        awake.set()
 
 
 async def test_requests() -> None:
@@ -198,8 +202,7 @@ async def test_requests() -> None:
         await send({"type": "http.response.body", "body": b""})
 
     async with requested(http=app) as server:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(server.get, "/slow")
+        async with server.request("GET", "/slow"):
             await begun.wait()
             [row] = (await ask(server, search="get /slow"))["rows"]
             assert (row["actor"], row["state"], row["mailbox"]) == ("http", "running", None)
@@ -232,8 +235,10 @@ async def test_dynamic_children() -> None:
     Children that come and go, partitions and tasks are rows below their supervisors.
     """
 
+    done = trio.Event()
+
     async def work():
-        await trio.sleep_forever()
+        await done.wait()
 
     crew = DynamicSpec(name="crew", max_children=5)
     parts = PartitionSpec(name="parts", child=Greeter, partitions=2)
@@ -247,6 +252,7 @@ async def test_dynamic_children() -> None:
         assert paths(tasks) == ["/residents/tasks/work-1"]
         assert tasks["node"]["below"]["states"] == {"running": 1}
         assert paths(await ask(server, search="work")) == ["/residents/tasks/work-1"]
+        done.set()
 
 
 async def test_a_child_that_has_ended() -> None:

@@ -57,3 +57,32 @@ def test_unknown() -> None:
     fields.number("limit", 50, least=1, most=500)
     with pytest.raises(BadQuestion, match=r"known are: limit\. Got: \['limits'\]"):
         fields.done()
+
+
+def test_texts() -> None:
+    """
+    Where all values are texts, as in a URL's query, they are read as what they stand for.
+    """
+    given = {"limit": "5", "restarted": "2.5", "state": "true", "unhealthy": "0", "search": "7"}
+    fields = Fields({"ask": "tree", "texts": True, **given})
+    assert fields.number("limit", 50, least=1, most=500) == 5
+    assert fields.seconds("restarted", most=10) == 2.5
+    assert fields.flag("state") is True
+    assert fields.flag("unhealthy", default=True) is False
+    assert fields.text("search") == "7"
+    fields.done()
+
+
+@pytest.mark.parametrize("read", ["number", "seconds", "flag"])
+def test_texts_that_mean_nothing(read: str) -> None:
+    """
+    A text that stands for nothing of the kind is refused as what it is.
+    """
+    fields = Fields({"ask": "tree", "texts": True, "x": "many"})
+    reads: dict[str, Callable[[], object]] = {
+        "number": lambda: fields.number("x", 1, least=1, most=9),
+        "seconds": lambda: fields.seconds("x", most=9),
+        "flag": lambda: fields.flag("x"),
+    }
+    with pytest.raises(BadQuestion, match=r"^x must be .* Got: 'many'"):
+        reads[read]()

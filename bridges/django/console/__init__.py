@@ -1,0 +1,1 @@
+"""The pages of the tree in Django's admin, and what they ask and do."""

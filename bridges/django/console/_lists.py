@@ -1,0 +1,102 @@
+# What all pages that list things of every process have in common: ask, one part for each process,
+# pages of rows, a form above.
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+
+from ._hearing import Hearing, Voice
+from ._page import link, page
+from ._plain_tables import items_table
+from ._tables import Control, Part, Table
+from ._words import Mark, anchor, listing
+
+LIMIT = 50
+SILENT = Mark("!", "silent", "bad")
+
+Tabled = Callable[[Voice], Sequence[Table]]
+
+
+def text_of(request: HttpRequest, name: str, most: int = 200) -> str:
+    """Return a field of the query, cut at *most* characters."""
+    return request.GET.get(name, "").strip()[:most]
+
+
+def parts_of(request: HttpRequest, voices: Sequence[Voice], tabled: Tabled) -> list[Part]:
+    """Return a part for each process that the page shows, with the tables that *tabled* makes."""
+    only = text_of(request, "process", 300)
+    return [part_of(voice, tabled) for voice in voices if only in ("", voice.process)]
+
+
+def part_of(voice: Voice, tabled: Tabled) -> Part:
+    """Return one process with the tables that *tabled* makes of what it said."""
+    part = Part(anchor(voice.process), f"Process {voice.pid} on {voice.host or 'this machine'}")
+    if voice.silent:
+        return replace(part, mark=SILENT, note=f"{voice.silent}.")
+    if voice.error:
+        return replace(part, note=voice.error)
+    return replace(part, tables=tabled(voice))
+
+
+def linked_in(site: AdminSite, process: str) -> Callable[[str], str]:
+    """Return what leads from a path in *process* to its page."""
+    return lambda path: link(site, "greenroom_actor", process=process, path=path)
+
+
+def paged(table: Table, request: HttpRequest, site: AdminSite, name: str, voice: Voice) -> Table:
+    """Return *table* with links to the pages before and behind it."""
+    asked = {key: value for key, value in request.GET.items() if key not in ("after", "process")}
+    here = {**asked, "process": voice.process}
+    first = link(site, name, **here) if request.GET.get("after") else ""
+    behind = voice.answer.get("next")
+    more = link(site, name, **here, after=behind) if behind else ""
+    return replace(table, first=first, more=more)
+
+
+def rows_table(
+    voice: Voice,
+    site: AdminSite,
+    caption: str,
+    columns: Sequence[str],
+    empty: str,
+    rows: Sequence[Mapping[str, Any]] | None = None,
+) -> Table:
+    """Return the answer's rows as a table; *columns* come first."""
+    found = listing(voice.answer.get("rows")) if rows is None else rows
+    id = anchor(voice.process, caption)
+    linked = linked_in(site, voice.process)
+    return replace(
+        items_table(id, caption, found, linked, columns=columns, empty=empty), titled=False
+    )
+
+
+def listed(
+    request: HttpRequest,
+    site: AdminSite,
+    title: str,
+    question: Mapping[str, object],
+    tabled: Tabled,
+    controls: Sequence[Control],
+    **more: object,
+) -> HttpResponse:
+    """Ask all processes *question*; answer with a page of what they said, as tables."""
+    hearing = Hearing()
+    parts = parts_of(request, hearing.all(question), tabled)
+    context = {"parts": parts, "controls": controls, **more}
+    return page(request, site, "list", title, hearing, context)
+
+
+def asked(ask: str, request: HttpRequest, **fields: str) -> dict[str, object]:
+    """Return a question for a page of rows, with those *fields* that say something."""
+    after = text_of(request, "after", 2000)
+    said = {name: value for name, value in {**fields, "after": after}.items() if value}
+    return {"ask": ask, "limit": LIMIT, **said}
+
+
+def one_of(request: HttpRequest, name: str, choices: Sequence[tuple[str, str]]) -> str:
+    """Return a field of the query that is one of *choices*; "" for anything else."""
+    value = text_of(request, name)
+    return value if value in dict(choices) else ""

@@ -1,0 +1,70 @@
+# What was lost, and what has happened, in all processes: dead letters, drops, the event stream.
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+
+from ._event_tables import events_table
+from ._hearing import Voice
+from ._lists import asked, linked_in, listed, paged, rows_table, text_of
+from ._pages_actor import VIEW_TRACEBACK
+from ._plain_tables import items_table
+from ._tables import Control, Table
+from ._view import console_view, may
+from ._words import anchor, listing, number
+
+_LETTER = ("at", "reason", "target_path", "message_type", "summary", "sender", "epoch", "number")
+_SORT = ("reason", "count")
+
+
+@console_view("GET")
+def dead_letters(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Answer with the last messages that reached nobody or were dropped, and how many were."""
+    search = text_of(request, "q")
+    question = asked("dead-letters", request, search=search)
+
+    def tables(voice: Voice) -> list[Table]:
+        said, linked = voice.answer, linked_in(site, voice.process)
+        letters = listing(said.get("letters"))
+        last = rows_table(voice, site, "The last ones", _LETTER, "None was lost.", letters)
+        reasons = items_table(
+            anchor(voice.process, "reasons"),
+            f"By reason: {number(said.get('total'))} in all,"
+            f" {number(said.get('overflows'))} overflows of mailboxes",
+            listing(said.get("by_reason")),
+            linked,
+            columns=_SORT,
+            empty="None.",
+        )
+        sorts = items_table(
+            anchor(voice.process, "sorts"),
+            "Of each sort",
+            listing(said.get("sorts")),
+            linked,
+            columns=_SORT,
+        )
+        counted = [table for table in (reasons, sorts) if table.rows]
+        return [paged(last, request, site, "greenroom_dead_letters", voice), *counted]
+
+    controls = [Control("q", "Path, sender, type or reason", search)]
+    return listed(request, site, "Dead letters and drops", question, tables, controls)
+
+
+@console_view("GET")
+def events(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Answer with the last events of all processes, the newest first."""
+    kind, path = text_of(request, "kind"), text_of(request, "path", 500)
+    question: dict[str, object] = {"ask": "events", "limit": 100}
+    question |= {name: value for name, value in (("kind", kind), ("path", path)) if value}
+    if may(request, VIEW_TRACEBACK):
+        question["stack"] = True
+
+    def tables(voice: Voice) -> list[Table]:
+        found, linked = listing(voice.answer.get("events")), linked_in(site, voice.process)
+        id, empty = anchor(voice.process, "events"), "None remembered that is as looked for."
+        return [events_table(id, found, linked, empty)]
+
+    controls = [
+        Control("kind", "Kind, such as slot.crashed", kind),
+        Control("path", "At or below this path", path),
+    ]
+    return listed(request, site, "Events", question, tables, controls)

@@ -1,0 +1,95 @@
+# Who may see a page of the console, and by which methods; and what is kept of it.
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from console_project import PAGES, client_of, console_settings
+from django.test import Client
+from django.urls import reverse
+
+pytestmark = pytest.mark.usefixtures("console")
+
+
+@pytest.fixture
+def console(rolled_back: None) -> Iterator[None]:
+    """
+    A project with an admin.
+    """
+    with console_settings():
+        yield
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_login(name: str) -> None:
+    """
+    LOGIN: a stranger, and who is no member of staff, is sent to the login page.
+    """
+    url = reverse(f"admin:{name}")
+    for client in (Client(), client_of("ada", "view_tree", staff=False)):
+        answer: Any = client.get(url)
+        assert answer.status_code == 302
+        assert answer.url == f"/admin/login/?next={url}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_permitted(name: str) -> None:
+    """
+    PERMITTED: a member of staff without the permission gets 403 by every method, and is told why.
+    """
+    client = client_of("ada")
+    url = reverse(f"admin:{name}")
+    for method in ("get", "head", "post", "put", "patch", "delete", "options"):
+        assert getattr(client, method)(url).status_code == 403, method
+    assert "greenroom.view_tree" in client.get(url).content.decode()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_methods(name: str) -> None:
+    """
+    METHODS: who may see a page gets it by GET and HEAD, and nothing by another method.
+    """
+    client = client_of("ada", "view_tree")
+    url = reverse(f"admin:{name}")
+    assert client.head(url).status_code in (200, 404)
+    for method in ("post", "put", "patch", "delete", "options"):
+        answer = getattr(client, method)(url)
+        assert answer.status_code == 405, method
+        assert answer["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_unstored(name: str) -> None:
+    """
+    UNSTORED: neither a page nor a refusal is kept by a browser.
+    """
+    url = reverse(f"admin:{name}")
+    for client in (client_of("ada", "view_tree"), client_of("bob")):
+        assert "no-store" in client.get(url)["Cache-Control"]
+
+
+def test_nobody_answers() -> None:
+    """
+    Where no worker runs each page says so, with what to check, and the directory that is looked in.
+    """
+    client = client_of("ada", "view_tree")
+    for name in PAGES:
+        text = client.get(reverse(f"admin:{name}")).content.decode()
+        assert "No worker process of this project can be reached." in text, name
+        assert "INSPECTION_DIR" in text
+        assert "/greenroom-" in text
+
+
+def test_its_place_in_the_navigation() -> None:
+    """
+    Every page links to all that the user may see, and marks where one is.
+    """
+    plain, auditor = client_of("ada", "view_tree"), client_of("bob", "view_tree", "view_audit")
+    text = plain.get(reverse("admin:greenroom_threads")).content.decode()
+    for name in PAGES:
+        if name != "greenroom_actor":
+            assert f'href="{reverse(f"admin:{name}")}"' in text
+    assert f'href="{reverse("admin:greenroom_threads")}" aria-current="page"' in text
+    audit = f'href="{reverse("admin:greenroom_audit")}"'
+    assert audit not in text
+    assert audit in auditor.get(reverse("admin:greenroom_threads")).content.decode()

@@ -1,0 +1,14 @@
+from greenroom.actors import WebsocketConsumer
+
+
+class Desk(WebsocketConsumer):
+    """Crashes when it is told to, and says how often it has lived."""
+
+    def connect(self, message):
+        self.trader = self.user.get_username()
+        self.accept()
+
+    def receive(self, text):
+        if text == "crash":
+            raise ValueError("the desk has broken down")
+        self.send(text=f"epoch {self.epoch}")

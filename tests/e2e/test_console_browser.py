@@ -1,0 +1,255 @@
+# The console in a real Chromium, over the real server, with a strict Content-Security-Policy.
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e._browser import MARKS, Visit
+from e2e._console import Console, console, keep, log_in
+from playwright.sync_api import Page, expect
+
+pytestmark = [*MARKS, pytest.mark.slow]
+
+TREE = "/admin/greenroom/"
+CHECK = (Path(__file__).parent / "_accessible.js").read_text()
+OPEN_DESK = """() => new Promise((resolve, reject) => {
+    window.desk = new WebSocket(`ws://${location.host}/ws/desk/`);
+    window.heard = [];
+    desk.onmessage = (event) => heard.push(event.data);
+    desk.onclose = (event) => heard.push(`closed ${event.code}`);
+    desk.onopen = () => resolve();
+    desk.onerror = () => reject(new Error("no socket"));
+})"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """
+    The project with a thousand actors, of which one can't work.
+    """
+    with console(tmp_path_factory.mktemp("console"), shares=1000) as served:
+        yield served
+
+
+def open_desk(visit: Visit) -> Page:
+    """Another tab, of a user who is logged in, with a socket that is open."""
+    tab = log_in(visit, "/admin/password_change/", "trader")
+    tab.evaluate(OPEN_DESK)
+    return tab
+
+
+def desk_in(page: Page) -> str:
+    """The path of the desk that the tree shows, once its route is unfolded."""
+    page.get_by_role("link", name="Unfold /connections/desk", exact=True).click()
+    return (
+        page.locator("tr", has_text="Desk").last.locator("th a").last.get_attribute("title") or ""
+    )
+
+
+def test_a_wrong_setting_in_three_clicks(visit: Visit, tmp_path: Path) -> None:
+    """
+    Of a thousand actors the one that crashes in a loop is found, with its exception and the line at
+    fault, in at most three clicks from the first page.
+    """
+    page = log_in(visit, TREE)
+    trouble = page.locator("#gr-trouble")
+    expect(trouble).to_contain_text("could not convert string to float: 'every now and then'")
+    keep(page, "console-tree", tmp_path)
+
+    trouble.get_by_role("link", name="/residents/market/share500").click()  # the only click
+
+    expect(page.locator("#gr-fault")).to_contain_text("ValueError")
+    expect(page.locator("#gr-fault")).to_contain_text("market/actors.py")
+    expect(page.locator("#gr-fault-line")).to_contain_text("float(seconds)")
+    keep(page, "console-actor", tmp_path)
+
+
+def test_a_crash_in_another_tab(visit: Visit, tmp_path: Path) -> None:
+    """
+    A consumer that crashes in another tab is seen to restart without a reload, its traceback is
+    read, its user is disconnected, and the audit log says who did that.
+    """
+    page = log_in(visit, TREE)
+    tab = open_desk(visit)
+    path = desk_in(page)
+    assert path.startswith("/connections/desk/")
+    page.evaluate("window.sameDocument = true")
+    row = page.locator("tr", has=page.locator(f"a[title='{path}']"))
+    expect(row).to_contain_text("epoch 1")
+
+    tab.evaluate("desk.send('crash')")
+
+    expect(row).to_contain_text("epoch 2")
+    expect(page.locator("#gr-trouble")).to_contain_text("the desk has broken down")
+    expect(page.locator("#gr-live-state")).to_contain_text("Live")
+    assert page.evaluate("window.sameDocument"), "the page was loaded again"
+    keep(page, "console-crash", tmp_path)
+
+    row.locator(f"a[title='{path}']").click()
+    expect(page.locator("#gr-fault-line")).to_contain_text("the desk has broken down")
+    expect(page.get_by_text("Traceback (most recent call last)").first).to_be_visible()
+    keep(page, "console-traceback", tmp_path)
+
+    page.get_by_role("button", name="Disconnect user").click()
+    keep(page, "console-confirm", tmp_path)
+    page.locator("#content form [type=submit]").first.click()
+    tab.wait_for_function("heard.some((each) => each.startsWith('closed'))")
+    assert tab.evaluate("heard") == ["closed 4401"]
+
+    page.goto(TREE)
+    page.get_by_role("link", name="Audit log").first.click()
+    entry = page.locator("#content tr", has_text="Disconnect user").first
+    expect(entry).to_contain_text("staff")
+    expect(entry).to_contain_text("done")
+    keep(page, "console-audit", tmp_path)
+
+
+def test_what_is_open_and_in_focus_stays(visit: Visit) -> None:
+    """
+    An update leaves the focus, and what the reader has unfolded, as they are.
+    """
+    page = log_in(visit, TREE)
+    page.get_by_role("link", name="Unfold /residents/market", exact=True).focus()
+    updates = updates_of(page)
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+    page.wait_for_function(
+        f"Number(document.querySelector('#gr-live').dataset.updates) > {updates}"
+    )
+
+    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert focused == "Unfold /residents/market"
+
+
+def updates_of(page: Page) -> int:
+    """How often the page has updated itself."""
+    return int(page.locator("#gr-live").get_attribute("data-updates") or "0")
+
+
+def test_paused(visit: Visit) -> None:
+    """
+    A page that is paused says so, and goes on when it is told to.
+    """
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#gr-live-state")).to_have_text("Paused")
+    before = updates_of(page)
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+    tab.evaluate("desk.send('alive?')")
+    tab.wait_for_function("heard.includes('epoch 2')")
+    assert updates_of(page) == before
+
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#gr-trouble")).to_contain_text("the desk has broken down")
+
+
+def test_without_javascript(browser: Any, served: Console, tmp_path: Path) -> None:
+    """
+    Without JavaScript the pages read, unfold and search.
+    """
+    context = browser.new_context(base_url=served.address, java_script_enabled=False)
+    page = log_in(lambda path: visited(context, path), TREE)
+    expect(page.locator("#gr-live-bar")).to_be_hidden()
+    page.get_by_role("link", name="Unfold /residents/market", exact=True).click()
+    expect(page.get_by_role("link", name="share0", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="share999", exact=True)).to_have_count(0)
+    page.get_by_label("Path, class or user").fill("share999")
+    page.get_by_role("button", name="Look").click()
+    expect(page.get_by_role("link", name="/residents/market/share999")).to_be_visible()
+    keep(page, "console-search", tmp_path)
+    context.close()
+
+
+def visited(context: Any, path: str) -> Page:
+    """A new page."""
+    page: Page = context.new_page()
+    page.goto(path)
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_pages(visit: Visit, scheme: str, tmp_path: Path) -> None:
+    """
+    Every page shows itself in light and dark with enough contrast, headings, labels and landmarks.
+    """
+    page = log_in(visit, TREE)
+    page.emulate_media(color_scheme=scheme)
+    names = page.locator(".gr-nav a").all_inner_texts()
+    assert len(names) == 8
+    for name in names:
+        page.locator(".gr-nav a", has_text=name).first.click()
+        expect(page.locator("h1")).to_have_count(1)
+        faults = page.evaluate(CHECK)
+        assert faults == [], name
+        keep(page, f"console-{scheme}-{name.lower().replace(' ', '-')}", tmp_path)
+
+
+def test_where_no_feed_comes(visit: Visit) -> None:
+    """
+    Where the feed is not served the page asks by itself, and says so.
+    """
+    page = log_in(visit, TREE)
+    page.route("**/greenroom/feed/", lambda route: route.fulfill(status=204))
+    page.reload()
+    expect(page.locator("#gr-live-state")).to_have_text("Live: asking every 5 s")
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+
+    expect(page.locator("#gr-trouble")).to_contain_text("the desk has broken down")
+
+
+def test_a_server_that_is_away(visit: Visit) -> None:
+    """
+    A page whose server can't be reached says so, keeps what it shows, and goes on when it is back.
+    """
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+    page.context.set_offline(True)
+    expect(page.locator("#gr-live-state")).to_contain_text("can't be reached")
+    expect(page.locator("#gr-trouble")).to_be_visible()
+
+    page.context.set_offline(False)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+
+
+def test_logged_out(visit: Visit) -> None:
+    """
+    Who is logged out meanwhile is told to reload; the page is not replaced by a login form.
+    """
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+    page.context.clear_cookies()
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+
+    expect(page.locator("#gr-live-state")).to_contain_text("reload the page to log in again")
+    expect(page.locator("#gr-live #id_username")).to_have_count(0)
+
+
+def test_a_hidden_tab(visit: Visit) -> None:
+    """
+    A tab that nobody sees asks for nothing, and is up to date when it is seen again.
+    """
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+    page.evaluate(HIDE, arg=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+    tab.evaluate("desk.send('alive?')")
+    tab.wait_for_function("heard.includes('epoch 2')")
+    assert asked == []
+
+    page.evaluate(HIDE, arg=False)
+    expect(page.locator("#gr-trouble")).to_contain_text("the desk has broken down")
+
+
+HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""

@@ -1,0 +1,197 @@
+# How a slot stands now: what it does, since when, and how long its next message has waited.
+
+import threading
+
+import pytest
+import trio
+from helpers import happened, running, settle
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from greenroom.actors import Actor, handles
+from greenroom.actors import _beside as beside
+from greenroom.actors import _counts as counts
+from greenroom.actors import _life as life
+from greenroom.actors import _loop as loop
+from greenroom.actors import _mailbox as mailbox
+from greenroom.bridges.testing import ServerDriver, virtual_clock
+from greenroom.supervisor import ChildSpec
+from greenroom.supervisor import _witness as witness
+from greenroom.supervisor._slot import Slot
+
+PATH = "/residents/worker"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> MockClock:
+    """
+    Virtual time, which the clock of what lasts how long shows, too.
+    """
+    clock = virtual_clock()
+    for module in (beside, counts, life, loop, mailbox, witness):
+        monkeypatch.setattr(module, "perf_counter", clock.current_time)
+    return clock
+
+
+class Worker(Actor):
+    """Takes its time, in several ways."""
+
+    @handles("work")
+    async def work(self, message: dict[str, float]) -> None:
+        await trio.sleep(message["seconds"])
+
+    @handles("beside", concurrent=2)
+    async def beside(self, message: dict[str, float]) -> None:
+        await trio.sleep(message["seconds"])
+
+    @handles("crash")
+    async def crash(self) -> None:
+        raise ValueError("boom")
+
+
+class Opener(Actor):
+    """Takes its time before it serves."""
+
+    async def started(self) -> None:
+        await trio.sleep(5)
+
+    async def after_start(self) -> None:
+        await trio.sleep(5)
+
+
+def slot_of(server: ServerDriver, path: str = PATH) -> Slot:
+    slot = server.root.find(path)._target
+    assert isinstance(slot, Slot)
+    return slot
+
+
+def work(seconds: float, kind: str = "work") -> dict[str, object]:
+    return {"type": kind, "seconds": seconds}
+
+
+async def test_what_it_does(clock: MockClock) -> None:
+    """
+    It is busy since its handler began, also the second of two that came together; idle since the
+    last one ended.
+    """
+    async with running(Worker) as server:
+        slot = slot_of(server)
+        await trio.sleep(3)
+        assert (slot.standing().busy, slot.standing().idle) == (None, 3)
+        slot.ref.cast(work(10))
+        slot.ref.cast(work(10))
+        await trio.sleep(12)
+        assert (slot.standing().busy, slot.standing().idle) == (2, None)
+        await trio.sleep(10)
+        assert (slot.standing().busy, slot.standing().idle) == (None, 2)
+
+
+async def test_what_it_does_beside(clock: MockClock) -> None:
+    """
+    What runs beside its loop keeps it busy, since the first of it began.
+    """
+    async with running(Worker) as server:
+        slot = slot_of(server)
+        slot.ref.cast(work(10, "beside"))
+        await trio.sleep(4)
+        slot.ref.cast(work(10, "beside"))
+        await trio.sleep(1)
+        assert slot.standing().busy == 5
+        await trio.sleep(6)
+        assert slot.standing().busy == 7
+        await trio.sleep(5)
+        assert slot.standing().busy is None
+
+
+async def test_before_it_serves(clock: MockClock) -> None:
+    """
+    A hook is something that it does, each since its own beginning.
+    """
+    async with running(ChildSpec(actor=Opener, name="worker")) as server:
+        slot = slot_of(server)
+        await trio.sleep(2)
+        assert slot.standing().busy == 2
+        await trio.sleep(4)
+        assert slot.standing().busy is None
+
+
+async def test_how_long_the_next_has_waited(clock: MockClock) -> None:
+    """
+    What came while it worked has waited since then; what came behind that, since the handler
+    before it began, at least.
+    """
+    async with running(Worker) as server:
+        slot = slot_of(server)
+        assert slot.standing().age is None
+        slot.ref.cast(work(10))
+        await trio.sleep(4)
+        assert slot.standing().age is None
+        slot.ref.cast(work(10))
+        await trio.sleep(1)
+        slot.ref.cast(work(10))
+        await trio.sleep(2)
+        assert slot.standing().age == 3
+        await trio.sleep(5)  # the second is 2 s under way, the third came 7 s ago
+        assert slot.standing().age == 2
+        await trio.sleep(9)
+        assert slot.standing().age is None
+
+
+async def test_of_many_at_once(clock: MockClock) -> None:
+    """
+    What came together with what it does has waited as long as that.
+    """
+    async with running(Worker) as server:
+        slot = slot_of(server)
+        for _ in range(5):
+            slot.ref.cast(work(10))
+        await trio.sleep(9)
+        assert slot.standing().age == 9
+
+
+async def test_while_it_rests(clock: MockClock) -> None:
+    """
+    A message for an actor that is suspended, backs off or is parked waits since it came.
+    """
+    async with running(Worker) as server:
+        slot = slot_of(server)
+        server.root.suspensions.begin(PATH, 100)
+        await wait_all_tasks_blocked()
+        slot.ref.cast(work(0))
+        await trio.sleep(7)
+        assert slot.standing().age == 7
+        server.root.suspensions.end(PATH)
+        await trio.sleep(1)
+        assert slot.standing().age is None
+        for _ in range(4):
+            slot.ref.cast({"type": "crash"})
+            await trio.sleep(0.5)
+        assert happened(server, "slot.parked", PATH)
+        slot.ref.cast(work(0))
+        await trio.sleep(6)
+        assert slot.standing().age == 6
+        assert slot.standing().idle is None
+
+
+async def test_in_a_thread() -> None:
+    """
+    What a thread does is told as such; while it waits for one, that.
+    """
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Blocking(Actor):
+        @handles("block")
+        def block(self) -> None:
+            begun.set()
+            go_on.wait(60)
+
+    async with running(ChildSpec(actor=Blocking, name="worker")) as server:
+        slot = slot_of(server)
+        slot.ref.cast({"type": "block"})
+        try:
+            await settle(begun.is_set)
+            assert slot.standing().where.startswith("in consumers")
+            assert slot.thread
+        finally:
+            go_on.set()
+        await settle(lambda: slot.thread is None)
+        assert slot.standing().where == ""
