@@ -10,8 +10,9 @@ from ...actors._decider import Directive
 from ...actors._errors import described
 from ...actors._exits import Exit
 from ...actors._life import Life
-from ...actors._mailbox import Mailbox, Put
+from ...actors._mailbox import Mailbox
 from ...actors._messages import Call, Cast
+from ...actors._overflow import Put
 from ...actors._ports import FollowPort
 from ...supervisor._crashes import name_of
 from ...supervisor._slot import Slot
