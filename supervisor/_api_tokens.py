@@ -31,11 +31,9 @@ class ApiToken(NamedTuple):
 
 def check_tokens(name: str, value: object) -> None:
     """Refuse *value* unless tokens can be made of it; what is said never has a token in it."""
-    made = isinstance(value, tuple) and all(
-        isinstance(each, ApiToken) for each in cast("tuple[object, ...]", value)
-    )
-    if not made:
-        tokens_of(name, value)
+    given = cast("tuple[object, ...]", value) if isinstance(value, tuple) else None
+    if given is None or not all(isinstance(each, ApiToken) for each in given):
+        tokens_of(name, cast("object", value))
 
 
 def tokens_of(name: str, value: object) -> tuple[ApiToken, ...]:

@@ -152,7 +152,7 @@ class Connections:
         members = self._routes.get(route)
         if members is None:
             members = self._routes[route] = {}
-            self._tallies[route] = Tally(self._root.census)
+            self._tallies[route] = self._root.census.new()
         members[attached.path] = attached
         attached.be_counted(self._tallies[route])
         self._open += 1

@@ -25,7 +25,7 @@ class Entries(dict[str, Entry]):
         self, specs: Iterable[Spec] = (), path: str = "", census: Census | None = None
     ) -> None:
         super().__init__()
-        self.tally = Tally(census)
+        self.tally = Tally() if census is None else census.new()
         """How many are in which state."""
         self._path = path
         self._trouble = None if census is None else census.trouble

@@ -1,22 +1,21 @@
 # How many places are in which state: counted as they come, change and go, never by looking.
 #
 # Each place with children has a tally of them, so that its row tells of ten thousand as fast as
-# of ten; and the tree has one of all its actors, by class. A change of state costs a few steps
-# of a dictionary, and is no part of a message's way.
+# of ten; and all of them together are the tree's actors by class. A change of state costs a few
+# steps of a dictionary, and is no part of a message's way.
 #
 # Invariants, each with a test of that name in tests/supervisor/test_tally.py:
 #   EXACT     whatever comes, crashes, restarts, rests and goes, a tally says what looking at each
 #             place would say.
 #   NO LEFT   what has gone is counted nowhere.
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from ._tree import CrashReport
     from ._trouble import Trouble
-
-K = TypeVar("K")
 
 NOT_STARTED = "not started"
 """The state of a child that has no body."""
@@ -25,71 +24,84 @@ ROUGH = frozenset({"backing off", "parked", "waiting", "making room", "ended"})
 
 
 class Census:
-    """How many actors of the tree are in which state, by class. Loop thread only."""
+    """
+    All tallies of one tree. Loop thread only.
 
-    __slots__ = ("_counts", "trouble")
+    Args:
+        trouble: Who is told of each place that comes into a state of trouble.
+    """
+
+    __slots__ = ("_tallies", "trouble")
 
     def __init__(self, trouble: "Trouble | None" = None) -> None:
-        self._counts: dict[tuple[str, str], int] = {}
+        self._tallies: WeakSet[Tally] = WeakSet()  # one goes with its place
         self.trouble = trouble
-        """Who is told of each place that comes into a state of trouble."""
 
-    def add(self, actor: str, state: str, number: int) -> None:
-        """Count *number* more, or fewer, of the class *actor* in *state*."""
-        _add(self._counts, (actor, state), number)
+    def new(self) -> "Tally":
+        """Return a tally for the children of one place of the tree."""
+        tally = Tally(self.trouble)
+        self._tallies.add(tally)
+        return tally
 
     def counts(self) -> Mapping[tuple[str, str], int]:
-        """Return how many there are by class and state; a copy."""
-        return dict(self._counts)
+        """
+        Return how many actors there are by class and state.
+
+        It takes as long as there are places with children, however many these have.
+        """
+        counts: dict[tuple[str, str], int] = {}
+        for tally in self._tallies:
+            for actor, state, number in tally.counts():
+                if actor:
+                    counts[actor, state] = counts.get((actor, state), 0) + number
+        return counts
 
 
 class Tally:
-    """
-    How many of the children of one place are in which state. Loop thread only.
+    """How many of the children of one place are in which state. Loop thread only."""
 
-    Args:
-        census: That of the tree they are in, which counts those that are actors as well.
-    """
+    __slots__ = ("__weakref__", "_by_class", "_trouble")
 
-    __slots__ = ("_census", "_states")
-
-    def __init__(self, census: Census | None = None) -> None:
-        self._states: dict[str, int] = {}
-        self._census = census
+    def __init__(self, trouble: "Trouble | None" = None) -> None:
+        self._by_class: dict[str, dict[str, int]] = {}  # zeros stay: they are as many as states
+        self._trouble = trouble
 
     def enter(self, actor: str, state: str) -> None:
         """Count one more in *state*; *actor* is its class, "" of a supervisor."""
-        _add(self._states, state, 1)
-        if actor and self._census is not None:
-            self._census.add(actor, state, 1)
+        states = self._by_class.get(actor)
+        if states is None:
+            states = self._by_class[actor] = {}
+        states[state] = states.get(state, 0) + 1
 
     def leave(self, actor: str, state: str) -> None:
         """Count one fewer in *state*."""
-        _add(self._states, state, -1)
-        if actor and self._census is not None:
-            self._census.add(actor, state, -1)
+        self._by_class[actor][state] -= 1
 
     def moved(self, place: "Stated", old: str, new: str) -> None:
         """Take note that *place* has gone from *old* to *new*."""
-        _add(self._states, old, -1)
-        _add(self._states, new, 1)
-        census = self._census
-        if census is None:
-            return
-        if actor := place.counted_as:
-            census.add(actor, old, -1)
-            census.add(actor, new, 1)
-        rough = new in ROUGH and (new != "ended" or place.unwell() != "")
-        if rough and census.trouble is not None:
-            census.trouble.add(place.path)
+        states = self._by_class[place.counted_as]
+        states[old] -= 1
+        states[new] = states.get(new, 0) + 1
+        if new in ROUGH and self._trouble is not None and (new != "ended" or place.unwell()):
+            self._trouble.add(place.path)
+
+    def counts(self) -> Iterator[tuple[str, str, int]]:
+        """Yield class, state, and how many; it must not change meanwhile."""
+        for actor, states in self._by_class.items():
+            for state, number in states.items():
+                if number:
+                    yield actor, state, number
 
     def states(self) -> dict[str, int]:
-        """Return how many are in each state that there is; a copy."""
-        return dict(self._states)
+        """Return how many are in each state that there is."""
+        found: dict[str, int] = {}
+        for _, state, number in self.counts():
+            found[state] = found.get(state, 0) + number
+        return found
 
     def has(self, *states: str) -> bool:
         """Say whether anybody is in one of *states*."""
-        return any(state in self._states for state in states)
+        return any(state in states for _, state, _ in self.counts())
 
 
 class Stated:
@@ -133,11 +145,3 @@ class Stated:
         self._tally = tally
         if tally is not None:
             tally.enter(self.counted_as, self._state)
-
-
-def _add(counts: dict[K, int], key: K, number: int) -> None:
-    now = counts.get(key, 0) + number
-    if now:
-        counts[key] = now
-    else:
-        del counts[key]

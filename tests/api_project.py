@@ -13,6 +13,7 @@ from django.urls import include, path
 
 from greenroom.actors import Actor, WebsocketConsumer, handles
 from greenroom.bridges.django import Greenroom
+from greenroom.bridges.django import path as consumer_path
 from greenroom.bridges.testing import run_server
 
 BODY = "marker-in-a-message"
@@ -102,9 +103,10 @@ def api_settings() -> Iterator[None]:
 def secrets_served() -> Iterator[Any]:
     """Run the tree, with a secret wherever there can be one; yield its driver."""
     application = Greenroom(
-        websocket=[path("room/", Room)],
+        websocket=[consumer_path("room/", Room)],
         children=[Secretive, Busy],
         max_restarts=10,
+        shutdown_seconds=0,  # Busy waits for ever
     )
     with run_server(application, crashes="allow") as server:
         with server.websocket("/room/") as socket:

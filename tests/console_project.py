@@ -35,7 +35,7 @@ class Room(WebsocketConsumer):
 
     def receive(self, text):
         if text.startswith("crash "):
-            secret = SECRET  # noqa: F841
+            self.secret = SECRET
             raise ValueError(text.removeprefix("crash "))  # the line at fault
         if text.startswith("join "):
             self.join(text.removeprefix("join "))

@@ -52,6 +52,7 @@ MAY_IMPORT_LIBRARY = {
     "wsproto": ("bridges/client",),
     "msgspec": ("bridges", "actors/consumers"),
     "prometheus_client": ("bridges/metrics",),
+    "rich": ("bridges/django/terminal/_screen.py",),
     "pytest": ("bridges/testing",),
 }
 

@@ -20,7 +20,7 @@ CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = sorted(CONFIG["tool"]["setuptools"]["packages"])
 
 # Modules that Django looks up by name, and so do without an underscore.
-DJANGO_NAMES = {"apps", "admin", "urls", "checks", "views", "settings"}
+DJANGO_NAMES = {"apps", "admin", "urls", "checks", "models", "views", "settings"}
 
 
 @cache
@@ -88,7 +88,10 @@ def test_other_modules_are_private() -> None:
         if not path.name.startswith("_")
         if not (
             path.is_relative_to(ROOT / "bridges" / "django")
-            and (path.stem in DJANGO_NAMES or path.parent.name in {"commands", "templatetags"})
+            and (
+                path.stem in DJANGO_NAMES
+                or path.parent.name in {"commands", "migrations", "templatetags"}
+            )
         )
         if not path.is_relative_to(ROOT / "bridges" / "channels")  # its names are Channels' own
         if not (path.parent.name == "testing" and path.stem in {"engine_suite", "pytest_plugin"})

@@ -27,8 +27,8 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
     Answer with the live tree of this process as JSON, to active members of staff.
 
     Where the app is installed they need the permission ``greenroom.view_tree``, and for tracebacks
-    ``greenroom.view_traceback``. Anonymous users are sent to the login page; others get 403. Without a
-    running tree the answer is 503 with a sentence in ``error``.
+    ``greenroom.view_traceback``. Anonymous users are sent to the login page; others get 403.
+    Without a running tree the answer is 503 with a sentence in ``error``.
     """
     user = _user(request)
     if not user.is_authenticated:

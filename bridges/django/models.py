@@ -4,9 +4,17 @@
 # Nothing here refers to the table of users: a project may have its own, or none, and what somebody
 # did stays on record when the account is gone.
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    Moment = models.DateTimeField[datetime, datetime]
+    MaybeMoment = models.DateTimeField[datetime | None, datetime | None]
+    Text = models.CharField[str, str]
+    LongText = models.TextField[str, str]
 
 OUTCOMES = (
     ("begun", "begun"),
@@ -16,14 +24,14 @@ OUTCOMES = (
     ("failed", "failed"),
     ("silent", "no answer"),
 )
-"""What may have become of an action. One that stays ``begun`` was cut off by the end of its process:
-it may have happened, or not."""
+"""What may have become of an action. One that stays ``begun`` was cut off by the end of its
+process, and may have happened."""
 
 
 class Console(models.Model):
     """Holds the permissions of the console; there are no rows."""
 
-    class Meta:
+    class Meta:  # noqa: D106 - Django's
         verbose_name = "live tree"
         verbose_name_plural = "live tree"
         default_permissions = ()
@@ -47,21 +55,21 @@ class Console(models.Model):
 class AuditEntry(models.Model):
     """One thing that somebody had done, or wanted done."""
 
-    at = models.DateTimeField("when", db_index=True)
-    finished = models.DateTimeField("finished", null=True)
-    user_key = models.CharField("user's key", max_length=255, db_index=True)
-    user_name = models.CharField("who", max_length=255)
-    action = models.CharField("action", max_length=40)
-    process = models.CharField("process", max_length=255, blank=True)
-    path = models.CharField("path", max_length=500, blank=True)
-    arguments = models.JSONField("arguments", default=dict)
-    reason = models.CharField("reason", max_length=500, blank=True)
-    outcome = models.CharField("outcome", max_length=10, choices=OUTCOMES, default="begun")
-    error = models.TextField("error", blank=True)
-    answer = models.JSONField("answer", default=dict)
-    address = models.CharField("address", max_length=64, blank=True)
+    at: "Moment" = models.DateTimeField("when", db_index=True)
+    finished: "MaybeMoment" = models.DateTimeField("finished", null=True)
+    user_key: "Text" = models.CharField("user's key", max_length=255, db_index=True)
+    user_name: "Text" = models.CharField("who", max_length=255)
+    action: "Text" = models.CharField("action", max_length=40)
+    process: "Text" = models.CharField("process", max_length=255, blank=True)
+    path: "Text" = models.CharField("path", max_length=500, blank=True)
+    arguments: Any = models.JSONField("arguments", default=dict)
+    reason: "Text" = models.CharField("reason", max_length=500, blank=True)
+    outcome: "Text" = models.CharField("outcome", max_length=10, choices=OUTCOMES, default="begun")
+    error: "LongText" = models.TextField("error", blank=True)
+    answer: Any = models.JSONField("answer", default=dict)
+    address: "Text" = models.CharField("address", max_length=64, blank=True)
 
-    class Meta:
+    class Meta:  # noqa: D106 - Django's
         verbose_name = "audit entry"
         verbose_name_plural = "audit log"
         default_permissions = ()

@@ -2,8 +2,8 @@
 # thing, and says how much that touched.
 #
 # On a branch an act is done to what is below, one after the other, with a checkpoint at every two
-# hundredth: whoever comes meanwhile is not touched. What can't be done raises `Refused`, or what the
-# tree itself raises (_ask_act.py makes answers of these).
+# hundredth: whoever comes meanwhile is not touched. What can't be done raises `Refused`, or what
+# the tree itself raises (_ask_act.py makes answers of these).
 #
 # Invariants, each with a test of that name in tests/bridges/inspection/test_act.py:
 #   STRICT    an argument that an act does not know, or that is out of range, refuses it all.

@@ -1,11 +1,11 @@
 # The question "act": what somebody wants done to the tree, or would like to know beforehand.
 #
-# {"ask": "act", "action": "restart", "path": "/residents/feed", "by": "ada", "reason": "..."}
+#   ask act, action restart, path /residents/feed, by ada, reason "it hangs"
 #
 # The answer is {"done": {...}}; with "preview" it is {"preview": {...}}, and nothing is done.
 #
 # Invariants, each with a test of that name in tests/bridges/inspection/test_ask_act.py:
-#   TOLD      whatever becomes of an act is one event, `admin.action`, also when nobody waits for it.
+#   TOLD      whatever becomes of an act is one event, `admin.action`, also if nobody waits for it.
 #   IN TIME   what was asked for is not done once who asked has given up (`until_ms`).
 #   HARMLESS  a preview changes nothing, and is no event.
 
@@ -95,7 +95,7 @@ def _told(root: Root, action: str, act: Act, order: Order) -> Generator[_Outcome
         outcome.text = f"failed: {type(error).__name__}"
         raise
     finally:
-        facts: dict[str, object] = {"action": action, "by": order.by, "outcome": outcome.text}
+        facts: dict[str, Any] = {"action": action, "by": order.by, "outcome": outcome.text}
         if act.aim == "user":
             facts["user"] = order.user
         if order.reason:

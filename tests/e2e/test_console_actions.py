@@ -1,13 +1,13 @@
-# Acting from the admin on a real server with two workers: whichever of them a request lands in, what
-# is asked for is done by the process that was named, or by all of them.
+# Acting from the admin on a real server with two workers: whichever of them a request lands in,
+# what is asked for is done by the process that was named, or by all of them.
 
 import html
 import re
-import urllib.error
+import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,13 +33,13 @@ class Browser:
         self._cookies = urllib.request.HTTPCookieProcessor()
         self._opener = urllib.request.build_opener(self._cookies)
 
-    def get(self, path: str, **query: str) -> str:
+    def get(self, path: str, /, **query: str) -> str:
         """Return a page."""
         url = f"{self._address}{path}?{urllib.parse.urlencode(query)}"
         with self._opener.open(url, timeout=WAIT_SECONDS) as response:
             return response.read().decode()
 
-    def fill_in(self, page: str, path: str, **fields: str) -> str:
+    def fill_in(self, page: str, path: str, /, **fields: str) -> str:
         """Send the one form that posts on *page*, with *fields*; return the page that follows."""
         form = re.search(
             r'<form[^>]*method="post"[^>]*id="(?:gr-act|login-form)".*?</form>', page, re.DOTALL
@@ -59,7 +59,7 @@ class Browser:
         page = self.get("/admin/login/")
         self.fill_in(page, "/admin/login/", username=name, password=password)
 
-    def act(self, action: str, **query: str) -> str:
+    def act(self, action: str, /, **query: str) -> str:
         """Have something done through its confirm page; return the page that follows."""
         path = f"/admin/greenroom/act/{action}/"
         return self.fill_in(self.get(path, **query), path, reason="because of a test")
@@ -104,11 +104,9 @@ class Site:
     def sockets(self) -> dict[str, int]:
         """How many WebSockets each worker has."""
         found: dict[str, int] = {}
-        for each in self.said(
-            ask="act", action="disconnect-path", path="/connections", preview=True
-        ):
-            named = (each.answer or {})["preview"]["named"]
-            found[each.id] = sum("chat" in path for path in named)
+        for each in self.said(ask="tree", path="/connections"):
+            rows = (each.answer or {})["rows"]
+            found[each.id] = sum(row["below"]["total"] for row in rows if "chat" in row["path"])
         return found
 
 
@@ -129,28 +127,37 @@ def site(serve: Callable[..., Any]) -> Iterator[Site]:
 
 def until(condition: Callable[[], object]) -> None:
     """Ask again and again until *condition* holds; each question asks another process."""
-    import time
-
     end = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < end, "it never held"
         time.sleep(0.05)
 
 
+@asynccontextmanager
+async def entered(site: Site, browser: Browser) -> AsyncGenerator[Any]:
+    """A socket of *browser* that has been greeted."""
+    url = f"ws://{site.server.host}/ws/chat/green/"
+    async with open_websocket_url(url, extra_headers=browser.cookie) as socket:
+        try:
+            assert str(await socket.get_message()) == "welcome to green"
+            yield socket
+        finally:
+            # trio-websocket leaves the TCP socket open where the server closed first.
+            with trio.move_on_after(WAIT_SECONDS, shield=True):
+                await socket.aclose()
+                await socket._stream.aclose()
+
+
 async def in_both(site: Site, stack: AsyncExitStack, browser: Browser) -> list[Any]:
-    """Open sockets of *browser* until each worker has one."""
+    """Open sockets of *browser* until each worker has got one more."""
+    before = await trio.to_thread.run_sync(site.sockets)
     sockets: list[Any] = []
     for _ in range(60):
-        url = f"ws://{site.server.host}/ws/chat/green/"
-        socket = await stack.enter_async_context(
-            open_websocket_url(url, extra_headers=browser.cookie)
-        )
-        assert str(await socket.get_message()) == "welcome to green"
-        sockets.append(socket)
-        counts = await trio.to_thread.run_sync(site.sockets)
-        if len(counts) == 2 and all(counts.values()):
+        sockets.append(await stack.enter_async_context(entered(site, browser)))
+        now = await trio.to_thread.run_sync(site.sockets)
+        if all(now[each] > before[each] for each in before):
             return sockets
-    raise AssertionError(f"one worker took all sockets: {site.sockets()}")
+    raise AssertionError(f"one worker took all sockets: {now}")
 
 
 def test_restart_in_one_of_two(site: Site) -> None:
@@ -175,7 +182,7 @@ async def test_disconnect_a_user_in_both(site: Site) -> None:
     await trio.to_thread.run_sync(sign_in, site, member)
     async with AsyncExitStack() as stack:
         others = await in_both(site, stack, Browser(site.server))
-        sockets = await in_both_more(site, stack, member)
+        sockets = await in_both(site, stack, member)
         page = await trio.to_thread.run_sync(lambda: site.staff.act("disconnect-user", user="2"))
         assert f"done, {len(sockets)} touched." in page
         assert [await close_code(socket) for socket in sockets] == [4401] * len(sockets)
@@ -196,23 +203,6 @@ def sign_in(site: Site, browser: Browser) -> None:
     url = f"http://{site.server.host}/sign-in/"
     with browser._opener.open(urllib.request.Request(url, data), timeout=WAIT_SECONDS) as answer:
         assert answer.status == 204
-
-
-async def in_both_more(site: Site, stack: AsyncExitStack, browser: Browser) -> list[Any]:
-    """Open sockets of *browser* until each worker has got one more."""
-    before = await trio.to_thread.run_sync(site.sockets)
-    sockets: list[Any] = []
-    for _ in range(60):
-        url = f"ws://{site.server.host}/ws/chat/green/"
-        socket = await stack.enter_async_context(
-            open_websocket_url(url, extra_headers=browser.cookie)
-        )
-        assert str(await socket.get_message()) == "welcome to green"
-        sockets.append(socket)
-        now = await trio.to_thread.run_sync(site.sockets)
-        if all(now[each] > before[each] for each in before):
-            return sockets
-    raise AssertionError("one worker took all sockets")
 
 
 async def test_drain_one_of_two(site: Site) -> None:

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 pytestmark = [*MARKS, pytest.mark.slow]
 
 TREE = "/admin/greenroom/"
+CHECK = (Path(__file__).parent / "_accessible.js").read_text()
 OPEN_DESK = """() => new Promise((resolve, reject) => {
     window.desk = new WebSocket(`ws://${location.host}/ws/desk/`);
     window.heard = [];
@@ -187,35 +188,68 @@ def test_all_pages(visit: Visit, scheme: str, tmp_path: Path) -> None:
         keep(page, f"console-{scheme}-{name.lower().replace(' ', '-')}", tmp_path)
 
 
-# What a checker of accessibility looks at first: labels, headers, names, and contrast by WCAG's
-# formula (4.5 for text as small as this).
-CHECK = """() => {
-    const faults = [];
-    const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
-        .map((part) => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, part, nth) => sum + part * [0.2126, 0.7152, 0.0722][nth], 0);
-    const behind = (element) => {
-        for (let at = element; at; at = at.parentElement) {
-            const colour = rgb(getComputedStyle(at).backgroundColor);
-            if (colour.length && (colour.length < 4 || colour[3] > 0)) return colour;
-        }
-        return [255, 255, 255];
-    };
-    for (const element of document.querySelectorAll("#gr-live *, .gr-nav *, .gr-controls *")) {
-        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.nodeValue.trim());
-        if (!own || !element.getClientRects().length || element.closest(".visually-hidden")) continue;
-        const [front, back] = [light(rgb(getComputedStyle(element).color)), light(behind(element))];
-        const contrast = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
-        if (contrast < 4.5) faults.push(`contrast ${contrast.toFixed(2)}: ${element.outerHTML.slice(0, 200)}`);
-    }
-    for (const field of document.querySelectorAll(".gr-controls input:not([type=hidden]):not([type=submit]), .gr-controls select"))
-        if (!field.labels.length) faults.push(`no label: ${field.name}`);
-    for (const cell of document.querySelectorAll("#gr-live th"))
-        if (!cell.scope) faults.push(`no scope: ${cell.textContent}`);
-    for (const link of document.querySelectorAll("#gr-live a, .gr-nav a"))
-        if (!(link.textContent.trim() || link.getAttribute("aria-label"))) faults.push(`no name: ${link.href}`);
-    const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
-    for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) faults.push(`twice: ${id}`);
-    return faults;
+def test_where_no_feed_comes(visit: Visit) -> None:
+    """
+    Where the feed is not served the page asks by itself, and says so.
+    """
+    page = log_in(visit, TREE)
+    page.route("**/greenroom/feed/", lambda route: route.fulfill(status=204))
+    page.reload()
+    expect(page.locator("#gr-live-state")).to_have_text("Live: asking every 5 s")
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+
+    expect(page.locator("#gr-trouble")).to_contain_text("the desk has broken down")
+
+
+def test_a_server_that_is_away(visit: Visit) -> None:
+    """
+    A page whose server can't be reached says so, keeps what it shows, and goes on when it is back.
+    """
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+    page.context.set_offline(True)
+    expect(page.locator("#gr-live-state")).to_contain_text("can't be reached")
+    expect(page.locator("#gr-trouble")).to_be_visible()
+
+    page.context.set_offline(False)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+
+
+def test_logged_out(visit: Visit) -> None:
+    """
+    Who is logged out meanwhile is told to reload; the page is not replaced by a login form.
+    """
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+    page.context.clear_cookies()
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+
+    expect(page.locator("#gr-live-state")).to_contain_text("reload the page to log in again")
+    expect(page.locator("#gr-live #id_username")).to_have_count(0)
+
+
+def test_a_hidden_tab(visit: Visit) -> None:
+    """
+    A tab that nobody sees asks for nothing, and is up to date when it is seen again.
+    """
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+    page.evaluate(HIDE, arg=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    tab = open_desk(visit)
+    tab.evaluate("desk.send('crash')")
+    tab.evaluate("desk.send('alive?')")
+    tab.wait_for_function("heard.includes('epoch 2')")
+    assert asked == []
+
+    page.evaluate(HIDE, arg=False)
+    expect(page.locator("#gr-trouble")).to_contain_text("the desk has broken down")
+
+
+HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
 }"""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +21,13 @@ SECONDS_OR_NONE = {
     "idle_limit_seconds",
     "lifetime_seconds",
     "loop_blocked_seconds",
+    "ready_lag_seconds",
     "revalidate_seconds",
     "threads_busy_seconds",
 }
 NONE_ALLOWED = {
     "max_restarts", "max_connections", "storm_restarts", "connections_per_address",
-    "connections_per_user",
+    "connections_per_user", "audit_days",
 }  # fmt: skip
 
 
@@ -200,3 +202,21 @@ def test_origins_are_a_list() -> None:
             made_with(origins=wrong)
     with pytest.raises(TypeError, match=r"origins must hold strings .* Got: ''"):
         made_with(origins=[""])
+
+
+@pytest.mark.parametrize(
+    ("option", "error", "text"),
+    [
+        ({"inspection": "yes"}, TypeError, "inspection must be True, False or None. Got: 'yes'"),
+        ({"inspection_dir": 5}, TypeError, "inspection_dir must be a path like .* Got: 5"),
+        ({"inspection_dir": b"/run"}, TypeError, "inspection_dir must be a path like"),
+        ({"inspection_dir": "run"}, ValueError, "inspection_dir must be absolute.* Got: 'run'"),
+    ],
+)
+def test_who_may_look_in(option: dict[str, Any], error: type[Exception], text: str) -> None:
+    """
+    Whether, and where, processes answer each other is checked; a Path is a path.
+    """
+    with pytest.raises(error, match=text):
+        made_with(**option)
+    assert made_with(inspection=None, inspection_dir=Path("/run")).inspection_dir == Path("/run")

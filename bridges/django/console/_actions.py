@@ -78,7 +78,7 @@ _LISTED = (
             "connection": Effect(
                 "The handler that runs may end in its time, then it is cancelled. A new incarnation"
                 " takes the connection over.",
-                "The socket stays open, and its disconnect handler does not run; mailbox and groups.",
+                "The socket, of which no disconnect handler runs; mailbox and groups.",
                 "What its state was, but for what the class keeps across crashes.",
             ),
             "branch": Effect(
@@ -165,7 +165,7 @@ _LISTED = (
             "route": Effect(
                 "All connections here are asked to end as by the server, requests among them:"
                 " handlers may finish, WebSockets get the close code.",
-                lost="What waits in their mailboxes. Most clients connect again, all of them at once.",
+                lost="What waits in their mailboxes. Most clients connect again, all at once.",
             )
         },
         _closing(1012),

@@ -16,7 +16,6 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from ....supervisor._api_tokens import ApiToken
-from ...inspection._wire import BadMessage
 from ._actions import ACTIONS, Action
 from ._api_gate import Asker, api_view
 from ._api_query import read
@@ -98,12 +97,10 @@ def _act(request: HttpRequest, asker: Asker, name: str, path: str | None) -> Htt
     user: Any = asker.user if asker.token is None else TokenUser(asker.token)
     try:
         verdict, recorded = perform(user, str(request.META.get("REMOTE_ADDR", "")), wish)
-    except ValueError as refusal:
+    except ValueError as refusal:  # something is missing, or too much for the wire
         raise Refused("bad-question", str(refusal)) from None
     except PermissionDenied as refusal:
         raise Refused("forbidden", str(refusal)) from None
-    except BadMessage as refusal:
-        raise Refused("bad-question", f"The arguments can't be sent: {refusal}") from None
     except NotRecorded as refusal:
         raise Refused("unavailable", str(refusal)) from None
     return _told(action, verdict, recorded=recorded)

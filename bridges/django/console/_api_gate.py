@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from ....supervisor._api_tokens import ApiToken
-from ._api_reply import Refused as Refused
+from ._api_reply import Refused
 from ._tokens import READ, bearer_of, find_token
 
 if TYPE_CHECKING:  # a project without the admin has the rest all the same

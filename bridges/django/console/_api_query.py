@@ -10,7 +10,7 @@ from typing import Literal
 
 from ._api_reply import Refused
 
-Kind = Literal["text", "whole", "seconds", "flag", "choice"]
+Kind = Literal["text", "whole", "seconds", "flag", "flag or seconds", "choice"]
 Value = str | int | float | bool
 
 _WHOLE = re.compile(r"[0-9]{1,15}\Z")
@@ -21,6 +21,7 @@ _WANTED = {
     "whole": "a whole number",
     "seconds": "seconds, such as 2 or 0.5",
     "flag": "true or false",
+    "flag or seconds": "true, false, or seconds such as 600",
 }
 
 
@@ -84,6 +85,10 @@ def _value(parameter: Parameter, text: str) -> Value | None:
         return float(text) if _SECONDS.match(text) else None
     if parameter.kind == "flag":
         return _FLAGS.get(text.lower())
+    if parameter.kind == "flag or seconds":
+        if text.isalpha():
+            return _FLAGS.get(text.lower())
+        return float(text) if _SECONDS.match(text) else None
     if parameter.kind == "choice":
         return text if text in parameter.choices else None
     return text

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any, cast
 
 from django.http import HttpResponse
 
@@ -56,4 +57,7 @@ def reply(document: Mapping[str, object], status: int = 200) -> HttpResponse:
         status=status,
     )
     response["X-Content-Type-Options"] = "nosniff"
+    if status >= 500:
+        # Or Django logs it, and mails it to ADMINS, as if a view had failed: at each probe.
+        cast("Any", response)._has_been_logged = True  # noqa: SLF001
     return response

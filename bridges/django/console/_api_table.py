@@ -21,8 +21,9 @@ _SECONDS = Parameter(
 _AFTER = Parameter(
     "after", "text", "What the `next` of the same process said: the page behind that one."
 )
-_LIMIT = Parameter("limit", "whole", "How many rows a process gives at most; 50 if left out.")
+_LIMIT = Parameter("limit", "whole", "How many rows a process gives; it says how many it may.")
 _SEARCH = Parameter("search", "text", "Only what has this text in it.")
+_BELOW = Parameter("path", "text", "Only what is at this place, or below.")
 _PAGED = (_AFTER, _LIMIT)
 _STACK = Parameter("stack", "flag", "With the stack of what it does now.", permission=TRACEBACK)
 
@@ -49,7 +50,12 @@ class Endpoint:
 ENDPOINTS: dict[str, Endpoint] = {
     each.name: each
     for each in (
-        Endpoint("processes", "process", "The worker processes, each by itself."),
+        Endpoint(
+            "processes",
+            "process",
+            "The worker processes, each by itself.",
+            (Parameter("samples", "flag", "Without the samples of the last minute if false."),),
+        ),
         Endpoint(
             "tree",
             "tree",
@@ -61,7 +67,11 @@ ENDPOINTS: dict[str, Endpoint] = {
                 Parameter("search", "text", "Only those with this text in path, class or user."),
                 Parameter("unhealthy", "flag", "Only those that somebody should look at."),
                 Parameter("mailbox", "whole", "Only those with so many messages waiting, or more."),
-                Parameter("restarted", "flag", "Only those that have restarted lately."),
+                Parameter(
+                    "restarted",
+                    "flag or seconds",
+                    "Only those with restarts that count now, or within so many seconds.",
+                ),
             ),
         ),
         Endpoint(
@@ -84,6 +94,9 @@ ENDPOINTS: dict[str, Endpoint] = {
             (
                 *_PAGED,
                 _SEARCH,
+                Parameter("route", "text", "Only those of this route."),
+                Parameter("user", "text", "Only those of this user."),
+                Parameter("actor", "text", "Only those of this class."),
                 Parameter("by", "choice", "Count them by this.", ("user", "route", "actor")),
             ),
         ),
@@ -93,14 +106,31 @@ ENDPOINTS: dict[str, Endpoint] = {
             "The groups, with how many members each has; with `group`, the members of that one.",
             (Parameter("group", "text", "The name of a group."), *_PAGED, _SEARCH),
         ),
-        Endpoint("dead-letters", "dead-letters", "Messages that reached nobody.", (*_PAGED,)),
+        Endpoint(
+            "dead-letters",
+            "dead-letters",
+            "Messages that reached nobody, the latest first; never their bodies.",
+            (*_PAGED, _SEARCH, _BELOW),
+        ),
         Endpoint(
             "threads",
             "threads",
             "The pools of worker threads, and what each thread does.",
             (_STACK,),
         ),
-        Endpoint("events", "events", "What happened lately.", (*_PAGED,)),
+        Endpoint(
+            "events",
+            "events",
+            "What happened lately, the latest last; with `after`, what came behind that.",
+            (
+                Parameter("after", "whole", "The `next` of the same process's last answer."),
+                Parameter("before", "whole", "Only what came before the event of this number."),
+                _LIMIT,
+                Parameter("kind", "text", "Only kinds that begin so, such as `slot.`."),
+                _BELOW,
+                _STACK,
+            ),
+        ),
         Endpoint("metrics", "metrics", "What `/metrics` gives Prometheus, as data."),
     )
 }

@@ -3,7 +3,7 @@
 # Paged by the entries' numbers, not by counting: the log may be long.
 
 from datetime import date, datetime, time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.contrib.admin import AdminSite
 from django.db import DatabaseError
@@ -137,7 +137,8 @@ class _Shown:
 def _listed(facts: Any) -> str:
     if not isinstance(facts, dict):
         return ""
-    return ", ".join(f"{name} {value}" for name, value in facts.items() if value not in ("", None))
+    pairs = cast("dict[str, object]", facts).items()
+    return ", ".join(f"{name} {value}" for name, value in pairs if value not in ("", None))
 
 
 def _date(text: str) -> date | None:
@@ -148,5 +149,5 @@ def _date(text: str) -> date | None:
 
 
 def _midnight(day: date, moment: time) -> datetime:
-    at = datetime.combine(day, moment)  # noqa: DTZ001 - it is made aware if the project wants that
+    at = datetime.combine(day, moment)
     return timezone.make_aware(at) if timezone.is_aware(timezone.now()) else at

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import trio
+from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
@@ -161,8 +162,13 @@ def feed_view(site: "AdminSite") -> Callable[..., HttpResponseBase]:
     """
 
     @require_safe
-    def feed(request: HttpRequest) -> HttpResponse:
+    def empty(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
+
+    def feed(request: HttpRequest) -> HttpResponse:
+        if not cast("Any", request).user.has_perm(PERMISSION):  # inactive ones have none
+            raise PermissionDenied(f"This needs the permission {PERMISSION}.")
+        return empty(request)
 
     guarded: Any = site.admin_view(feed)
     guarded.greenroom_consumer = ConsoleFeed

@@ -11,8 +11,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ....supervisor import Root, current_root
 from ...inspection._health import Health, liveness_from_thread, readiness_from_thread
-from ._api_gate import Refused, refuse_method, token_of
-from ._api_reply import reply
+from ._api_gate import refuse_method, token_of
+from ._api_reply import Refused, reply
 from ._tokens import READ
 
 NO_TREE = (

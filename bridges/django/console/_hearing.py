@@ -110,16 +110,14 @@ class Hearing:
 
 def voice_of(said: Answer) -> Voice:
     """Return what one process has said, or that it has not, as a page tells it."""
-    who = {"process": said.id, "pid": said.pid, "host": said.process.host}
+    who = (said.id, said.pid, said.process.host)
     if said.answer is None:
-        state = str(said.kernel.get("state") or "")
-        why = f"{said.silent}; it is {state}" if state else said.silent
-        return Voice(**who, silent=why, heartbeat=said.heartbeat)
+        return Voice(*who, silent=said.silent, heartbeat=said.heartbeat)
     error = mapping(said.answer.get("error"))
     if error:
         text, code = str(error.get("text", "")), str(error.get("code", ""))
-        return Voice(**who, error=text or code or "refused", code=code)
-    return Voice(**who, answer=dict(said.answer))
+        return Voice(*who, error=text or code or "refused", code=code)
+    return Voice(*who, answer=dict(said.answer))
 
 
 def _order(voice: Voice) -> tuple[str, int, str]:

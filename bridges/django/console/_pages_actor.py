@@ -94,9 +94,11 @@ def _told(
         _crash(mapping(each), sees_tracebacks, (process, path))
         for each in listing(answer.get("history"))  # the last one first
     ]
+    listed = {name: listing(answer.get(name)) for name, *_ in _LISTS}
+    listed["groups"] = [{"group": _group(site, path, str(name))} for name in listed["groups"]]
     tables = [
         items_table(
-            anchor(process, path, name), title, listing(answer.get(name)), linked,
+            anchor(process, path, name), title, listed[name], linked,
             columns=columns, empty=empty,
         )
         for name, title, columns, empty in _LISTS
@@ -141,6 +143,10 @@ def _connection(site: AdminSite, voice: Voice, path: str, linked: Any) -> Table 
         url = link(site, "greenroom_connections", user=key)
         found["user"] = Cell(named(key, names_of([key])), url, anchor(path, "user"))
     return pairs_table(anchor(path, "connection"), "Connection", found, linked) if found else None
+
+
+def _group(site: AdminSite, path: str, name: str) -> Cell:
+    return Cell(name, link(site, "greenroom_groups", group=name), anchor(path, "group", name))
 
 
 def _pairs(path: str, name: str, title: str, answer: Any, linked: Any) -> Table | None:

@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
-from ._hearing import Voice
 from ._action_links import user_links
+from ._hearing import Voice
 from ._lists import asked, listed, one_of, paged, rows_table, text_of
 from ._page import link
 from ._tables import Cell, Control, Table, TableRow, cell
@@ -102,7 +102,7 @@ def _named(rows: object, site: AdminSite, process: str) -> list[dict[str, Any]]:
 def _counted(site: AdminSite, voice: Voice, by: str, empty: str) -> Table:
     rows: list[TableRow] = []
     counts = [mapping(each) for each in listing(voice.answer.get("counts"))]
-    names = names_of(each.get("key") for each in counts) if by == "user" else {}
+    names = names_of(each.get("key") for each in counts if by == "user")
     for each in counts:
         key, count = str(each.get("key") or ""), each.get("count")
         url = link(site, "greenroom_connections", **{by: key, "process": voice.process})

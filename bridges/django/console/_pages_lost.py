@@ -18,7 +18,7 @@ _SORT = ("reason", "count")
 
 @console_view("GET")
 def dead_letters(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """Answer with the last messages that reached nobody, or were dropped, and how many there were."""
+    """Answer with the last messages that reached nobody or were dropped, and how many were."""
     search = text_of(request, "q")
     question = asked("dead-letters", request, search=search)
 

@@ -121,7 +121,7 @@ def perform(
 
 def preview(wish: Wish, *, asked: Callable[..., Any] = ask) -> list[Answer]:
     """Ask what *wish* would reach; return what each process says. Nothing is done."""
-    question = {**wish.question(), "arguments": {}, "preview": True}
+    question: dict[str, object] = {**wish.question(), "arguments": {}, "preview": True}
     return list(asked(question, seconds=1.0, only=wish.process or None).answers)
 
 

@@ -9,30 +9,13 @@ from ._words import anchor, duration, listing, mapping, size, told
 Linked = Callable[[str], str]
 """The page of the actor at a path."""
 
-_SECONDS = frozenset(
-    [
-        "seconds",
-        "age",
-        "idle",
-        "uptime",
-        "lag",
-        "p50",
-        "p95",
-        "p99",
-        "max",
-        "mean",
-        "every",
-        "left",
-        "due_in",
-        "interval",
-        "backoff",
-    ]
-)
-_BYTES = frozenset(["bytes", "bytes_in", "bytes_out", "output_bytes", "rss", "memory"])
-_MOMENTS = frozenset(["at", "since", "started", "began", "last", "next"])
-_PATHS = frozenset(
-    ["path", "target", "target_path", "sender", "caller", "monitor", "watcher", "watched"]
-)
+# What a number means is in its field's name.
+_SECONDS = {
+    "seconds", "age", "idle", "heard", "uptime", "lag", "p50", "p95", "max", "due", "every",
+}  # fmt: skip
+_BYTES = {"bytes", "bytes_in", "bytes_out", "output_bytes", "rss", "memory"}
+_MOMENTS = {"at", "since", "started"}
+_PATHS = {"path", "target", "target_path", "sender", "caller"}
 _NAMES = {"url": "URL"}
 _UNIX = 10**9
 _LONG = 160

@@ -37,7 +37,9 @@ def header_of(voice: Voice) -> dict[str, Any]:
     ]
     problems = [told(each) for each in listing(said.get("problems"))]
     if voice.silent:
-        last = "" if voice.heartbeat is None else f", silent since {ago(voice.heartbeat)}"
+        last = (
+            "" if voice.heartbeat is None else f"; its last sign of life was {ago(voice.heartbeat)}"
+        )
         problems = [f"{voice.silent}{last}"]
     return {"mark": mark_of(voice), "facts": facts, "problems": problems}
 
@@ -51,14 +53,12 @@ def uptime_text(said: Any) -> str:
 
 def lag_of(said: Any) -> object:
     """Return how late the loop is, in seconds; None if that is not measured."""
-    lag = said.get("loop_lag")
-    return mapping(lag).get("last") if isinstance(lag, dict) else lag
+    return mapping(said.get("loop_lag")).get("last")
 
 
 def memory_of(said: Any) -> object:
     """Return the bytes of memory that a process holds; None if nobody says."""
-    memory = said.get("memory")
-    return mapping(memory).get("rss") if isinstance(memory, dict) else memory
+    return mapping(said.get("memory")).get("rss")
 
 
 def ago(at: float) -> str:

@@ -54,7 +54,7 @@ def wanted(site: AdminSite) -> bool:
 
 
 def register_everywhere() -> None:
-    """Give the index of all sites that there are an entry; later ones get theirs with their URLs."""
+    """Give the index of all sites so far an entry; later ones get theirs with their URLs."""
     for site in list(all_sites):
         if wanted(site):
             register(site)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
-from ._words import NOTHING, Mark, told
+from ._words import Mark, told
 
 WIDTH, HEIGHT = 120, 24
 
@@ -97,7 +97,7 @@ def chart(samples: Sequence[object], text: str) -> Chart | None:
         samples: Numbers; what is none is left out.
         text: What they are, for whoever does not see them.
     """
-    numbers = [float(each) for each in samples if _is_number(each)]
+    numbers = [each for each in samples if _is_number(each)]
     if len(numbers) < 2:
         return None
     top, step = max(*numbers, 1e-9), WIDTH / (len(numbers) - 1)
@@ -108,19 +108,5 @@ def chart(samples: Sequence[object], text: str) -> Chart | None:
     return Chart(" ".join(points), text)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
-
-
-__all__ = [
-    "NOTHING",
-    "Cell",
-    "Chart",
-    "Control",
-    "Part",
-    "Table",
-    "TableRow",
-    "cell",
-    "chart",
-    "row",
-]

@@ -66,7 +66,7 @@ def offending(traceback: str) -> Frame | None:
 
 def is_library(file: str) -> bool:
     """Say whether *file* is one of Python, of a library, or of Greenroom."""
-    return file.startswith("<") or "/site-packages/" in file or file.startswith(_libraries())
+    return "/site-packages/" in file or file.startswith(("<", *_libraries()))
 
 
 @cache

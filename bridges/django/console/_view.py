@@ -1,9 +1,6 @@
 # What stands before every view of the console: who may see it, and by which methods.
 #
-#   @console_view("GET")                              # greenroom.view_tree
-#   def threads(request, site): ...
-#
-#   path("threads/", threads.on(site), name="greenroom_threads")
+# What `console_view("GET")` decorates is no view yet: `on(site)` makes it one of an admin site's.
 #
 # Invariants, each with a test of that name in tests/bridges/django/test_console_view.py:
 #   LOGIN     who may not enter the admin site is sent to its login page.
@@ -41,7 +38,7 @@ class ConsoleView:
         self, handler: Handler, methods: Iterable[str], permission: str, *, json: bool
     ) -> None:
         self.handler = handler
-        self.methods = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
+        self.methods: list[str] = sorted({*methods} | ({"HEAD"} if "GET" in methods else set()))
         self.permission = permission
         self._json = json
 

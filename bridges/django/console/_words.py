@@ -132,17 +132,17 @@ def anchor(*parts: str) -> str:
 
 def told(value: object) -> str:
     """Return any plain value as a text for a cell."""
-    if value is None or value == "":
+    if value in (None, "", [], {}):
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return number(value)
-    if isinstance(value, list):
-        return ", ".join(told(each) for each in listing(value)) or NOTHING
-    if isinstance(value, dict):
+    if listing(value):
+        return ", ".join(told(each) for each in listing(value))
+    if mapping(value):
         pairs = mapping(value).items()
-        return ", ".join(f"{name} {told(each)}" for name, each in pairs) or NOTHING
+        return ", ".join(f"{name} {told(each)}" for name, each in pairs)
     return str(value)
 
 

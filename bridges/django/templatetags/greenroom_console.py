@@ -1,7 +1,6 @@
 # What the templates of the console say with: {% load greenroom_console %}.
 
 import time
-from typing import Any
 
 from django import template
 from django.utils.html import format_html
@@ -41,13 +40,3 @@ def when(at: object) -> str:
         f"{found:%Y-%m-%d %H:%M:%S}",
         f"{duration(ago)} ago" if ago >= 0 else f"in {duration(-ago)}",
     )
-
-
-@register.filter
-def query(params: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the pairs of a URL's query that are not empty, those of a list each by itself."""
-    found: list[tuple[str, Any]] = []
-    for name, value in params.items():
-        values = value if isinstance(value, list) else [value]
-        found += [(name, each) for each in values if each not in (None, "", False)]
-    return found

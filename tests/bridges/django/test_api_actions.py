@@ -44,7 +44,7 @@ def entries() -> list[Any]:
 
 
 def epoch_of(server: Any) -> int:
-    return server.root.snapshot_blocking().find(TARGET).epoch
+    return server.root.snapshot().find(TARGET).epoch
 
 
 @pytest.mark.parametrize("in_url", [True, False])
@@ -102,7 +102,7 @@ def test_the_audit_log_as_data(server: Any, operator: Client, process: str) -> N
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
-        (b"", "application/json", 400),
+        (b" ", "application/json", 400),
         (b"[]", "application/json", 400),
         (b"{", "application/json", 400),
         (b"\xff", "application/json", 400),

@@ -54,7 +54,7 @@ def tokens() -> Iterator[None]:
 
 def ask(
     method: str = "GET", token: str = "", user: Any = None, query: str = "", **extra: Any
-) -> HttpResponse:
+) -> Any:
     """Ask the view as it is outside of the admin."""
     headers = {"authorization": f"Bearer {token}"} if token else extra.pop("headers", {})
     request = RequestFactory(enforce_csrf_checks=True).generic(
@@ -127,7 +127,7 @@ def test_login(method: str) -> None:
 
 def test_below_the_admin() -> None:
     """
-    LOGIN: below the admin who is not logged in comes to its login page; a token means nothing there.
+    LOGIN: below the admin its own login and permissions count; a token means nothing there.
     """
     site = AdminSite()
     view = hello.on(site)

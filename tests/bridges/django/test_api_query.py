@@ -13,6 +13,7 @@ KNOWN = (
     Parameter("limit", "whole", "How many."),
     Parameter("seconds", "seconds", "How long."),
     Parameter("unhealthy", "flag", "Whether."),
+    Parameter("restarted", "flag or seconds", "When."),
     Parameter("by", "choice", "By what.", ("user", "route")),
 )
 
@@ -29,6 +30,8 @@ def test_each_has_its_type() -> None:
         given(path="/a b/ä", limit="50", seconds="0.5", unhealthy="True", by="route"), KNOWN
     ) == {"path": "/a b/ä", "limit": 50, "seconds": 0.5, "unhealthy": True, "by": "route"}
     assert read([], KNOWN) == {}
+    for text, value in (("true", True), ("False", False), ("600", 600.0), ("1", 1.0)):
+        assert read(given(restarted=text), KNOWN) == {"restarted": value}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,7 @@ def test_each_has_its_type() -> None:
         (given(seconds="1e9"), "seconds must be seconds, such as"),
         (given(unhealthy=""), "unhealthy must be true or false. Got: ''"),
         (given(unhealthy="yes"), "unhealthy must be true or false. Got: 'yes'"),
+        (given(restarted="lately"), "restarted must be true, false, or seconds such as 600"),
         (given(by="pid"), "by must be one of user, route. Got: 'pid'"),
     ],
 )

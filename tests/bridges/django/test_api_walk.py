@@ -84,17 +84,8 @@ def process_of(server: Any) -> str:
 def queries(process: str) -> list[dict[str, str]]:
     """What is asked with each URL: those that fit one view are wrong at another."""
     place = {"process": process, "path": TARGET}
-    return [
-        {},
-        place,
-        {"path": TARGET},
-        {"traceback": "true"},
-        {"state": "true"},
-        {"stack": "true"},
-        {**place, "traceback": "true"},
-        {**place, "state": "true"},
-        {**place, "stack": "true"},
-    ]
+    more = {"traceback": "true", "state": "true", "stack": "true"}
+    return [{}, place, more, {"stack": "true"}, {**place, **more}]
 
 
 def text_of(response: HttpResponse) -> str:
@@ -111,7 +102,7 @@ def state_of(server: Any) -> dict[str, object]:
     return {
         "audit": AuditEntry.objects.count(),
         "acts": len(server.events("admin.action")),
-        "epochs": [server.root.snapshot_blocking().find(path).epoch for path in paths],
+        "epochs": [server.root.snapshot().find(path).epoch for path in paths],
         "open": len(server.sockets()),
         "traces": len(server.events("trace.began")),
         "suspended": len(server.events("slot.suspended")),
@@ -176,8 +167,8 @@ def test_health_tells_strangers_nothing(server: Any) -> None:
     """
     Health is for everybody, and says yes or no; a wrong token is refused.
     """
-    for url in OPEN_TO_ALL:
-        for who, client in strangers().items():
+    for who, client in strangers().items():
+        for url in OPEN_TO_ALL:
             for method in METHODS:
                 response = client.generic(method, url)
                 if who == "a token of somebody else's":
@@ -200,13 +191,15 @@ def test_a_get_changes_nothing(server: Any) -> None:
     with CaptureQueriesContext(connection) as captured:
         for url in urls():
             for method in SAFE:
-                for query in queries(process):
+                for query in queries(process) if method == "GET" else [{}]:
                     response = mighty.generic(method, url, query_params=query)
                     if response.streaming:
                         response.close()
                     assert response.status_code < 500 or response.status_code in (501, 503), url
 
-    written = [each["sql"] for each in captured if not each["sql"].startswith("SELECT")]
+    reads = ("SELECT", "SAVEPOINT", "RELEASE")
+    asked = [each["sql"].strip() for each in captured]
+    written = [sql for sql in asked if not sql.startswith(reads)]
     assert written == []
     assert state_of(server) == before
 

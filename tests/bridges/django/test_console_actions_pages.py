@@ -9,10 +9,10 @@ import pytest
 from console_project import Clerk, Room, client_of, console_settings
 from django.db import connection
 from django.test import Client, override_settings
-from django.urls import path, reverse
+from django.urls import resolve, reverse
 
 from greenroom.actors import Actor
-from greenroom.bridges.django import Greenroom
+from greenroom.bridges.django import Greenroom, path
 from greenroom.bridges.django.console._actions import ACTIONS
 from greenroom.bridges.django.models import AuditEntry
 from greenroom.bridges.inspection._identity import this_process
@@ -79,7 +79,7 @@ def post(client: Client, action: str, **data: Any) -> tuple[Any, str]:
 
 def epoch(server: Any, path: str) -> int:
     """In which incarnation the actor at *path* is."""
-    return server.root.snapshot_blocking().find(path).epoch
+    return server.root.snapshot().find(path).epoch
 
 
 # -- who may -----------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_odd_queries(server: Any, boss: Client, query: dict[str, str], said: str
     assert 'id="gr-act"' not in text
 
 
-# -- what is done ------------------------------------------------------------------------------------
+# -- what is done ------------------------------------------------------------------------------
 
 
 def test_restart(server: Any, boss: Client) -> None:
@@ -365,9 +365,7 @@ def test_each_entry_is_there_at_once(server: Any, boss: Client) -> None:
     """
     Below ATOMIC_REQUESTS, too, the log is written before the action and not with the response.
     """
-    from django.urls import resolve
-
-    view = resolve(url("restart")).func
+    view: Any = resolve(url("restart")).func
     assert "default" in view._non_atomic_requests
 
 

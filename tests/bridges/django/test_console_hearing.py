@@ -23,7 +23,7 @@ class Processes:
     def ask(self, question: Any, *, seconds: float, only: str | None) -> Gathered:
         self.asked.append(only)
         answers = [
-            Answer(each, None, silent="no answer within 1 s", kernel={"state": "stopped (T)"})
+            Answer(each, None, silent="no answer within 1 s")
             if each.pid in self.silent
             else Answer(each, {"said": question["ask"]})
             for each in (ONE, TWO)
@@ -54,9 +54,7 @@ def test_who_was_silent_is_not_asked_again() -> None:
     voices = hearing.all({"ask": "tree"})
     assert processes.asked == [None, ONE.id]
     assert [voice.answer for voice in voices] == [{"said": "tree"}, {}]
-    assert hearing.one(TWO.id, {"ask": "tree"}).silent == (
-        "no answer within 1 s; it is stopped (T)"
-    )
+    assert hearing.one(TWO.id, {"ask": "tree"}).silent == "no answer within 1 s"
     assert processes.asked == [None, ONE.id]
     assert hearing.ready == [ONE.id]
 

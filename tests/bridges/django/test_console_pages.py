@@ -40,7 +40,10 @@ def server(console: None) -> Iterator[Any]:
     """
     A tree with a resident and a route.
     """
-    application = Greenroom(websocket=[path("room/", Room)], children=[Clerk])
+    application = Greenroom(
+        websocket=[path("room/", Room)],  # pyright: ignore[reportCallIssue]
+        children=[Clerk],
+    )
     with run_server(application, crashes="allow") as server:
         yield server
 
@@ -146,7 +149,7 @@ def test_pages_of_the_tree(server: Any, ada: Client) -> None:
 
 def test_what_is_looked_for(server: Any, ada: Client) -> None:
     """
-    A search, and each filter, finds through all levels what is as looked for, and says if nothing is.
+    A search, and each filter, finds what is as looked for on all levels, and says if nothing is.
     """
     with server.websocket("/room/") as socket, server.websocket("/room/"):
         assert "/residents/clerk" in text_of(ada, "greenroom_tree", q="CLERK")
@@ -195,7 +198,7 @@ def test_the_actor(server: Any, ada: Client) -> None:
 
 def test_a_crash_with_its_traceback(server: Any, ada: Client) -> None:
     """
-    A crash is shown with the line at fault first, then the whole traceback, and no value of a local.
+    A crash is shown with the line at fault first, then the whole traceback, and no values.
     """
     with server.websocket("/room/") as socket:
         crash(server, socket)
@@ -217,7 +220,12 @@ def test_what_needs_a_permission(server: Any, console: None) -> None:
         crash(server, socket)
         text = text_of(client, "greenroom_actor", path=CRASHED)
         assert "ValueError" in text
-        for part in ("Traceback (most", "the line at fault", "console_project.py", "stack of its task"):
+        for part in (
+            "Traceback (most",
+            "the line at fault",
+            "console_project.py",
+            "stack of its task",
+        ):
             assert part not in text
         assert "greenroom.view_traceback" in text
     text = text_of(client, "greenroom_actor", path="/residents/clerk")
@@ -278,6 +286,7 @@ def test_groups(server: Any, ada: Client) -> None:
         text = text_of(ada, "greenroom_groups")
         assert ">lobby</a>" in text
         assert CRASHED in text_of(ada, "greenroom_groups", group="lobby")
+        assert "groups/?group=lobby" in text_of(ada, "greenroom_actor", path=CRASHED)
 
 
 def test_dead_letters(server: Any, ada: Client) -> None:

@@ -11,11 +11,13 @@ from greenroom.bridges.django.console._tables import chart
 from greenroom.bridges.django.console._tracebacks import frames, offending
 from greenroom.bridges.django.console._tree_query import MOST_OPEN, TreeQuery, whole
 
+DASH = words.NOTHING
+
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (None, "–"), (True, "–"), ("x", "–"), (float("nan"), "–"), (float("inf"), "–"),
+        (None, DASH), (True, DASH), ("x", DASH), (float("nan"), DASH), (float("inf"), DASH),
         (0, "0 s"), (0.000_05, "50 µs"), (0.0123, "12.3 ms"), (1.5, "1.5 s"), (42, "42 s"),
         (61, "1 min 1 s"), (3600, "1 h"), (3661, "1 h 1 min"), (90_061, "1 d 1 h"),
         (86_401, "1 d"), (-2, "-2 s"), (59.6, "1 min"),
@@ -30,7 +32,7 @@ def test_durations(seconds: object, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(None, "–"), (0, "0 B"), (1023, "1023 B"), (2048, "2 KiB"), (3.5 * 2**20, "3.5 MiB")],
+    [(None, DASH), (0, "0 B"), (1023, "1023 B"), (2048, "2 KiB"), (3.5 * 2**20, "3.5 MiB")],
 )
 def test_sizes(count: object, text: str) -> None:
     """
@@ -42,8 +44,8 @@ def test_sizes(count: object, text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, "–"), ("", "–"), (False, "no"), (True, "yes"), (1234, "1,234"), ("x", "x"),
-        ([], "–"), ([1, "a"], "1, a"), ({}, "–"), ({"a": 1, "b": None}, "a 1, b –"),
+        (None, DASH), ("", DASH), (False, "no"), (True, "yes"), (1234, "1,234"), ("x", "x"),
+        ([], DASH), ([1, "a"], "1, a"), ({}, DASH), ({"a": 1, "b": None}, f"a 1, b {DASH}"),
     ],
 )  # fmt: skip
 def test_any_plain_value(value: object, text: str) -> None:
@@ -154,8 +156,11 @@ def test_our_own_files_are_nobodys_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "number"), [("5", 5), (" 7 ", 7), ("0", None), ("-1", None), ("x", None), (None, None),
-                          ("²", None), ("9" * 30, None), ("101", None)],
+    ("value", "number"),
+    [
+        ("5", 5), (" 7 ", 7), ("0", None), ("-1", None), ("x", None), (None, None), ("²", None),
+        ("9" * 30, None), ("101", None),
+    ],
 )  # fmt: skip
 def test_numbers_in_an_address(value: object, number: int | None) -> None:
     """
@@ -199,7 +204,7 @@ def test_a_line_says_what_is_known() -> None:
     assert (line.last, line.at, line.life) == ("ValueError: sold out", 5.0, "epoch 3")
     assert (line.facts, line.toggle) == ("user ada", "")
     bare = line_of({"path": "/", "kind": "root"}, "p", 0, url="", toggle="", is_open=True)
-    assert (bare.restarts, bare.mailbox, bare.doing, bare.last) == ("–", "–", "–", "")
+    assert (bare.restarts, bare.mailbox, bare.doing, bare.last) == (DASH, DASH, DASH, "")
 
 
 def test_charts() -> None:

@@ -44,7 +44,15 @@ def test_the_setting_and_the_arguments() -> None:
     assert load_options().view_threads == 8
 
 
-@pytest.mark.parametrize("option", [{"async_views": "trio"}, {"patch_asgiref": False}])
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"async_views": "trio"},
+        {"patch_asgiref": False},
+        {"inspection": False},
+        {"inspection_dir": "/run/mysite"},
+    ],
+)
 def test_what_holds_for_all_is_no_argument(option: dict[str, Any]) -> None:
     """
     An option that would have no effect as an argument is refused; the message says what to write.

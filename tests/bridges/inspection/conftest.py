@@ -14,14 +14,22 @@ SCRIPT = Path(__file__).resolve().parent / "asked.py"
 
 
 @pytest.fixture
-def directory() -> Iterator[Path]:
+def short_path() -> Iterator[Path]:
     """
-    Where sockets are; by a short path, since that of a socket must be.
+    A folder with a short path, as that of a socket must be.
     """
     with TemporaryDirectory() as made:
-        path = Path(made) / "d"
-        prepare(path)
-        yield path
+        yield Path(made)
+
+
+@pytest.fixture
+def directory(short_path: Path) -> Path:
+    """
+    Where sockets are.
+    """
+    path = short_path / "d"
+    prepare(path)
+    return path
 
 
 @pytest.fixture

@@ -229,12 +229,12 @@ async def test_it_shows_that_it_lives(directory: Path, clock: MockClock) -> None
 
 
 async def test_no_directory_is_one_warning(
-    tmp_path: Path, clock: MockClock, caplog: pytest.LogCaptureFixture
+    short_path: Path, clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
     A directory that can't be used is told once; the tree serves, and answers when it can be.
     """
-    open_to_all = tmp_path / "open"
+    open_to_all = short_path / "open"
     open_to_all.mkdir(mode=0o755)
     with caplog.at_level(logging.WARNING, logger="greenroom.inspection"):
         async with answering_in(open_to_all) as tree:
@@ -250,11 +250,11 @@ async def test_no_directory_is_one_warning(
             assert len((await gather_async(TOP, open_to_all, seconds=20)).answered) == 1
 
 
-async def test_the_next_directory_is_taken(directory: Path, tmp_path: Path) -> None:
+async def test_the_next_directory_is_taken(directory: Path, short_path: Path) -> None:
     """
     The first directory that can be used is the one.
     """
-    file = tmp_path / "file"
+    file = short_path / "file"
     file.touch()
     async with answering_in(file, directory):
         assert len(list(doors(directory))) == 1

@@ -20,47 +20,47 @@ from greenroom.bridges.inspection._identity import ProcessId, this_process
 from greenroom.supervisor import Options
 
 
-def test_it_is_made_for_this_user_alone(tmp_path: Path) -> None:
+def test_it_is_made_for_this_user_alone(short_path: Path) -> None:
     """
     The directory, and what is missing above it, is made for this user alone, whatever the umask.
     """
     before = os.umask(0)
     try:
-        prepare(tmp_path / "a" / "b")
+        prepare(short_path / "a" / "b")
     finally:
         os.umask(before)
-    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
-    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+    assert (short_path / "a").stat().st_mode & 0o777 == 0o700
+    assert (short_path / "a" / "b").stat().st_mode & 0o777 == 0o700
 
 
-def test_what_is_refused(tmp_path: Path) -> None:
+def test_what_is_refused(short_path: Path) -> None:
     """
     A directory that others may enter, a link, a file and a long path are refused by the
     setting's name.
     """
-    open_to_all = tmp_path / "open"
+    open_to_all = short_path / "open"
     open_to_all.mkdir(mode=0o755)
     with pytest.raises(NoDirectory, match=r'GREENROOM\["INSPECTION_DIR"\].*chmod 700'):
         prepare(open_to_all)
-    own = tmp_path / "own"
+    own = short_path / "own"
     own.mkdir(mode=0o700)
-    link = tmp_path / "link"
+    link = short_path / "link"
     link.symlink_to(own)
     with pytest.raises(NoDirectory, match="no directory of this user's own"):
         prepare(link)
-    file = tmp_path / "file"
+    file = short_path / "file"
     file.touch(mode=0o600)
     with pytest.raises(NoDirectory, match="can't be made"):
         prepare(file)
     with pytest.raises(NoDirectory, match="too long"):
-        prepare(tmp_path / ("x" * 100))
+        prepare(short_path / ("x" * 100))
 
 
-def test_somebody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_elses(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A directory of another user is refused, and it is said whose it is.
     """
-    path = tmp_path / "d"
+    path = short_path / "d"
     prepare(path)
     owner = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
@@ -68,11 +68,11 @@ def test_somebody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         check(path)
 
 
-def test_others_above_it(tmp_path: Path) -> None:
+def test_others_above_it(short_path: Path) -> None:
     """
     A directory that others could exchange is refused: they may write to one above it.
     """
-    above = tmp_path / "above"
+    above = short_path / "above"
     above.mkdir()
     above.chmod(0o777)
     with pytest.raises(NoDirectory, match="can be exchanged by others"):
@@ -81,58 +81,58 @@ def test_others_above_it(tmp_path: Path) -> None:
     prepare(above / "d")
 
 
-def test_the_first_that_can_be_used(tmp_path: Path) -> None:
+def test_the_first_that_can_be_used(short_path: Path) -> None:
     """
     Of several directories the first that can be used is taken; if none can, each says why.
     """
-    file = tmp_path / "file"
+    file = short_path / "file"
     file.touch()
-    assert first_usable([file, tmp_path / "d", tmp_path / "e"]) == tmp_path / "d"
-    assert not (tmp_path / "e").exists()
+    assert first_usable([file, short_path / "d", short_path / "e"]) == short_path / "d"
+    assert not (short_path / "e").exists()
     with pytest.raises(NoDirectory, match="file.*; .*link"):
-        (tmp_path / "link").symlink_to(tmp_path)
-        first_usable([file, tmp_path / "link"])
+        (short_path / "link").symlink_to(short_path)
+        first_usable([file, short_path / "link"])
 
 
-def test_where_it_is_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_it_is_by_default(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     By default there is one for each project and user, where this user's files of a session are,
     else where temporary files are; who asks looks into all of them.
     """
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_path))
     monkeypatch.setattr(module.tempfile, "gettempdir", lambda: "/tmp")
     first, *others = default_directories("a secret")
-    assert first.parent == tmp_path / f"greenroom-{os.getuid()}"
-    assert Path("/tmp") / first.relative_to(tmp_path) in others
+    assert first.parent == short_path / f"greenroom-{os.getuid()}"
+    assert Path("/tmp") / first.relative_to(short_path) in others
     assert "secret" not in str(first)
     assert default_directories("another")[0] != first
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "of another user"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_path / "of another user"))
     assert default_directories("a secret")[0] == others[0]
 
 
-def test_sockets_have_the_names_of_processes(tmp_path: Path) -> None:
+def test_sockets_have_the_names_of_processes(short_path: Path) -> None:
     """
     What has another name than a socket of ours is none.
     """
     for tree in (2, 1):
-        (tmp_path / door_name(this_process(tree))).touch()
+        (short_path / door_name(this_process(tree))).touch()
     for name in ("x.sock", "1-2.sock", f"{door_name(ProcessId('here', 7, 8))}.new", "a"):
-        (tmp_path / name).touch()
-    found = list(doors(tmp_path))
+        (short_path / name).touch()
+    found = list(doors(short_path))
     assert [(door.pid, door.tree) for door in found] == [(os.getpid(), 1), (os.getpid(), 2)]
-    assert list(doors(tmp_path / "nowhere")) == []
+    assert list(doors(short_path / "nowhere")) == []
 
 
-def test_who_is_inspected(tmp_path: Path) -> None:
+def test_who_is_inspected(short_path: Path) -> None:
     """
     With a project's name trees answer unless told not to; without one only if told where.
     """
     assert hook.directories_of(Options(), "mine") == default_directories("mine")
     assert hook.directories_of(Options(inspection=False), "mine") is None
     assert hook.directories_of(Options(), None) is None
-    assert hook.directories_of(Options(inspection_dir=tmp_path), "mine") == [tmp_path]
-    there = Options(inspection=True, inspection_dir=str(tmp_path))
-    assert hook.directories_of(there, None) == [tmp_path]
+    assert hook.directories_of(Options(inspection_dir=short_path), "mine") == [short_path]
+    there = Options(inspection=True, inspection_dir=str(short_path))
+    assert hook.directories_of(there, None) == [short_path]
     with pytest.raises(ValueError, match="inspection_dir='/run/mysite'"):
         hook.directories_of(Options(inspection=True), None)
 

@@ -7,6 +7,8 @@
     const FRAGMENT = "X-Greenroom-Fragment";
     const POLL_MS = 5000; // where the feed does not come
     const LEAST_MS = 1000; // between two fetches, however much changes
+    const FETCH_MS = 8000; // how long one may take: the worker may stand still
+    const QUIET_MS = 15000; // the feed says something every five seconds, or its worker stands still
     const live = document.getElementById("gr-live");
     const bar = document.getElementById("gr-live-bar");
     const state = document.getElementById("gr-live-state");
@@ -19,6 +21,8 @@
     let poll = 0;
     let due = 0;
     let fetched = 0;
+    let heard = 0;
+    let watch = 0;
     let fetching = false;
     let again = false;
     let paused = false;
@@ -140,6 +144,7 @@
                 headers: { [FRAGMENT]: "1" },
                 credentials: "same-origin",
                 cache: "no-store",
+                signal: AbortSignal.timeout(FETCH_MS),
             });
             if (!answer.headers.get(FRAGMENT)) {
                 // Logged out, or not permitted any more: the server says so on a whole page.
@@ -198,9 +203,19 @@
             source = null;
         }
         window.clearInterval(poll);
+        window.clearInterval(watch);
         window.clearTimeout(due);
         poll = 0;
+        watch = 0;
         due = 0;
+    }
+
+    // Another worker may answer where this one stands still.
+    function listen() {
+        if (source && Date.now() - heard > QUIET_MS) {
+            start();
+            start_polling();
+        }
     }
 
     function start() {
@@ -208,10 +223,16 @@
         if (paused || document.hidden) {
             return;
         }
-        say("Live");
+        say("Connecting");
         source = new EventSource(live.dataset.feed);
-        source.addEventListener("changed", soon);
+        heard = Date.now();
+        watch = window.setInterval(listen, POLL_MS);
+        source.addEventListener("changed", () => {
+            heard = Date.now();
+            soon();
+        });
         source.onopen = () => {
+            heard = Date.now();
             window.clearInterval(poll);
             poll = 0;
             say("Live");

@@ -1,0 +1,1 @@
+"""What ``manage.py actors`` shows: the tree of a running server, in a terminal."""

@@ -1,0 +1,66 @@
+# The console over four worker processes, one of which stands still.
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e._browser import MARKS, Visit
+from e2e._console import Console, console, keep, log_in
+from playwright.sync_api import Page, expect
+
+from greenroom.bridges.django.console._hearing import FIRST_SECONDS, PAGE_SECONDS
+
+pytestmark = [*MARKS, pytest.mark.slow]
+
+TREE = "/admin/greenroom/"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """
+    The project in four worker processes.
+    """
+    with console(tmp_path_factory.mktemp("console"), "--workers", "4") as served:
+        yield served
+
+
+def all_four(visit: Visit) -> tuple[Page, list[int]]:
+    """The tree of all four processes, once they are all there, and their numbers."""
+    page = log_in(visit, TREE)
+    expect(page.locator("#gr-heard")).to_have_text("4 of 4 processes answered.")
+    titles = page.locator(".gr-process h2").all_inner_texts()
+    return page, [int(found[0]) for found in (re.findall(r"\d+", title) for title in titles)]
+
+
+def test_all_workers_answer(visit: Visit, tmp_path: Path) -> None:
+    """
+    Whichever process answers the request, the page has the trees of all.
+    """
+    page, pids = all_four(visit)
+    assert len(set(pids)) == 4
+    expect(page.locator("tbody tr", has_text="residents")).to_have_count(4)
+    keep(page, "console-workers", tmp_path)
+
+
+def test_one_stands_still(visit: Visit, tmp_path: Path) -> None:
+    """
+    The page names the process that is stopped, shows the others, and takes two seconds at most.
+    """
+    page, pids = all_four(visit)
+    os.kill(pids[1], signal.SIGSTOP)
+    try:
+        # It updates itself: nobody reloads it.
+        silent = page.locator(f"#gr-silent-{pids[1]}")
+        expect(silent).to_contain_text(f"Process {pids[1]} is silent")
+        expect(silent).to_contain_text("stopped")
+        expect(page.locator("#gr-heard")).to_have_text("3 of 4 processes answered.")
+        expect(page.locator(".gr-process")).to_have_count(4)
+        expect(page.locator("tbody tr", has_text="residents")).to_have_count(3)
+        keep(page, "console-silent", tmp_path)
+    finally:
+        os.kill(pids[1], signal.SIGCONT)
+    expect(page.locator("#gr-heard")).to_have_text("4 of 4 processes answered.")
+    assert FIRST_SECONDS <= PAGE_SECONDS < 2
