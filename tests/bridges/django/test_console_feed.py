@@ -355,8 +355,13 @@ def test_elsewhere_it_is_an_empty_answer(urls: Any) -> None:
     from django.test import RequestFactory
 
     view = urls.urlpatterns[0].callback
-    assert view(RequestFactory().get("/")).status_code == 204
-    assert view(RequestFactory().post("/")).status_code == 405
+    request: Any = RequestFactory().get("/")
+    for allowed, status in ((True, 204), (False, 403)):
+        request.user = SimpleNamespace(is_active=True, has_perm=lambda _, said=allowed: said)
+        assert view(request).status_code == status
+    request = RequestFactory().post("/")
+    request.user = SimpleNamespace(has_perm=lambda _: True)
+    assert view(request).status_code == 405
 
 
 # -- the news ---------------------------------------------------------------------------------
