@@ -167,7 +167,7 @@
                 if (again && again !== document.activeElement) {
                     again.focus({ preventScroll: true });
                 }
-                live.dataset.updates = String(Number(live.dataset.updates || "0") + 1);
+                live.dataset.updates = String(Number(live.dataset.updates) + 1);
             }
             say(source ? "Live" : "Live: asking every 5 s");
         } catch {
@@ -268,6 +268,7 @@
         }
     });
 
+    live.dataset.updates = "0"; // for tests
     bar.hidden = false;
     start();
 })();
