@@ -106,7 +106,7 @@ def test_a_picture_is_drawn_once(paper: Paper) -> None:
 
     def drawn(lines: Sequence[Shown]) -> None:
         draw(lines)
-        if "PAUSED" in paper.pictures[-1] and not typist.is_alive():
+        if "PAUSED" in paper.pictures[-1] and typist.ident is None:
             typist.start()
 
     paper.draw = drawn
