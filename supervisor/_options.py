@@ -400,6 +400,13 @@ class Options:
         " them. None: nobody looks.",
         none=True,
     )
+    tracing: bool = _checked(
+        False,
+        "Make spans of OpenTelemetry: of connections, requests, messages and restarts. Needs the"
+        " extra `tracing`.",
+        "choice",
+        _check_bool,
+    )
     audit_days: int | None = _whole(
         90,
         "How long the log of what operators did in the console keeps an entry. None: for ever.",
