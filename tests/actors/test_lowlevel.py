@@ -1,6 +1,7 @@
 # Parking and waking, and what the loop looks like from other threads.
 
 import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -231,7 +232,7 @@ class Wrapped:
         async for _ in self._numbers():
             pass
 
-    async def _numbers(self) -> Any:
+    async def _numbers(self) -> AsyncIterator[int]:
         await trio.sleep_forever()
         yield 1
 
