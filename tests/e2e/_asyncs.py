@@ -72,6 +72,13 @@ class Asyncs:
 
     def facts(self) -> dict[str, Any]:
         """What the project says of itself."""
+        try:
+            return self._ask_facts()
+        except ConnectionError:
+            self._facts.close()  # it was idle for longer than the server keeps it
+            return self._ask_facts()
+
+    def _ask_facts(self) -> dict[str, Any]:
         self._facts.request("GET", "/facts/")
         return json.loads(self._facts.getresponse().read())
 

@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -204,12 +205,18 @@ class Server:
     def until_fresh(self, fresh: Mapping[str, Any]) -> None:
         """Wait until no more tasks and descriptors are there than in *fresh*, facts of before."""
 
-        def is_fresh() -> bool:
-            facts = self.facts()
-            # Fewer are no leak: the test before may not have been over.
-            return all(facts[name] <= fresh[name] for name in ("tasks", "descriptors"))
+        facts: dict[str, Any] = {}
 
-        self.until("no more tasks and descriptors as before", is_fresh)
+        def is_fresh() -> bool:
+            facts.update(self.facts())
+            # Fewer are no leak: the test before may not have been over.
+            no_tasks = Counter(facts["tasks"]) <= Counter(fresh["tasks"])
+            return no_tasks and facts["descriptors"] <= fresh["descriptors"]
+
+        try:
+            self.until("no more tasks and descriptors than before", is_fresh)
+        except AssertionError as error:
+            raise AssertionError(f"before: {dict(fresh)}; now: {facts}. {error}") from None
 
     def tree(self) -> dict[str, Any]:
         """The tree, as the application in `apps` gives it at /tree."""

@@ -318,7 +318,7 @@ async def test_early_data() -> None:
             assert await client.answer() == 400
             await in_thread(server.get, "/open")
             await in_thread(server.until_count, "thoughtful disconnect", 1)
-        await in_thread(server.until, "as fresh", lambda: server.facts()["tasks"] == fresh["tasks"])
+        await in_thread(server.until_fresh, fresh)
 
 
 async def test_gone_before_connect_returns(server: Server) -> None:

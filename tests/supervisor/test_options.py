@@ -22,12 +22,13 @@ SECONDS_OR_NONE = {
     "idle_limit_seconds",
     "lifetime_seconds",
     "loop_blocked_seconds",
+    "ready_lag_seconds",
     "revalidate_seconds",
     "threads_busy_seconds",
 }
 NONE_ALLOWED = {
     "max_restarts", "max_connections", "storm_restarts", "connections_per_address",
-    "connections_per_user",
+    "connections_per_user", "audit_days",
 }  # fmt: skip
 
 
