@@ -29,6 +29,7 @@ connection_here: ContextVar[ConnectionSpan | None] = ContextVar(
 )
 """Which connection the calling task serves."""
 
+_REFUSED = "greenroom.refused"  # where bridges/asgi leaves the status of who had no slot
 _UNNAMED = ("http", "websocket")  # what stands in the path of a request whose route has no name
 
 
@@ -113,6 +114,7 @@ class ConnectionSpan:
                 status = status or getattr(output, "status", 0)
             if slot.fault is not None:
                 failed = slot.end or "crashed"
+        status = status or self.scope.get(_REFUSED, 0)
         if status:
             attributes["http.response.status_code"] = status
         if status >= 500 and not failed:

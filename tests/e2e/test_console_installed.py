@@ -1,5 +1,5 @@
-# The console's app in projects of other shapes, each in a process of its own: on PostgreSQL, without
-# the admin, without the app, not migrated yet, with an admin that is its own.
+# The console's app in projects of other shapes, each in a process of its own: on PostgreSQL,
+# without the admin, without the app, not migrated yet, with an admin that is its own.
 
 import json
 import os

@@ -13,6 +13,7 @@ from recorded_spans import Spans, is_below, said
 from greenroom.actors import EventStreamConsumer, HttpConsumer, LongPollConsumer, WebsocketConsumer
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.testing import HandshakeRefused, serve
+from greenroom.supervisor import Options
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED = [("traceparent", f"00-{TRACE}-{SPAN}-01")]
@@ -124,6 +125,27 @@ async def test_a_handshake_that_is_refused(spans: Spans) -> None:
     found = [spans.one(f"GET {name}") for name in ("closed", "denied")]
     assert [said(span)["http.response.status_code"] for span in found] == [403, 451]
     assert {span.status.status_code for span in found} == {StatusCode.UNSET}
+
+
+async def test_a_handshake_that_comes_to_nobody(spans: Spans) -> None:
+    """
+    A handshake without a route, or in a tree that is full, has the status of its refusal.
+    """
+    async with running(options=Options(max_connections=1), echo=Echo) as server:
+        with pytest.raises(HandshakeRefused):
+            async with server.websocket("/nowhere"):
+                pass
+        async with server.websocket("/echo"):
+            with pytest.raises(HandshakeRefused):
+                async with server.websocket("/echo"):
+                    pass
+    nowhere, full, open_ = spans.named("GET")[0], spans.named("GET")[1], spans.one("GET echo")
+
+    assert [said(each)["http.response.status_code"] for each in (nowhere, full, open_)] == [
+        404, 503, 101,
+    ]  # fmt: skip
+    assert nowhere.status.status_code is StatusCode.UNSET
+    assert full.status.status_code is StatusCode.ERROR
 
 
 async def http(scope: Any, receive: Any, send: Any) -> None:

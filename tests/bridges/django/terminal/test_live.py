@@ -4,11 +4,13 @@ import os
 import pty
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from terminal_trees import Trees, small_tree
+from terminal_trees import Trees, row, small_tree
 
 from greenroom.bridges.django.terminal._frame import Shown, Size
 from greenroom.bridges.django.terminal._live import show
@@ -90,12 +92,27 @@ def test_keys_and_answers(paper: Paper) -> None:
 
 def test_a_picture_is_drawn_once(paper: Paper) -> None:
     """
-    While nothing changes but by the round, the same picture is not drawn again.
+    A key that changes nothing makes no picture, for it would be as the last one.
     """
     trees = Trees({7: small_tree()})
 
-    watch(paper, trees, ("feed  Feed", "p"), ("PAUSED", "q"))
-    assert all(one != other for one, other in zip(paper.pictures, paper.pictures[1:], strict=False))
+    def press() -> None:
+        for key in b"xxq":
+            time.sleep(0.05)
+            os.write(paper.person, bytes([key]))
+
+    typist = threading.Thread(target=press)
+    draw = paper.draw
+
+    def drawn(lines: Sequence[Shown]) -> None:
+        draw(lines)
+        if "PAUSED" in paper.pictures[-1] and typist.ident is None:
+            typist.start()
+
+    paper.draw = drawn
+    watch(paper, trees, ("feed  Feed", "p"))
+    typist.join(SECONDS)
+    assert all(one != other for one, other in pairwise(paper.pictures))
 
 
 def test_while_paused_only_what_is_new_is_asked(paper: Paper) -> None:
@@ -119,6 +136,21 @@ def test_while_paused_only_what_is_new_is_asked(paper: Paper) -> None:
     # What was under way when it was paused may still come.
     assert trees.paused.count("/residents") == 1
     assert "/connections/room" not in trees.paused
+
+
+def test_what_is_scrolled_back_to_is_not_asked_while_paused(paper: Paper) -> None:
+    """
+    Paused, what was seen before is shown as it was, though it was off the screen meanwhile.
+    """
+    wide = [row("/", kind="root", children=3, actor="")]
+    for name in ("a", "b", "c"):
+        wide.append(row(f"/{name}", children=18))
+        wide += [row(f"/{name}/{number}-{name}") for number in range(18)]
+    trees = Trees({7: wide})
+
+    waits = ("0-b", "G"), ("17-c", "p"), ("PAUSED", "g"), ("0-a  Greeter", "G"), ("17-c", "q")
+    watch(paper, trees, *waits, every=60.0)
+    assert [question.get("path") for question, only in trees.asked if only].count("/a") == 1
 
 
 def test_a_silent_process_holds_no_key_up(paper: Paper) -> None:
