@@ -31,7 +31,6 @@ from ._lowlevel import Parker
 from ._messages import Call, Item
 from ._reply_later import failure_of
 from ._timed import Begins, within_timeout
-from ._tracing import traced
 from ._unrun import refuse_unrun
 from ._unsaved import HeldBack, held_back
 
@@ -210,7 +209,7 @@ class Beside:
         if trace is None:
             value = await self._value(run, begins)
         else:
-            with traced(trace, life, item):
+            with trace.around(life, item):
                 value = await self._value(run, begins)
         if not _has_begun(run):
             return

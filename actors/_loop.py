@@ -24,13 +24,12 @@ from ._messages import Call, InFrame, Item, PeerEnd, Tick, key_name, message_key
 from ._moments import Moment, moments_of
 from ._run_end import put_away
 from ._timed import Begins, within_timeout
-from ._tracing import traced
 from ._unrun import UNRUN, refuse_unrun
 from ._unsaved import save_unsaved
 
 if TYPE_CHECKING:
     from ._life import Life
-    from ._ports import TracePort
+    from ._ports import FollowPort
     from ._signature import Handler
 
 
@@ -55,13 +54,13 @@ class Loop:
         self.left: Exit | None = None
         """The end that a handler has made, once it has."""
         self._leaving: Exit | None = None  # taken from the mailbox; waits for what runs beside
-        self._trace: TracePort | None = None
+        self._trace: FollowPort | None = self._host.trace
         self._moments = moments_of(life, self)
 
     async def serve(self) -> Exit:
         """Handle item after item until one of them is an end. A checkpoint."""
         box, host, life = self._box, self._host, self._life
-        frames, in_place = self._frames, True
+        frames, in_place = self._frames, self._trace is None
         most, seconds = host.batch_messages, host.batch_seconds
         rest = box.parker.park if self._moments is None else await self._moments.begin()
         life.since = now = perf_counter()
@@ -307,7 +306,7 @@ class Loop:
         elif self._trace is None:
             self._done(item, await handler.call(self._life.instance, item))
         else:
-            with traced(self._trace, self._life, item):
+            with self._trace.around(self._life, item):
                 self._done(item, await handler.call(self._life.instance, item))
 
     async def _run_in_thread(
@@ -361,7 +360,12 @@ class Loop:
 
         if trace is None:
             return step
-        return traced(trace, self._life, item)(step)
+
+        def followed() -> Any:
+            with trace.around(self._life, item):
+                return step()
+
+        return followed
 
     def _done(self, item: Item, value: Any) -> None:
         self._succeeded(item, value)

@@ -138,9 +138,15 @@ OPENING = Opening()
 
 
 class Cast:
-    """A message that nobody waits for."""
+    """
+    A message that nobody waits for.
 
-    __slots__ = ("message",)
+    ``carried`` is what was current where it was sent; set only in a tree that is traced.
+    """
+
+    __slots__ = ("carried", "message")
+
+    carried: object
 
     def __init__(self, message: object) -> None:
         self.message = message
@@ -157,9 +163,12 @@ class Call:
     ``caller`` is the path of the actor that does; empty for anybody else. ``chain`` are the
     paths of those whose handlers stand still for it, outermost first; ``reply`` is what its
     caller waits for, or what stands in for that (see _reply_later.py).
+    ``carried`` is what was current where it was sent; set only in a tree that is traced.
     """
 
-    __slots__ = ("caller", "chain", "message", "reply")
+    __slots__ = ("caller", "carried", "chain", "message", "reply")
+
+    carried: object
 
     def __init__(
         self, message: object, reply: Answer, caller: str = "", chain: tuple[str, ...] = ()

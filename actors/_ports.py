@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ._life import Life
     from ._lowlevel import LoopThread
     from ._mailbox import Mailbox
-    from ._messages import Opening
+    from ._messages import Item, Opening
     from ._ref import ActorRef
     from ._workers import Workers
     from .consumers._frames import Frame
@@ -232,6 +233,14 @@ class TracePort(Protocol):
         ...
 
 
+class FollowPort(Protocol):
+    """Who follows what is handled. Any thread."""
+
+    def around(self, life: Life, item: Item) -> AbstractContextManager[object]:
+        """Return a block for the handler of *item*, which goes through what that raises."""
+        ...
+
+
 class Host(Protocol):
     """The slot an incarnation lives in."""
 
@@ -254,8 +263,8 @@ class Host(Protocol):
         ...
 
     @property
-    def trace(self) -> TracePort | None:
-        """Where to tell what is handled; None, as nearly always, if nobody looks."""
+    def trace(self) -> FollowPort | None:
+        """Who follows what is handled; None, as nearly always, if nobody does."""
         ...
 
     def eased(self) -> None:

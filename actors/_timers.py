@@ -24,9 +24,13 @@ class Timer:
     ticks that fall due meanwhile are left out.
     """
 
-    __slots__ = ("cancelled", "interval", "key", "message", "owner", "spent", "waiting")
+    __slots__ = (
+        "cancelled", "carried", "interval", "key", "message", "owner", "spent", "waiting",
+    )  # fmt: skip
 
     what: ClassVar[str] = "timer"
+    carried: object
+    """What was current where it was set; set only in a tree that is traced."""
 
     def __init__(
         self, owner: object, message: object, key: Hashable, interval: float | None

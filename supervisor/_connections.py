@@ -132,7 +132,7 @@ class Connections:
     ) -> Slot:
         """Make the slot of one connection; :meth:`detach` it when its coroutine ends."""
         options = self._root.options
-        slot = Slot(
+        slot = self._root.kinds.slot(Slot)(
             self._root,
             self.new_path(route),
             actor,

@@ -31,6 +31,7 @@ _OWN = (
     "greenroom.supervisor.",
     "greenroom.bridges.channels.",  # what stands between an actor and a consumer of Channels' kind
     "greenroom.bridges.asgiref.",
+    "greenroom.bridges.tracing.",
 )
 
 

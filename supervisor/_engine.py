@@ -28,6 +28,7 @@
 # which topics somebody here wants to hear.
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,10 +79,40 @@ class EngineStatistics:
     """Age of the oldest of them."""
 
 
+class Carrier(Protocol):
+    """
+    What goes with the messages of a tree that is traced: to which trace they belong.
+    """
+
+    def said(self) -> bytes:
+        """
+        Return what goes with a message that is published here and now; empty for nothing.
+
+        Any thread; at most 8 KiB. Never raises.
+        """
+        ...
+
+    def within(self, said: bytes) -> AbstractContextManager[object]:
+        """
+        Return a block to deliver a message in, with which came what *said* in another process.
+
+        Never raises, whatever came.
+        """
+        ...
+
+
 class Engine(ABC):
     """
     Carries messages between processes. One instance serves one root, once.
     """
+
+    def carry(self, carrier: Carrier) -> None:  # noqa: B027 - most need do nothing
+        """
+        Have what *carrier* says go with each dict that is published. Before `run`.
+
+        For an engine that can: text and bytes reach no handler, so nothing need go with them. A
+        process that knows nothing of it must get the same message. By default nothing goes along.
+        """
 
     @abstractmethod
     async def run(

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import trio
 
@@ -22,7 +22,8 @@ from ..actors._inquiry import Inquiry
 from ..actors._mailbox import Mailbox
 from ..actors._messages import Call, Cast, InFrame, Stop, Tick
 from ..actors._overflow import Put
-from ..actors._ports import Connection, GroupsPort, MonitorsPort, RegistryPort, TracePort
+from ..actors._ports import Connection, FollowPort, GroupsPort, MonitorsPort, RegistryPort
+from ..actors._tracing import Told
 from ..actors.consumers import Frame
 from ._dead_letters import ENDED
 from ._events import Event
@@ -45,6 +46,9 @@ class Place:
 
     _life: "Life | None"
 
+    mailbox_kind: ClassVar[type[Mailbox]] = Mailbox
+    ref_kind: ClassVar[type[ActorRef]] = ActorRef
+
     def __init__(
         self, root: "Root", path: str, actor: type[Actor], connection: Connection | None
     ) -> None:
@@ -56,13 +60,13 @@ class Place:
         self.fault: Fault | None = None
         """What it failed with, if that has ended it."""
         self.loop = root.loop
-        self.mailbox = Mailbox(
+        self.mailbox = self.mailbox_kind(
             root.loop,
             capacity=actor.mailbox_capacity or options.mailbox_capacity,
             read_ahead_messages=options.read_ahead_messages,
             read_ahead_bytes=options.read_ahead_bytes,
         )
-        self.ref = ActorRef(self)
+        self.ref = self.ref_kind(self)
         self._root = root
         self.connection = connection
         """The peer's connection; None for a resident."""
@@ -74,12 +78,13 @@ class Place:
         """Whether the loop is to look at something before it takes a message."""
         if self.suspended_until is not None or self.mailbox.high:
             return True
-        return self.trace is not None or self.inquiry() is not None
+        return self._root.traces.of(self.path) is not None or self.inquiry() is not None
 
     @property
-    def trace(self) -> TracePort | None:
-        """The operator's trace that it is part of, if there is one."""
-        return self._root.traces.of(self.path)
+    def trace(self) -> FollowPort | None:
+        """Who follows what it handles: the operator's trace that it is part of, if there is one."""
+        trace = self._root.traces.of(self.path)
+        return None if trace is None else Told(trace)
 
     @property
     def suspended_until(self) -> float | None:

@@ -52,6 +52,10 @@ class RequestSlot(Stated):
         """Says on which event loop async code of it runs now, if its application can tell."""
         self.held: tuple[str, str] | None = None
         """The loop and the worker thread, if the code that is awaited was called by a thread."""
+        self.status = 0
+        """Of its response; 0 as long as it is not known."""
+        self.route = ""
+        """The pattern that its path matched in its application, if that can tell."""
         self._root = root
         self._what = what
         self._actor = actor

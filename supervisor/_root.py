@@ -25,8 +25,8 @@ from ._dynamic_spec import DynamicSpec
 from ._engine import Engine
 from ._errands import Errands
 from ._events import EventStream
-from ._groups import Groups
 from ._inquiries import Inquiries
+from ._kinds import Kinds, default_kinds
 from ._log import log_events
 from ._meter import Meter
 from ._monitors import Monitors
@@ -63,6 +63,7 @@ class Root(Overview):
         abandon: Called when the tree has not stopped within ``total_shutdown_seconds``,
             with one sentence: the process must leave by force, for nothing else helps.
         workers: Makes, as :class:`ThreadPool` does, what carries out `def` handlers.
+        kinds: What its parts are made of.
 
     Raises:
         RuntimeError: Not made inside trio.
@@ -79,15 +80,17 @@ class Root(Overview):
         leave: Callable[[str], object] | None = None,
         abandon: Callable[[str], object] | None = None,
         workers: Callable[..., Workers] = ThreadPool,
+        kinds: Kinds | None = None,
     ) -> None:
         self.options = options or Options()
         self.loop = LoopThread.current()
         self._refs: dict[str, ActorRef] = {}
         self.events = EventStream()
+        self.kinds = kinds or default_kinds()
         self.meter = Meter(self.events, self._place_at)
         """What is counted of what happened."""
         self.dead_letters = DeadLetters(self.events)
-        self.groups = Groups(engine, self.events)
+        self.groups = self.kinds.groups(engine, self.events)
         self.trouble = Trouble(self.events, self.loop, self._is_known)
         """Who may be in trouble. Loop thread only."""
         self.census = Census(self.trouble)

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import trio
 
@@ -63,6 +63,8 @@ class Slot(Detailed, Succession):
         "_window", "batch_messages", "batch_seconds", "began", "debug", "ended", "first_error",
         "handshake_seconds", "pool", "settled", "shutdown_seconds", "thread_batch_messages",
     )  # fmt: skip
+
+    life_kind: ClassVar[type[Life]] = Life
 
     def __init__(
         self,
@@ -210,7 +212,7 @@ class Slot(Detailed, Succession):
         return seconds if self.connection is None else storms.spread(seconds)
 
     def _new_life(self, crash: BaseException | None = None) -> Life:
-        return Life(self, self.actor, self._kwargs, self.epoch, self._handed, crash)
+        return self.life_kind(self, self.actor, self._kwargs, self.epoch, self._handed, crash)
 
     @property
     def _parker(self) -> Parker:

@@ -212,7 +212,7 @@ class Supervisor(GroupRestart, Subordinate):
     def _body(self, spec: Spec, path: str) -> "Slot | Supervisor":
         if isinstance(spec, SupervisorSpec):
             return self._root.make_supervisor(path, spec, self)
-        return self.slot_kind(
+        return self._root.kinds.slot(self.slot_kind)(
             self._root,
             path,
             spec.actor,

@@ -20,11 +20,11 @@ MAY_IMPORT = {
 
 # Inside bridges a sibling is the exception. `testing` may import all and nobody imports it.
 MAY_IMPORT_SIBLING = {
-    "asgi": {"engines", "hypercorn", "inspection", "websocket"},
+    "asgi": {"engines", "hypercorn", "inspection", "tracing", "websocket"},
     "asgiref": set[str](),
     "channels": {"asgi", "asgiref", "django", "engines", "hypercorn", "testing"},
     "client": set[str](),
-    "django": {"asgi", "asgiref", "engines", "hypercorn", "inspection", "metrics"},
+    "django": {"asgi", "asgiref", "engines", "hypercorn", "inspection", "metrics", "tracing"},
     "engines": set[str](),
     "http": set[str](),
     "hypercorn": {"http", "websocket"},
@@ -32,6 +32,7 @@ MAY_IMPORT_SIBLING = {
     "longpoll": {"asgi"},
     "metrics": set[str](),
     "testing": {"asgi", "asgiref", "channels", "client", "django", "engines", "hypercorn"},
+    "tracing": set[str](),
     "websocket": set[str](),
 }
 
@@ -49,6 +50,7 @@ MAY_IMPORT_LIBRARY = {
     "coredis": ("bridges/engines/_redis",),
     "cryptography": ("bridges/engines/_redis",),
     "msgpack": ("bridges/engines/_redis",),
+    "opentelemetry": ("bridges/tracing",),
     "wsproto": ("bridges/client",),
     "msgspec": ("bridges", "actors/consumers"),
     "prometheus_client": ("bridges/metrics",),

@@ -16,7 +16,6 @@ from typing import Any, cast
 import trio
 
 from ...actors import StartFailed, ThreadHooks, ThreadPool
-from ...actors._exits import Verdict, judge
 from ...actors._lowlevel import inside_trio
 from ...actors.consumers import Consumer
 from ...supervisor import Engine, Options, Root
@@ -33,6 +32,8 @@ from ._falling_through import falling_through
 from ._foreign import serve_foreign
 from ._gate import BY_TOKEN, Gate, identity_of
 from ._http import plain, serve_http
+from ._kinds import FOLLOWED, followed, kinds_of
+from ._outside import cancelled_from_outside, first_of
 from ._routing import Match, NoRoute, Router, hand_on, printable_route, route_name
 from ._signals import leave as leave_by_signal
 from ._signals import stop_on_signal
@@ -79,6 +80,7 @@ class Application:
 
     Raises:
         TypeError, ValueError: A child or an option is not right; the message says how.
+        ImportError: The option ``tracing`` is set, and its extra is not installed.
     """
 
     greenroom_native = True
@@ -101,6 +103,7 @@ class Application:
     ) -> None:
         self.options = options or Options()
         self.children = [spec_of(child, self.options) for child in children]
+        self._kinds = kinds_of(self.options)
         self.connection_limits = limits_from(self.options)
         """For the server's connection handler; None to do without it."""
         self._http = http
@@ -121,7 +124,7 @@ class Application:
         try:
             await self.serve_scope(scope, receive, send)
         except BaseException as error:  # noqa: ASYNC103 - see the header
-            if _cancelled_from_outside(error):
+            if cancelled_from_outside(error):
                 raise
             logger.critical(
                 "%s %s: an error leaked from its connection; the others go on",
@@ -143,6 +146,8 @@ class Application:
         if root is None:
             return self._no_root(scope, receive, send)
         set_current_root(root)
+        if root.kinds.connection is not None and FOLLOWED not in scope:
+            return followed(root.kinds.connection, self.serve_scope, scope, receive, send)
         if scope["type"] == "http":
             if self._http_router is not None:
                 return self._pick_http(root, self._http_router, scope, receive, send)
@@ -249,10 +254,10 @@ class Application:
         try:
             await self._run(scope, receive, send)
         except* StartFailed as group:
-            await startup_failed(send, str(_first(group)))
+            await startup_failed(send, str(first_of(group)))
         except* Exception as group:
             # Without a tree nothing can be served: say so while the server still listens.
-            error = _first(group)
+            error = first_of(group)
             if STATE in scope.get("state", {}):
                 logger.critical("the tree has failed", exc_info=error)
                 raise
@@ -270,6 +275,7 @@ class Application:
             leave=leave_by_signal,
             abandon=abandon if owns_process() else None,
             workers=extensions.get(WORKERS, ThreadPool),
+            kinds=self._kinds,
         )
         root.connections.user_key = self._user_key
         if self._gate is not None:
@@ -386,15 +392,3 @@ async def startup_failed(send: Send, message: str) -> None:
         if in_hypercorn_worker():
             leave(message)
         raise
-
-
-def _first(group: BaseException) -> BaseException:
-    while isinstance(group, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", group).exceptions[0]
-    return group
-
-
-def _cancelled_from_outside(error: BaseException) -> bool:
-    if judge(error) is not Verdict.FOREIGN or not inside_trio():
-        return not inside_trio() and not isinstance(error, Exception)
-    return trio.current_effective_deadline() == -float("inf")

@@ -51,6 +51,7 @@ async def serve_http(
             with trio.move_on_after(root.options.close_seconds):
                 await request.read_body()
     finally:
+        slot.status = request.status
         place.give_up()
 
 
@@ -61,6 +62,8 @@ class Request:
         self._receive, self._send = receive, send
         self._read = False
         self.begun = self.answered = False
+        self.status = 0
+        """Of the response; 0 as long as it was not begun."""
         self.gone = False
         """Whether its end was read: the client has left, or has the whole answer."""
         self._lost: OSError | None = None  # what the server's send raised, as ASGI 2.4 has it
@@ -88,6 +91,7 @@ class Request:
     async def send(self, event: Mapping[str, Any]) -> None:
         if event["type"] == "http.response.start":
             self.begun = True
+            self.status = event["status"]
         last = event["type"] == "http.response.body" and not event.get("more_body", False)
         try:
             await (self._send_last(event) if last else self._send(event))

@@ -64,7 +64,7 @@ class WebsocketOutput(Room):
 
     __slots__ = (
         "_bytes", "_bytes_out", "_frames_out", "_high_water", "_limit", "_on_slow", "_queue",
-        "_reason", "code", "opened", "parker", "path", "scope", "state", "subprotocol",
+        "_reason", "code", "denied", "opened", "parker", "path", "scope", "state", "subprotocol",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +84,8 @@ class WebsocketOutput(Room):
         self.state = State.CONNECTING
         self.opened = False
         """Whether the handshake was accepted, however the socket stands now."""
+        self.denied = 0
+        """The status that the handshake was refused with; 0 if a handler named none."""
         self.subprotocol: str | None = None
         """What was agreed on when it was accepted."""
         self.code: int | None = None
@@ -202,6 +204,7 @@ class WebsocketOutput(Room):
                 return False
             if self.state is State.OPEN:
                 raise RuntimeError("deny() behind accept(): the socket is open, so close() it")
+            self.denied = status
             self._finish(1000, "", events)
         self._wake()
         return True
@@ -245,6 +248,7 @@ class WebsocketOutput(Room):
         with self._lock:
             if self.decided:
                 return
+            self.denied = status
             self._finish(1000, "", denial(self.scope, status, text, headers))
         self._wake()
 

@@ -32,6 +32,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 
+REFUSED = "greenroom.refused"
+"""Where the status stands in the scope of a handshake that was refused before it had a slot."""
+
 _TURNS = 5  # of the loop without input, after which a server has handed over all it read
 _RETRY_AFTER: list[tuple[bytes, bytes]] = [(b"retry-after", b"5")]
 _LATER = (429, 503)
@@ -122,6 +125,7 @@ async def refuse(
     headers: list[tuple[bytes, bytes]] | None = None,
 ) -> None:
     """Refuse a handshake: *status* where the server can say so, 403 elsewhere. A checkpoint."""
+    scope[REFUSED] = status
     for event in denial(scope, status, text, headers or ()):
         await send(event)
 

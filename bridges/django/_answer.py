@@ -78,6 +78,12 @@ class Answer:
         self._request: Any = None
         self._response: HttpResponseBase | None = None
 
+    @property
+    def route(self) -> str:
+        """The pattern that its path matched, as `urls.py` has it; empty if none is known."""
+        match = getattr(self._request, "resolver_match", None)
+        return f"/{match.route}" if match is not None else ""
+
     def begin(self, exchange: Exchange) -> None:
         """Do all up to an async view, or up to the end."""
         with _Hop(self, exchange):

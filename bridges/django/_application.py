@@ -28,6 +28,7 @@ from ._project import project_name
 from ._routes import DjangoRouter, refuse_no_endpoint
 from ._settings import load_options
 from ._setup import require_django
+from ._tracing import refuse_untraceable, views_traced
 from ._user_key import user_key
 from .console._feed_route import with_feed
 
@@ -80,6 +81,7 @@ class Greenroom(Application):
             )
         try:
             loaded = load_options(**options)
+            refuse_untraceable(loaded)
             gate = DjangoGate(loaded)
             teach_asgiref()
         except (ImproperlyConfigured, TypeError, ValueError) as error:
@@ -101,6 +103,7 @@ class Greenroom(Application):
                 hops_of,
                 book_kept,
                 users_known,
+                views_traced,
                 *(router.lifespans if router is not None else ()),
             ),
         )

@@ -67,6 +67,7 @@ class RequestTask:
                 await self._give_up()  # noqa: ASYNC102 - has both inside
             if slot is not None:
                 slot.awaits = None  # it may live for longer, and request and response with it
+                slot.route = answer.route
 
     async def _go_on(self) -> None:
         answer = self._answer

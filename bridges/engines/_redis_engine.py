@@ -3,6 +3,8 @@
 # A message is an array of msgpack: who has sent it, and what. Each process drops its own. Beside
 # the topics there is one channel on which processes say that they are there, and that what they
 # have sent may not have arrived, which to the others is a gap.
+# In a tree that is traced the context of a message goes beside it (_redis_wire.py), and a process
+# that is not, or knows nothing of that, gets the message all the same.
 #
 # Invariants: those of supervisor/_engine.py, by the suite of bridges/testing/engine_suite.py in
 # tests/bridges/engines/test_redis_engine.py.
@@ -19,7 +21,7 @@ from typing import Any, cast
 import trio
 
 from ...actors._lowlevel import LoopThread, Parker
-from ...supervisor._engine import Engine, EngineSink, EngineStatistics
+from ...supervisor._engine import Carrier, Engine, EngineSink, EngineStatistics
 from ._redis_errors import RedisUnavailable
 from ._redis_extra import RedisError
 from ._redis_hosts import Host, hosts_of
@@ -27,7 +29,7 @@ from ._redis_link import BACKOFF
 from ._redis_outbox import BYTES, MESSAGES, Outbox
 from ._redis_pubsub import PubSub
 from ._redis_ring import shard_of
-from ._redis_wire import msgpack
+from ._redis_wire import msgpack, packed_with, unpacked_with
 
 logger = logging.getLogger("greenroom.redis")
 
@@ -86,6 +88,7 @@ class RedisEngine(Engine):
         ]
         self._control = f"{prefix}:processes"
         self._sink: EngineSink | None = None
+        self._carrier: Carrier | None = None
         self._loop: LoopThread | None = None
         self._ran = self._ended = False
         self._peers: dict[str, float] = {}
@@ -96,6 +99,10 @@ class RedisEngine(Engine):
         return f"<RedisEngine {len(self._topics)} topics, {links}>"
 
     # -- its life ---------------------------------------------------------------------------
+
+    def carry(self, carrier: Carrier) -> None:
+        """Have what *carrier* says go with each dict that is published. Before `run`."""
+        self._carrier = carrier
 
     async def run(
         self,
@@ -188,7 +195,11 @@ class RedisEngine(Engine):
 
     def _heard(self, number: int, channel: str, data: bytes) -> None:
         try:
-            sender, payload = msgpack.unpackb(data, strict_map_key=False)
+            carried = b""
+            if self._carrier is None:
+                sender, payload = msgpack.unpackb(data, strict_map_key=False)
+            else:
+                (sender, payload), carried = unpacked_with(data)
             if not isinstance(sender, str):
                 raise TypeError("its sender is no text")
         except (TypeError, ValueError) as error:  # of somebody else, who uses our prefix
@@ -203,12 +214,20 @@ class RedisEngine(Engine):
             self._peers[sender] = time.monotonic()
         if channel != self._control:
             self._received += 1
-            if self._sink is not None:
-                self._sink.deliver(channel.removeprefix(f"{self._prefix}:topic:"), payload)
+            self._deliver(channel.removeprefix(f"{self._prefix}:topic:"), payload, carried)
         elif payload == _GAP:
             self._tell_gap("another process could not pass on all that it had to say")
         if not known:
             self._hello()
+
+    def _deliver(self, topic: str, payload: object, carried: bytes) -> None:
+        if self._sink is None:
+            return
+        if self._carrier is None or not carried:
+            self._sink.deliver(topic, payload)
+        else:
+            with self._carrier.within(carried):
+                self._sink.deliver(topic, payload)
 
     # -- any thread -----------------------------------------------------------------------------
 
@@ -222,6 +241,12 @@ class RedisEngine(Engine):
         packed: bytes = msgpack.packb([self._id, payload], strict_types=True)
         return packed
 
+    def _packed_as_sent(self, payload: object) -> bytes:
+        if self._carrier is None or type(payload) is not dict or not payload:
+            return self._packed(cast("object", payload))
+        said, message = self._carrier.said(), cast("dict[object, object]", payload)
+        return packed_with(said, self._id, message) if said else self._packed(message)
+
     def publish(self, topic: str, payload: object) -> None:
         """
         Send *payload*, of text, bytes, numbers, lists, dicts, booleans and None, to the others.
@@ -232,7 +257,7 @@ class RedisEngine(Engine):
         if not isinstance(payload, str | bytes | Mapping):
             raise TypeError(f"an engine carries str, bytes and dicts. Got: {payload!r}")
         try:
-            data = self._packed(cast("object", payload))
+            data = self._packed_as_sent(cast("object", payload))
         except (OverflowError, ValueError) as error:
             raise TypeError(f"Redis can't carry this message: {error}") from error
         lane = self._lane(topic)

@@ -12,8 +12,46 @@ from ._redis_extra import msgpack as _msgpack
 
 msgpack: Any = _msgpack  # has no types
 
+CARRIED = 71
+"""Of msgpack's types for extensions: what goes with a message, and is no part of it."""
+
 AGE_SLACK = 10
 """Seconds by which an encrypted message may be older than `expiry`."""
+
+
+def packed_with(carried: bytes, sender: str, payload: dict[Any, Any]) -> bytes:
+    """
+    Return the array of *sender* and *payload*, which is not empty, with *carried* beside them.
+
+    Who does not look for that gets the array alone, for it stands under a key of *payload* that
+    comes once more behind it, with its own value; of two the last is what counts.
+
+    Raises:
+        TypeError: *payload* holds what can't be carried.
+    """
+    packer = msgpack.Packer(strict_types=True)
+    head = packer.pack_array_header(2) + packer.pack(sender)
+    head += packer.pack_map_header(len(payload) + 1)
+    head += packer.pack(next(iter(payload))) + packer.pack(msgpack.ExtType(CARRIED, carried))
+    return head + b"".join(packer.pack(part) for item in payload.items() for part in item)
+
+
+def unpacked_with(data: bytes) -> tuple[Any, bytes]:
+    """
+    Return the array that *data* is, and what is carried beside it; empty if nothing is.
+
+    Raises:
+        TypeError, ValueError: It is no msgpack.
+    """
+    carried = b""
+
+    def take(code: int, value: bytes) -> object:
+        nonlocal carried
+        if code == CARRIED:
+            carried = value
+        return msgpack.ExtType(code, value)
+
+    return msgpack.unpackb(data, strict_map_key=False, ext_hook=take), carried
 
 
 class Serializer(Protocol):

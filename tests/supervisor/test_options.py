@@ -14,6 +14,7 @@ WHOLE.remove("debug")
 WHOLE.remove("fast_connections")
 WHOLE.remove("patch_asgiref")
 WHOLE.remove("origin_required")
+WHOLE.remove("tracing")
 WHOLE.remove("channels_on_asyncio")
 SECONDS = [name for name in Options.__dataclass_fields__ if name.endswith("_seconds")]
 SECONDS_OR_NONE = {

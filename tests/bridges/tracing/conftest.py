@@ -1,0 +1,22 @@
+# Each test of tracing has its own provider, so that it sees its own spans alone.
+
+from collections.abc import Iterator
+
+import pytest
+from recorded_spans import Spans, recorded
+from trio.testing import MockClock
+
+from greenroom.bridges.testing import virtual_clock
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    """A virtual clock, on which waits take no time."""
+    return virtual_clock()
+
+
+@pytest.fixture
+def spans() -> Iterator[Spans]:
+    """The spans of all trees that begin in the test."""
+    with recorded() as spans:
+        yield spans
