@@ -15,11 +15,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import FrameType
 from typing import Any, TypeVar, cast
 
 import trio
@@ -215,7 +217,7 @@ class TaskStack:
         """Return where it waits, outermost call first: file, line, function and module of each."""
         return [
             (code.co_filename, line, code.co_name, str(frame.f_globals.get("__name__")))
-            for frame, line in self._task.iter_await_frames()
+            for frame, line in _await_frames(self._task)
             if (code := frame.f_code)
         ]
 
@@ -426,5 +428,36 @@ def _tasks(task: trio.lowlevel.Task | None) -> Iterator[trio.lowlevel.Task]:
 def _stack(task: trio.lowlevel.Task) -> str:
     return "\n".join(
         f"  {frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"
-        for frame, line in task.iter_await_frames()
+        for frame, line in _await_frames(task)
     )
+
+
+_WRAPPERS = frozenset(
+    {"coroutine_wrapper", "async_generator_asend", "async_generator_athrow", "anext_awaitable"}
+)
+
+
+def _await_frames(task: trio.lowlevel.Task) -> Iterator[tuple[FrameType, int]]:
+    """
+    Yield where *task* waits, outermost call first: each frame and its line.
+
+    Trio's own `iter_await_frames` ends at an object with an `__await__` of its own, and hypercorn's
+    connections are such objects: what is below them it never shows.
+    """
+    coro: Any = task.coro
+    while coro is not None:
+        for kind, waits in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+            if hasattr(coro, f"{kind}_frame"):
+                frame: FrameType | None = getattr(coro, f"{kind}_frame")
+                if frame is not None:
+                    yield frame, frame.f_lineno
+                coro = getattr(coro, waits)
+                break
+        else:
+            # A wrapper says to nobody but the collector what it wraps.
+            inside = gc.get_referents(coro) if type(coro).__name__ in _WRAPPERS else ()
+            coro = next((each for each in inside if _is_coroutine(each)), None)
+
+
+def _is_coroutine(thing: object) -> bool:
+    return any(hasattr(thing, name) for name in ("cr_frame", "gi_frame", "ag_frame"))

@@ -81,7 +81,8 @@ class Mailbox(Counts):
         self._read_ahead = _read_ahead(read_ahead_messages, read_ahead_bytes)
         self._closed = False
         self._resume_reading: Callable[[], object] | None = None
-        self._room_waiters: dict[Callable[[], object], None] = {}  # in order
+        # In order; None until somebody waits: an empty one for each idle socket is 64 bytes.
+        self._room_waiters: dict[Callable[[], object], None] | None = None
 
     @property
     def _lane(self) -> deque[Item]:
@@ -310,6 +311,8 @@ class Mailbox(Counts):
         """
         with self._lock:
             if self._messages >= self.capacity and not self._closed:
+                if self._room_waiters is None:
+                    self._room_waiters = {}
                 self._room_waiters[wake] = None
                 return
         wake()
@@ -317,7 +320,7 @@ class Mailbox(Counts):
     def not_on_room(self, wake: Callable[[], object]) -> None:
         """Forget *wake*, which has given up; if it was called, the next is. Any thread."""
         with self._lock:
-            if wake in self._room_waiters:
+            if self._room_waiters and wake in self._room_waiters:
                 del self._room_waiters[wake]
                 return
         if self._loop.is_here():
@@ -354,7 +357,7 @@ class Mailbox(Counts):
 
     def _call_waiters(self) -> None:
         with self._lock:
-            waiters, self._room_waiters = self._room_waiters, {}
+            waiters, self._room_waiters = self._room_waiters or {}, None
         for wake in waiters:
             wake()
 

@@ -185,9 +185,10 @@ class Look:
             routes = [(name, f"{path}/{name}") for name, _ in connections.open_by_route()]
             return routes if begin is None else [each for each in routes if each[0] >= str(begin)]
         if path.startswith(f"{_CONNECTIONS}/"):
-            paths = connections.paths_of(path.removeprefix(f"{_CONNECTIONS}/"))
+            paths = connections.order_of(path.removeprefix(f"{_CONNECTIONS}/"))
             first = bisect_left(paths, begin, key=_number) if isinstance(begin, int) else 0
-            return ((_number(each), each) for each in islice(paths, first, None))
+            rest = islice(paths, first, None)
+            return ((_number(each), each) for each in rest if connections.find(each) is not None)
         supervisor = self._supervisor(path)
         entries = [] if supervisor is None else supervisor.entries()
         first = bisect_left(entries, begin, key=_place) if isinstance(begin, int) else 0

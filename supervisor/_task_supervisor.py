@@ -16,8 +16,8 @@ import trio
 
 from ..actors import ActorRef, ActorStopped, MailboxFull
 from ..actors._exits import Exit
-from ..actors._overflow import Put
 from ..actors._messages import Cast
+from ..actors._overflow import Put
 from ..actors._ref import target_of
 from ._dead_letters import ENDED
 from ._dynamic import DynamicSupervisor

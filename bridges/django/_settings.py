@@ -119,7 +119,7 @@ def _unknown_permissions() -> Iterator[Problem]:
         return  # it is told of the whole
     for token in tokens:
         for each in sorted({*token.permissions} - {*CODENAMES}):
-            text = f"{NAME}: INSPECTION_TOKENS: {token.name!r} has a permission that does not exist."
+            text = f"{NAME}: INSPECTION_TOKENS: {token.name!r} has a permission that is unknown."
             hint = f"There are: {', '.join(CODENAMES)}. Got: {each!r}"
             yield Problem(text, hint, "greenroom.E003")
 

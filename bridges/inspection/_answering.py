@@ -148,7 +148,7 @@ async def _answer(tree: LocalTree, peer: trio.socket.SocketType) -> None:
         answer = await _while_it_waits(tree, peer, question)
     if answer is None:
         return
-    data = _packed(tree, answer)
+    data = memoryview(_packed(tree, answer))  # what is left is not copied each time
     with trio.move_on_after(ASK_SECONDS):
         while data:
             data = data[await peer.send(data) :]

@@ -17,6 +17,10 @@ from ._steps import STEP, least
 
 ROWS = 50
 """Rows that are made between two checkpoints."""
+LOOKS = 20_000
+"""Connections that are looked at for one page: what is behind them is for the next."""
+MOST_COUNTED = 200_000
+"""Connections that are counted for one question."""
 
 _TOP = "/connections"
 _BY: dict[str, Callable[[Attached], str]] = {
@@ -44,16 +48,9 @@ async def ask_connections(root: Root, fields: Fields) -> dict[str, Any]:
     if by:
         if behind and (len(behind) != 3 or not isinstance(behind[2], int)):
             raise BadQuestion(f"after must be what an answer's next said. Got: {cursor[:100]!r}")
-        counts: Counter[str] = Counter()
-        key_by = _BY[by]
-
-        def count(place: Place) -> bool:
-            counts[key_by(place[1])] += 1
-            return True
-
-        await _go_through(root, route, (), wanted, count)
+        counts, partial = await _counted(root, by, route, wanted)
         page = await _ranked(counts, behind, limit)
-        return page | {"by": by, "total": root.connections.open}
+        return page | {"by": by, "total": root.connections.open, "partial": partial}
     found: list[Place] = []
 
     def take(place: Place) -> bool:
@@ -61,33 +58,63 @@ async def ask_connections(root: Root, fields: Fields) -> dict[str, Any]:
             found.append(place)
         return len(found) <= limit  # one more than is asked for says whether there is a next page
 
-    await _go_through(root, route, behind, wanted, take)
+    stopped = await _go_through(root, route, behind, wanted, take, LOOKS)
+    last = found[limit - 1][0] if len(found) > limit else stopped
     return {
         "rows": await _rows(found[:limit]),
-        "next": cursor_of(found[limit - 1][0]) if len(found) > limit else None,
+        "next": None if last is None else cursor_of(last),
         "total": root.connections.open,
+        "partial": stopped is not None,
     }
 
 
+async def _counted(
+    root: Root, by: str, route: str, wanted: Wanted | None
+) -> tuple[Counter[str], bool]:
+    """Return how many there are of each, and whether there were too many to look at all of them."""
+    if by == "route" and wanted is None and not route:
+        return Counter(dict(root.connections.open_by_route())), False
+    counts: Counter[str] = Counter()
+    key_of_place = _BY[by]
+
+    def count(place: Place) -> bool:
+        counts[key_of_place(place[1])] += 1
+        return True
+
+    return counts, await _go_through(root, route, (), wanted, count, MOST_COUNTED) is not None
+
+
 async def _go_through(
-    root: Root, route: str, behind: Key, wanted: Wanted, act: Callable[[Place], bool]
-) -> None:
-    """Call *act* with those that are wanted, in order, until it says no. A checkpoint."""
+    root: Root,
+    route: str,
+    behind: Key,
+    wanted: Wanted | None,
+    act: Callable[[Place], bool],
+    most: int,
+) -> Key | None:
+    """
+    Call *act* with those that are wanted, in order, until it says no. A checkpoint.
+
+    Returns:
+        Behind which to go on, if *most* were looked at before there was an end.
+    """
     await trio.sleep(0)
     for seen, (key, path) in enumerate(_places(Look(root), route, behind), start=1):
         attached = root.connections.find(path)
         # It may have gone meanwhile.
-        if attached is not None and wanted(attached) and not act((key, attached)):
-            return
+        fits = attached is not None and (wanted is None or wanted(attached))
+        if attached is not None and fits and not act((key, attached)):
+            return None
         if seen % STEP == 0:
+            if seen >= most:
+                return key
             await trio.sleep(0)
+    return None
 
 
 def _places(look: Look, route: str, behind: Key) -> Iterator[tuple[Key, str]]:
-    if route:
-        yield from look.children(f"{_TOP}/{route}", behind)
-        return
-    for key, path in look.children(_TOP, behind):
+    routes = look.children(_TOP, behind) if not route else iter([((0, route), f"{_TOP}/{route}")])
+    for key, path in routes:
         yield from look.children(path, behind if behind[: len(key)] == key else ())
 
 
@@ -127,9 +154,11 @@ async def _rows(found: list[Place]) -> list[dict[str, Any]]:
     return rows
 
 
-def _wanted(fields: Fields) -> Wanted:
+def _wanted(fields: Fields) -> Wanted | None:
     search = fields.text("search").casefold()
     user, actor = fields.text("user"), fields.text("actor")
+    if not (search or user or actor):
+        return None
 
     def wanted(attached: Attached) -> bool:
         if user and user_of(attached) != user:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+import trio
+
 from ...actors import Job
 from ...actors._context import current_life
 from ...actors._workers import Workers
@@ -24,13 +26,14 @@ _OWN = ("threading", "greenroom.actors.")
 
 async def ask_threads(root: Root, fields: Fields) -> dict[str, Any]:
     """
-    Answer with the pools and their jobs, the oldest first. Not a checkpoint.
+    Answer with the pools and their jobs, the oldest first. A checkpoint.
 
     Raises:
         BadQuestion: A field is wrong.
     """
     with_stack = fields.flag("stack")
     fields.done()
+    await trio.sleep(0)
     frames = sys._current_frames() if with_stack else {}  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     try:
         return {"pools": [_pool(pool, frames, with_stack=with_stack) for pool in root.pools]}

@@ -191,7 +191,6 @@ async def _found(
 
 
 async def _row(look: Look, path: str, pace: _Pace) -> Row | None:
-    # A row takes as long as several looks.
-    for _ in range(2):
+    for _ in range(4):  # a row takes as long as several looks
         await pace.one()
     return row_at(look, path)

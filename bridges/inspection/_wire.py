@@ -7,6 +7,8 @@
 import json
 from typing import cast
 
+import msgspec
+
 MOST_QUESTION = 65_536
 """Bytes of a question."""
 MOST_ANSWER = 16 * 2**20
@@ -24,10 +26,13 @@ def pack(message: dict[str, object], most: int) -> bytes:
 
     Raises:
         BadMessage: It is longer than *most* bytes.
+        TypeError: It holds what is no JSON.
     """
-    body = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode(
-        "utf-8", "backslashreplace"
-    )
+    try:
+        body = msgspec.json.encode(message)  # on the loop of who is asked, so it must be quick
+    except UnicodeEncodeError:  # half a character, as a client may have sent it
+        text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+        body = text.encode("utf-8", "replace")
     if len(body) > most:
         raise BadMessage(f"a message of {len(body)} bytes, where {most} may be sent")
     return len(body).to_bytes(_HEAD, "big") + body

@@ -1,6 +1,8 @@
 # Parking and waking, and what the loop looks like from other threads.
 
 import threading
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import trio
@@ -218,3 +220,39 @@ async def test_the_running_task_is_seen_from_another_thread() -> None:
     assert loop.running_task() is task
     assert seen == [task]
     assert await trio.to_thread.run_sync(loop.running_task) is None
+
+
+class Wrapped:
+    """Awaits a coroutine of its own, as hypercorn's connections do."""
+
+    def __await__(self) -> Any:
+        return self._inside().__await__()
+
+    async def _inside(self) -> None:
+        async for _ in self._numbers():
+            pass
+
+    async def _numbers(self) -> AsyncIterator[int]:
+        await trio.sleep_forever()
+        yield 1
+
+
+async def test_where_a_task_waits() -> None:
+    """
+    The stack of a task goes on through objects with an ``__await__`` of their own, and through
+    async generators, to what it waits for.
+    """
+    stacks: list[TaskStack] = []
+
+    async def outside() -> None:
+        stacks.append(TaskStack())
+        await Wrapped()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outside)
+        await wait_all_tasks_blocked()
+        names = [function for _, _, function, _ in stacks[0].calls()]
+        assert names[:4] == ["outside", "_inside", "_numbers", "sleep_forever"]
+        assert " in _numbers" in stacks[0].format()
+        nursery.cancel_scope.cancel()
+    assert stacks[0].calls() == []

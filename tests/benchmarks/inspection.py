@@ -43,6 +43,10 @@ class Idle:
         """Return what a connection tells of itself."""
         return dict(self._facts)
 
+    def traffic(self) -> dict[str, object]:
+        """Return what has gone out on it."""
+        return {"transport": "WebSocket", "frames_out": 0, "bytes_out": 0, "output_bytes": 0}
+
 
 class Steps(trio.abc.Instrument):
     """Times the steps of one task."""
@@ -85,12 +89,14 @@ async def timed(name: str, ask: Callable[[], Awaitable[int]]) -> float:
     return steps.longest
 
 
-async def pages(inspector: Inspector, **fields: object) -> int:
+async def pages(
+    inspector: Inspector, ask: str = "tree", key: str = "rows", **fields: object
+) -> int:
     """Ask for page after page; return how many rows there were. Each is made to JSON, too."""
     after, rows = "", 0
     while True:
-        answer = await inspector.answer({"ask": "tree", "after": after, **fields})
-        rows += len(answer["rows"])
+        answer = await inspector.answer({"ask": ask, "after": after, **fields})
+        rows += len(answer[key])
         await trio.sleep(0)  # who sends an answer has a turn of his own for that
         json.dumps(answer)
         await trio.sleep(0)
@@ -115,7 +121,7 @@ async def main(count: int) -> None:
 
         async def one(**question: object) -> int:
             answer = await inspector.answer(question)
-            return len(answer.get("rows", answer.get("metrics", ())))
+            return len(answer.get("rows", answer.get("metrics", answer.get("counts", ()))))
 
         longest = [
             await timed(
@@ -125,6 +131,29 @@ async def main(count: int) -> None:
             await timed("a search that finds nothing", lambda: pages(inspector, search="nobody")),
             await timed("a search for one user", lambda: pages(inspector, search="room/77777")),
             await timed("unhealthy only, none is", lambda: pages(inspector, unhealthy=True)),
+        ]
+        groups = root.groups
+        for at, slot in enumerate(slots):
+            groups.join("all", slot)
+            groups.join(f"room {at}", slot)
+        longest += [
+            await timed(
+                "connections, in pages of 500", lambda: pages(inspector, "connections", limit=500)
+            ),
+            await timed(
+                "connections by user, one page",
+                lambda: one(ask="connections", by="user", limit=500),
+            ),
+            await timed(
+                "connections, a search that finds nothing",
+                lambda: one(ask="connections", search="nobody"),
+            ),
+            await timed("groups, one page of 500", lambda: one(ask="groups", limit=500)),
+            await timed(
+                "the members of one group, one page",
+                lambda: one(ask="groups", group="all", limit=500),
+            ),
+            await timed("one actor", lambda: one(ask="actor", path=f"{room}/77777")),
         ]
         for slot in slots[:: count // 1000]:
             slot.state = "backing off"
@@ -140,6 +169,7 @@ async def main(count: int) -> None:
             f"root.snapshot(), for comparison: {(time.perf_counter() - began) * 1e3:.0f} ms at once"
         )
         for slot in slots:
+            groups.leave_all(slot)
             root.connections.detach("room", slot)
         root.stop()
     if max(longest) > LIMIT:

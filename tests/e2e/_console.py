@@ -26,28 +26,39 @@ ARTEFACTS = "GREENROOM_TEST_SCREENSHOTS"
 class Console:
     """The served project."""
 
-    def __init__(self, served: Served) -> None:
-        self.served = served
+    def __init__(self, served: Served, environment: dict[str, str]) -> None:
+        self.served, self.environment = served, environment
 
     @property
     def address(self) -> str:
         """Where it is served."""
         return f"http://{self.served.host}"
 
+    def beside(self, script: str) -> str:
+        """Run a script in a process of the same project that serves nothing; what it prints."""
+        return run(self.environment, script)
+
+
+def run(environment: dict[str, str], script: str) -> str:
+    """Run a script with the project's settings, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", script],
+        cwd=FOLDER,
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
 
 @contextmanager
 def console(folder: Path, *options: str, shares: int = 3) -> Iterator[Console]:
     """Make the tables and users in a new database, and serve."""
     environment = {"CONSOLE_FOLDER": str(folder), "CONSOLE_SHARES": str(shares)}
-    subprocess.run(
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", PREPARE],
-        cwd=FOLDER,
-        env={**os.environ, **environment},
-        check=True,
-        capture_output=True,
-    )
+    run(environment, PREPARE)
     with serve_project("market.asgi:application", *options, folder=FOLDER, **environment) as served:
-        yield Console(served)
+        yield Console(served, environment)
 
 
 def log_in(visit: Visit, path: str, name: str = "staff") -> Page:

@@ -74,6 +74,7 @@ class Person:
 
     def resize(self, columns: int, lines: int) -> None:
         """Change the size of the window; the kernel tells the program."""
+        self._lines = lines
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def type(self, keys: str) -> None:
@@ -81,9 +82,10 @@ class Person:
         os.write(self._ours, keys.encode())
 
     def screen(self) -> list[str]:
-        """The last whole picture, line by line."""
+        """The last whole picture, line by line: one with as many lines as the window."""
         pictures = self.output.rpartition(OTHER_SCREEN)[2].split(HOME)
-        whole = pictures[-2] if len(pictures) > 2 else pictures[-1]
+        begun = pictures[-1].count("\n") < self._lines - 1
+        whole = pictures[-2] if begun and len(pictures) > 1 else pictures[-1]
         return [line.rstrip() for line in _ESCAPES.sub("", whole).replace("\r", "").split("\n")]
 
     def sees(self, what: str, check: Callable[[list[str]], object]) -> list[str]:

@@ -167,3 +167,15 @@ def test_an_action_by_a_token(serve: Callable[..., Any]) -> None:
 
     assert [(each["user"], each["action"]) for each in entries] == [("token operator", "restart")]
     assert row["epoch"] == 2
+
+
+def test_strangers_at_the_real_door(serve: Callable[..., Any]) -> None:
+    """
+    What Greenroom serves itself, in place of Django's view, is closed as well: the console's feed.
+    """
+    with serve(GREENROOM_TEST_OPTIONS=OPTIONS) as server:
+        for token in ("", READER):  # a token means nothing below the admin
+            for path in ("/admin/greenroom/feed/", "/admin/greenroom/api/v1/tree"):
+                status, text = fetch(server, path, token)
+                assert (status, "Log in" in text) == (200, True) or status in (302, 403), path
+                assert "/residents" not in text

@@ -237,3 +237,24 @@ def replaced(site: Site, before: list[str]) -> bool:
     except AssertionError:  # one of them ends at this moment
         return False
     return len(now) == 2 and before[1] in now and before[0] not in now
+
+
+def test_drain_the_only_one(serve: Callable[..., Any]) -> None:
+    """
+    A process that nobody would replace ends only if that is said, in peace and with status 0.
+    """
+    with TemporaryDirectory(prefix="gr-") as made:
+        directory = Path(made, "d")
+        options = f'{{"INSPECTION_DIR": "{directory}"}}'
+        arguments = ("mysite.asgi:application", "--workers", "0")
+        with serve(*arguments, GREENROOM_TEST_OPTIONS=options) as server:
+            question = {"ask": "act", "action": "drain", "by": "a test"}
+            [refused] = gather(question, directory, seconds=10).answers
+            assert refused.error is not None
+            assert "for_good" in refused.error["text"]
+            question = {**question, "arguments": {"for_good": True}}
+            [answer] = gather(question, directory, seconds=10).answers
+            assert answer.answer is not None
+            assert answer.answer["done"]["replaced"] is False
+            assert server.wait_ended() == 0
+            assert "Traceback" not in server.output

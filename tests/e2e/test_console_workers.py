@@ -16,6 +16,14 @@ from greenroom.bridges.django.console._hearing import FIRST_SECONDS, PAGE_SECOND
 pytestmark = [*MARKS, pytest.mark.slow]
 
 TREE = "/admin/greenroom/"
+VISIT = """
+from django.contrib.auth.models import User
+from django.test import Client
+client = Client(HTTP_HOST="localhost")
+client.force_login(User.objects.get(username="staff"))
+print(client.get("/admin/greenroom/").content.decode())
+print("feed", client.get("/admin/greenroom/feed/").status_code)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +72,13 @@ def test_one_stands_still(visit: Visit, tmp_path: Path) -> None:
         os.kill(pids[1], signal.SIGCONT)
     expect(page.locator("#gr-heard")).to_have_text("4 of 4 processes answered.")
     assert FIRST_SECONDS <= PAGE_SECONDS < 2
+
+
+def test_from_a_process_that_serves_nothing(served: Console) -> None:
+    """
+    The admin in another process, no worker of Greenroom's, has the same pages, and no feed.
+    """
+    text = served.beside(VISIT)
+    assert "4 of 4 processes answered." in text
+    assert text.count("Process ") >= 4
+    assert "feed 204" in text

@@ -14,7 +14,6 @@ from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -28,9 +27,7 @@ from ._perform import Verdict, Wish, perform, preview
 from ._view import APP, console_view, may
 
 
-# Each row of the audit log is there at once, also below ATOMIC_REQUESTS.
 @console_view("GET", "POST")
-@transaction.non_atomic_requests
 def act(request: HttpRequest, site: AdminSite, action: str) -> HttpResponse:
     """Say what an action will do, or do it."""
     known = ACTIONS.get(action)

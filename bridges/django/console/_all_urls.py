@@ -8,6 +8,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from ._action_views import act
+from ._api_gate import unwrapped
 from ._api_urls import api_urls_on
 from ._audit_views import audit
 from ._urls import urlpatterns
@@ -16,7 +17,8 @@ from ._urls import urlpatterns
 def console_patterns(site: AdminSite) -> list[Any]:
     """Return the URLs below ``<admin>/greenroom/`` on *site*."""
     return [
-        path("act/<str:action>/", act.on(site), name="greenroom_act"),
+        # Each row of the audit log is there at once, also below ATOMIC_REQUESTS.
+        path("act/<str:action>/", unwrapped(act.on(site)), name="greenroom_act"),
         path("audit/", audit.on(site), name="greenroom_audit"),
         *urlpatterns(site),
         *api_urls_on(site),

@@ -7,12 +7,14 @@
 #   FORGED     what a session changes needs the CSRF token; what a token changes does not.
 #   METHODS    a method that the view does not name gets 405, from those who may ask at all.
 #   UNSTORED   no answer is kept by a browser or a proxy.
+#   BY ITSELF  no transaction is around it, and no login page of a middleware's before it.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
+from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -74,11 +76,11 @@ class ApiView:
 
     def open(self) -> View:
         """Return the view as it is outside of the admin: for tokens and sessions."""
-        return never_cache(cast("Any", self._made(in_admin=False)))
+        return by_itself(never_cache(cast("Any", self._made(in_admin=False))))
 
     def on(self, site: "AdminSite") -> View:
         """Return the view as it is on *site*: for sessions that may enter it."""
-        return site.admin_view(cast("Any", self._made(in_admin=True)))
+        return unwrapped(site.admin_view(cast("Any", self._made(in_admin=True))))
 
     def _made(self, *, in_admin: bool) -> View:
         @csrf_exempt  # looked at below, and answered in JSON
@@ -97,6 +99,23 @@ class ApiView:
 
         cast("Any", view).api_view = self
         return view
+
+
+def by_itself(view: View) -> View:
+    """Mark a view that looks itself who asks: no login page of a middleware's comes before it."""
+    cast("Any", view).login_required = False  # django.contrib.auth's LoginRequiredMiddleware
+    return unwrapped(view)
+
+
+def unwrapped(view: View) -> View:
+    """
+    Mark a view that is in no transaction, also below ATOMIC_REQUESTS.
+
+    What it writes into the audit log stays there; and what asks no database needs none.
+    """
+    for alias in connections:
+        transaction.non_atomic_requests(using=alias)(cast("Any", view))
+    return view
 
 
 def api_view(*methods: str, permission: str = READ) -> Callable[[Handler], ApiView]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ._plain_tables import value_cell
 from ._tables import Cell, Table, TableRow, cell
 from ._words import anchor, mapping
 
@@ -28,7 +29,7 @@ def _row(event: Any, linked: Callable[[str], str] | None) -> TableRow:
     at, kind, path = event.get("at"), str(event.get("kind", "")), str(event.get("path", ""))
     when = cell(None) if at is None else Cell(at=at)
     place = () if linked is None else (Cell(path, linked(path) if path else ""),)
-    return TableRow(
-        [when, cell(kind), *place, cell(event.get("epoch")), cell(mapping(event.get("facts")))],
-        anchor(str(at), kind, path, str(event.get("number")), str(event.get("facts"))),
-    )
+    # What makes it another one than those beside it: it has no number of its own.
+    which = (str(at), kind, path, str(event.get("facts")))
+    facts = value_cell("facts", mapping(event.get("facts")), linked or str, *which)
+    return TableRow([when, cell(kind), *place, cell(event.get("epoch")), facts], anchor(*which))

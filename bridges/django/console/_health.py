@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ....supervisor import Root, current_root
 from ...inspection._health import Health, liveness_from_thread, readiness_from_thread
-from ._api_gate import refuse_method, token_of
+from ._api_gate import View, by_itself, refuse_method, token_of
 from ._api_reply import Refused, reply
 from ._tokens import READ
 
@@ -19,8 +19,6 @@ NO_TREE = (
     "no Greenroom runs in this process: serve the project with"
     " `hypercorn -k trio mysite.asgi:application` and Greenroom(...) in asgi.py"
 )
-
-View = Callable[[HttpRequest], HttpResponse]
 
 
 def _health_view(look: Callable[[Root], Health], otherwise: str) -> View:
@@ -42,7 +40,7 @@ def _health_view(look: Callable[[Root], Health], otherwise: str) -> View:
             document["problems"] = list(health.problems)
         return reply(document, 200 if health.ok else 503)
 
-    return view
+    return by_itself(view)
 
 
 live_view = _health_view(liveness_from_thread, "not live")

@@ -5,7 +5,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...inspection import Answer
@@ -39,6 +39,14 @@ class Voice:
     """What kind of refusal that is, such as ``not-found``."""
     heartbeat: float | None = None
     """When a silent one has shown life last, in unix seconds."""
+    tree: int = 1
+    """Which of the trees of its process it is."""
+
+    @property
+    def title(self) -> str:
+        """Which process it is, as a heading says it."""
+        host = f" on {self.host}" if self.host else ""
+        return f"Process {self.pid}{host}" + ("" if self.tree == 1 else f", tree {self.tree}")
 
     @property
     def well(self) -> bool:
@@ -110,14 +118,15 @@ class Hearing:
 
 def voice_of(said: Answer) -> Voice:
     """Return what one process has said, or that it has not, as a page tells it."""
-    who = (said.id, said.pid, said.process.host)
+    who = said.process
+    voice = Voice(who.id, who.pid, who.host, tree=who.tree)
     if said.answer is None:
-        return Voice(*who, silent=said.silent, heartbeat=said.heartbeat)
+        return replace(voice, silent=said.silent, heartbeat=said.heartbeat)
     error = mapping(said.answer.get("error"))
     if error:
         text, code = str(error.get("text", "")), str(error.get("code", ""))
-        return Voice(*who, error=text or code or "refused", code=code)
-    return Voice(*who, answer=dict(said.answer))
+        return replace(voice, error=text or code or "refused", code=code)
+    return replace(voice, answer=dict(said.answer))
 
 
 def _order(voice: Voice) -> tuple[str, int, str]:

@@ -33,7 +33,7 @@ def parts_of(request: HttpRequest, voices: Sequence[Voice], tabled: Tabled) -> l
 
 def part_of(voice: Voice, tabled: Tabled) -> Part:
     """Return one process with the tables that *tabled* makes of what it said."""
-    part = Part(anchor(voice.process), f"Process {voice.pid} on {voice.host or 'this machine'}")
+    part = Part(anchor(voice.process), voice.title)
     if voice.silent:
         return replace(part, mark=SILENT, note=f"{voice.silent}.")
     if voice.error:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ._action_links import links_of
 from ._event_tables import events_table
 from ._hearing import Hearing, Voice
-from ._lines import line_of
+from ._lines import line_of, shortened
 from ._page import link, page
 from ._plain_tables import folded, items_table, pairs_table
 from ._tables import Cell, Part, Table
@@ -21,6 +21,8 @@ VIEW_TRACEBACK = f"{APP}.view_traceback"
 VIEW_STATE = f"{APP}.view_state"
 WATCH_SECONDS = 20.0
 """For how long its handlers are timed after the page was asked for."""
+MOST_TEXT = 2000
+"""Characters of what an exception said; all of it is in the traceback."""
 _LISTS = (
     ("handlers", "Handlers", ("message", "count", "p50", "p95", "max"), "It has handled nothing."),
     ("timers", "Timers", ("name",), "None."),
@@ -35,7 +37,7 @@ _LISTS = (
 def actor(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Answer with everything about the place at ``path``, in ``process`` if that is named."""
     process = request.GET.get("process", "")[:300]
-    path = (request.GET.get("path", "") or "/")[:500]
+    path = (request.GET.get("path", "") or "/")[:2000]
     sees = {
         "traceback": may(request, VIEW_TRACEBACK),
         "state": may(request, VIEW_STATE),
@@ -130,6 +132,7 @@ def _crash(crash: Any, sees_tracebacks: bool, where: tuple[str, ...]) -> dict[st
     recent = listing(crash.get("recent"))
     return {
         **crash,
+        "text": shortened(str(crash.get("text") or ""), MOST_TEXT),
         "id": anchor(*which),
         "traceback": text,
         "fault": offending(text),

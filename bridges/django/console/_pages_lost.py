@@ -53,7 +53,7 @@ def dead_letters(request: HttpRequest, site: AdminSite) -> HttpResponse:
 def events(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Answer with the last events of all processes, the newest first."""
     kind, path = text_of(request, "kind"), text_of(request, "path", 500)
-    question: dict[str, object] = {"ask": "events", "limit": 100}
+    question: dict[str, object] = {"ask": "events", "limit": 50}
     question |= {name: value for name, value in (("kind", kind), ("path", path)) if value}
     if may(request, VIEW_TRACEBACK):
         question["stack"] = True

@@ -44,7 +44,7 @@ def _overview(site: AdminSite, voices: list[Voice]) -> Table:
         url = link(site, "greenroom_tree", process=voice.process)
         rows.append(
             row(
-                Cell(f"{voice.pid} on {voice.host}", url, anchor(voice.process, "process")),
+                Cell(voice.title, url, anchor(voice.process, "process")),
                 Cell(mark=mark_of(voice)),
                 uptime_text(said),
                 _with_chart(said, "lag", duration(lag_of(said))),
@@ -91,7 +91,7 @@ def _part(request: HttpRequest, site: AdminSite, voice: Voice) -> dict[str, Any]
     )
     return {
         "id": anchor(voice.process),
-        "title": f"Process {voice.pid} on {voice.host}",
+        "title": voice.title,
         "mark": mark_of(voice),
         "tables": [table],
         "actions": process_links(request, site, voice.process),

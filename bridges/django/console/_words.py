@@ -136,7 +136,7 @@ def told(value: object) -> str:
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int | float):
+    if isinstance(value, float):
         return number(value)
     if listing(value):
         return ", ".join(told(each) for each in listing(value))

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 
 from ._fetching import Fetcher
-from ._frame import Size, details_of, frame
+from ._frame import Shown, Size, details_of, frame
 from ._options import Asked
 from ._plan import kept, plan
 from ._press import press, scrolled, settled
@@ -23,6 +23,8 @@ from ._world import Wanted, World
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LONG = 3600.0
+REST_SECONDS = 0.1
+"""How long a picture stands at least, while nobody presses a key."""
 
 
 def show(asked: Asked, ask: Ask, first: Heard, drawing: Drawing, keyboard: int) -> None:
@@ -78,16 +80,28 @@ class _Live:
         self._asked: set[Wanted] = set()
         """What was answered, or was not in time, in this round."""
         self._due = 0.0
+        self._seen: tuple[Size, list[Shown]] | None = None
+        """The last picture; None if the next one is to be drawn whatever it shows."""
+        self._rests_until = 0.0
+        """No picture before, but for a key: answers come one by one, and lines may be slow."""
 
     def run(self) -> int:
         """Run until somebody quits; return the signal that ended it, 0 if none did."""
+        pressed = True
         while True:
             self._listen()
-            self._begin_round(time.monotonic())
-            size = self._draw()
+            now = time.monotonic()
+            self._begin_round(now)
+            size = self._drawing.size
+            self._settle(size)
             self._ask(size)
-            left = _LONG if self._view.paused else self._due - time.monotonic()
-            keys, signals = self._terminal.wait(left)
+            rests = 0.0 if pressed else self._rests_until - now
+            if rests <= 0:
+                self._draw(size)
+                self._rests_until = now + REST_SECONDS
+            left = _LONG if self._view.paused else self._due - now
+            keys, signals = self._terminal.wait(min(left, rests) if rests > 0 else left)
+            pressed = bool(keys or signals)
             for number in signals:
                 if number in _ENDS:
                     return number
@@ -125,17 +139,15 @@ class _Live:
         if self._looks.idle:  # else the last round goes on: its end is to have its turn, too
             self._asked.clear()
 
-    def _draw(self) -> Size:
-        size = self._drawing.size
-        self._settle(size)
+    def _draw(self, size: Size) -> None:
         now = time.time()
         shows_one = self._view.screen is Screen.DETAIL
         details = details_of(self._world, self._view, now) if shows_one else []
         self._view = scrolled(self._view, len(details), size.room)
-        self._drawing.draw(
-            frame(self._world, self._view, self._lines, details, size, now, self._every)
-        )
-        return size
+        shown = frame(self._world, self._view, self._lines, details, size, now, self._every)
+        if (size, shown) != self._seen:
+            self._drawing.draw(shown)
+            self._seen = size, shown
 
     def _ask(self, size: Size) -> None:
         wanted = plan(self._lines, self._view, self._world, size.room)
@@ -147,6 +159,8 @@ class _Live:
         self._asked &= {*wanted}
 
     def _press(self, key: str, size: Size) -> None:
+        if key == "ctrl-l":
+            self._seen = None  # somebody else has written on the terminal
         self._view = press(self._view, key, self._lines, self._world, size.room)
         self._settle(size)
 
@@ -161,3 +175,4 @@ class _Live:
         os.kill(os.getpid(), signal.SIGSTOP)
         self._terminal.take()
         self._drawing.begin()
+        self._seen = None

@@ -13,6 +13,7 @@ from rich.text import Text
 from ._columns import Cell
 from ._frame import Shown, Size
 from ._parts import Tone, fit
+from ._terminal import HungUp
 
 _STYLES: dict[Tone, Style] = {
     "plain": Style(),
@@ -73,11 +74,19 @@ class Drawing:
         self._live.start()
 
     def draw(self, lines: Sequence[Shown]) -> None:
-        """Draw *lines*."""
+        """
+        Draw *lines*.
+
+        Raises:
+            HungUp: The terminal has gone.
+        """
         assert self._live is not None, "begin() comes first"
         width, encoding = self._console.width, self._console.encoding
         texts = [text_of(line, width, encoding) for line in lines]
-        self._live.update(Text("\n").join(texts), refresh=True)
+        try:
+            self._live.update(Text("\n").join(texts), refresh=True)
+        except OSError as error:
+            raise HungUp from error
 
     def end(self) -> None:
         """Go back to the screen that was there. May be called again."""

@@ -57,7 +57,9 @@ class Terminal:
         try:
             self._wakeup = signal.set_wakeup_fd(self._outer.fileno(), warn_on_full_buffer=False)
             for number in _WATCHED:
-                self._handlers[number] = signal.signal(number, self._note)
+                # What is ignored was so by whoever has begun this, such as a shell without jobs.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._handlers[number] = signal.signal(number, self._note)
             self.take()
         except BaseException:
             self._leave()

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser
+from django.core.handlers.base import BaseHandler
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 
@@ -181,3 +184,23 @@ def test_what_a_view_refuses() -> None:
 
     assert error(response) == (404, "not-found")
     assert json.loads(response.content)["error"]["text"] == "It is not there."
+
+
+def test_by_itself() -> None:
+    """
+    BY ITSELF: below ATOMIC_REQUESTS no connection is opened for a view that needs none, and
+    LoginRequiredMiddleware leaves tokens and probes alone.
+    """
+    from django.contrib.auth.middleware import LoginRequiredMiddleware
+
+    from greenroom.bridges.django.console._health import live_view, ready_view
+
+    handler = BaseHandler()
+    with mock.patch.dict(connections["default"].settings_dict, ATOMIC_REQUESTS=True):
+        for view in (hello.open(), hello.on(AdminSite()), live_view, ready_view):
+            assert handler.make_view_atomic(view) is view
+    middleware = LoginRequiredMiddleware(lambda _: HttpResponse())
+    request = RequestFactory().get("/api")
+    request.user = AnonymousUser()
+    for view in (hello.open(), live_view, ready_view):
+        assert middleware.process_view(request, view, (), {}) is None

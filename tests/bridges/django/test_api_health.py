@@ -11,10 +11,10 @@ import pytest
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
-from django.urls import include, path, re_path
+from django.urls import include, path
 
 from greenroom.actors import Actor, handles
-from greenroom.bridges.django import Greenroom, django_application
+from greenroom.bridges.django import Greenroom, django_application, re_path
 from greenroom.bridges.inspection import HealthApp
 from greenroom.bridges.testing import run_server, virtual_clock
 

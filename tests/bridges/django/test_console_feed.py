@@ -10,6 +10,7 @@ import pytest
 import trio
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path as url
@@ -355,8 +356,14 @@ def test_elsewhere_it_is_an_empty_answer(urls: Any) -> None:
     from django.test import RequestFactory
 
     view = urls.urlpatterns[0].callback
-    assert view(RequestFactory().get("/")).status_code == 204
-    assert view(RequestFactory().post("/")).status_code == 405
+    request: Any = RequestFactory().get("/")
+    request.user = SimpleNamespace(has_perm=lambda _: True)
+    assert view(request).status_code == 204
+    request.method = "POST"
+    assert view(request).status_code == 405
+    request.user = SimpleNamespace(has_perm=lambda _: False)
+    with pytest.raises(PermissionDenied):
+        view(request)
 
 
 # -- the news ---------------------------------------------------------------------------------

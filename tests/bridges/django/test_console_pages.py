@@ -248,6 +248,19 @@ def test_actions_for_those_who_may(server: Any, console: None) -> None:
     assert "process=" in found[0]
 
 
+def test_the_connections_of_a_user(server: Any, console: None) -> None:
+    """
+    Who looks at the connections of one user, and may end them, has a link to that.
+    """
+    disconnect = reverse("admin:greenroom_act", args=["disconnect-user"])
+    for name, there in (("disconnect_user", True), ("restart_actor", False)):
+        client = client_of(name, "view_tree", name)
+        assert (
+            f"{disconnect}?user=7" in text_of(client, "greenroom_connections", user="7")
+        ) is there
+        assert disconnect not in text_of(client, "greenroom_connections")
+
+
 def test_an_actor_that_has_ended(server: Any, ada: Client) -> None:
     """
     The page of a place that is no more says so, with a way back.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from console_project import PAGES, client_of, console_settings
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 pytestmark = pytest.mark.usefixtures("console")
@@ -78,6 +78,15 @@ def test_nobody_answers() -> None:
         assert "No worker process of this project can be reached." in text, name
         assert "INSPECTION_DIR" in text
         assert "/greenroom-" in text
+
+
+def test_switched_off() -> None:
+    """
+    Where the setting says that nobody answers, the page says which setting that is.
+    """
+    with override_settings(GREENROOM={"INSPECTION": False}):
+        text = client_of("ada", "view_tree").get(reverse("admin:greenroom_tree")).content.decode()
+    assert "INSPECTION&quot;] is False in the settings" in text
 
 
 def test_its_place_in_the_navigation() -> None:

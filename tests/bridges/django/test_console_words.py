@@ -44,7 +44,8 @@ def test_sizes(count: object, text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, DASH), ("", DASH), (False, "no"), (True, "yes"), (1234, "1,234"), ("x", "x"),
+        (None, DASH), ("", DASH), (False, "no"), (True, "yes"), (1006, "1006"),
+        (2.5, "2.5"), ("x", "x"),
         ([], DASH), ([1, "a"], "1, a"), ({}, DASH), ({"a": 1, "b": None}, f"a 1, b {DASH}"),
     ],
 )  # fmt: skip

@@ -316,7 +316,7 @@ def test_check_runserver(app: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.check_runserver() == []
 
 
-@pytest.mark.usefixtures("site")
+@pytest.mark.usefixtures("site", "database")  # it looks whether that can hold JSON
 def test_manage_py_check_runs_them() -> None:
     """
     `manage.py check` finds them: the app registers every check.

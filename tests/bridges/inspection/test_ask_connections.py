@@ -169,3 +169,24 @@ async def test_it_holds_nobody_up(fields: dict[str, Any], monkeypatch: pytest.Mo
         assert "error" not in await asked(server, "connections", **fields)
         assert sum(steps.turns) >= 500
         assert max(steps.turns) <= STEP
+
+
+async def test_so_many_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A page that would look at too many says where to go on, and a count that it is none of all.
+    """
+    monkeypatch.setattr(questions, "LOOKS", 2 * STEP)
+    monkeypatch.setattr(questions, "MOST_COUNTED", 2 * STEP)
+    async with dialled(3 * STEP, echo=Echo) as server:
+        last = server.root.connections.paths_of("echo")[-1]
+        first = await asked(server, "connections", search=last)
+        assert (first["rows"], first["partial"]) == ([], True)
+        rest = await asked(server, "connections", search=last, after=first["next"])
+        assert [row["path"] for row in rest["rows"]] == [last]
+        assert (rest["next"], rest["partial"]) == (None, False)
+        counted = await asked(server, "connections", by="actor")
+        assert (counted["counts"], counted["partial"]) == (
+            [{"key": "Echo", "count": 2 * STEP}], True,
+        )  # fmt: skip
+        by_route = await asked(server, "connections", by="route")
+        assert by_route["counts"] == [{"key": "echo", "count": 3 * STEP}]

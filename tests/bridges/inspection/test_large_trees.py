@@ -120,3 +120,28 @@ async def test_all_in_trouble(looks: Counter) -> None:
             total, most = looks.read()
             assert total < 2 * MOST_TROUBLE + 200
             assert most <= SLICE
+
+
+async def test_the_order_is_kept_for_the_next_page() -> None:
+    """
+    However many come and go between two pages, each comes once; what has gone is not kept for long.
+    """
+    async with running(room=Room) as server:
+        connections, room = server.root.connections, "/connections/room"
+        with attached(server.root, 4000) as slots:
+            first = await ask(server, path=room, limit=100)
+            assert paths(first) == [f"{room}/{number}" for number in range(1, 101)]
+            for slot in slots[50:3000]:
+                connections.detach("room", slot)
+            del slots[50:3000]
+            with attached(server.root, 10):
+                second = await ask(server, path=room, limit=100, after=first["next"])
+                assert paths(second) == [f"{room}/{number}" for number in range(3001, 3101)]
+                last = await ask(server, path=room, limit=500, after=f"{second['next']}")
+                rest = await ask(server, path=room, limit=500, after=last["next"])
+                assert paths(rest)[-1] == f"{room}/4010"
+                assert len(connections._orders["room"]) < 2 * 1060 + 1001
+            for _ in range(5):  # nobody looks any more
+                with attached(server.root, 1000):
+                    pass
+            assert connections._orders == {}

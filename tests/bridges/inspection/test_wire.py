@@ -64,3 +64,19 @@ def test_more_behind_it() -> None:
     """
     with pytest.raises(BadMessage, match="behind"):
         Unpacker(100).feed(pack({}, 100) + b"x")
+
+
+def test_half_a_character() -> None:
+    """
+    Half a character, which a client may have sent and no page can show, is told as "?".
+    """
+    data = pack({"x": "\udc80", "y": "ä"}, 100)
+    assert Unpacker(100).feed(data) == {"x": "?", "y": "ä"}
+
+
+def test_what_is_no_json() -> None:
+    """
+    Who would send what is no JSON is told at once.
+    """
+    with pytest.raises(TypeError):
+        pack({"x": object()}, 100)

@@ -63,6 +63,18 @@ def test_as_it_was(ends: tuple[int, int], how: str) -> None:
     assert signal.set_wakeup_fd(-1) == -1
 
 
+def test_what_is_ignored_stays_ignored(ends: tuple[int, int]) -> None:
+    """
+    A signal that whoever began this has ignored is not taken: nobody would continue what it stops.
+    """
+    before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    try:
+        with Terminal(ends[1]):
+            assert signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTSTP, before)
+
+
 def test_awake(ends: tuple[int, int]) -> None:
     """
     A key, a signal and a call from another thread end a wait; a signal leaves only a note.
