@@ -71,6 +71,8 @@ class Act:
     """What it is done to."""
     read: Callable[[Fields], Arguments]
     do: Callable[[Root, Order], Awaitable[Done]]
+    everywhere: bool = False
+    """Whether it may be done in all processes at once."""
 
 
 # -- actors ------------------------------------------------------------------------------------
@@ -278,8 +280,8 @@ ACTS: dict[str, Act] = {
     "reset-budget": Act("path", _nothing, reset_budget),
     "wake": Act("path", _nothing, wake),
     "disconnect": Act("path", _of_closing(CLOSED_BY_OPERATOR), disconnect),
-    "disconnect-path": Act("path", _of_closing(CLOSED_BY_OPERATOR), disconnect_path),
-    "disconnect-user": Act("user", _of_closing(USER_CLOSED), disconnect_user),
+    "disconnect-path": Act("path", _of_closing(CLOSED_BY_OPERATOR), disconnect_path, everywhere=True),
+    "disconnect-user": Act("user", _of_closing(USER_CLOSED), disconnect_user, everywhere=True),
     "drain": Act("process", _of_drain, drain),
     "trace": Act("path", _of_trace, trace),
     "untrace": Act("path", _nothing, untrace),
