@@ -280,7 +280,9 @@ ACTS: dict[str, Act] = {
     "reset-budget": Act("path", _nothing, reset_budget),
     "wake": Act("path", _nothing, wake),
     "disconnect": Act("path", _of_closing(CLOSED_BY_OPERATOR), disconnect),
-    "disconnect-path": Act("path", _of_closing(CLOSED_BY_OPERATOR), disconnect_path, everywhere=True),
+    "disconnect-path": Act(
+        "path", _of_closing(CLOSED_BY_OPERATOR), disconnect_path, everywhere=True
+    ),
     "disconnect-user": Act("user", _of_closing(USER_CLOSED), disconnect_user, everywhere=True),
     "drain": Act("process", _of_drain, drain),
     "trace": Act("path", _of_trace, trace),

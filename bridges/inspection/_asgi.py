@@ -10,6 +10,7 @@
 #   NO GHOST   what was not answered in time is not done later.
 
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from os import PathLike
@@ -19,6 +20,7 @@ from urllib.parse import parse_qsl
 
 from ...actors._lowlevel import inside_trio
 from ...supervisor import Root, current_root
+from ...supervisor._events import printable
 from ._act import ACTS
 from ._gather_async import gather_async
 from ._gathered import Answer, Gathered
@@ -36,6 +38,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 API = "/api/v1/"
 MOST_SECONDS = 10.0
 """How long the processes may be waited for, at the wish of whoever asks."""
+
+logger = logging.getLogger("greenroom.inspection")
 
 _JSON = "application/json"
 _HTML = "text/html; charset=utf-8"
@@ -102,6 +106,8 @@ class InspectionApp:
         name = request.path.rpartition(API)[2].strip("/")
         acts = name == "act"
         if not by_header and (acts or not by_cookie):
+            if request.header("authorization"):
+                request.tell_wrong_token()
             await request.json(401, _NO_TOKEN, ("www-authenticate", "Bearer"))
             return
         allowed = ("POST",) if acts else ("GET", "HEAD")
@@ -189,6 +195,7 @@ class InspectionApp:
             value = self._token.cookie(time.time())
             await request.redirect(f"{COOKIE}={value}; Max-Age={COOKIE_SECONDS}; {flags}")
         else:
+            request.tell_wrong_token()
             await request.html(401, login_page(wrong=True))
 
 
@@ -202,7 +209,12 @@ class _Request:
         query = cast("bytes", scope.get("query_string", b"")).decode("latin-1")
         self.query = dict(parse_qsl(query, keep_blank_values=True))
         self._headers = cast("list[tuple[bytes, bytes]]", scope["headers"])
+        self._client = printable(str((scope.get("client") or ["an unknown address"])[0]))
         self._receive, self._send = receive, send
+
+    def tell_wrong_token(self) -> None:
+        """Log that somebody has come with a token that is none."""
+        logger.warning("somebody with a wrong token asks for the inspection, from %s", self._client)
 
     def header(self, name: str) -> str:
         """Return the header *name*; "" without it."""

@@ -22,6 +22,7 @@ from ...inspection import Answer
 from ._action_form import ActionForm
 from ._actions import ACTIONS, Action, subject_of
 from ._audit import MIGRATE, NotRecorded, is_migrated
+from ._denied import tell_denied
 from ._page import link, places
 from ._perform import Verdict, Wish, perform, preview
 from ._view import APP, console_view, may
@@ -34,6 +35,8 @@ def act(request: HttpRequest, site: AdminSite, action: str) -> HttpResponse:
     if known is None:
         raise Http404(f"There is no action {action!r}.")
     if not may(request, f"{APP}.{known.permission}"):
+        if request.method == "POST":
+            tell_denied(*_who(request), known.name, known.permission)
         return _forbidden(request, site, known)
     if request.method != "POST":
         return _ask(request, site, known, ActionForm(known, initial=_initial(request, known)))
@@ -46,10 +49,15 @@ def act(request: HttpRequest, site: AdminSite, action: str) -> HttpResponse:
     return _do(request, site, wish, form.cleaned_data["next"])
 
 
+def _who(request: HttpRequest) -> tuple[str, str]:
+    """Return the name of who asks, and the address."""
+    name = str(cast("Any", request).user.get_username())
+    return name, request.META.get("REMOTE_ADDR") or ""
+
+
 def _do(request: HttpRequest, site: AdminSite, wish: Wish, back: str) -> HttpResponse:
-    user, address = cast("Any", request).user, request.META.get("REMOTE_ADDR") or ""
     try:
-        verdict, recorded = perform(user, address, wish)
+        verdict, recorded = perform(cast("Any", request).user, _who(request)[1], wish)
     except NotRecorded as refusal:
         _say(request, messages.ERROR, str(refusal))
         return HttpResponseRedirect(_back(request, site, wish, back))

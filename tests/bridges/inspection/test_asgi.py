@@ -166,6 +166,19 @@ async def test_no_effect_however_the_path_is_written(place: str) -> None:
         assert server.root.events.counts()["admin.action"] == 0
 
 
+async def test_a_wrong_token_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Who tries tokens stands in the log, with the address; what was tried does not.
+    """
+    async with serving() as server:
+        await server.http("GET", "/api/v1/tree", headers=[("authorization", "Bearer guessed-it")])
+        await server.http("POST", "/", headers=FORM, body=b"token=guessed-it")
+        await server.http("GET", "/api/v1/tree")  # has tried none
+    told = [each.getMessage() for each in caplog.records if "wrong token" in each.getMessage()]
+    assert len(told) == 2
+    assert "guessed" not in caplog.text
+
+
 async def test_no_ghost(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     NO GHOST: each act says until when it may be done, which who asks can't put off.
