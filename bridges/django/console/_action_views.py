@@ -6,6 +6,7 @@
 #   ASKED      nothing is done by a GET.
 #   OWN RIGHT  each action needs its own permission, seen before anything is asked.
 #   NO LURE    where it goes back to is a page of this site.
+#   ONCE       a page that was sent twice, or has grown old, restarts nothing.
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -145,6 +146,12 @@ def _ask(
     problem = wish.problem()
     told = [] if problem else [heard(each) for each in preview(wish)]
     reached = [each for each in told if not each.problem]
+    if len(reached) == 1 and not form.is_bound:
+        form.initial |= {
+            field.name: reached[0].reach.get(field.name)
+            for field in action.fields
+            if field.kind == "seen"
+        }
     if not problem and not told:
         problem = "No such process answers: it has ended, or was replaced."
     if not is_migrated():
