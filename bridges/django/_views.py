@@ -19,6 +19,13 @@ NOT_RUNNING = (
     " `hypercorn -k trio mysite.asgi:application` and Greenroom(...) in asgi.py."
 )
 
+TOO_LARGE = (
+    "{} connections are open, and the whole tree at once is for {} at most: it would hold all of"
+    " them up. Take the console, or the JSON API, which has pages."
+)
+MOST = 2000
+"""Connections of which the whole tree is shown: it is taken in one piece, on the loop."""
+
 
 @require_safe
 @never_cache
@@ -28,7 +35,8 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
 
     Where the app is installed they need the permission ``greenroom.view_tree``, and for tracebacks
     ``greenroom.view_traceback``. Anonymous users are sent to the login page; others get 403.
-    Without a running tree the answer is 503 with a sentence in ``error``.
+    Without a running tree, and with a very large one, the answer is 503 with a sentence in
+    ``error``.
     """
     user = _user(request)
     if not user.is_authenticated:
@@ -46,6 +54,9 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
         root = current_root()
     except LookupError:
         return JsonResponse({"error": NOT_RUNNING}, status=503)
+    if root.connections.open > MOST:
+        text = TOO_LARGE.format(root.connections.open, MOST)
+        return JsonResponse({"error": text}, status=503)
     tree: Any = root.snapshot_blocking().as_dict()
     if is_installed and not user.has_perm("greenroom.view_traceback"):
         tree = without_secrets(tree)

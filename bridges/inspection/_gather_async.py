@@ -69,11 +69,16 @@ async def _ask_local(
         said.append(answer)
         loop.call_soon(told.set)
 
-    if tree.ask(question, take):
-        await told.wait()
-        answers.append(Answer(tree.process, said[0]))
-    else:
+    asked = tree.ask(question, take)
+    if asked is None:
         answers.append(Answer(tree.process, None, "its loop has ended"))
+        return
+    try:
+        await told.wait()
+    except trio.Cancelled:
+        tree.forget(asked)
+        raise
+    answers.append(Answer(tree.process, said[0]))
 
 
 async def _ask(call: Call) -> None:

@@ -1,4 +1,4 @@
-# Who wants something done that he may not: what the log says of it.
+# Who wants more than he may, or than there can be: what he gets, and what the log says of it.
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +8,8 @@ import pytest
 from console_project import client_of
 from django.test import Client
 from django.urls import reverse
+
+from greenroom.bridges.django import _views
 
 TARGET = "/residents/secretive"
 RESTART = f"/greenroom/api/v1/actors{TARGET}/actions/restart"
@@ -54,3 +56,16 @@ def test_a_member_of_staff(server: Any, caplog: pytest.LogCaptureFixture) -> Non
     assert eve.post(url, asked).status_code == 403
     assert f"eve\\n, {TRIED}" in caplog.text
     assert entries() == 0
+
+
+def test_a_very_large_tree(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The whole tree at once, which holds the loop up, is not given where it is very large.
+    """
+    ada = client_of("ada", "view_tree")
+    monkeypatch.setattr(_views, "current_root", lambda: server.root)
+    assert ada.get("/greenroom/tree.json").status_code == 200
+    monkeypatch.setattr(_views, "MOST", 0)
+    answer = ada.get("/greenroom/tree.json")
+    assert answer.status_code == 503
+    assert "Take the console, or the JSON API" in answer.json()["error"]
