@@ -147,11 +147,8 @@ def _ask(
     told = [] if problem else [heard(each) for each in preview(wish)]
     reached = [each for each in told if not each.problem]
     if len(reached) == 1 and not form.is_bound:
-        form.initial |= {
-            field.name: reached[0].reach.get(field.name)
-            for field in action.fields
-            if field.kind == "seen"
-        }
+        seen = [field.name for field in action.fields if field.kind == "seen"]
+        form.initial.update({name: reached[0].reach.get(name) for name in seen})
     if not problem and not told:
         problem = "No such process answers: it has ended, or was replaced."
     if not is_migrated():

@@ -381,7 +381,7 @@ async def test_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     left = trio.Event()
 
-    async def slow(root: object, fields: object) -> dict[str, Any]:
+    async def slow(root: object, fields: object) -> None:
         try:
             await trio.sleep_forever()
         finally:
