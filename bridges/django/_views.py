@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from ...supervisor import current_root
 from .console._api_answer import without_secrets
+from .console._mounted import may_enter_some
 
 NOT_RUNNING = (
     "No Greenroom runs in this process. Serve the project with"
@@ -46,6 +47,8 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
         return redirect_to_login(request.get_full_path(), _login_url())
     if not (user.is_active and user.is_staff):
         raise PermissionDenied("The tree is for staff.")
+    if not may_enter_some(request):
+        raise PermissionDenied("The tree is for those whom the admin lets in.")
     # Without the app there are no such permissions, and staff may see it all.
     is_installed = apps.is_installed("greenroom.bridges.django")
     if is_installed and not user.has_perm("greenroom.view_tree"):
