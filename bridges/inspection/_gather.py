@@ -51,7 +51,7 @@ def gather(
     """
     began = time.monotonic()
     until = began + seconds
-    data = pack(dict(question), MOST_QUESTION)
+    data = packed(question, only)
     trees = [tree for tree in local if only in (None, tree.process.id)]
     told = _ask_local(trees, question)
     found, trouble = doors_to_ask(directories, only, local)
@@ -61,6 +61,16 @@ def gather(
     answers += [each.outcome(until, seconds) for each in told]
     answers.sort(key=lambda each: (each.process.pid, each.process.tree))
     return Gathered(answers, len(answers), time.monotonic() - began, trouble)
+
+
+def packed(question: Mapping[str, object], only: str | None) -> bytes:
+    """
+    Return *question* as it is sent; with *only* nobody else answers, though his numbers be the same.
+
+    Raises:
+        BadMessage: It is too long, or no JSON.
+    """
+    return pack(dict(question) if only is None else {**question, "to": only}, MOST_QUESTION)
 
 
 def processes_in(
