@@ -65,7 +65,7 @@ def gather(
 
 def packed(question: Mapping[str, object], only: str | None) -> bytes:
     """
-    Return *question* as it is sent; with *only* nobody else answers, though his numbers be the same.
+    Return *question* as it is sent; with *only* nobody else of the same numbers answers.
 
     Raises:
         BadMessage: It is too long, or no JSON.
