@@ -156,6 +156,17 @@ def _of_past(root: Root) -> Iterator[Metric]:
         ("admin_actions_total", "What operators have done, by outcome.", meter.actions),
     ):
         yield _counter(name, help_, _counts_of(root, counter))
+    for what, help_, number in zip(
+        ("sent", "delivered", "dropped"),
+        (
+            "Messages to groups, from here or from other processes.",
+            "Messages to groups that a member was handed.",
+            "Messages to groups that a member had no use for.",
+        ),
+        root.groups.totals(),
+        strict=True,
+    ):
+        yield _counter(f"groups_{what}_total", help_, _one(number))
     reasons: dict[tuple[str], int] = {}
     for key, number in root.dead_letters.counts().items():
         reason = (key.reason.partition(" (")[0],)

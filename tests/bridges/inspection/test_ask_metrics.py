@@ -73,6 +73,25 @@ async def test_what_was_before_anybody_asked() -> None:
         assert now["connections_open"] == {}
 
 
+async def test_what_went_through_groups() -> None:
+    """
+    What was sent to groups is counted, and what members got or dropped; also of groups that are
+    gone, and of what nobody was there for.
+    """
+    async with running(room=Room) as server:
+        groups = server.root.groups
+        groups.send("lobby", text="nobody hears it")
+        async with server.websocket("/room"):
+            groups.join("lobby", server.root.connections.find("/connections/room/1"))
+            groups.send("lobby", text="hello")
+            groups.deliver("group:lobby", "from another process")
+        await settle(lambda: not groups.count)
+        now = await values(server)
+        assert now["groups_sent_total"] == {(): 3}
+        assert now["groups_delivered_total"] == {(): 2}
+        assert now["groups_dropped_total"] == {(): 0}
+
+
 async def test_mailboxes_that_are_high(clock: MockClock) -> None:
     """
     Of full mailboxes the number and the deepest are told, by class.
