@@ -44,7 +44,7 @@ def _of_tree(root: Root) -> Iterator[Metric]:
     )
     yield _gauge("supervisors", "Supervisors that live.", _one(len(root.supervisors)))
     yield _gauge("places_in_trouble", "Places that may be in trouble.", _one(len(root.trouble)))
-    stuck = len(root.trouble.stuck)
+    stuck = len(root.trouble.stuck) + root.trouble.abandoned
     yield _gauge("actors_unkillable", "Actors that have not ended in time.", _one(stuck))
     yield _gauge("groups", "Groups with members in this process.", _one(root.groups.count))
     open_ = (((route,), number) for route, number in root.connections.open_by_route())
