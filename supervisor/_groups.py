@@ -235,14 +235,17 @@ class Groups:
     def _hand_on(self, group: str, payload: object, exclude: Member | None) -> int:
         sent, dropped = _deliver(self._members(group), payload, exclude)
         with self._lock:
+            taken = sent - dropped
             self._sent += 1
-            self._delivered += sent - dropped
-            self._dropped += dropped
+            self._delivered += taken
             entry = self._groups.get(group)
             if entry is not None:
                 entry.sent += 1
-                entry.delivered += sent - dropped
-                entry.dropped += dropped
+                entry.delivered += taken
+            if dropped:
+                self._dropped += dropped
+                if entry is not None:
+                    entry.dropped += dropped
         return sent
 
     def monitor(
