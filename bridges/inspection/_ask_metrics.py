@@ -5,6 +5,7 @@
 # a hundred thousand. What would need a look at each mailbox, or a count for each message, is not
 # here (docs/reference/inspection.md says which).
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -169,7 +170,8 @@ def _of_past(root: Root) -> Iterator[Metric]:
         yield _counter(f"groups_{what}_total", help_, _one(number))
     reasons: dict[tuple[str], int] = {}
     for key, number in root.dead_letters.counts().items():
-        reason = (key.reason.partition(" (")[0],)
+        # What stands behind may be a peer's: the type of a message that nobody handles.
+        reason = (re.split(r" \(|: ", key.reason, maxsplit=1)[0],)
         reasons[reason] = reasons.get(reason, 0) + number
     yield _counter(
         "dead_letters_total",

@@ -125,6 +125,18 @@ async def test_labels_are_few() -> None:
             assert "user-" not in json.dumps(await ask(server, "metrics"))
 
 
+async def test_no_label_is_a_peers() -> None:
+    """
+    What a peer calls its messages is in no label: he could make as many as he likes.
+    """
+    async with running(Clerk) as server:
+        for number in range(3):
+            server.root.find("/residents/clerk").cast({"type": f"made-up-{number}"})
+        await settle(lambda: sum(server.root.dead_letters.counts().values()) == 3)
+        assert (await values(server))["dead_letters_total"] == {("no handler",): 3}
+        assert "made-up" not in json.dumps(await ask(server, "metrics"))
+
+
 async def test_too_many_labels() -> None:
     """
     Routes beyond two hundred are one sample together.
