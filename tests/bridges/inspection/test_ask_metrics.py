@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from greenroom.actors import Actor, handles
 from greenroom.bridges.testing import ServerDriver, virtual_clock
+from greenroom.supervisor._look import Look
 
 
 @pytest.fixture
@@ -71,6 +72,30 @@ async def test_what_was_before_anybody_asked() -> None:
         assert sum(now["connections_closed_total"].values()) == 1
         assert now["restart_gap_seconds"] == {(): 1}
         assert now["connections_open"] == {}
+
+
+async def test_what_went_through_groups() -> None:
+    """
+    What was sent to groups is counted, and what members got or dropped; also of groups that are
+    gone, and of what nobody was there for.
+    """
+    async with running(Greeter, room=Room) as server:
+        groups = server.root.groups
+        groups.send("lobby", text="nobody hears it")
+        resident = Look(server.root).slot("/residents/greeter")
+        assert resident is not None
+        groups.join("lobby", resident)
+        async with server.websocket("/room"):
+            groups.join("lobby", server.root.connections.find("/connections/room/1"))
+            groups.send("lobby", text="hello")
+            groups.deliver("group:lobby", "from another process")
+        await settle(lambda: len(groups.members("lobby")) == 1)
+        groups.leave_all(resident)
+        assert groups.count == 0
+        now = await values(server)
+        assert now["groups_sent_total"] == {(): 3}
+        assert now["groups_delivered_total"] == {(): 2}
+        assert now["groups_dropped_total"] == {(): 2}  # a resident has no socket
 
 
 async def test_mailboxes_that_are_high(clock: MockClock) -> None:
