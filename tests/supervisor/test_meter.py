@@ -71,7 +71,7 @@ def test_its_own() -> None:
     """
     events = EventStream()
     meter = Meter(events, lambda path: None)
-    for origin in ("https://evil.example", "it's \"mine\"", ""):
+    for origin in ("https://evil.example", 'it\'s "mine"', ""):
         reason = f"its Origin {origin!r} is none of ALLOWED_HOSTS"
         events.emit("connection.refused", "/connections/x", reason=reason)
     events.emit("connection.refused", "/connections", reason="50 connections are open")
