@@ -97,6 +97,7 @@ def audit(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "entries": [_Shown(site, entry) for entry in shown],
         "problem": problem,
         "query": query,
+        "looking": bool(params) or query.before is not None,
         "actions": list(ACTIONS.values()),
         "outcomes": OUTCOMES,
         "first": link(site, "greenroom_audit", **params) if query.before else "",
