@@ -54,6 +54,17 @@ def test_nor_where_a_project_has_other_keys(console: None) -> None:
     call_command("makemigrations", "greenroom", check=True, dry_run=True, verbosity=0)
 
 
+def test_an_empty_log(console: None) -> None:
+    """
+    A log without entries says so, and one without those that are looked for says that.
+    """
+    auditor = client_of("ann", "view_tree", "view_audit")
+    page = reverse("admin:greenroom_audit")
+    assert "Nothing has been done by hand yet." in auditor.get(page).content.decode()
+    found = auditor.get(page, {"who": "eve"}).content.decode()
+    assert "No entry is as looked for." in found
+
+
 def test_before_and_after(user: Any) -> None:
     """
     An entry stands there as begun, and is completed.

@@ -248,30 +248,6 @@ def test_actions_for_those_who_may(server: Any, console: None) -> None:
     assert "process=" in found[0]
 
 
-@pytest.mark.parametrize("place", ["/", "/connections", "/connections/room", "/residents"])
-def test_what_is_no_actor_has_a_page(server: Any, console: None, place: str) -> None:
-    """
-    A route and a supervisor have a page like an actor, from which those who may act on them.
-    """
-    client = client_of("bob", "view_tree", "restart_actor", "disconnect_connection")
-    with server.websocket("/room/"):
-        text = text_of(client, "greenroom_actor", path=place)
-    assert "nothing is at" not in text
-    assert 'id="gr-now"' in text
-    assert ("/act/disconnect-path/" in text) == place.startswith("/connections")
-
-
-def test_an_actor_that_was_stopped_is_started_from_its_page(server: Any, console: None) -> None:
-    """
-    What somebody has stopped has a page still, with the link that starts it.
-    """
-    client = client_of("bob", "view_tree", "start_actor", "stop_actor")
-    place = {"process": process_in(text_of(client, "greenroom_tree")), "path": "/residents/clerk"}
-    answer = client.post(reverse("admin:greenroom_act", args=["stop"]), place)
-    assert answer.status_code == 302
-    assert "/act/start/" in text_of(client, "greenroom_actor", path="/residents/clerk")
-
-
 def test_the_connections_of_a_user(server: Any, console: None) -> None:
     """
     Who looks at the connections of one user, and may end them, has a link to that.

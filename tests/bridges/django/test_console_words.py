@@ -67,6 +67,19 @@ def test_moments() -> None:
         assert words.moment(at) is None
 
 
+@pytest.mark.parametrize(
+    ("state", "unwell", "text"),
+    [("parked", "parked", ""), ("running", "restarted", "restarted"), ("running", "", "")],
+)
+def test_nothing_is_said_twice(state: str, unwell: str, text: str) -> None:
+    """
+    Why a place is unwell stands beside its state only where that does not say it.
+    """
+    row = {"path": "/residents/feed", "state": state, "unwell": unwell}
+    line = line_of(row, "a:1:2", 0, url="", toggle="", is_open=False)
+    assert line.unwell == text
+
+
 def test_states_have_a_sign_and_a_word() -> None:
     """
     No state is told by a colour alone, not even one that nobody knows, and unhealthy is a word.
