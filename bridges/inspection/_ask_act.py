@@ -22,7 +22,7 @@ from ...supervisor import InvalidState, Root
 from ...supervisor._errors import AlreadyStarted, ChildNotFound, SupervisorStopping
 from ...supervisor._way_out import WayOut
 from ._act import ACT_SECONDS, ACTS, Act, Order, Refused
-from ._question import BadQuestion, Fields
+from ._question import BadQuestion, Fields, nothing_at
 from ._reach import reach_of
 from ._users import users_of
 
@@ -75,7 +75,9 @@ async def _in_time(
             return {"done": done}
         assert scope.cancelled_caught
         code, text = "timeout", f"it is not done after {ACT_SECONDS:g} s; what was begun goes on"
-    except (ActorNotFound, ChildNotFound) as missing:
+    except ActorNotFound as missing:
+        code, text = "not-found", nothing_at(missing.path)
+    except ChildNotFound as missing:
         code, text = "not-found", str(missing)
     except (AlreadyStarted, InvalidState, Refused, SelfWait, SupervisorStopping) as refusal:
         code, text = "refused", str(refusal)

@@ -94,7 +94,7 @@ async def ask_actor(root: Root, fields: Fields) -> Answer:
 def _watch(root: Root, path: str, seconds: float) -> None:
     try:
         root.traces.time(path, seconds)
-    except TypeError:
+    except (TypeError, ActorNotFound):  # something is there: a supervisor, a route, a task
         raise BadQuestion(f"watch is for an actor, and {path} handles no messages") from None
 
 

@@ -129,7 +129,7 @@ class Call:
     def _late(self, seconds: float) -> str:
         if self._came:
             return f"no whole answer within {seconds:g} s, only {self._came} bytes of it"
-        return f"no answer within {seconds:g} s"
+        return f"no answer within {seconds:.3g} s"
 
     def _look(self) -> None:
         """See what the kernel says of it, if that is the same process as here."""

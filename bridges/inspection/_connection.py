@@ -11,7 +11,7 @@ from ...supervisor._witness import user_of as user
 
 Row = dict[str, object]
 
-_STATES = ("socket", "session", "response")
+_STATES = ("socket", "response")
 _MOST = 200
 
 
@@ -58,9 +58,8 @@ def connection_of(attached: Attached) -> Row | None:
         "address": facts.pop("client", ""),
         "user": user_of(attached),
         "subprotocol": traffic.pop("subprotocol", None),
-        "state": next(
-            (facts.pop(name) for name in _STATES if isinstance(facts.get(name), str)), ""
-        ),
+        "state": traffic.pop("state", None)
+        or next((facts.pop(name) for name in _STATES if isinstance(facts.get(name), str)), ""),
         "age": _rounded(attached.age()),
         "idle": 0.0 if busy else _rounded(standing.idle),
         "heard": _rounded(traffic.pop("heard", None)),

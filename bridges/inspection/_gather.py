@@ -189,7 +189,7 @@ class _Told:
         seen: dict[str, object] = {}
         trouble = self._trouble
         if not trouble:
-            trouble = f"no answer within {seconds:g} s"
+            trouble = f"no answer within {seconds:.3g} s"
             if where := self._tree.where():
                 seen["at"] = where
                 trouble = f"{trouble}; its loop is in {where}"

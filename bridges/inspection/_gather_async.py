@@ -47,7 +47,7 @@ async def gather_async(
         for call in calls:
             call.close()
     heard = {each.process for each in answers}
-    late = f"no answer within {seconds:g} s"
+    late = f"no answer within {seconds:.3g} s"
     answers += [Answer(tree.process, None, late) for tree in trees if tree.process not in heard]
     answers.sort(key=lambda each: (each.process.pid, each.process.tree))
     return Gathered(answers, len(answers), trio.current_time() - began, trouble)

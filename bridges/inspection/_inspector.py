@@ -20,7 +20,7 @@ from ._ask_metrics import ask_metrics
 from ._ask_process import ask_process
 from ._ask_threads import ask_threads
 from ._ask_tree import ask_tree
-from ._question import BadQuestion, Fields
+from ._question import BadQuestion, Fields, nothing_at
 
 logger = logging.getLogger("greenroom.inspection")
 
@@ -71,7 +71,7 @@ class Inspector:
         except BadQuestion as refusal:
             return error("bad-question", str(refusal))
         except ActorNotFound as missing:
-            return error("not-found", str(missing))
+            return error("not-found", nothing_at(missing.path))
         except InvalidState as refusal:
             return error("refused", str(refusal))
         except Exception:

@@ -62,5 +62,5 @@ def in_words(seen: dict[str, object]) -> str:
     if isinstance(cpu, float) and cpu >= _SPINS:
         return "it uses the CPU all the time: something holds its loop up"
     if isinstance(state, str) and "(" in state:
-        return f"the process is {state}"
+        return f"the process {'has' if state.startswith('ended') else 'is'} {state}"
     return ""

@@ -12,6 +12,11 @@ class BadQuestion(ValueError):
     """A question that can't be answered as it stands; the text says which field is wrong."""
 
 
+def nothing_at(path: str) -> str:
+    """Say that nothing is at *path*, to somebody who may have no Python at hand."""
+    return f"nothing is at {path!r}: it has ended, or never was."
+
+
 class Fields:
     """
     The fields of one question.

@@ -198,6 +198,7 @@ class LongPollOutput(Room):
         """What it is, and what was sent."""
         return {
             "transport": "long-polling",
+            "state": self.state.value,  # among the facts a session of Django has its name
             "frames_out": self._window.last,
             "output_bytes": self._window.bytes,
         }

@@ -19,6 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from ....supervisor._events import TRACED
 from ...inspection import Answer
 from ._action_form import ActionForm
 from ._actions import ACTIONS, Action, subject_of
@@ -193,6 +194,10 @@ def _back(request: HttpRequest, site: AdminSite, wish: Wish, wanted: str) -> str
     hosts = {request.get_host()}
     if wanted and url_has_allowed_host_and_scheme(wanted, hosts, require_https=request.is_secure()):
         return wanted
+    if wish.action.name == "trace":
+        # What it tells is remembered apart from other events, and is on no other page.
+        path = "" if wish.path == "/" else wish.path
+        return link(site, "greenroom_events", kind=TRACED, path=path)
     if wish.action.aim == "process":
         return link(site, "greenroom_processes")
     if wish.action.aim == "user" or wish.action.name.startswith("disconnect"):

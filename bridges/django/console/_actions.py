@@ -213,7 +213,8 @@ _LISTED = (
         {
             "actor": Effect(
                 "Each message that is handled here, or below, is an event for a while: its type,"
-                " how long it took, what came of it; never its body. It ends by itself.",
+                " how long it took, what came of it; never its body. They are on the page of"
+                " events, of the kind actor.handled. It ends by itself.",
                 "Everything. It costs some time for each message.",
             )
         },

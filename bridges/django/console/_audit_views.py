@@ -2,6 +2,7 @@
 #
 # Paged by the entries' numbers, not by counting: the log may be long.
 
+from collections.abc import Mapping
 from datetime import MAXYEAR, MINYEAR, date, datetime, time
 from typing import Any, NamedTuple, cast
 
@@ -17,7 +18,9 @@ from ..models import OUTCOMES, AuditEntry
 from ._actions import ACTIONS
 from ._audit import MIGRATE, is_migrated
 from ._page import link, places
+from ._user_names import named, names_of
 from ._view import APP, console_view
+from ._words import told
 
 PAGE = 50
 _MOST = 500
@@ -94,9 +97,10 @@ def audit(request: HttpRequest, site: AdminSite) -> HttpResponse:
         **site.each_context(request),
         "places": places(request, site),
         "title": "Audit log",
-        "entries": [_Shown(site, entry) for entry in shown],
+        "entries": _shown(site, shown),
         "problem": problem,
         "query": query,
+        "looking": bool(params) or query.before is not None,
         "actions": list(ACTIONS.values()),
         "outcomes": OUTCOMES,
         "first": link(site, "greenroom_audit", **params) if query.before else "",
@@ -108,11 +112,27 @@ def audit(request: HttpRequest, site: AdminSite) -> HttpResponse:
     return TemplateResponse(request, "greenroom/act_audit.html", context)
 
 
+_USER = "user "
+"""What stands before the key of a user in the path of an entry."""
+
+
+def _shown(site: AdminSite, entries: list[AuditEntry]) -> list["_Shown"]:
+    names = names_of(_user_in(entry) for entry in entries)
+    return [_Shown(site, entry, names) for entry in entries]
+
+
+def _user_in(entry: AuditEntry) -> str:
+    return entry.path.removeprefix(_USER) if entry.path.startswith(_USER) else ""
+
+
 class _Shown:
     """An entry as the page shows it."""
 
-    def __init__(self, site: AdminSite, entry: AuditEntry) -> None:
+    def __init__(self, site: AdminSite, entry: AuditEntry, names: Mapping[str, str]) -> None:
         self.entry = entry
+        self.at = entry.at.timestamp()
+        key = _user_in(entry)
+        self.what = _USER + named(key, names) if key else entry.path or entry.process
         self.by_this_user = link(site, "greenroom_audit", who=entry.user_key)
         title = ACTIONS.get(entry.action)
         self.action = entry.action if title is None else title.title
@@ -122,7 +142,6 @@ class _Shown:
         self.facts = [
             (name, value)
             for name, value in (
-                ("Reason", entry.reason),
                 ("Arguments", _listed(entry.arguments)),
                 ("Answer", _listed(entry.answer)),
                 ("Error", entry.error),
@@ -138,7 +157,7 @@ def _listed(facts: Any) -> str:
     if not isinstance(facts, dict):
         return ""
     pairs = cast("dict[str, object]", facts).items()
-    return ", ".join(f"{name} {value}" for name, value in pairs if value not in ("", None))
+    return ", ".join(f"{name} {told(value)}" for name, value in pairs if value not in ("", None))
 
 
 def _date(text: str) -> date | None:

@@ -111,9 +111,15 @@ class Hearing:
         left = max(_LEAST, min(FIRST_SECONDS, self._until - time.monotonic()))
         gathered = self._ask(question, seconds=left, only=only)
         self.problem = self.problem or gathered.trouble
-        voices = [voice_of(each) for each in gathered.answers]
+        voices = [self._slow(voice_of(each)) for each in gathered.answers]
         self._first.update({voice.process: voice for voice in voices})
         return voices
+
+    def _slow(self, voice: Voice) -> Voice:
+        known = self._first.get(voice.process)
+        if not voice.silent or known is None or known.silent:
+            return voice
+        return replace(voice, silent=f"it answers slowly; to the last question {voice.silent}")
 
 
 def voice_of(said: Answer) -> Voice:

@@ -72,7 +72,7 @@ def line_of(
         url=url,
         kind=kind_mark(str(row.get("kind", ""))),
         state=state_mark(str(row.get("state", "")), healthy=row.get("healthy") is not False),
-        unwell=str(row.get("unwell") or ""),
+        unwell=_more_than(str(row.get("state", "")), str(row.get("unwell") or "")),
         toggle=toggle if _below(row).get("total") else "",
         open=is_open,
         below=below_text(row),
@@ -84,6 +84,10 @@ def line_of(
         at=mapping(row.get("crash")).get("at"),
         facts=facts_text(row),
     )
+
+
+def _more_than(state: str, unwell: str) -> str:
+    return "" if unwell == state else unwell
 
 
 def life_text(row: Row) -> str:

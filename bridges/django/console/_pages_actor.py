@@ -114,7 +114,7 @@ def _told(
         "facts": pairs_table(anchor(path, "facts"), "Facts", mapping(row.get("facts")), linked),
         "spec": pairs_table(anchor(path, "spec"), "Spec", mapping(answer.get("spec")), linked),
         "connection": _connection(site, voice, path, linked),
-        "state": _pairs(path, "state", "State", answer, linked),
+        "state": _pairs(path, "state", "What describe() says", answer, linked),
         "state_problem": answer.get("state_problem") or "",
         "watched": mapping(answer.get("watched")),
         "where": answer.get("where") or "",

@@ -45,10 +45,13 @@ def tree(request: HttpRequest, site: AdminSite) -> HttpResponse:
     hearing = Hearing()
     processes = hearing.all({"ask": "process", "samples": False})
     view = TreeView(site, query, hearing)
+    # First what matters most: the time of the page may be over before the rest is told.
+    troubles = [] if query.looking or query.focused else view.troubles()
     context = {
         "query": query,
+        "trouble": view.trouble(troubles),
+        "unsaid": [voice for voice in troubles if not voice.well],
         "sections": [view.section(voice) for voice in processes if view.concerns(voice)],
-        "trouble": [] if query.looking or query.focused else view.trouble(),
         "trail": view.trail(),
         "clear": link(site, "greenroom_tree"),
         "all_trouble": link(site, "greenroom_tree", unhealthy="1"),
@@ -96,9 +99,13 @@ class TreeView:
             section.note = "Nothing here is as looked for."
         return section
 
-    def trouble(self) -> list[dict[str, Any]]:
-        """Return what is unhealthy in each process, the first places of each."""
+    def troubles(self) -> list[Voice]:
+        """Ask each process for the first places that are unhealthy in it."""
         asked = {"ask": "tree", "path": "/", "unhealthy": True, "limit": MOST_TROUBLE}
+        return self._hearing.all(asked)
+
+    def trouble(self, voices: list[Voice]) -> list[dict[str, Any]]:
+        """Return what is unhealthy in each process that has said so."""
         return [
             {
                 "voice": voice,
@@ -107,7 +114,7 @@ class TreeView:
                 if voice.answer.get("next")
                 else "",
             }
-            for voice in self._hearing.all(asked)
+            for voice in voices
             if voice.well
             # The top is unhealthy because something below it is, which is listed.
             and (rows := [row for row in voice.answer.get("rows", []) if row["path"] != "/"])

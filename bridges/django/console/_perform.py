@@ -144,7 +144,7 @@ def judge(said: Iterable[Answer], seconds: float) -> Verdict:
 
 def _of_one(said: Answer, seconds: float) -> Verdict:
     if said.answer is None:
-        why = said.silent or f"no answer within {seconds:g} s"
+        why = said.silent or f"no answer within {seconds:.3g} s"
         return Verdict("silent", f"process {said.pid}: {why}; it will not do it later either")
     error = cast("Mapping[str, Any]", said.error or {})
     if error:

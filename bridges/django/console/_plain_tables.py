@@ -24,7 +24,7 @@ _LONG = 160
 def pairs_table(id: str, caption: str, pairs: Mapping[str, Any], linked: Linked) -> Table:
     """Return a mapping as a table of two columns."""
     rows = [
-        TableRow([Cell(str(name)), value_cell(str(name), value, linked)])
+        TableRow([Cell(str(name)), value_cell(str(name), value, linked, id)])
         for name, value in pairs.items()
     ]
     return Table(id, caption, ("What", "Value"), rows, titled=True)

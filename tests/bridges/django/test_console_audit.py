@@ -1,7 +1,7 @@
 # The audit log: written before, completed after, kept for so long; and its page.
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -52,6 +52,17 @@ def test_nor_where_a_project_has_other_keys(console: None) -> None:
     A project's own kind of primary keys is none of ours.
     """
     call_command("makemigrations", "greenroom", check=True, dry_run=True, verbosity=0)
+
+
+def test_an_empty_log(console: None) -> None:
+    """
+    A log without entries says so, and one without those that are looked for says that.
+    """
+    auditor = client_of("ann", "view_tree", "view_audit")
+    page = reverse("admin:greenroom_audit")
+    assert "Nothing has been done by hand yet." in auditor.get(page).content.decode()
+    found = auditor.get(page, {"who": "eve"}).content.decode()
+    assert "No entry is as looked for." in found
 
 
 def test_before_and_after(user: Any) -> None:
@@ -177,6 +188,26 @@ def test_the_page_shows_what_was_done(console: None) -> None:
     assert "&lt;b&gt;because" in text
     assert "bob" in text
     assert "cut off, or still on its way" in text
+
+
+@override_settings(TIME_ZONE="Pacific/Auckland")
+def test_an_entry_for_a_person(console: None) -> None:
+    """
+    When is said in UTC as on all pages, a user by name, and the reason without unfolding anything.
+    """
+    ada = client_of("ada", "view_audit")
+    key = str(ada.session["_auth_user_id"])
+    at = datetime(2026, 5, 1, 3, 0, tzinfo=UTC)
+    AuditEntry.objects.create(
+        at=at, user_key="1", user_name="bob", action="disconnect-user", outcome="done",
+        path=f"user {key}", reason="shared the password", arguments={"for_good": True},
+    )  # fmt: skip
+    row = page(ada).partition('<tr id="e')[2].partition("</tr>")[0]
+    seen, _, folded = row.partition("<details")
+    assert "2026-05-01 03:00:00 UTC" in seen
+    assert f"user ada ({key})" in seen
+    assert "shared the password" in seen
+    assert "for_good yes" in folded
 
 
 @pytest.mark.parametrize("zone", ["America/Chicago", "Asia/Tokyo"])

@@ -59,6 +59,19 @@ def test_who_was_silent_is_not_asked_again() -> None:
     assert hearing.ready == [ONE.id]
 
 
+def test_who_was_slow_is_no_stranger() -> None:
+    """
+    A process that has answered, and then not in what was left of the time, is told of as slow.
+    """
+    processes = Processes(set())
+    hearing = Hearing(asked=processes.ask)
+    hearing.all({"ask": "process"})
+    processes.silent.add(2)
+    voices = hearing.all({"ask": "tree"})
+    slow = "it answers slowly; to the last question no answer within 1 s"
+    assert [voice.silent for voice in voices] == ["", slow]
+
+
 def test_who_has_gone_meanwhile() -> None:
     """
     A process that ends between two questions says nothing old to the second one.

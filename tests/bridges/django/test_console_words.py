@@ -7,6 +7,7 @@ import pytest
 
 from greenroom.bridges.django.console import _words as words
 from greenroom.bridges.django.console._lines import line_of
+from greenroom.bridges.django.console._plain_tables import pairs_table
 from greenroom.bridges.django.console._tables import chart
 from greenroom.bridges.django.console._tracebacks import frames, offending
 from greenroom.bridges.django.console._tree_query import MOST_OPEN, TreeQuery, whole
@@ -65,6 +66,19 @@ def test_moments() -> None:
     assert found.isoformat() == "1970-01-01T00:00:00+00:00"
     for at in (None, "x", 1e30, float("nan")):
         assert words.moment(at) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "unwell", "text"),
+    [("parked", "parked", ""), ("running", "restarted", "restarted"), ("running", "", "")],
+)
+def test_nothing_is_said_twice(state: str, unwell: str, text: str) -> None:
+    """
+    Why a place is unwell stands beside its state only where that does not say it.
+    """
+    row = {"path": "/residents/feed", "state": state, "unwell": unwell}
+    line = line_of(row, "a:1:2", 0, url="", toggle="", is_open=False)
+    assert line.unwell == text
 
 
 def test_states_have_a_sign_and_a_word() -> None:
@@ -193,6 +207,16 @@ def test_the_address_says_the_same_again() -> None:
     folded = query.toggled(query.opened, ("a:1:2", "/0"))
     assert ("a:1:2", "/0") not in (folded.opened or ())
     assert ("a:1:2", "/0") in (folded.toggled(folded.opened or (), ("a:1:2", "/0")).opened or ())
+
+
+def test_what_is_folded_has_an_id_of_its_own() -> None:
+    """
+    Long values of the same name in two tables are two elements, or unfolding one unfolds the other.
+    """
+    said = {"counters": "x" * 500}
+    tables = [pairs_table(id, "All", said, str) for id in ("one", "two")]
+    ids = {table.rows[0].cells[1].id for table in tables}
+    assert len(ids) == 2
 
 
 def test_a_line_says_what_is_known() -> None:

@@ -324,12 +324,15 @@ async def test_what_is_no_actor(clock: MockClock) -> None:
         answer = await about(server, task.path, state=True, stack=True)
         assert answer["row"]["state"] == "running"
         assert answer["where"] is None or "sleep" in answer["where"]
-        refused = await about(server, task.path, watch=5)
-        assert refused["error"]["code"] == "bad-question"
+        for path in (task.path, "/", "/connections", "/residents", "/residents/shop"):
+            refused = await about(server, path, watch=5)
+            assert refused["error"]["code"] == "bad-question", path
         await server.root.supervisor("/residents/shop").stop_child("a")
         stopped = await about(server, "/residents/shop/a", state=True)
         assert stopped["row"]["state"] in ("ended", "stopped")
         assert stopped["spec"]["class"].endswith("Worker")
+        refused = await about(server, "/residents/shop/a", watch=5)
+        assert refused["error"]["code"] == "bad-question"
 
 
 @pytest.mark.parametrize("path", ["", "/nowhere", "/connections/room/99", "/residents/workerx"])
@@ -338,7 +341,9 @@ async def test_nobody_there(path: str, clock: MockClock) -> None:
     A path that leads nowhere is told so.
     """
     async with running(WORKER) as server:
-        assert (await about(server, path))["error"]["code"] == "not-found"
+        found = (await about(server, path))["error"]
+        assert found["code"] == "not-found"
+        assert found["text"] == f"nothing is at {path!r}: it has ended, or never was."
 
 
 @pytest.mark.parametrize("fields", [{"watch": 61}, {"state": "yes"}, {"limit": 5}, {"watch": 0}])

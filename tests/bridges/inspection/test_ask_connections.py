@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from helpers import running, settle
+from helpers import requested, running, settle
 
-from greenroom.actors import WebsocketConsumer
+from greenroom.actors import EventStreamConsumer, LongPollConsumer, WebsocketConsumer
 from greenroom.bridges.inspection import _ask_connections as questions
 from greenroom.bridges.inspection._steps import STEP
 
@@ -22,6 +22,14 @@ class Echo(WebsocketConsumer):
 class Other(WebsocketConsumer):
     async def receive(self, text: str) -> None:
         pass
+
+
+class Feed(EventStreamConsumer):
+    pass
+
+
+class Poll(LongPollConsumer):
+    pass
 
 
 class Identity:
@@ -96,6 +104,30 @@ async def test_what_is_known_of_one() -> None:
         "subprotocol": "chat", "state": "open", "heard": None,
         "frames_in": 2, "bytes_in": 8, "frames_out": 2, "bytes_out": 8, "output_bytes": 0,
     }  # fmt: skip
+
+
+async def test_the_state_of_a_connection_with_a_session() -> None:
+    """
+    Its state is that of the connection, also where it has a session of Django's, whose mark is
+    among the facts.
+    """
+
+    class InSession(Identity):
+        def facts(self) -> dict[str, object]:
+            return {"user": "7", "session": "82585d30"}
+
+    async with (
+        requested(feed=Feed, poll=Poll) as server,
+        server.event_stream("/feed"),
+        server.long_poll("/poll"),
+    ):
+        await settle(lambda: server.root.connections.open == 2)
+        for path in ("/connections/feed/1", "/connections/poll/2"):
+            slot: Any = server.root.connections.find(path)
+            slot.connection.scope["greenroom.identity"] = InSession("7")
+        rows = (await asked(server, "connections"))["rows"]
+    assert {row["route"]: row["state"] for row in rows} == {"feed": "begun", "poll": "open"}
+    assert {row["facts"].get("session") for row in rows} == {"82585d30"}
 
 
 async def test_counts() -> None:

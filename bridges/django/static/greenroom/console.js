@@ -153,7 +153,7 @@
                 // Logged out, or not permitted any more: the server says so on a whole page.
                 if (answer.redirected || answer.status === 403) {
                     stop();
-                    say("Not live: reload the page to log in again");
+                    say("Not live: reload the page " + (answer.status === 403 ? "to see why" : "to log in again"));
                 } else {
                     say("Not live: the server answered " + answer.status + ", asking again every 5 s");
                     start_polling();
