@@ -7,6 +7,7 @@ from greenroom.actors import _mailbox as mailbox
 from greenroom.actors._lowlevel import LoopThread
 from greenroom.actors._mailbox import Mailbox
 from greenroom.actors._messages import Cast, InFrame, PeerEnd
+from greenroom.actors._overflow import Put
 
 
 class Clock:
@@ -129,3 +130,20 @@ async def test_the_oldest_makes_room(ticks: Clock) -> None:
     ticks.now += 10
     box.put_over_oldest(Cast(3))
     assert box.waited(ticks.now) == 10
+
+
+async def test_the_oldest_makes_room_unmarked(ticks: Clock) -> None:
+    """
+    Where the oldest makes room, the next is not said to have waited as long as its actor is busy.
+    """
+    box = Mailbox(LoopThread.current(), capacity=2)
+    busy_since = ticks.now
+    for nth in range(6):  # from the third on, each makes the oldest leave
+        ticks.now += 10
+        if box.put_message(Cast(nth)) is Put.FULL:
+            box.put_over_oldest(Cast(nth))
+        waited = box.waited(busy_since)
+        assert waited is not None
+        assert waited <= 10
+    ticks.now += 5
+    assert box.waited(busy_since) == 15
