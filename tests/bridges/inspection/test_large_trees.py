@@ -87,6 +87,26 @@ async def test_slices_of_acts(looks: Counter, act: dict[str, Any]) -> None:
             assert most <= 3 * SLICE
 
 
+async def test_many_at_rest(looks: Counter) -> None:
+    """
+    SLICES: of how many of a branch are suspended it is told without a look at each.
+    """
+    async with opened(0) as server:
+        root = server.root
+        with attached(root, 2000) as slots:
+            for slot in slots[:1500]:
+                root.suspensions.begin(slot.path, 60)
+            looks.read()
+            answer = await ask(server, path="/connections/room", limit=1)
+            assert answer["node"]["below"]["states"] == {"running": 500, "suspended": 1500}
+            assert looks.read()[1] <= SLICE
+            for slot in slots[:1490]:
+                root.suspensions.end(slot.path)
+            answer = await ask(server, path="/connections/room", limit=1)
+            assert answer["node"]["below"]["states"] == {"running": 1990, "suspended": 10}
+        assert root.suspensions.right_below("/connections/room") == ()
+
+
 async def test_bounded(looks: Counter) -> None:
     """
     BOUNDED: a search through them all is answered in parts, each with so many looks at most.
