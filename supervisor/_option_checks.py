@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Callable
 from os import PathLike
+from pathlib import Path
 from typing import Any, cast
 
 Check = Callable[[str, object], None]
@@ -115,7 +116,7 @@ def check_directory(name: str, value: object) -> None:
     if not isinstance(value, str | PathLike):
         raise TypeError(f"{name} must be a path like '/run/mysite', or None. Got: {value!r}")
     path = os.fspath(cast("str | PathLike[str]", value))
-    if not isinstance(path, str) or not os.path.isabs(path):
+    if not isinstance(path, str) or not Path(path).is_absolute():
         raise ValueError(f"{name} must be absolute, like '/run/mysite'. Got: {value!r}")
 
 

@@ -416,12 +416,12 @@ class Options:
     inspection: bool | None = _checked(
         None,
         "Whether the trees of each process answer questions about themselves, for the pages in the"
-        " admin and `manage.py actors`: on a socket that this user alone can open. None: with Django"
-        " yes, without it no.",
+        " admin and `manage.py actors`: on a socket that this user alone can open. None: yes with"
+        " Django, no without it.",
         "choice",
         _check_bool_or_none,
     )
-    inspection_dir: str | PathLike[str] | None = _checked(
+    inspection_dir: str | PathLike[str] | None = _checked(  # noqa: RUF009 - a path stays as it is
         None,
         "Directory of those sockets, the same for all processes of one project, this user's alone."
         " None: one for each project and user, in XDG_RUNTIME_DIR or where temporary files are.",

@@ -13,7 +13,8 @@ class Lifespan:
     """The server's side of one application's lifespan."""
 
     def __init__(self, application: Callable[..., Any], extensions: dict[str, Any]) -> None:
-        self._scope = {"type": "lifespan", "extensions": {DRIVER: {}, **extensions}}
+        known: dict[str, Any] = {DRIVER: {}, **extensions}
+        self._scope: dict[str, Any] = {"type": "lifespan", "extensions": known}
         self.started, self.stop, self.finished = trio.Event(), trio.Event(), trio.Event()
         self.failure: str | None = None
         """What it has answered, where it would not start."""

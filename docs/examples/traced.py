@@ -44,11 +44,11 @@ def show(spans, parent=None, depth=0):
 
 
 async def main():
-    async with serve(Application(router=Routes(), children=[Books])) as server:
-        async with server.websocket("/orders") as client:
-            client.send_text("tea")
-            await client.receive_text()
-            await server.wait_restarted("/residents/books")
+    application = Application(router=Routes(), children=[Books])
+    async with serve(application) as server, server.websocket("/orders") as client:
+        client.send_text("tea")
+        await client.receive_text()
+        await server.wait_restarted("/residents/books")
 
 
 if __name__ == "__main__":

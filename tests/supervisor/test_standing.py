@@ -195,3 +195,60 @@ async def test_in_a_thread() -> None:
             go_on.set()
         await settle(lambda: slot.thread is None)
         assert slot.standing().where == ""
+
+
+class Failing(Actor):
+    """Has a task that fails while it has nothing to do."""
+
+    async def started(self) -> None:
+        self.start_soon(self.fail)
+
+    async def fail(self) -> None:
+        await trio.sleep(1)
+        raise ValueError("boom")
+
+    @handles("work")
+    async def work(self) -> None:
+        pass
+
+
+async def test_what_crashed_in_its_sleep(clock: MockClock) -> None:
+    """
+    What comes for an actor that has crashed while it had nothing to do waits since it came.
+    """
+    async with running(ChildSpec(actor=Failing, name="worker", max_restarts=0)) as server:
+        slot = slot_of(server)
+        await trio.sleep(5)
+        assert slot.state == "parked"
+        slot.ref.cast({"type": "work"})
+        await trio.sleep(3)
+        assert slot.standing().age == 3
+
+
+class Bored(Actor):
+    """Does something when nothing comes."""
+
+    idle_seconds = 1
+
+    async def idle(self) -> None:
+        await trio.sleep(0.5)
+
+    @handles("work")
+    async def work(self) -> None:
+        pass
+
+
+async def test_what_comes_between_moments(clock: MockClock) -> None:
+    """
+    What comes while an `idle` handler runs waits for it; what comes behind it does not wait.
+    """
+    async with running(ChildSpec(actor=Bored, name="worker")) as server:
+        slot = slot_of(server)
+        await trio.sleep(1.75)
+        slot.ref.cast({"type": "work"})
+        assert slot.mailbox._waits is None
+        await trio.sleep(1.25)
+        assert slot.standing().busy == 0.25
+        slot.ref.cast({"type": "work"})
+        await trio.sleep(0.125)
+        assert slot.standing().age == 0.125

@@ -203,3 +203,22 @@ def test_numbers_have_no_gaps() -> None:
         thread.join()
     assert [each.number for each in stream.remembered()] == list(range(1, 401))
     assert (stream.last, stream.forgotten) == (400, 0)
+
+
+async def test_what_comes_while_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    An event that a thread emits in the very moment of the look is told once, the next time.
+    """
+    async with running(Worker) as server:
+        stream, last = server.root.events, server.root.events.last
+        remembered = EventStream.remembered
+
+        def late(stream: EventStream, *, traced: bool = False) -> Any:
+            if stream.last == last:
+                emit(server, 1)
+            return remembered(stream, traced=traced)
+
+        monkeypatch.setattr(EventStream, "remembered", late)
+        first = await asked(server, "events", after=last)
+        assert (first["events"], first["next"]) == ([], last)
+        assert numbers(await asked(server, "events", after=first["next"])) == [stream.last]
