@@ -64,11 +64,16 @@ async def work():
 
 
 OPTIONS = Options(
-    backoff_min_seconds=1, park_seconds=20, max_restarts=2, max_seconds=5, storm_restarts=3, total_shutdown_seconds=300
+    backoff_min_seconds=1,
+    park_seconds=20,
+    max_restarts=2,
+    max_seconds=5,
+    storm_restarts=3,
+    total_shutdown_seconds=300,
 )
 
 
-def tree() -> list[SupervisorSpec | type[Actor]]:
+def tree() -> list[object]:
     children = [Clerk, ChildSpec(actor=Stubborn, name="stubborn", max_restarts=1)]
     return [
         Clerk,
@@ -103,8 +108,8 @@ class Chaos:
         act = self.dice.choice([
             self.message, self.message, self.message, self.add, self.stop, self.start,
             self.restart, self.delete, self.suspend, self.resume, self.wake, self.trace,
-            self.connect, self.connect, self.say, self.say, self.hang_up, self.task, self.disconnect,
-            self.reset,
+            self.connect, self.connect, self.say, self.say, self.hang_up, self.task,
+            self.disconnect, self.reset,
         ])  # fmt: skip
         self.done[act.__name__] += 1
         try:
@@ -219,7 +224,10 @@ class Chaos:
 
 async def shaken(seed: int, times: int) -> Counter[str]:
     dice = random.Random(seed)
-    async with running(*tree(), options=OPTIONS, room=Room) as server, trio.open_nursery() as nursery:
+    async with (
+        running(*tree(), options=OPTIONS, room=Room) as server,
+        trio.open_nursery() as nursery,
+    ):
         chaos = Chaos(server, dice, nursery)
         for nth in range(times):
             chaos.once()

@@ -180,7 +180,7 @@ async def test_many_threads(box: Mailbox) -> None:
             box.put_back([item])
             item = None
         taken += item is not None
-        assert 0 <= (box.waited(0) or 0)
+        assert (box.waited(0) or 0) >= 0
         await trio.lowlevel.cancel_shielded_checkpoint()
     dropped = sum(each is not None for each in left)
     waiting = list(box._lane)

@@ -1,4 +1,4 @@
-# A tree to which anything may happen, at random: what is counted stays what a look at each would say.
+# A tree to which anything may happen, at random: its counts stay what a look at each would say.
 
 import pytest
 from random_trees import shaken
