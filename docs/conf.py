@@ -48,13 +48,15 @@ nitpick_ignore_regex = [
     # Names of other projects: their inventories would have to be fetched.
     (
         r"py:.*",
-        r"(trio|ssl|django|collections|contextlib|hypercorn|pathlib|types|abc|enum|unittest)\..*",
+        r"(trio|ssl|os|django|opentelemetry|collections|contextlib|hypercorn|pathlib|types|abc|enum"
+        r"|unittest)\..*",
     ),
     (r"py:.*", r"contextvars\..*"),
     (r"py:exc", r"ImproperlyConfigured"),
     # Private types in a signature: shown, not linked. Public ones are found, see resolve_private().
     (r"py:.*", r"greenroom\..*\._.*"),
-    (r"py:class", r"Target|LoopThread|AsyncCall|_LiteralGenericAlias|_CallableGenericAlias"),
+    (r"py:class", r"Target|LoopThread|AsyncCall|Workers"),
+    (r"py:class", r"_LiteralGenericAlias|_CallableGenericAlias"),
     (r"py:class", r"T|Ts"),  # type variables, whatever they stand for
     (r"py:class", r"GeneratorType"),  # of the module types, where it is named without it
 ]

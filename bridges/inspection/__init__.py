@@ -9,9 +9,11 @@ from ._hook import inspected as inspected
 from ._identity import ProcessId as ProcessId
 from ._inspector import Inspector as Inspector
 from ._question import BadQuestion as BadQuestion
+from ._wire import BadMessage as BadMessage
 
 __all__ = [
     "Answer",
+    "BadMessage",
     "BadQuestion",
     "Gathered",
     "HealthApp",
