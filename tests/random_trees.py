@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import trio
 from helpers import running
@@ -73,7 +73,7 @@ OPTIONS = Options(
 )
 
 
-def tree() -> list[object]:
+def tree() -> Sequence[object]:
     children = [Clerk, ChildSpec(actor=Stubborn, name="stubborn", max_restarts=1)]
     return [
         Clerk,
