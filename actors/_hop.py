@@ -42,6 +42,11 @@ class Hop:
         return self._batch is not None and self._batch.several
 
     @property
+    def held(self) -> int:
+        """How many messages the job that runs has taken out of the mailbox and not begun."""
+        return 0 if self._batch is None else self._batch.waiting
+
+    @property
     def thread(self) -> str | None:
         """The name of the thread that works, "" while none has it yet; None if none is needed."""
         return None if self._job is None else self._job.thread_name

@@ -197,6 +197,40 @@ async def test_in_a_thread() -> None:
         assert slot.standing().where == ""
 
 
+async def test_behind_what_a_thread_does() -> None:
+    """
+    What goes to a thread together with a message that does not end waits, and is counted.
+    """
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Blocking(Actor):
+        @handles("quick")
+        def quick(self) -> None:
+            pass
+
+        @handles("block")
+        def block(self) -> None:
+            begun.set()
+            go_on.wait(60)
+
+    async with running(ChildSpec(actor=Blocking, name="worker")) as server:
+        slot = slot_of(server)
+        for kind in ("quick", "block", "quick", "quick", "quick"):
+            slot.ref.cast({"type": kind})
+        try:
+            await settle(begun.is_set)
+            slot.ref.cast({"type": "quick"})
+            assert slot.snapshot().mailbox == (4, slot.mailbox.capacity)
+            assert slot.snapshot().facts["handling"] == "'block'"
+            standing = slot.standing()
+            assert standing.age == standing.busy is not None  # of one look
+        finally:
+            go_on.set()
+        await settle(lambda: slot.thread is None)
+        assert slot.queued == 0
+        assert slot.standing().age is None
+
+
 class Failing(Actor):
     """Has a task that fails while it has nothing to do."""
 
