@@ -119,6 +119,7 @@ class InspectionApp:
             process, seconds = _taken(asked)
             if acts:
                 asked["by"] = "the token"
+                asked.setdefault("until_ms", int((time.time() + seconds) * 1000))
             gathered = await self._ask({**asked, "ask": name}, process, seconds)
         except (ValueError, BadMessage) as refusal:
             await request.json(400, error("bad-question", str(refusal)))
@@ -229,7 +230,10 @@ class _Request:
         Raises:
             ValueError: It is none.
         """
-        data = json.loads(await self.body() or b"{}")
+        try:
+            data = json.loads(await self.body() or b"{}")
+        except RecursionError:
+            raise ValueError("the body is too deep") from None
         if not isinstance(data, dict):
             raise ValueError("the body must be a JSON object")  # noqa: TRY004 - as bad JSON is
         return cast("dict[str, object]", data)

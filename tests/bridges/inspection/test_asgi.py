@@ -129,6 +129,7 @@ async def test_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def act(root: object, fields: Any) -> dict[str, Any]:
         asked.append({"by": fields.text("by"), "action": fields.text("action")})
+        assert fields.number("until_ms", 0, least=1, most=2**53)
         fields.done()
         return {"done": {}}
 
