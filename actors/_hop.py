@@ -51,6 +51,11 @@ class Hop:
         """The name of the thread that works, "" while none has it yet; None if none is needed."""
         return None if self._job is None else self._job.thread_name
 
+    @property
+    def job(self) -> Job[Any] | None:
+        """The job that works, or waits for a thread; None if none is needed."""
+        return self._job
+
     def tell(self) -> None:
         """Tell the job that runs, if one does, to stop: its next ``self.*`` is Stale."""
         if self._batch is not None:

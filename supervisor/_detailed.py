@@ -64,4 +64,9 @@ class Detailed(Witness):
     def lines(self) -> list[Line]:
         """Return where its task waits; where its handler has a thread, that one's lines behind."""
         lines = waiting_at(self._stack)
-        return lines + (stack_of_thread(self.thread) if self.thread else [])
+        job = None if self._life is None else self._life.hop.job
+        if job is None:
+            return lines
+        # By the thread's number: pools of several trees have threads of the same name.
+        idents = (ident for held, ident in self.pool.holders() if held is job)
+        return lines + stack_of_thread(next(idents, 0))
