@@ -6,6 +6,7 @@ import trio
 
 from ..actors._actor import Actor
 from ..actors._life import Life
+from ..actors._workers import Workers
 from ._backoff import backoff_of
 from ._effective import Effective, effective_of_actor, effective_of_connection
 from ._stacks import Line, stack_of_thread, waiting_at
@@ -21,6 +22,7 @@ class Detailed(Witness):
 
     actor: type[Actor]
     began: float | None
+    pool: Workers
     shutdown_seconds: float
     _kwargs: dict[str, Any]
     _policy: Policy
