@@ -109,6 +109,7 @@ class Groups:
         self._groups_of: dict[Member, dict[str, None]] = {}
         self._listeners: dict[str, list[list[GroupListener]]] = {}
         self._telling = Telling()
+        self._sent = self._delivered = self._dropped = 0  # of those that are gone, too
         self._lock = RLock()
 
     def __repr__(self) -> str:
@@ -234,11 +235,17 @@ class Groups:
     def _hand_on(self, group: str, payload: object, exclude: Member | None) -> int:
         sent, dropped = _deliver(self._members(group), payload, exclude)
         with self._lock:
+            taken = sent - dropped
+            self._sent += 1
+            self._delivered += taken
             entry = self._groups.get(group)
             if entry is not None:
                 entry.sent += 1
-                entry.delivered += sent - dropped
-                entry.dropped += dropped
+                entry.delivered += taken
+            if dropped:
+                self._dropped += dropped
+                if entry is not None:
+                    entry.dropped += dropped
         return sent
 
     def monitor(
@@ -314,6 +321,13 @@ class Groups:
             if entry is None:
                 return None
             return GroupTally(len(entry.joined), entry.sent, entry.delivered, entry.dropped)
+
+    def totals(self) -> tuple[int, int, int]:
+        """
+        Return how much was sent to all groups there ever were, delivered, and dropped.
+        """
+        with self._lock:
+            return self._sent, self._delivered, self._dropped
 
     def groups_of(self, member: Member) -> tuple[str, ...]:
         """

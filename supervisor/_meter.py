@@ -6,8 +6,10 @@
 #
 # Invariants, each with a test of that name in tests/supervisor/test_meter.py:
 #   BOUNDED    so many sets of labels and no more are kept of one counter; the others are one.
+#   ITS OWN    no label is a peer's, who could make one after the other.
 #   ANY THREAD whoever tells an event, also in the middle of another one.
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
@@ -105,7 +107,7 @@ class Meter:
             "slot.ended": self._slot_ended,
             "supervisor.gave_up": lambda event: self.supervisors_gave_up.add(event.path),
             "connection.closed": lambda event: self.closed.add(str(event.facts.get("code", ""))),
-            "connection.refused": lambda event: self.refused.add(_words(event, "reason")),
+            "connection.refused": lambda event: self.refused.add(_own_words(event, "reason")),
             "mailbox.overflow": lambda event: self.overflows.add(
                 self._class_of(event.path), _words(event, "policy")
             ),
@@ -154,6 +156,11 @@ class Meter:
         seconds = event.facts.get("seconds")
         if isinstance(seconds, float):
             self.stops.add(seconds)
+
+
+def _own_words(event: "Event", name: str) -> str:
+    # What is quoted is the peer's, such as its Origin: he could make a label of each.
+    return re.split("['\"]", _words(event, name), maxsplit=1)[0].rstrip()
 
 
 def _words(event: "Event", name: str) -> str:

@@ -238,7 +238,9 @@ class Supervisor(GroupRestart, Subordinate):
                 self._child_ended(entry, exit_)
             except Exception as error:  # noqa: BLE001 - a fault of ours: this one begins anew
                 self._over = self._over or self._fault(error)
-        self._abandoned.pop(body, None)
+        if body in self._abandoned:
+            del self._abandoned[body]
+            self._root.trouble.abandoned -= 1
         self._bell.wake()
         if exit_ is not None and exit_.kind is ExitKind.FATAL:
             self._root.fatal(body.path)
@@ -389,3 +391,4 @@ class Supervisor(GroupRestart, Subordinate):
         entry.stopping = None
         self._entries.look_at(entry)
         self._root.trouble.add(body.path)  # until it has ended
+        self._root.trouble.abandoned += 1

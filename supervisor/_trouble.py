@@ -47,6 +47,8 @@ class Trouble:
         self._restarted: dict[str, float] = {}  # when; who has restarted last is the last
         self.stuck: set[str] = set()
         """The paths of those that have not ended in time; they are in trouble until they end."""
+        self.abandoned = 0
+        """How many others have not, and were given up: their places may be somebody else's."""
         events.subscribe(self._hear)
 
     def __len__(self) -> int:

@@ -13,11 +13,19 @@ from django.views.decorators.http import require_safe
 
 from ...supervisor import current_root
 from .console._api_answer import without_secrets
+from .console._mounted import may_enter_some
 
 NOT_RUNNING = (
     "No Greenroom runs in this process. Serve the project with"
     " `hypercorn -k trio mysite.asgi:application` and Greenroom(...) in asgi.py."
 )
+
+TOO_LARGE = (
+    "{} connections are open, and the whole tree at once is for {} at most: it would hold all of"
+    " them up. Take the console, or the JSON API, which has pages."
+)
+MOST = 2000
+"""Connections of which the whole tree is shown: it is taken in one piece, on the loop."""
 
 
 @require_safe
@@ -28,7 +36,8 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
 
     Where the app is installed they need the permission ``greenroom.view_tree``, and for tracebacks
     ``greenroom.view_traceback``. Anonymous users are sent to the login page; others get 403.
-    Without a running tree the answer is 503 with a sentence in ``error``.
+    Without a running tree, and with a very large one, the answer is 503 with a sentence in
+    ``error``.
     """
     user = _user(request)
     if not user.is_authenticated:
@@ -38,6 +47,8 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
         return redirect_to_login(request.get_full_path(), _login_url())
     if not (user.is_active and user.is_staff):
         raise PermissionDenied("The tree is for staff.")
+    if not may_enter_some(request):
+        raise PermissionDenied("The tree is for those whom the admin lets in.")
     # Without the app there are no such permissions, and staff may see it all.
     is_installed = apps.is_installed("greenroom.bridges.django")
     if is_installed and not user.has_perm("greenroom.view_tree"):
@@ -46,6 +57,9 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
         root = current_root()
     except LookupError:
         return JsonResponse({"error": NOT_RUNNING}, status=503)
+    if root.connections.open > MOST:
+        text = TOO_LARGE.format(root.connections.open, MOST)
+        return JsonResponse({"error": text}, status=503)
     tree: Any = root.snapshot_blocking().as_dict()
     if is_installed and not user.has_perm("greenroom.view_traceback"):
         tree = without_secrets(tree)

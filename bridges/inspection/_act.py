@@ -31,6 +31,7 @@ ACT_SECONDS = 10.0
 """How long an act may take; past it, it is answered that it goes on, or has not happened."""
 LONGEST_SUSPENSION = 86_400.0
 LONGEST_TRACE = 600.0
+LAST_EPOCH = 2**31 - 1
 ANSWER_FIRST = 0.2
 """Seconds between the answer and the end of a process: or nobody would hear it."""
 
@@ -71,6 +72,8 @@ class Act:
     """What it is done to."""
     read: Callable[[Fields], Arguments]
     do: Callable[[Root, Order], Awaitable[Done]]
+    everywhere: bool = False
+    """Whether it may be done in all processes at once."""
 
 
 # -- actors ------------------------------------------------------------------------------------
@@ -89,6 +92,7 @@ async def restart(root: Root, order: Order) -> Done:
             await root.supervisor(above).restart_child(name)
         return {"touched": touched}
     _refuse_stopped(root, path)
+    _refuse_another(root, path, order.arguments["epoch"])
     with _refusing():
         epoch = await root.restart(path, f"restarted: {order.why}", ACT_SECONDS)
     return {"touched": 1, "epoch": epoch}
@@ -241,6 +245,10 @@ def _nothing(_: Fields) -> Arguments:
     return {}
 
 
+def _of_restart(fields: Fields) -> Arguments:
+    return {"epoch": fields.number("epoch", 0, least=0, most=LAST_EPOCH)}
+
+
 def _of_suspend(fields: Fields) -> Arguments:
     return {"seconds": fields.seconds("seconds", 60.0, most=LONGEST_SUSPENSION)}
 
@@ -270,7 +278,7 @@ def _of_closing(default: int) -> Callable[[Fields], Arguments]:
 
 
 ACTS: dict[str, Act] = {
-    "restart": Act("path", _nothing, restart),
+    "restart": Act("path", _of_restart, restart),
     "stop": Act("path", _nothing, stop),
     "start": Act("path", _nothing, start),
     "suspend": Act("path", _of_suspend, suspend),
@@ -278,8 +286,10 @@ ACTS: dict[str, Act] = {
     "reset-budget": Act("path", _nothing, reset_budget),
     "wake": Act("path", _nothing, wake),
     "disconnect": Act("path", _of_closing(CLOSED_BY_OPERATOR), disconnect),
-    "disconnect-path": Act("path", _of_closing(CLOSED_BY_OPERATOR), disconnect_path),
-    "disconnect-user": Act("user", _of_closing(USER_CLOSED), disconnect_user),
+    "disconnect-path": Act(
+        "path", _of_closing(CLOSED_BY_OPERATOR), disconnect_path, everywhere=True
+    ),
+    "disconnect-user": Act("user", _of_closing(USER_CLOSED), disconnect_user, everywhere=True),
     "drain": Act("process", _of_drain, drain),
     "trace": Act("path", _of_trace, trace),
     "untrace": Act("path", _nothing, untrace),
@@ -343,6 +353,16 @@ def _parent(root: Root, path: str) -> tuple[str, str]:
 def _refuse_connections(path: str, instead: str) -> None:
     if is_branch_of_connections(path):
         raise Refused(f"{path} is no actor. {instead}")
+
+
+def _refuse_another(root: Root, path: str, epoch: int) -> None:
+    """Refuse an incarnation that is not the one that was seen, if it is said which that was."""
+    node = Look(root).node(path) if epoch else None
+    if node is not None and node.epoch not in (0, epoch):
+        raise Refused(
+            f"{path} has begun anew since it was looked at: it is in epoch {node.epoch}, not"
+            f" {epoch}. Look again"
+        )
 
 
 def _refuse_stopped(root: Root, path: str) -> None:

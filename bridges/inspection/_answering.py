@@ -2,6 +2,7 @@
 #
 # Invariants, each with a test of that name in tests/bridges/inspection/test_answering.py:
 #   BOUNDED   a question has a size and a time; so many are answered at once, others wait.
+#   MEANT     what is for another process, as one of another machine, is not answered, nor done.
 #   OWN       who asks has the same user, or is root; others are not read from.
 #   GONE      when it ends, its socket is gone.
 #   LEFT      an answer that nobody waits for any more is not looked for any longer.
@@ -144,6 +145,8 @@ async def _answer(tree: LocalTree, peer: trio.socket.SocketType) -> None:
         return
     if isinstance(question, str):
         answer: dict[str, Any] | None = error("bad-question", question)
+    elif (meant := question.pop("to", None)) not in (None, tree.process.id):
+        answer = error("not-found", f"this is process {tree.process.id}, not {str(meant)[:100]}")
     else:
         answer = await _while_it_waits(tree, peer, question)
     if answer is None:

@@ -6,9 +6,11 @@
 #
 # Invariants, each with a test of that name in tests/bridges/inspection/test_asgi.py:
 #   TOKEN      without the token every path and method gets the same 401.
-#   NO EFFECT  a GET changes nothing, and a cookie alone does not act.
+#   NO EFFECT  a GET changes nothing, and a cookie alone does not act, however the path is written.
+#   NO GHOST   what was not answered in time is not done later.
 
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from os import PathLike
@@ -18,6 +20,8 @@ from urllib.parse import parse_qsl
 
 from ...actors._lowlevel import inside_trio
 from ...supervisor import Root, current_root
+from ...supervisor._events import printable
+from ._act import ACTS
 from ._gather_async import gather_async
 from ._gathered import Answer, Gathered
 from ._identity import this_process
@@ -34,6 +38,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 API = "/api/v1/"
 MOST_SECONDS = 10.0
 """How long the processes may be waited for, at the wish of whoever asks."""
+
+logger = logging.getLogger("greenroom.inspection")
 
 _JSON = "application/json"
 _HTML = "text/html; charset=utf-8"
@@ -96,11 +102,14 @@ class InspectionApp:
     async def _api(self, request: "_Request") -> None:
         by_header = self._token.in_header(request.header("authorization"))
         by_cookie = self._token.in_cookies(request.header("cookie"), time.time())
-        acts = request.path.endswith(f"{API}act")
+        # By the very name that is asked for below: another reading of the path would let a GET act.
+        name = request.path.rpartition(API)[2].strip("/")
+        acts = name == "act"
         if not by_header and (acts or not by_cookie):
+            if request.header("authorization"):
+                request.tell_wrong_token()
             await request.json(401, _NO_TOKEN, ("www-authenticate", "Bearer"))
             return
-        name = request.path.rpartition(API)[2].strip("/")
         allowed = ("POST",) if acts else ("GET", "HEAD")
         if name not in QUESTIONS:
             known = ", ".join(sorted(QUESTIONS))
@@ -118,8 +127,9 @@ class InspectionApp:
                 asked = await request.posted()
             process, seconds = _taken(asked)
             if acts:
-                asked["by"] = "the token"
-                asked.setdefault("until_ms", int((time.time() + seconds) * 1000))
+                if self._directory is not None and process is None:
+                    _refuse_everywhere(asked)
+                asked |= {"by": "the token", "until_ms": int((time.time() + seconds) * 1000)}
             gathered = await self._ask({**asked, "ask": name}, process, seconds)
         except (ValueError, BadMessage) as refusal:
             await request.json(400, error("bad-question", str(refusal)))
@@ -185,6 +195,7 @@ class InspectionApp:
             value = self._token.cookie(time.time())
             await request.redirect(f"{COOKIE}={value}; Max-Age={COOKIE_SECONDS}; {flags}")
         else:
+            request.tell_wrong_token()
             await request.html(401, login_page(wrong=True))
 
 
@@ -198,7 +209,12 @@ class _Request:
         query = cast("bytes", scope.get("query_string", b"")).decode("latin-1")
         self.query = dict(parse_qsl(query, keep_blank_values=True))
         self._headers = cast("list[tuple[bytes, bytes]]", scope["headers"])
+        self._client = printable(str((scope.get("client") or ["an unknown address"])[0]))
         self._receive, self._send = receive, send
+
+    def tell_wrong_token(self) -> None:
+        """Log that somebody has come with a token that is none."""
+        logger.warning("somebody with a wrong token asks for the inspection, from %s", self._client)
 
     def header(self, name: str) -> str:
         """Return the header *name*; "" without it."""
@@ -233,7 +249,7 @@ class _Request:
         try:
             data = json.loads(await self.body() or b"{}")
         except RecursionError:
-            raise ValueError("the body is too deep") from None
+            raise ValueError("the body is nested too deeply") from None
         if not isinstance(data, dict):
             raise ValueError("the body must be a JSON object")  # noqa: TRY004 - as bad JSON is
         return cast("dict[str, object]", data)
@@ -283,6 +299,13 @@ def _taken(asked: dict[str, object]) -> tuple[str | None, float]:
     if not 0 < wanted <= MOST_SECONDS:
         raise ValueError(f"seconds must be above 0 and at most {MOST_SECONDS:g}. Got: {seconds!r}")
     return process, wanted
+
+
+def _refuse_everywhere(asked: Mapping[str, object]) -> None:
+    """Refuse what would be done in all processes at once, though it is for one of them."""
+    act = ACTS.get(str(asked.get("action")))
+    if act is not None and not act.everywhere and asked.get("preview") is not True:
+        raise ValueError(f"which process? Write process, its id. Got: {asked.get('action')} alone")
 
 
 def _status(gathered: Gathered) -> int:

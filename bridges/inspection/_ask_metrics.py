@@ -5,6 +5,7 @@
 # a hundred thousand. What would need a look at each mailbox, or a count for each message, is not
 # here (docs/reference/inspection.md says which).
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -44,7 +45,7 @@ def _of_tree(root: Root) -> Iterator[Metric]:
     )
     yield _gauge("supervisors", "Supervisors that live.", _one(len(root.supervisors)))
     yield _gauge("places_in_trouble", "Places that may be in trouble.", _one(len(root.trouble)))
-    stuck = len(root.trouble.stuck)
+    stuck = len(root.trouble.stuck) + root.trouble.abandoned
     yield _gauge("actors_unkillable", "Actors that have not ended in time.", _one(stuck))
     yield _gauge("groups", "Groups with members in this process.", _one(root.groups.count))
     open_ = (((route,), number) for route, number in root.connections.open_by_route())
@@ -156,9 +157,21 @@ def _of_past(root: Root) -> Iterator[Metric]:
         ("admin_actions_total", "What operators have done, by outcome.", meter.actions),
     ):
         yield _counter(name, help_, _counts_of(root, counter))
+    for what, help_, number in zip(
+        ("sent", "delivered", "dropped"),
+        (
+            "Messages to groups, from here or from other processes.",
+            "Messages to groups that a member was handed.",
+            "Messages to groups that a member had no use for.",
+        ),
+        root.groups.totals(),
+        strict=True,
+    ):
+        yield _counter(f"groups_{what}_total", help_, _one(number))
     reasons: dict[tuple[str], int] = {}
     for key, number in root.dead_letters.counts().items():
-        reason = (key.reason.partition(" (")[0],)
+        # What stands behind may be a peer's: the type of a message that nobody handles.
+        reason = (re.split(r" \(|: ", key.reason, maxsplit=1)[0],)
         reasons[reason] = reasons.get(reason, 0) + number
     yield _counter(
         "dead_letters_total",

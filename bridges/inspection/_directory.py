@@ -71,8 +71,9 @@ def prepare(directory: Path) -> None:
     Raises:
         NoDirectory: It can't be made, is somebody else's, or others may enter it.
     """
-    above = [each for each in directory.absolute().parents if not each.exists()]
     try:
+        _refuse_exchangeable(directory)  # before anything is made, where a link may lead
+        above = [each for each in directory.absolute().parents if not each.exists()]
         for each in [*reversed(above), directory]:
             each.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -110,7 +111,7 @@ def check(directory: Path) -> None:
     """
     try:
         seen = directory.lstat()
-        above = [each.stat() for each in directory.absolute().parents]
+        _refuse_exchangeable(directory)
     except OSError as error:
         raise NoDirectory(f"{_NAMED.format(directory)} can't be looked at: {error}") from None
     if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid():
@@ -120,12 +121,6 @@ def check(directory: Path) -> None:
         )
     if seen.st_mode & 0o077:
         raise NoDirectory(f"{_NAMED.format(directory)} may be entered by others: chmod 700 it")
-    for each in above:
-        if not _is_closed(each):
-            raise NoDirectory(
-                f"{_NAMED.format(directory)} can be exchanged by others, who may write to a"
-                " directory above it"
-            )
 
 
 def door_name(process: ProcessId) -> str:
@@ -145,6 +140,22 @@ def doors(directory: Path) -> Iterator[Door]:
             pid, start, tree, _ = map(int, match.groups())
             found.append(Door(directory / name, pid, start, tree))
     yield from sorted(found, key=lambda each: each.key)
+
+
+def _refuse_exchangeable(directory: Path) -> None:
+    """Refuse *directory* if others may put another in its place, as far as there is a way yet."""
+    named = [each for each in directory.absolute().parents if each.exists()]
+    meant = named[0].resolve()
+    if any(each.lstat().st_uid not in (0, os.getuid()) for each in named if each.is_symlink()):
+        raise NoDirectory(
+            f"{_NAMED.format(directory)} can be exchanged by others: a link on the way to it is"
+            " somebody else's"
+        )
+    if not all(_is_closed(each.stat()) for each in {*named, meant, *meant.parents}):
+        raise NoDirectory(
+            f"{_NAMED.format(directory)} can be exchanged by others, who may write to a"
+            " directory above it"
+        )
 
 
 def _is_closed(seen: os.stat_result) -> bool:

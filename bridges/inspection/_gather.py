@@ -4,6 +4,7 @@
 # Invariants, each with a test of that name in tests/bridges/inspection/test_gather.py:
 #   DEADLINE   it returns within its seconds, whatever the others do.
 #   NAMED      each process that was asked is in what it returns, once.
+#   LEFT       an answer that came too late is not looked for any longer.
 #   SWEPT      what a process has left that has ended is taken away.
 
 import selectors
@@ -13,6 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import trio
 
 from ._call import AGAIN_SECONDS, Call, sweep
 from ._directory import Door, NoDirectory, check, doors
@@ -48,7 +51,7 @@ def gather(
     """
     began = time.monotonic()
     until = began + seconds
-    data = pack(dict(question), MOST_QUESTION)
+    data = packed(question, only)
     trees = [tree for tree in local if only in (None, tree.process.id)]
     told = _ask_local(trees, question)
     found, trouble = doors_to_ask(directories, only, local)
@@ -58,6 +61,16 @@ def gather(
     answers += [each.outcome(until, seconds) for each in told]
     answers.sort(key=lambda each: (each.process.pid, each.process.tree))
     return Gathered(answers, len(answers), time.monotonic() - began, trouble)
+
+
+def packed(question: Mapping[str, object], only: str | None) -> bytes:
+    """
+    Return *question* as it is sent; with *only* nobody else of the same numbers answers.
+
+    Raises:
+        BadMessage: It is too long, or no JSON.
+    """
+    return pack(dict(question) if only is None else {**question, "to": only}, MOST_QUESTION)
 
 
 def processes_in(
@@ -165,10 +178,12 @@ class _Told:
         self._done = threading.Event()
         self._answer: dict[str, Any] | None = None
         self._trouble = ""
+        self._asked: trio.CancelScope | None = None
 
     def begin(self, question: Mapping[str, object]) -> None:
         """Ask."""
-        if not self._tree.ask(question, self._take):
+        self._asked = self._tree.ask(question, self._take)
+        if self._asked is None:
             self._trouble = "its loop has ended"
             self._done.set()
 
@@ -177,6 +192,8 @@ class _Told:
         self._done.wait(max(0.0, until - time.monotonic()))
         if self._answer is not None:
             return Answer(self._tree.process, self._answer)
+        if self._asked is not None:
+            self._tree.forget(self._asked)
         seen: dict[str, object] = {}
         trouble = self._trouble
         if not trouble:

@@ -8,10 +8,9 @@ import trio
 
 from ...actors._lowlevel import LoopThread
 from ._call import AGAIN_SECONDS, Call, sweep
-from ._gather import doors_to_ask
+from ._gather import doors_to_ask, packed
 from ._gathered import Answer, Gathered
 from ._local import LocalTree
-from ._wire import MOST_QUESTION, pack
 
 
 async def gather_async(
@@ -31,7 +30,7 @@ async def gather_async(
         BadMessage: *question* is too long, or no JSON.
     """
     began = trio.current_time()
-    data = pack(dict(question), MOST_QUESTION)
+    data = packed(question, only)
     trees = [tree for tree in local if only in (None, tree.process.id)]
     found, trouble = doors_to_ask(directories, only, local)
     calls = [Call(door, data) for door in found]
@@ -69,11 +68,16 @@ async def _ask_local(
         said.append(answer)
         loop.call_soon(told.set)
 
-    if tree.ask(question, take):
-        await told.wait()
-        answers.append(Answer(tree.process, said[0]))
-    else:
+    asked = tree.ask(question, take)
+    if asked is None:
         answers.append(Answer(tree.process, None, "its loop has ended"))
+        return
+    try:
+        await told.wait()
+    except trio.Cancelled:
+        tree.forget(asked)
+        raise
+    answers.append(Answer(tree.process, said[0]))
 
 
 async def _ask(call: Call) -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -70,17 +70,23 @@ class LocalTree:
                 return await self.inspector.answer(question)
         return error("timeout", f"no answer was found within {ANSWER_SECONDS:g} s")
 
-    def ask(self, question: Mapping[str, object], told: Told) -> bool:
+    def ask(self, question: Mapping[str, object], told: Told) -> trio.CancelScope | None:
         """
         Have *question* answered, and *told* called with the answer. Any thread; does not wait.
 
-        Returns whether that may be: its tree may have ended.
+        Returns what :meth:`forget` takes; None if its tree has ended.
         """
+        scope = trio.CancelScope()
         try:
-            self._loop.call_soon(self._begin, question, told)
+            self._loop.call_soon(self._begin, question, told, scope)
         except trio.RunFinishedError:
-            return False
-        return True
+            return None
+        return scope
+
+    def forget(self, asked: trio.CancelScope) -> None:
+        """Look for that answer no longer: nobody waits for it. Any thread; does not wait."""
+        with suppress(trio.RunFinishedError):
+            self._loop.call_soon(asked.cancel)
 
     def where(self) -> str:
         """Return the line that its loop is in now; "" if it has ended. Any thread."""
@@ -91,18 +97,21 @@ class LocalTree:
         code = frame.f_code
         return f"{code.co_filename}:{frame.f_lineno} in {code.co_qualname}"
 
-    def _begin(self, question: Mapping[str, object], told: Told) -> None:
+    def _begin(self, question: Mapping[str, object], told: Told, scope: trio.CancelScope) -> None:
         if self.process not in _trees:
             _tell(told, error("failed", "the tree has ended"))
         elif not self.limits.take_call():
             _tell(told, error("refused", "too many questions are asked of this process already"))
         else:
-            self._nursery.start_soon(self._tell, question, told)
+            self._nursery.start_soon(self._tell, question, told, scope)
 
-    async def _tell(self, question: Mapping[str, object], told: Told) -> None:
+    async def _tell(
+        self, question: Mapping[str, object], told: Told, scope: trio.CancelScope
+    ) -> None:
         answer = error("failed", "the tree has ended")
         try:
-            answer = await self.answer(question)
+            with scope:
+                answer = await self.answer(question)
         finally:
             self.limits.give_call_back()
             _tell(told, answer)

@@ -25,6 +25,8 @@ class Reach:
     kind: str
     actor: str
     state: str
+    epoch: int = 0
+    """Which incarnation is there; 0 where that has no meaning."""
     actors: int = 0
     """Actors without a connection: residents and their like."""
     connections: int = 0
@@ -42,6 +44,7 @@ class Reach:
             "kind": self.kind,
             "actor": self.actor,
             "state": self.state,
+            "epoch": self.epoch,
             "actors": self.actors,
             "connections": self.connections,
             "supervisors": self.supervisors,
@@ -61,7 +64,7 @@ async def reach_of(root: Root, path: str) -> Reach:
     top = look.node(path)
     if top is None:
         raise ActorNotFound(path)
-    reach = Reach(path, top.kind, top.actor, top.state)
+    reach = Reach(path, top.kind, top.actor, top.state, top.epoch)
     for nth, each in enumerate(await at_and_below(root, path), 1):
         if nth % SLICE == 0:
             await trio.sleep(0)

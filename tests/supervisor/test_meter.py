@@ -65,6 +65,19 @@ def test_a_histogram() -> None:
     assert histogram.sum == pytest.approx(1000.306)
 
 
+def test_its_own() -> None:
+    """
+    ITS OWN: what a peer has said, and a reason quotes, is in no label.
+    """
+    events = EventStream()
+    meter = Meter(events, lambda path: None)
+    for origin in ("https://evil.example", "it's \"mine\"", ""):
+        reason = f"its Origin {origin!r} is none of ALLOWED_HOSTS"
+        events.emit("connection.refused", "/connections/x", reason=reason)
+    events.emit("connection.refused", "/connections", reason="50 connections are open")
+    assert meter.read(meter.refused) == {("its Origin",): 3, ("nn connections are open",): 1}
+
+
 def test_any_thread() -> None:
     """
     ANY THREAD: what several threads tell at once is counted whole.

@@ -62,6 +62,9 @@ def _field(field: Field) -> forms.Field:
     if field.kind in ("code", "whole"):
         least = 1000 if field.kind == "code" else 1
         return forms.IntegerField(min_value=least, max_value=int(field.most), **common)
+    if field.kind == "seen":
+        seen = forms.HiddenInput
+        return forms.IntegerField(min_value=0, max_value=int(field.most), widget=seen, **common)
     if field.kind == "flag":
         return forms.BooleanField(**common)
     return forms.CharField(max_length=int(field.most), **common)

@@ -6,6 +6,7 @@
 #   ASKED      nothing is done by a GET.
 #   OWN RIGHT  each action needs its own permission, seen before anything is asked.
 #   NO LURE    where it goes back to is a page of this site.
+#   ONCE       a page that was sent twice, or has grown old, restarts nothing.
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -22,6 +23,7 @@ from ...inspection import Answer
 from ._action_form import ActionForm
 from ._actions import ACTIONS, Action, subject_of
 from ._audit import MIGRATE, NotRecorded, is_migrated
+from ._denied import tell_denied
 from ._page import link, places
 from ._perform import Verdict, Wish, perform, preview
 from ._view import APP, console_view, may
@@ -34,6 +36,8 @@ def act(request: HttpRequest, site: AdminSite, action: str) -> HttpResponse:
     if known is None:
         raise Http404(f"There is no action {action!r}.")
     if not may(request, f"{APP}.{known.permission}"):
+        if request.method == "POST":
+            tell_denied(*_who(request), known.name, known.permission)
         return _forbidden(request, site, known)
     if request.method != "POST":
         return _ask(request, site, known, ActionForm(known, initial=_initial(request, known)))
@@ -46,10 +50,15 @@ def act(request: HttpRequest, site: AdminSite, action: str) -> HttpResponse:
     return _do(request, site, wish, form.cleaned_data["next"])
 
 
+def _who(request: HttpRequest) -> tuple[str, str]:
+    """Return the name of who asks, and the address."""
+    name = str(cast("Any", request).user.get_username())
+    return name, request.META.get("REMOTE_ADDR") or ""
+
+
 def _do(request: HttpRequest, site: AdminSite, wish: Wish, back: str) -> HttpResponse:
-    user, address = cast("Any", request).user, request.META.get("REMOTE_ADDR") or ""
     try:
-        verdict, recorded = perform(user, address, wish)
+        verdict, recorded = perform(cast("Any", request).user, _who(request)[1], wish)
     except NotRecorded as refusal:
         _say(request, messages.ERROR, str(refusal))
         return HttpResponseRedirect(_back(request, site, wish, back))
@@ -137,6 +146,9 @@ def _ask(
     problem = wish.problem()
     told = [] if problem else [heard(each) for each in preview(wish)]
     reached = [each for each in told if not each.problem]
+    if len(reached) == 1 and not form.is_bound:
+        seen = [field.name for field in action.fields if field.kind == "seen"]
+        form.initial.update({name: reached[0].reach.get(name) for name in seen})
     if not problem and not told:
         problem = "No such process answers: it has ended, or was replaced."
     if not is_migrated():

@@ -10,7 +10,8 @@
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
-Kind = Literal["seconds", "code", "whole", "text", "flag"]
+Kind = Literal["seconds", "code", "whole", "text", "flag", "seen"]
+"""What a field holds; ``seen`` is what the page fills in itself: the incarnation that it showed."""
 
 
 class Field(NamedTuple):
@@ -87,6 +88,13 @@ _LISTED = (
                 "All references to what is below, their mailboxes and their state.",
             ),
         },
+        (
+            Field(
+                "epoch", "Incarnation", "seen", 0, 2**31 - 1,
+                "Only if it is in this epoch still: a page that was sent twice, or has grown old,"
+                " restarts nothing.",
+            ),
+        ),
     ),
     Action(
         "stop", "Stop", "stop_actor", "path",

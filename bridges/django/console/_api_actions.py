@@ -20,6 +20,7 @@ from ._actions import ACTIONS, Action
 from ._api_gate import Asker, api_view
 from ._api_query import read
 from ._api_reply import STATUS, Refused, reply
+from ._denied import tell_denied
 
 if TYPE_CHECKING:  # both import models, which are there only where the app is installed
     from ._perform import Verdict, Wish
@@ -87,6 +88,9 @@ def _act(request: HttpRequest, asker: Asker, name: str, path: str | None) -> Htt
         asker.must("view_tree")
         known = ", ".join(ACTIONS)
         raise Refused("not-found", f"No such action; there are: {known}. Got: {name[:100]!r}")
+    address = str(request.META.get("REMOTE_ADDR", ""))
+    if not asker.may(action.permission):
+        tell_denied(asker.name, address, action.name, action.permission)
     asker.must(action.permission)
     refuse_uninstalled()
     from ._audit import NotRecorded
@@ -96,7 +100,7 @@ def _act(request: HttpRequest, asker: Asker, name: str, path: str | None) -> Htt
     wish = _wish(action, _body(request), path)
     user: Any = asker.user if asker.token is None else TokenUser(asker.token)
     try:
-        verdict, recorded = perform(user, str(request.META.get("REMOTE_ADDR", "")), wish)
+        verdict, recorded = perform(user, address, wish)
     except ValueError as refusal:  # something is missing, or too much for the wire
         raise Refused("bad-question", str(refusal)) from None
     except PermissionDenied as refusal:

@@ -4,6 +4,7 @@
 #   ONE WAY    who sends a token is judged by it alone; his session is not looked at.
 #   LOGIN      nobody gets 401, who is no staff or lacks the permission 403, as JSON. Below the
 #              admin the login page comes first, as for all of it.
+#   NO WAY ROUND  whom every admin site keeps out, staff or not, is kept out beside them, too.
 #   FORGED     what a session changes needs the CSRF token; what a token changes does not.
 #   METHODS    a method that the view does not name gets 405, from those who may ask at all.
 #   UNSTORED   no answer is kept by a browser or a proxy.
@@ -21,6 +22,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from ....supervisor._api_tokens import ApiToken
 from ._api_reply import Refused
+from ._mounted import may_enter_some
 from ._tokens import READ, bearer_of, find_token
 
 if TYPE_CHECKING:  # a project without the admin has the rest all the same
@@ -147,6 +149,8 @@ def asker_of(request: HttpRequest) -> Asker:
         )
     if not (user.is_active and user.is_staff):
         raise Refused("forbidden", "This is for staff.")
+    if not may_enter_some(request):
+        raise Refused("forbidden", "This is for those whom the admin lets in.")
     return _of_session(request)
 
 

@@ -2,7 +2,7 @@
 #
 # Paged by the entries' numbers, not by counting: the log may be long.
 
-from datetime import date, datetime, time
+from datetime import MAXYEAR, MINYEAR, date, datetime, time
 from typing import Any, NamedTuple, cast
 
 from django.contrib.admin import AdminSite
@@ -143,9 +143,11 @@ def _listed(facts: Any) -> str:
 
 def _date(text: str) -> date | None:
     try:
-        return parse_date(text)
+        found = parse_date(text)
     except ValueError:  # the 31st of February
         return None
+    # The first and the last year may be in no year at all by another clock.
+    return found if found is not None and MINYEAR < found.year < MAXYEAR else None
 
 
 def _midnight(day: date, moment: time) -> datetime:

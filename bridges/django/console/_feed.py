@@ -3,7 +3,7 @@
 # Each process is asked for its events with a question that waits until there are some; what they
 # say is put together and sent, twice a second at most. Nothing runs while nobody looks.
 #
-# Invariants, each with a test of that name in tests/bridges/django/console/test_feed.py:
+# Invariants, each with a test of that name in tests/bridges/django/test_console_feed.py:
 #   PERMITTED  who may not see the tree gets 403; who may no longer is cut off within a minute.
 #   COALESCED  however much happens, so much is sent; that something happened is never left out.
 #   NOTHING    when the stream ends, nobody is asked any more.
@@ -59,6 +59,9 @@ class ConsoleFeed(EventStreamConsumer):
             await self.respond(403, text="This page may not listen here.\n")
         elif not await self._may_look():
             await self.respond(403, text=f"This needs the permission {PERMISSION}.\n")
+        elif self.scope["method"] not in ("GET", "HEAD"):
+            headers = [("allow", "GET, HEAD")]
+            await self.respond(405, text="This answers GET.\n", headers=headers)
         else:
             self._news = News()
             await self.accept()

@@ -23,6 +23,8 @@ from django.contrib.admin.sites import all_sites
 from django.http import HttpRequest
 from django.urls import include, path, re_path
 
+from ._mounted import mounted
+
 _MARK = "_greenroom_console"
 _known: "WeakSet[AdminSite]" = WeakSet()
 
@@ -36,6 +38,7 @@ def hook() -> None:
 
     @wraps(original)
     def get_urls(site: AdminSite) -> list[Any]:
+        mounted(site)
         if not wanted(site):
             return original(site)
         register(site)

@@ -11,10 +11,10 @@ from greenroom.bridges.inspection._question import Fields
 
 def test_same() -> None:
     """
-    SAME: what the console offers is what a tree can do, with the same aims.
+    SAME: what the console offers is what a tree can do, with the same aims, as far around.
     """
-    assert {name: action.aim for name, action in ACTIONS.items()} == {
-        name: act.aim for name, act in ACTS.items()
+    assert {name: (action.aim, action.everywhere) for name, action in ACTIONS.items()} == {
+        name: (act.aim, act.everywhere) for name, act in ACTS.items()
     }
 
 

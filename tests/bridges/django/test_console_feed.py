@@ -136,6 +136,18 @@ async def test_permitted(stranger: list[tuple[str, str]]) -> None:
                 pass
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+async def test_other_methods(clock: trio.testing.MockClock, method: str, session: str) -> None:
+    """
+    A method that is not for reading gets 405, from those who may listen at all.
+    """
+    async with serving() as server:
+        with trio.fail_after(60):
+            answer = await server.http(method, FEED, headers=cookie(session))
+        assert (answer.status, dict(answer.headers)[b"allow"]) == (405, b"GET, HEAD")
+        assert (await server.http(method, FEED)).status == 403
+
+
 @pytest.mark.parametrize(("site", "allowed"), [("cross-site", False), ("same-origin", True)])
 async def test_another_sites_page(site: str, allowed: bool, session: str) -> None:
     """

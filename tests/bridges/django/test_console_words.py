@@ -78,6 +78,15 @@ def test_states_have_a_sign_and_a_word() -> None:
     assert words.state_mark("running", healthy=False).word == "running, unhealthy"
 
 
+def test_kinds_have_a_sign_and_a_word() -> None:
+    """
+    Each kind of place has a sign of its own, with its word for whoever does not see that.
+    """
+    marks = [words.kind_mark(kind) for kind in ("root", "supervisor", "slot", "never heard of")]
+    assert len({mark.sign for mark in marks}) == len({mark.word for mark in marks}) == 4
+    assert all(mark.sign.strip() and mark.word.strip() for mark in marks)
+
+
 def test_anchors() -> None:
     """
     An id is the same for the same place, another for another, and safe in a page whatever it is of.

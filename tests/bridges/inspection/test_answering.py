@@ -323,3 +323,20 @@ async def test_descriptors_may_be_short(
         await over.wait()
         assert len((await gather_async(TOP, directory, seconds=20)).answered) == 1
         nursery.cancel_scope.cancel()
+
+
+async def test_meant(directory: Path) -> None:
+    """
+    MEANT: a question for a process with the same numbers on another machine is not answered here.
+    """
+    async with answering_in(directory) as tree:
+        await door_of(directory)
+        mine = tree.process.id
+        theirs = f"elsewhere:{mine.partition(':')[2]}"
+        for only, is_answered in ((mine, True), (theirs, False)):
+            gathered = await gather_async({"ask": "process"}, directory, seconds=20, only=only)
+            (said,) = gathered.answers
+            assert said.process == tree.process
+            assert (said.error is None) == is_answered
+        assert said.error
+        assert said.error["code"] == "not-found"

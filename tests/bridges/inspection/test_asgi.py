@@ -1,6 +1,7 @@
 # InspectionApp: JSON and a small page for whoever has the token.
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
@@ -144,12 +145,56 @@ async def test_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = await server.http("POST", "/api/v1/act", headers=BEARER, body=body)
         assert answer.status == 200
         assert asked == [{"by": "the token", "action": "restart"}]
-        for wrong in (b"[]", b"{", b'{"process": 1}', b"x" * 70_000):
+        for wrong in (b"[]", b"{", b'{"process": 1}', b"x" * 70_000, b"[" * 60_000):
             answer = await server.http("POST", "/api/v1/act", headers=BEARER, body=wrong)
             assert answer.status == 400
         answer = await server.http("POST", "/api/v1/tree", headers=BEARER)
         assert answer.status == 405
         assert len(asked) == 1
+
+
+@pytest.mark.parametrize("place", ["act", "act/", "/act", "//act//"])
+async def test_no_effect_however_the_path_is_written(place: str) -> None:
+    """
+    NO EFFECT: a path that means "act" in another spelling needs a POST and the token as well.
+    """
+    query = "action=restart&path=/residents/clock&by=somebody"
+    async with serving(Clock) as server:
+        for headers, status in ((BEARER, 405), ([("cookie", await log_in(server))], 401)):
+            answer = await server.http("GET", f"/api/v1/{place}?{query}", headers=headers)
+            assert answer.status == status
+        assert server.root.events.counts()["admin.action"] == 0
+
+
+async def test_a_wrong_token_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Who tries tokens stands in the log, with the address; what was tried does not.
+    """
+    async with serving() as server:
+        await server.http("GET", "/api/v1/tree", headers=[("authorization", "Bearer guessed-it")])
+        await server.http("POST", "/", headers=FORM, body=b"token=guessed-it")
+        await server.http("GET", "/api/v1/tree")  # has tried none
+    told = [each.getMessage() for each in caplog.records if "wrong token" in each.getMessage()]
+    assert len(told) == 2
+    assert "guessed" not in caplog.text
+
+
+async def test_no_ghost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    NO GHOST: each act says until when it may be done, which who asks can't put off.
+    """
+    asked: list[int] = []
+
+    async def act(root: object, fields: Any) -> dict[str, Any]:
+        asked.append(fields.number("until_ms", 0, least=0, most=2**53))
+        return {"done": {}}
+
+    monkeypatch.setitem(QUESTIONS, "act", act)
+    body = json.dumps({"action": "stop", "seconds": 3, "until_ms": 2**53}).encode()
+    before = time.time() * 1000
+    async with serving() as server:
+        await server.http("POST", "/api/v1/act", headers=BEARER, body=body)
+    assert before + 2999 <= asked[0] <= time.time() * 1000 + 3001
 
 
 async def log_in(server: ServerDriver) -> str:
@@ -221,6 +266,26 @@ async def test_all_processes(directory: Path) -> None:
         async with serving(directory=directory) as server:
             _, document = await read(server, "/api/v1/tree")
             assert [said["process"]["id"] for said in document["answers"]] == [tree.process.id]
+
+
+async def test_an_act_for_one_process_names_it(directory: Path) -> None:
+    """
+    What is for one process is not done in all of them because nobody said which.
+    """
+    async with running(Clock) as other, inspected(other.root, [directory]) as tree:
+        assert tree is not None
+        async with serving(directory=directory) as server:
+
+            async def act(**asked: object) -> int:
+                body = json.dumps(asked).encode()
+                return (await server.http("POST", "/api/v1/act", headers=BEARER, body=body)).status
+
+            order = {"action": "restart", "path": "/residents/clock"}
+            assert await act(**order) == 400
+            assert other.root.events.counts()["admin.action"] == 0
+            assert await act(**order, process=tree.process.id) == 200
+            assert await act(action="disconnect-path", path="/connections") == 200
+            assert await act(**order, preview=True) == 200
 
 
 async def test_told_which_tree() -> None:

@@ -165,6 +165,19 @@ async def test_badly_asked(fields: dict[str, Any], named: str) -> None:
         assert happened(server, "admin.action") == []
 
 
+async def test_the_incarnation_that_was_seen() -> None:
+    """
+    A restart that says which incarnation it means restarts no other.
+    """
+    async with running(SHOP) as server:
+        one = {"action": "restart", "by": "ada", "arguments": {"epoch": 1}}
+        assert (await ask(server, path="/residents/shop/a", **one))["done"]["epoch"] == 2
+        answer = await ask(server, path="/residents/shop/a", **one)
+        assert answer["error"]["code"] == "refused"
+        assert "it is in epoch 2, not 1" in answer["error"]["text"]
+        assert "done" in await ask(server, path="/residents/shop", **one)
+
+
 async def test_harmless() -> None:
     """
     HARMLESS: a preview says what is there and below, and changes nothing.
@@ -176,7 +189,7 @@ async def test_harmless() -> None:
         answer = await ask(server, action="restart", path="/residents/shop", preview=True)
         assert answer["preview"] == {
             "path": "/residents/shop", "kind": "supervisor", "actor": "", "state": "running",
-            "actors": 2, "connections": 0, "supervisors": 1, "waiting": 0,
+            "epoch": 0, "actors": 2, "connections": 0, "supervisors": 1, "waiting": 0,
             "named": ["/residents/shop/a", "/residents/shop/b"],
         }  # fmt: skip
         route = await ask(server, action="disconnect-path", path="/connections", preview=True)

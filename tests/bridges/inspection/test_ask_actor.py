@@ -12,6 +12,7 @@ from greenroom.actors import Actor, CallFailed, Down, Overflow, WebsocketConsume
 from greenroom.bridges.inspection import _ask_actor as question
 from greenroom.bridges.testing import ServerDriver, virtual_clock
 from greenroom.supervisor import ChildSpec, SupervisorSpec, TaskPoolSpec
+from greenroom.supervisor._look import Look
 
 from .asking import asked
 
@@ -183,6 +184,19 @@ async def test_what_it_has_set_going(clock: MockClock) -> None:
             await ref.call({"type": "crash"})
         answer = await about(server)
         assert (answer["timers"], answer["monitors"]) == ([], [])
+
+
+async def test_what_it_is_called() -> None:
+    """
+    Its names in the registry are told, and none of the values that it keeps beside them.
+    """
+    async with running(WORKER) as server:
+        slot = Look(server.root).slot(PATH)
+        assert slot is not None
+        server.root.registry.register("clerk", slot, value="xyzzy")
+        answer = await about(server)
+        assert answer["names"] == ["clerk"]
+        assert "xyzzy" not in str(answer)
 
 
 async def test_too_many_of_them(clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:

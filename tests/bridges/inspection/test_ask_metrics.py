@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from greenroom.actors import Actor, handles
 from greenroom.bridges.testing import ServerDriver, virtual_clock
+from greenroom.supervisor._look import Look
 
 
 @pytest.fixture
@@ -73,6 +74,30 @@ async def test_what_was_before_anybody_asked() -> None:
         assert now["connections_open"] == {}
 
 
+async def test_what_went_through_groups() -> None:
+    """
+    What was sent to groups is counted, and what members got or dropped; also of groups that are
+    gone, and of what nobody was there for.
+    """
+    async with running(Greeter, room=Room) as server:
+        groups = server.root.groups
+        groups.send("lobby", text="nobody hears it")
+        resident = Look(server.root).slot("/residents/greeter")
+        assert resident is not None
+        groups.join("lobby", resident)
+        async with server.websocket("/room"):
+            groups.join("lobby", server.root.connections.find("/connections/room/1"))
+            groups.send("lobby", text="hello")
+            groups.deliver("group:lobby", "from another process")
+        await settle(lambda: len(groups.members("lobby")) == 1)
+        groups.leave_all(resident)
+        assert groups.count == 0
+        now = await values(server)
+        assert now["groups_sent_total"] == {(): 3}
+        assert now["groups_delivered_total"] == {(): 2}
+        assert now["groups_dropped_total"] == {(): 2}  # a resident has no socket
+
+
 async def test_mailboxes_that_are_high(clock: MockClock) -> None:
     """
     Of full mailboxes the number and the deepest are told, by class.
@@ -98,6 +123,18 @@ async def test_labels_are_few() -> None:
             assert {name: len(samples) for name, samples in answer.items()} == few
             assert answer["actors"] == {("Room", "running"): 5000}
             assert "user-" not in json.dumps(await ask(server, "metrics"))
+
+
+async def test_no_label_is_a_peers() -> None:
+    """
+    What a peer calls its messages is in no label: he could make as many as he likes.
+    """
+    async with running(Clerk) as server:
+        for number in range(3):
+            server.root.find("/residents/clerk").cast({"type": f"made-up-{number}"})
+        await settle(lambda: sum(server.root.dead_letters.counts().values()) == 3)
+        assert (await values(server))["dead_letters_total"] == {("no handler",): 3}
+        assert "made-up" not in json.dumps(await ask(server, "metrics"))
 
 
 async def test_too_many_labels() -> None:

@@ -9,7 +9,7 @@ from helpers import running, settle, task_names
 from inspection_trees import Greeter, Room, ask
 from trio.testing import MockClock
 
-from greenroom.actors import Actor, handles
+from greenroom.actors import Actor, WebsocketConsumer, handles
 from greenroom.bridges.inspection._samples import KEPT, UNSEEN_SECONDS, Samples
 from greenroom.bridges.testing import virtual_clock
 from greenroom.supervisor import ChildSpec, Options
@@ -68,6 +68,26 @@ async def test_what_keeps_it_from_being_ready(clock: MockClock) -> None:
         assert process["problems"] == ["/residents/clerk is not up"]
         assert process["trouble"] == 1
         assert process["residents"] == {"parked": 1}
+
+
+async def test_while_it_drains(clock: MockClock) -> None:
+    """
+    A process that drains says so, and how many connections have not ended yet.
+    """
+
+    class Slow(WebsocketConsumer):
+        async def disconnect(self) -> None:
+            await trio.sleep(3)
+
+    async with running(room=Slow, quick=Room) as server:
+        async with server.websocket("/room"), server.websocket("/quick") as quick:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(server.root.drain)
+                assert (await quick.closed()).code == 1012
+                await settle(lambda: server.root.connections.open == 1)
+                process = await ask(server, "process", samples=False)
+        assert (process["draining"], process["ready"]) == (True, False)
+        assert process["connections"]["routes"] == {"room": 1}
 
 
 async def test_unseen(clock: MockClock) -> None:

@@ -68,6 +68,43 @@ def test_somebody_elses(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         check(path)
 
 
+def test_somebody_elses_link(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A directory behind a link of another user, who can bend it, is refused, and nothing is made.
+    """
+    (short_path / "own").mkdir(mode=0o700)
+    link = short_path / "link"
+    link.symlink_to(short_path / "own")
+    prepare(link / "mine")
+    seen = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        fields = list(seen(path))
+        fields[4] += 1 if path == link else 0  # its owner
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    with pytest.raises(NoDirectory, match="a link on the way to it is somebody else's"):
+        prepare(link / "theirs")
+    with pytest.raises(NoDirectory, match="a link on the way to it is somebody else's"):
+        check(link / "mine")
+    assert not (short_path / "own" / "theirs").exists()
+
+
+def test_where_a_link_leads(short_path: Path) -> None:
+    """
+    A directory that others could exchange where a link leads is refused, and nothing is made.
+    """
+    far = short_path / "far"
+    (far / "own").mkdir(parents=True)
+    far.chmod(0o777)
+    link = short_path / "link"
+    link.symlink_to(far / "own")
+    with pytest.raises(NoDirectory, match="can be exchanged by others"):
+        prepare(link / "d")
+    assert not (far / "own" / "d").exists()
+
+
 def test_others_above_it(short_path: Path) -> None:
     """
     A directory that others could exchange is refused: they may write to one above it.

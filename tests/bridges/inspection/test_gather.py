@@ -21,6 +21,7 @@ from greenroom.bridges.inspection._gather import MOST_PROCESSES
 from greenroom.bridges.inspection._gather_async import gather_async
 from greenroom.bridges.inspection._hook import inspected
 from greenroom.bridges.inspection._identity import this_process
+from greenroom.bridges.inspection._inspector import QUESTIONS
 from greenroom.bridges.inspection._local import local_trees
 from greenroom.bridges.inspection._wire import MOST_ANSWER, BadMessage, pack
 
@@ -372,3 +373,26 @@ async def test_a_tree_that_has_ended() -> None:
     assert tree.ask(TOP, said.append)
     await trio.sleep(0.01)
     assert said == [{"error": {"code": "failed", "text": "the tree has ended"}}]
+
+
+async def test_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    LEFT: a tree of the asking process stops looking when the thread that asked has given up.
+    """
+    left = trio.Event()
+
+    async def slow(root: object, fields: object) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            left.set()
+
+    monkeypatch.setitem(QUESTIONS, "process", slow)
+    async with running() as server, inspected(server.root, [], alone=True):
+        local = local_trees()
+        asked = await trio.to_thread.run_sync(
+            lambda: gather({"ask": "process"}, [], seconds=0.05, local=local)
+        )
+        assert len(asked.silent) == 1
+        with trio.fail_after(20):
+            await left.wait()
