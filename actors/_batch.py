@@ -41,6 +41,11 @@ class Batch:
         self.told = False
         self.value: Any = None  # of the last step
 
+    @property
+    def waiting(self) -> int:
+        """How many steps wait behind the one that runs, or that waits for a thread. Any thread."""
+        return len(self._steps) - max(self.begun, 1)
+
     def work(self) -> None:
         """Run the steps in order. Worker thread only."""
         current_batch.set(self)  # the job has a context of its own

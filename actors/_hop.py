@@ -42,9 +42,19 @@ class Hop:
         return self._batch is not None and self._batch.several
 
     @property
+    def held(self) -> int:
+        """How many messages the job that runs has taken out of the mailbox and not begun."""
+        return 0 if self._batch is None else self._batch.waiting
+
+    @property
     def thread(self) -> str | None:
         """The name of the thread that works, "" while none has it yet; None if none is needed."""
         return None if self._job is None else self._job.thread_name
+
+    @property
+    def job(self) -> Job[Any] | None:
+        """The job that works, or waits for a thread; None if none is needed."""
+        return self._job
 
     def tell(self) -> None:
         """Tell the job that runs, if one does, to stop: its next ``self.*`` is Stale."""

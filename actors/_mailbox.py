@@ -150,9 +150,10 @@ class Mailbox(Counts):
                 oldest = self._take_oldest()
             self._messages += 1
             lane = self._lane
-            if not lane and not self.idle:
-                self._mark_waits((item,), perf_counter())
+            first = not lane and not self.idle
             lane.append(item)
+            if first or oldest is not None:  # what was behind that may have no mark of its own
+                self._mark_waits(lane, perf_counter())
         self._wake()
         return Put.TAKEN, oldest
 

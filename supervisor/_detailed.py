@@ -6,6 +6,7 @@ import trio
 
 from ..actors._actor import Actor
 from ..actors._life import Life
+from ..actors._workers import Workers
 from ._backoff import backoff_of
 from ._effective import Effective, effective_of_actor, effective_of_connection
 from ._stacks import Line, stack_of_thread, waiting_at
@@ -21,6 +22,7 @@ class Detailed(Witness):
 
     actor: type[Actor]
     began: float | None
+    pool: Workers
     shutdown_seconds: float
     _kwargs: dict[str, Any]
     _policy: Policy
@@ -64,4 +66,9 @@ class Detailed(Witness):
     def lines(self) -> list[Line]:
         """Return where its task waits; where its handler has a thread, that one's lines behind."""
         lines = waiting_at(self._stack)
-        return lines + (stack_of_thread(self.thread) if self.thread else [])
+        job = None if self._life is None else self._life.hop.job
+        if job is None:
+            return lines
+        # By the thread's number: pools of several trees have threads of the same name.
+        idents = (ident for held, ident in self.pool.holders() if held is job)
+        return lines + stack_of_thread(next(idents, 0))

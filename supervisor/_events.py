@@ -301,6 +301,11 @@ class EventStream:
         """The number of the last event that is remembered no more; 0 if all are."""
         return self._ring.forgotten
 
+    @property
+    def forgotten_traced(self) -> int:
+        """The same of those that a trace told of, which are remembered apart."""
+        return self._traced.forgotten
+
     def remembered(self, *, traced: bool = False) -> list[Event]:
         """
         Return all events that are remembered, oldest first.

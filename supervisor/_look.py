@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Key = tuple[int | str, ...]
 
+_MOST_AT_REST = 100
+"""Suspended places that are looked at to count them; of more it is told without."""
 _CONNECTIONS, _RESIDENTS = "/connections", "/residents"
 _TOP: list[tuple[int | str, str]] = [(0, _CONNECTIONS), (1, _RESIDENTS)]
 
@@ -197,11 +199,15 @@ class Look:
 
     def _tell_suspended(self, path: str, states: dict[str, int]) -> None:
         """Count those right below *path* that an operator has put to rest as what they are."""
-        for each in self._root.suspensions.paths():
-            place = self.place(each) if each.rpartition("/")[0] == path else None
-            if place is not None and place.state == "running":
-                states["running"] -= 1
-                states["suspended"] = states.get("suspended", 0) + 1
+        paths = self._root.suspensions.right_below(path)
+        if len(paths) > _MOST_AT_REST:  # who handles nothing is running, but for a few
+            resting = min(len(paths), states["running"])
+        else:
+            places = [place for each in paths if (place := self.place(each)) is not None]
+            resting = sum(place.state == "running" for place in places)
+        if resting:
+            states["running"] -= resting
+            states["suspended"] = states.get("suspended", 0) + resting
         if not states["running"]:
             del states["running"]
 

@@ -4,7 +4,6 @@
 import os
 import sys
 import sysconfig
-import threading
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -57,15 +56,14 @@ def waiting_at(stack: TaskStack | None) -> list[Line]:
     return lines
 
 
-def stack_of_thread(name: str) -> list[Line]:
+def stack_of_thread(ident: int) -> list[Line]:
     """
-    Return where the thread called *name* is, outermost call first; nothing if there is none.
+    Return where the thread *ident* is, outermost call first; nothing if there is none.
 
     From any other thread. It goes on meanwhile: the lines are of one moment.
     """
-    ident = next((each.ident for each in threading.enumerate() if each.name == name), None)
     frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    frame = frames.get(ident) if ident is not None else None
+    frame = frames.get(ident)
     lines: list[Line] = []
     while frame is not None:
         code, module = frame.f_code, str(frame.f_globals.get("__name__"))

@@ -4,6 +4,7 @@
 # and TCP holds its peer back. It ends by itself, so that nobody can forget it. Kept here, by path:
 # a slot that is not suspended, as nearly all are, has nothing of it.
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import trio
@@ -23,6 +24,7 @@ class Suspensions:
     def __init__(self, root: "Root") -> None:
         self._root = root
         self._until: dict[str, float] = {}
+        self._below: dict[str, dict[str, None]] = {}  # a set in order, by the path above
 
     def begin(self, path: str, seconds: float = 60.0) -> None:
         """
@@ -44,6 +46,7 @@ class Suspensions:
         refuse_unless_seconds("seconds", seconds, zero=False)
         slot = self._slot(path)
         self._until[path] = trio.current_time() + seconds
+        self._below.setdefault(path.rpartition("/")[0], {})[path] = None
         slot.note("slot.suspended", seconds=seconds)
         slot.halt()
 
@@ -70,9 +73,19 @@ class Suspensions:
         """Return the paths of all that are suspended."""
         return list(self._until)
 
+    def right_below(self, path: str) -> Collection[str]:
+        """Return the paths of those right below *path* that are suspended; not to be changed."""
+        return self._below.get(path, ())
+
     def forget(self, path: str) -> bool:
         """Drop what is kept of *path*; say whether there was anything."""
-        return self._until.pop(path, None) is not None
+        if self._until.pop(path, None) is None:
+            return False
+        above = path.rpartition("/")[0]
+        del self._below[above][path]
+        if not self._below[above]:
+            del self._below[above]
+        return True
 
     def _slot(self, path: str) -> Slot:
         slot = target_of(self._root.find(path))

@@ -75,6 +75,11 @@ class Witness(Place, Stated):
         return bool(self.mailbox.queued or busy)
 
     @property
+    def queued(self) -> int:
+        """How many items wait, with those that go to a thread together with the one it does."""
+        return self.mailbox.queued + (0 if self._life is None else self._life.hop.held)
+
+    @property
     def missed(self) -> list[str]:
         """Its path, if it is down though nobody wanted it to be."""
         down = self.state == "parked" or (self.end or "").startswith(CRASHED)
@@ -124,7 +129,7 @@ class Witness(Place, Stated):
             epoch=self.epoch,
             crashes=crashes,
             restarts_left=self._restarts_left(self._alive_now()),
-            mailbox=(self.mailbox.queued, self.mailbox.capacity),
+            mailbox=(self.queued, self.mailbox.capacity),
             groups=groups,
             names=names,
             facts=facts,
@@ -147,8 +152,14 @@ class Witness(Place, Stated):
             busy=None if since is None else moment - since,
             idle=moment - life.since if life is not None and since is None and runs else None,
             where="" if life is None else where_of(life),
-            age=self.mailbox.waited(life.since if life is not None else moment),
+            age=self._age(moment),
         )
+
+    def _age(self, moment: float) -> float | None:
+        life = self._life
+        if life is not None and life.hop.held:  # it was there when what the thread does began
+            return moment - life.since
+        return self.mailbox.waited(moment if life is None else life.since)
 
     def unwell(self) -> str:
         """Say in a word or two what is wrong with it; "" if nothing is. Loop thread only."""

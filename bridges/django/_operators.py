@@ -4,12 +4,14 @@
 # sessions of the others are read after that, so that a database that is away keeps nobody open.
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+
+import trio
 
 from ...actors._unsaved import in_worker
 from ...supervisor import Root
-from ..inspection._users import Found, Users
+from ..inspection._users import SLICE, Found, Users
 from ._book import Book, book_of
 from ._disconnect import batches, known_and_unknown, those_of
 from ._identity import Identity
@@ -30,13 +32,16 @@ class UsersOfBook:
 
     async def count(self, user: str) -> Found:
         """Count them; those whose session nobody has read yet stay unread. A checkpoint."""
-        known, unknown = known_and_unknown(self._open(), user)
+        known, unknown = await self._known_and_unknown(user)
         return Found(len(known), len(unknown))
 
     async def disconnect(self, user: str, reason: str, code: int, text: str) -> Found:
         """Ask them to end; the sessions of the others are read before. A checkpoint."""
-        known, unknown = known_and_unknown(self._open(), user)
-        asked = sum(each.expel(reason, code, text) for each in known)
+        known, unknown = await self._known_and_unknown(user)
+        asked = 0
+        for some in _steps(known):
+            asked += sum(each.expel(reason, code, text) for each in some)
+            await trio.sleep(0)
         unread = 0
         for batch in batches(unknown):
             try:
@@ -52,8 +57,21 @@ class UsersOfBook:
             asked += sum(each.expel(reason, code, text) for each in theirs)
         return Found(asked, unread)
 
-    def _open(self) -> list[Identity]:
-        return [each for each in self._book.everybody() if each.is_open]
+    async def _known_and_unknown(self, user: str) -> tuple[list[Identity], list[Identity]]:
+        known: list[Identity] = []
+        unknown: list[Identity] = []
+        for some in _steps(self._book.everybody()):
+            theirs, nobodys = known_and_unknown([each for each in some if each.is_open], user)
+            known += theirs
+            unknown += nobodys
+            await trio.sleep(0)
+        return known, unknown
+
+
+def _steps(identities: list[Identity]) -> Iterator[list[Identity]]:
+    """Yield all of them, so many at a time: others have a turn in between."""
+    for at in range(0, len(identities), SLICE):
+        yield identities[at : at + SLICE]
 
 
 @asynccontextmanager

@@ -59,11 +59,14 @@ async def ask_events(root: Root, fields: Fields) -> dict[str, Any]:
     follows = after >= 0
     page = found[:limit] if follows else found[-limit:]
     more = len(page) < len(found)
+    forgotten = root.events.forgotten
+    if wanted.traced:
+        forgotten = max(forgotten, root.events.forgotten_traced)
     return {
         "events": [event_row(event, stacks=stacks) for event in page],
         "next": page[-1].number if follows and more else last,
         "more": more,
-        "missed": strange or 0 <= after < root.events.forgotten,
+        "missed": strange or 0 <= after < forgotten,
     }
 
 

@@ -53,7 +53,7 @@ class Wanted:
             return True
         if self.waiting:
             slot = look.slot(path)
-            if slot is None or slot.mailbox.queued < self.waiting:
+            if slot is None or slot.queued < self.waiting:
                 return False
         return not self.restarted or self._is_anew(look, path)
 

@@ -1,6 +1,7 @@
 # One process is asked over its socket: what is sent, what has come, and what that means. No waiting
 # here; _gather.py waits in a thread, _gather_async.py on trio.
 
+import errno
 import os
 import socket
 from contextlib import suppress
@@ -16,6 +17,8 @@ from ._wire import MOST_ANSWER, BadMessage, Unpacker
 AGAIN_SECONDS = 0.02
 """After which one that takes no more questions is tried again."""
 _ROOM = 4096  # for what is around an answer
+_FULL = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_ENDED = "it has ended meanwhile"
 
 
 class Call:
@@ -84,7 +87,7 @@ class Call:
     def take(self, data: bytes) -> None:
         """Take what has come; nothing if the other end is closed."""
         if not data:
-            self._end("it has ended meanwhile, or may not be asked")
+            self._end(f"{_ENDED}, or may not be asked")
             return
         self._came += len(data)
         try:
@@ -96,8 +99,9 @@ class Call:
             self._end("")
 
     def failed(self, error: OSError) -> None:
-        """Take note that the connection is broken."""
-        self._end(f"it has ended meanwhile: {error.strerror}")
+        """Take note that the connection is broken, or that this process can't go on with it."""
+        why = "this process can open no more files" if error.errno in _FULL else _ENDED
+        self._end(f"{why}: {error.strerror}")
 
     def close(self) -> None:
         """Give the socket back."""

@@ -115,7 +115,15 @@ def _is_meant(door: Door, only: str | None) -> bool:
 
 def _wait(calls: list[Call], until: float) -> None:
     """Send and receive for all *calls*, until they are over or it is *until*."""
-    with selectors.DefaultSelector() as selector:
+    if not calls:
+        return
+    try:
+        selector = selectors.DefaultSelector()
+    except OSError as error:
+        for each in calls:
+            each.failed(error)
+        return
+    with selector:
         full = [each for each in calls if not _begin(each, selector) and not each.over]
         while (left := until - time.monotonic()) > 0 and (full or selector.get_map()):
             for key, _ in selector.select(min(left, AGAIN_SECONDS) if full else left):

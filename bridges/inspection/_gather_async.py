@@ -87,12 +87,11 @@ async def _ask(call: Call) -> None:
         await trio.sleep(AGAIN_SECONDS)
     if call.socket is None:
         return
-    stream = trio.socket.from_stdlib_socket(call.socket.dup())
-    with stream:
-        try:
+    try:
+        with trio.socket.from_stdlib_socket(call.socket.dup()) as stream:
             while call.left:
                 call.sent(await stream.send(call.left))
             while not call.over:
                 call.take(await stream.recv(1 << 18))
-        except OSError as error:
-            call.failed(error)
+    except OSError as error:
+        call.failed(error)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from ._door import OwnDoor
 
 Told = Callable[[dict[str, Any]], object]
+
+logger = logging.getLogger("greenroom.inspection")
 
 _numbers = itertools.count(1)
 _trees: dict[ProcessId, LocalTree] = {}
@@ -95,9 +99,9 @@ class LocalTree:
 
     def _begin(self, question: Mapping[str, object], told: Told, scope: trio.CancelScope) -> None:
         if self.process not in _trees:
-            told(error("failed", "the tree has ended"))
+            _tell(told, error("failed", "the tree has ended"))
         elif not self.limits.take_call():
-            told(error("refused", "too many questions are asked of this process already"))
+            _tell(told, error("refused", "too many questions are asked of this process already"))
         else:
             self._nursery.start_soon(self._tell, question, told, scope)
 
@@ -109,8 +113,18 @@ class LocalTree:
             with scope:
                 answer = await self.answer(question)
         finally:
-            told(answer)
             self.limits.give_call_back()
+            _tell(told, answer)
+
+
+def _tell(told: Told, answer: dict[str, Any]) -> None:
+    """Tell *told* of *answer*; what that raises, as one whose loop has ended, ends no tree."""
+    try:
+        told(answer)
+    except trio.RunFinishedError:
+        pass  # who asked has gone
+    except Exception:
+        logger.exception("who asked could not be told")
 
 
 def local_trees() -> list[LocalTree]:
@@ -129,3 +143,14 @@ def entered(tree: LocalTree) -> Generator[None, None, None]:
     finally:
         with _lock:
             del _trees[tree.process]
+
+
+def _forget() -> None:
+    """Know of no tree, in a child that was forked: nobody runs its parent's trees there."""
+    global _lock  # noqa: PLW0603 - another thread may have held it
+    _lock = threading.Lock()
+    _trees.clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget)

@@ -65,7 +65,9 @@ async def reach_of(root: Root, path: str) -> Reach:
     if top is None:
         raise ActorNotFound(path)
     reach = Reach(path, top.kind, top.actor, top.state, top.epoch)
-    for each in await at_and_below(root, path):
+    for nth, each in enumerate(await at_and_below(root, path), 1):
+        if nth % SLICE == 0:
+            await trio.sleep(0)
         node = look.node(each)
         if node is None:
             continue
@@ -104,7 +106,9 @@ async def at_and_below(root: Root, path: str) -> list[str]:
 async def handling(root: Root, path: str) -> list[Slot]:
     """Return the slots at *path* and below that handle messages, and live. A checkpoint."""
     look, found = Look(root), list[Slot]()
-    for each in await at_and_below(root, path):
+    for nth, each in enumerate(await at_and_below(root, path), 1):
+        if nth % SLICE == 0:
+            await trio.sleep(0)
         slot = look.slot(each)
         if slot is not None and not isinstance(slot, TaskSlot) and slot.end is None:
             found.append(slot)

@@ -64,10 +64,13 @@ class ConnectionSpan:
         if is_valid(outer) and not outer.is_recording():  # an outer one that was not sampled
             return contexts.get_current()
         try:
-            return propagate.extract(self.scope["headers"], getter=HEADERS)
+            named = propagate.extract(self.scope["headers"], getter=HEADERS)
         except Exception:  # noqa: BLE001 - of the project's propagator
             self._tracer.failed()
             return contexts.get_current()
+        # A span of the project's own may stand around it, which has read no headers.
+        below = is_valid(outer) and not is_valid(trace.get_current_span(named))
+        return contexts.get_current() if below else named
 
     def serve(self, slot: TracedSlot) -> None:
         """Take note of the slot that serves it."""

@@ -1,12 +1,16 @@
 # A mailbox in numbers: what came, and for how long the next has waited.
 
+import threading
+
 import pytest
+import trio
 
 from greenroom.actors import _counts as counts
 from greenroom.actors import _mailbox as mailbox
 from greenroom.actors._lowlevel import LoopThread
 from greenroom.actors._mailbox import Mailbox
-from greenroom.actors._messages import Cast, InFrame, PeerEnd
+from greenroom.actors._messages import Call, Cast, InFrame, PeerEnd
+from greenroom.actors._overflow import Put
 
 
 class Clock:
@@ -129,3 +133,58 @@ async def test_the_oldest_makes_room(ticks: Clock) -> None:
     ticks.now += 10
     box.put_over_oldest(Cast(3))
     assert box.waited(ticks.now) == 10
+
+
+async def test_the_oldest_makes_room_unmarked(ticks: Clock) -> None:
+    """
+    Where the oldest makes room, the next is not said to have waited as long as its actor is busy.
+    """
+    box = Mailbox(LoopThread.current(), capacity=2)
+    busy_since = ticks.now
+    for nth in range(6):  # from the third on, each makes the oldest leave
+        ticks.now += 10
+        if box.put_message(Cast(nth)) is Put.FULL:
+            box.put_over_oldest(Cast(nth))
+        waited = box.waited(busy_since)
+        assert waited is not None
+        assert waited <= 10
+    ticks.now += 5
+    assert box.waited(busy_since) == 15
+
+
+async def test_many_threads(box: Mailbox) -> None:
+    """
+    However many threads put, and whoever makes room, the counts are right in the end.
+    """
+    left: list[Cast | Call | None] = []
+    begun = threading.Barrier(5)
+
+    def put(number: int) -> None:
+        begun.wait()
+        for nth in range(500):
+            item = Cast((number, nth))
+            if box.put_message(item) is Put.FULL:
+                left.append(box.put_over_oldest(item)[1])
+
+    threads = [threading.Thread(target=put, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    taken, came = 0, 0
+    while any(thread.is_alive() for thread in threads):
+        if came < 400:
+            box.put_frames(frames("frame"))
+            came += 1
+        item = box.take()
+        if item is not None and came % 7 == 0:
+            box.put_back([item])
+            item = None
+        taken += item is not None
+        assert (box.waited(0) or 0) >= 0
+        await trio.lowlevel.cancel_shielded_checkpoint()
+    dropped = sum(each is not None for each in left)
+    waiting = list(box._lane)
+    assert box.messages == sum(type(each) is Cast for each in waiting)
+    assert box.frames_in - box._frames_taken == sum(type(each) is InFrame for each in waiting)
+    assert box._taken == taken + dropped
+    assert taken + dropped + len(waiting) == 2000 + came

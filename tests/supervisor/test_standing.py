@@ -197,6 +197,73 @@ async def test_in_a_thread() -> None:
         assert slot.standing().where == ""
 
 
+async def test_in_threads_of_two_trees() -> None:
+    """
+    The stack of a handler is that of its own thread, though another tree has one of that name.
+    """
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    class One(Actor):
+        @handles("block")
+        def block_in_one(self) -> None:
+            begun.release()
+            go_on.wait(60)
+
+    class Two(Actor):
+        @handles("block")
+        def block_in_two(self) -> None:
+            begun.release()
+            go_on.wait(60)
+
+    async with (
+        running(ChildSpec(actor=One, name="worker")) as first,
+        running(ChildSpec(actor=Two, name="worker")) as second,
+    ):
+        slots = [slot_of(first), slot_of(second)]
+        try:
+            for slot in slots:
+                slot.ref.cast({"type": "block"})
+                await settle(lambda: begun.acquire(blocking=False))
+            assert slots[0].thread == slots[1].thread
+            for slot, name in zip(slots, ("block_in_one", "block_in_two"), strict=True):
+                assert name in [line.function for line in slot.lines()]
+        finally:
+            go_on.set()
+
+
+async def test_behind_what_a_thread_does() -> None:
+    """
+    What goes to a thread together with a message that does not end waits, and is counted.
+    """
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Blocking(Actor):
+        @handles("quick")
+        def quick(self) -> None:
+            pass
+
+        @handles("block")
+        def block(self) -> None:
+            begun.set()
+            go_on.wait(60)
+
+    async with running(ChildSpec(actor=Blocking, name="worker")) as server:
+        slot = slot_of(server)
+        for kind in ("quick", "block", "quick", "quick", "quick"):
+            slot.ref.cast({"type": kind})
+        try:
+            await settle(begun.is_set)
+            slot.ref.cast({"type": "quick"})
+            assert slot.snapshot().mailbox == (4, slot.mailbox.capacity)
+            assert slot.snapshot().facts["handling"] == "'block'"
+            standing = slot.standing()
+            assert standing.age == standing.busy is not None  # of one look
+        finally:
+            go_on.set()
+        await settle(lambda: slot.queued == 0)
+        assert slot.standing().age is None
+
+
 class Failing(Actor):
     """Has a task that fails while it has nothing to do."""
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import trio
 from django_sessions import cookie, in_db, log_in, make_user, served
 from helpers import settle
 
@@ -58,6 +59,39 @@ async def test_known_and_unknown(clock: Any) -> None:
             assert await other.receive_text() == "eve"
             nobody.send_text("")
             assert await nobody.receive_text() == "AnonymousUser"
+
+
+async def test_steps(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    However many there are, so many and no more are looked at, or ended, between two turns.
+    """
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.sleep(0)
+
+    monkeypatch.setattr(_operators, "SLICE", 2)
+    async with served(Who) as server:
+        bob = await in_db(make_user, "bob")
+        his = await in_db(log_in, bob)
+        sockets = [server.dial("/who/", headers=cookie(his)) for _ in range(11)]
+        for each in sockets:
+            await each.handshake()
+            each.send_text("")
+            assert await each.receive_text() == "bob"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(others)
+            assert (await act(server, bob, preview=True))["preview"]["connections"] == 11
+            assert turns >= 5
+            turns = 0
+            assert (await act(server, bob))["done"]["touched"] == 11
+            assert turns >= 11
+            nursery.cancel_scope.cancel()
+        for each in sockets:
+            assert (await each.closed()).code == 4401
 
 
 async def test_a_database_that_is_away(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:

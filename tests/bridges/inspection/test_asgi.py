@@ -130,7 +130,7 @@ async def test_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def act(root: object, fields: Any) -> dict[str, Any]:
         asked.append({"by": fields.text("by"), "action": fields.text("action")})
-        fields.number("until_ms", 0, least=0, most=2**53)
+        assert fields.number("until_ms", 0, least=1, most=2**53)
         fields.done()
         return {"done": {}}
 

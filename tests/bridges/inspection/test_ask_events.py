@@ -225,3 +225,17 @@ async def test_what_comes_while_it_looks(monkeypatch: pytest.MonkeyPatch) -> Non
         first = await asked(server, "events", after=last)
         assert (first["events"], first["next"]) == ([], last)
         assert numbers(await asked(server, "events", after=first["next"])) == [stream.last]
+
+
+async def test_of_a_trace_too_much_came() -> None:
+    """
+    Who follows what a trace tells of is told that he has missed some of it; the others have not.
+    """
+    async with running(Worker) as server:
+        last = server.root.events.last
+        for _ in range(1001):
+            server.root.events.emit("actor.handled", "/x", 1)
+        assert (await asked(server, "events", after=last, kind="actor"))["missed"]
+        assert not (await asked(server, "events", after=last))["missed"]
+        behind = server.root.events.last - 5
+        assert not (await asked(server, "events", after=behind, kind="actor"))["missed"]

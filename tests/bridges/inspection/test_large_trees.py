@@ -8,6 +8,7 @@ import trio
 from helpers import running
 from inspection_trees import Room, ask, attached, opened, paths
 
+from greenroom.bridges.inspection import Inspector
 from greenroom.bridges.inspection._ask_tree import LOOKS, MOST_TROUBLE, SLICE
 from greenroom.supervisor._look import Look
 
@@ -57,6 +58,53 @@ async def test_slices(looks: Counter, fields: dict[str, Any]) -> None:
             total, most = looks.read()
             assert total > 500
             assert most <= 4 * SLICE  # a row asks its place several things
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        {"action": "restart", "preview": True},
+        {"action": "suspend"},
+        {"action": "resume"},
+        {"action": "trace"},
+        {"action": "wake"},
+        {"action": "disconnect-path"},
+        {"action": "disconnect-user", "path": "", "user": "nobody"},
+    ],
+    ids=lambda act: act["action"],
+)
+async def test_slices_of_acts(looks: Counter, act: dict[str, Any]) -> None:
+    """
+    SLICES: however many an act reaches, so many and no more are looked at between two turns.
+    """
+    async with opened(0) as server:
+        with attached(server.root, 2000):
+            looks.read()
+            question = {"ask": "act", "path": "/connections/room", "by": "ada", **act}
+            await Inspector(server.root).answer(question)
+            total, most = looks.read()
+            assert total > 500 or act["action"] == "disconnect-path"  # which need not look
+            assert most <= 3 * SLICE
+
+
+async def test_many_at_rest(looks: Counter) -> None:
+    """
+    SLICES: of how many of a branch are suspended it is told without a look at each.
+    """
+    async with opened(0) as server:
+        root = server.root
+        with attached(root, 2000) as slots:
+            for slot in slots[:1500]:
+                root.suspensions.begin(slot.path, 60)
+            looks.read()
+            answer = await ask(server, path="/connections/room", limit=1)
+            assert answer["node"]["below"]["states"] == {"running": 500, "suspended": 1500}
+            assert looks.read()[1] <= SLICE
+            for slot in slots[:1490]:
+                root.suspensions.end(slot.path)
+            answer = await ask(server, path="/connections/room", limit=1)
+            assert answer["node"]["below"]["states"] == {"running": 1990, "suspended": 10}
+        assert root.suspensions.right_below("/connections/room") == ()
 
 
 async def test_bounded(looks: Counter) -> None:

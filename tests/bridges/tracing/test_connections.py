@@ -251,6 +251,30 @@ async def test_below_somebody_elses_instrumentation(spans: Spans) -> None:
     assert spans.children(spans.one("theirs")) == ["start Echo", "process Echo text frame"]
 
 
+async def test_below_a_span_of_the_projects_own(spans: Spans) -> None:
+    """
+    Within a span of the project's own, a connection whose client names no trace is below that.
+    """
+    inner = Application(router=_Everything(Echo))
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await inner(scope, receive, send)
+            return
+        with spans.tracer().start_as_current_span("ours"):
+            await inner(scope, receive, send)
+
+    async with serve(outer) as server:
+        async with server.websocket("/"):
+            pass
+        async with server.websocket("/", headers=SAMPLED):
+            pass
+
+    [first, second] = [span for span in spans if span.kind is SpanKind.SERVER]
+    assert is_below(first, spans.named("ours")[0])
+    assert f"{second.context.trace_id:032x}" == TRACE
+
+
 class _Everything:
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
