@@ -85,6 +85,8 @@ async def test_a_restart_by_hand_leaves_no_slot(clock: MockClock) -> None:
     async with running(spec, DynamicSpec(name="d")) as server:
         s, d = server.root.supervisor("/residents/s"), server.root.supervisor("/residents/d")
         name = (await d.add(Idle)).rpartition("/")[2]
+        await s.restart_child("idle")  # from now on restarts by hand are counted
+        await d.restart_child(name)
         before = holdings()
         for _ in range(3):
             await s.restart_child("idle")
