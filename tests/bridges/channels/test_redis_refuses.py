@@ -1,6 +1,7 @@
 # Redis is there, and refuses: what reads there goes on when it is allowed to, and a message that
 # nobody can understand stops nobody.
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -100,23 +101,43 @@ async def test_a_reader_that_waits_is_alive(
     assert "is lost" not in caplog.text
 
 
-async def test_subscriptions_that_are_refused(
-    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def deaf(own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """
-    Where Redis lets us listen to nothing, sending fails at once with the reason, and hangs nobody.
+    A layer whose user may neither listen to a channel nor publish to one.
     """
     monkeypatch.setattr(_redis_pubsub, "ANSWER_SECONDS", 0.1)
     with own_redis.client() as store:
         store.execute_command("ACL", "SETUSER", "deaf", "on", ">word", "~*", "+@all")
-    url = own_redis.url.replace("//", "//deaf:word@")
-    layer = RedisPubSubChannelLayer(hosts=[url])
-    try:
-        with trio.fail_after(20):
-            await layer.new_channel()
-            # Which of the two is refused first depends on when the connection was made.
-            refused = (RedisUnavailable, AuthorizationError)
-            with pytest.raises(refused, match="has not confirmed|no permissions"):
-                await layer.group_send("all", {"type": "m"})
-    finally:
-        layer.close_soon()
+    layer = RedisPubSubChannelLayer(hosts=[own_redis.url.replace("//", "//deaf:word@")])
+    yield layer
+    layer.close_soon()
+
+
+async def test_subscriptions_that_are_refused(deaf: Any, own_redis: RedisServer) -> None:
+    """
+    Where Redis lets us listen to nothing, sending fails at once with the reason, and hangs nobody.
+    """
+    assert own_redis._process is not None
+    with trio.fail_after(20):
+        own_redis._process.send_signal(signal.SIGSTOP)  # so that it is asked before it greets
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(deaf.new_channel)
+            try:
+                await until(lambda: any(shard._wanted for shard in deaf._shards))
+            finally:
+                own_redis._process.send_signal(signal.SIGCONT)
+        with pytest.raises(RedisUnavailable, match="has not confirmed"):
+            await deaf.group_send("all", {"type": "m"})
+
+
+async def test_a_subscription_that_is_refused_later(deaf: Any) -> None:
+    """
+    Where the connection was there before, it is what is sent that Redis refuses, at once.
+    """
+    with trio.fail_after(20):
+        with pytest.raises(AuthorizationError, match="no permissions"):
+            await deaf.group_send("all", {"type": "m"})
+        await deaf.new_channel()
+        with pytest.raises(AuthorizationError, match="no permissions"):
+            await deaf.group_send("all", {"type": "m"})

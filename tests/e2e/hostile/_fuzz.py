@@ -24,7 +24,7 @@ from e2e._server import Server
 from e2e.hostile._corpus import PROBES
 from e2e.hostile._peer import Innocent, Outcome, throw
 from e2e.hostile._probe import Probe, close, frame, head, upgrade
-from e2e.hostile._serving import APPLICATIONS, held, holds_no_more, serving
+from e2e.hostile._serving import APPLICATIONS, held, serving
 
 AT_ONCE = 12
 """Connections, each with a thread of its own."""
@@ -224,7 +224,7 @@ def run(
                     found.faults.append(f"the server died among {connections[at : at + BATCH]}")
                     return found
         if not http2:
-            server.until("what they held is given back", lambda: holds_no_more(server, fresh))
+            server.until("what they held is given back", lambda: held(server) == fresh)
             if "Traceback" in server.said(mark):
                 found.faults.append(f"it said:\n{server.said(mark)[-6000:]}")
     finally:

@@ -6,7 +6,7 @@ from e2e._server import Server
 from e2e.hostile._corpus import PROBES
 from e2e.hostile._peer import Innocent, throw
 from e2e.hostile._probe import TEXT, Probe, close, frame
-from e2e.hostile._serving import held, holds_no_more, serving
+from e2e.hostile._serving import held, serving
 
 OURS = {name.replace(" ", "-"): probe for name, probe in PROBES.items() if not probe.theirs}
 THEIRS = {name.replace(" ", "-"): probe for name, probe in PROBES.items() if probe.theirs}
@@ -40,7 +40,7 @@ def test_nothing_is_left(server: Server, innocent: Innocent) -> None:
     Behind all that, the process holds the tasks and descriptors of one open WebSocket.
     """
     assert innocent.ask()
-    server.until("what the probes held is given back", lambda: holds_no_more(server, server.fresh))
+    server.until("what the probes held is given back", lambda: held(server) == server.fresh)
 
 
 @pytest.mark.plain_asgi
@@ -76,9 +76,7 @@ def test_http2_connections_end_with_their_peers() -> None:
         for _ in range(5):
             throw(server.port, PROBES["HTTP/2 request"], seconds=0.2)
 
-        server.until(
-            "what they held is given back", lambda: holds_no_more(server, fresh), seconds=3.0
-        )
+        server.until("what they held is given back", lambda: held(server) == fresh, seconds=3.0)
 
 
 @pytest.mark.handler
