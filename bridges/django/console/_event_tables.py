@@ -1,6 +1,7 @@
 # Events of an answer as a table, the newest first. Pure.
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from ._plain_tables import value_cell
@@ -25,11 +26,16 @@ def events_table(
     return Table(id, "Events", ("When", "Event", *place, "Epoch", "Facts"), rows, empty)
 
 
+def older(table: Table) -> Table:
+    """Return a table of the newest, whose further pages hold what was before them."""
+    return replace(table, first_text="From the newest", more_text="Older events")
+
+
 def _row(event: Any, linked: Callable[[str], str] | None) -> TableRow:
     at, kind, path = event.get("at"), str(event.get("kind", "")), str(event.get("path", ""))
     when = cell(None) if at is None else Cell(at=at)
     place = () if linked is None else (Cell(path, linked(path) if path else ""),)
-    # What makes it another one than those beside it: it has no number of its own.
-    which = (str(at), kind, path, str(event.get("facts")))
+    # What makes it another one than those beside it; each process counts its own.
+    which = (str(at), str(event.get("number")), kind, path, str(event.get("facts")))
     facts = value_cell("facts", mapping(event.get("facts")), linked or str, *which)
     return TableRow([when, cell(kind), *place, cell(event.get("epoch")), facts], anchor(*which))

@@ -16,6 +16,7 @@ PAGE_SECONDS = 1.8
 """How long all questions of a page may take together."""
 FIRST_SECONDS = 1.0
 """How long the first one may: after that a process is silent."""
+NO_SUCH = "no process of this id is there: it has ended, or was replaced by another"
 _LEAST = 0.05
 
 Question = Mapping[str, object]
@@ -101,10 +102,9 @@ class Hearing:
         if time.monotonic() > self._until:
             return Voice(process, _pid(process), silent="the time for this page was up before")
         heard = self._hear(question, process)
-        gone = "no process of this id is there: it has ended, or was replaced by another"
         return next(
             (voice for voice in heard if voice.process == process),
-            Voice(process, _pid(process), silent=gone),
+            Voice(process, _pid(process), silent=NO_SUCH),
         )
 
     def _hear(self, question: Question, only: str | None) -> list[Voice]:

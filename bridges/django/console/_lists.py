@@ -4,11 +4,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
-from ._hearing import Hearing, Voice
+from ._hearing import NO_SUCH, Hearing, Voice
 from ._page import link, page
 from ._plain_tables import items_table
 from ._tables import Control, Part, Table
@@ -16,6 +17,8 @@ from ._words import Mark, anchor, listing
 
 LIMIT = 50
 SILENT = Mark("!", "silent", "bad")
+GONE = Mark("!", "not there", "bad")
+_DIGITS = 15
 
 Tabled = Callable[[Voice], Sequence[Table]]
 
@@ -25,10 +28,21 @@ def text_of(request: HttpRequest, name: str, most: int = 200) -> str:
     return request.GET.get(name, "").strip()[:most]
 
 
+def number_of(request: HttpRequest, name: str) -> int | None:
+    """Return a field of the query that is a number a process may be asked about; else None."""
+    text = text_of(request, name)
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
+        return None
+    return int(text)
+
+
 def parts_of(request: HttpRequest, voices: Sequence[Voice], tabled: Tabled) -> list[Part]:
     """Return a part for each process that the page shows, with the tables that *tabled* makes."""
     only = text_of(request, "process", 300)
-    return [part_of(voice, tabled) for voice in voices if only in ("", voice.process)]
+    found = [part_of(voice, tabled) for voice in voices if only in ("", voice.process)]
+    if only and voices and not found:
+        return [Part(anchor(only), f"Process {only}", mark=GONE, note=f"{NO_SUCH}.")]
+    return found
 
 
 def part_of(voice: Voice, tabled: Tabled) -> Part:
@@ -46,13 +60,32 @@ def linked_in(site: AdminSite, process: str) -> Callable[[str], str]:
     return lambda path: link(site, "greenroom_actor", process=process, path=path)
 
 
-def paged(table: Table, request: HttpRequest, site: AdminSite, name: str, voice: Voice) -> Table:
-    """Return *table* with links to the pages before and behind it."""
-    asked = {key: value for key, value in request.GET.items() if key not in ("after", "process")}
+def paged(
+    table: Table,
+    request: HttpRequest,
+    site: AdminSite,
+    name: str,
+    voice: Voice,
+    cursor: str = "after",
+    behind: object = None,
+) -> Table:
+    """
+    Return *table* with links to the pages before and behind it.
+
+    Args:
+        table: One process's.
+        request: Whose query the links keep.
+        site: The admin site.
+        name: Of the page's URL.
+        voice: The process; only it is on the other pages.
+        cursor: The parameter that says where a page begins.
+        behind: Where the next one does; None: what the answer says.
+    """
+    asked = {key: value for key, value in request.GET.items() if key not in (cursor, "process")}
     here = {**asked, "process": voice.process}
-    first = link(site, name, **here) if request.GET.get("after") else ""
-    behind = voice.answer.get("next")
-    more = link(site, name, **here, after=behind) if behind else ""
+    first = link(site, name, **here) if request.GET.get(cursor) else ""
+    behind = voice.answer.get("next") if cursor == "after" else behind
+    more = link(site, name, **here, **{cursor: behind}) if behind else ""
     return replace(table, first=first, more=more)
 
 
@@ -85,8 +118,21 @@ def listed(
     """Ask all processes *question*; answer with a page of what they said, as tables."""
     hearing = Hearing()
     parts = parts_of(request, hearing.all(question), tabled)
-    context = {"parts": parts, "controls": controls, **more}
+    context = {"parts": parts, "controls": controls, "back": _back(request), **more}
     return page(request, site, "list", title, hearing, context)
+
+
+def _back(request: HttpRequest) -> dict[str, str] | None:
+    """Return the way from one process to all of them; None for a page of all."""
+    if not text_of(request, "process", 300):
+        return None
+    kept = {
+        name: value
+        for name, value in request.GET.items()
+        if value and name not in ("process", "after", "before")
+    }
+    url = f"{request.path}?{urlencode(kept)}" if kept else request.path
+    return {"text": "All processes", "url": url}
 
 
 def asked(ask: str, request: HttpRequest, **fields: str) -> dict[str, object]:

@@ -82,9 +82,11 @@ def groups(request: HttpRequest, site: AdminSite) -> HttpResponse:
         return [paged(found, request, site, "greenroom_groups", voice)]
 
     title = f"Group {group}" if group else "Groups"
-    back = {"text": "All groups", "url": link(site, "greenroom_groups")} if group else None
+    more: dict[str, object] = {}
+    if group:
+        more["back"] = {"text": "All groups", "url": link(site, "greenroom_groups")}
     controls = [] if group else [Control("q", "Name of the group", search)]
-    return listed(request, site, title, question, tables, controls, back=back)
+    return listed(request, site, title, question, tables, controls, **more)
 
 
 def _named(rows: object, site: AdminSite, process: str) -> list[dict[str, Any]]:

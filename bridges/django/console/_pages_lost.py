@@ -3,9 +3,9 @@
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
-from ._event_tables import events_table
+from ._event_tables import events_table, older
 from ._hearing import Voice
-from ._lists import asked, linked_in, listed, paged, rows_table, text_of
+from ._lists import LIMIT, asked, linked_in, listed, number_of, paged, rows_table, text_of
 from ._pages_actor import VIEW_TRACEBACK
 from ._plain_tables import items_table
 from ._tables import Control, Table
@@ -51,17 +51,22 @@ def dead_letters(request: HttpRequest, site: AdminSite) -> HttpResponse:
 
 @console_view("GET")
 def events(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """Answer with the last events of all processes, the newest first."""
-    kind, path = text_of(request, "kind"), text_of(request, "path", 500)
-    question: dict[str, object] = {"ask": "events", "limit": 50}
-    question |= {name: value for name, value in (("kind", kind), ("path", path)) if value}
+    """Answer with the last events of each process, the newest first, or with those before them."""
+    kind, path, before = text_of(request, "kind"), text_of(request, "path", 500), None
+    if text_of(request, "process", 300):  # each process counts its own events
+        before = number_of(request, "before")
+    wanted = {"kind": kind, "path": path, "before": before}
+    question: dict[str, object] = {"ask": "events", "limit": LIMIT}
+    question |= {name: value for name, value in wanted.items() if value not in ("", None)}
     if may(request, VIEW_TRACEBACK):
         question["stack"] = True
 
     def tables(voice: Voice) -> list[Table]:
         found, linked = listing(voice.answer.get("events")), linked_in(site, voice.process)
         id, empty = anchor(voice.process, "events"), "None remembered that is as looked for."
-        return [events_table(id, found, linked, empty)]
+        table = older(events_table(id, found, linked, empty))
+        behind = found[0].get("number") if found and voice.answer.get("more") else None
+        return [paged(table, request, site, "greenroom_events", voice, "before", behind)]
 
     controls = [
         Control("kind", "Kind, such as slot.crashed", kind),

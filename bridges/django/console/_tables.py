@@ -56,6 +56,8 @@ class Table:
     """Whether the caption is to be seen."""
     first: str = ""
     more: str = ""
+    first_text: str = "From the beginning"
+    more_text: str = "Next page"
 
 
 @dataclass(frozen=True)
