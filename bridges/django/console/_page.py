@@ -16,12 +16,19 @@ from django.urls import reverse
 from ...inspection._hook import directories_of
 from .._project import project_name
 from .._settings import load_options
+from ._actions import ACTIONS
 from ._hearing import Hearing
 from ._view import APP, VIEW_TREE, may
 from ._words import count
 
 FRAGMENT = "X-Greenroom-Fragment"
 """The header of a request for the changing part, and of the answer that is one."""
+
+_OF_AIMS = {
+    "path": "greenroom_tree",
+    "user": "greenroom_connections",
+    "process": "greenroom_processes",
+}
 
 
 class Place(NamedTuple):
@@ -94,13 +101,26 @@ def page(
 
 
 def places(request: HttpRequest, site: AdminSite) -> list[dict[str, object]]:
-    """Return the navigation as far as the user may go."""
-    here = request.resolver_match.url_name if request.resolver_match else ""
+    """Return the navigation as far as the user may go, and what of it the page is, or is below."""
+    match = request.resolver_match
+    here = str(match.url_name) if match else ""
+    above = _above(here, str(match.kwargs.get("action")) if match else "")
     return [
-        {"title": place.title, "url": link(site, place.name), "here": place.name == here}
+        {
+            "title": place.title,
+            "url": link(site, place.name),
+            "current": {here: "page", above: "true"}.get(place.name, ""),
+        }
         for place in PLACES
         if may(request, place.permission)
     ]
+
+
+def _above(name: str, action: str) -> str:
+    """Return the page of the navigation that another page, or an action's, belongs to; "": none."""
+    if name == "greenroom_act":
+        return _OF_AIMS[ACTIONS[action].aim] if action in ACTIONS else ""
+    return "greenroom_tree" if name == "greenroom_actor" else ""
 
 
 def heard(hearing: Hearing) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 # What the templates of the console say with: {% load greenroom_console %}.
 
 import time
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django import template
+from django.apps import apps
 from django.utils.html import format_html
 
+from ..console import _frame
 from ..console._words import NOTHING, Mark, duration, moment, number, size, told
 
 register = template.Library()
@@ -40,3 +44,21 @@ def when(at: object) -> str:
         f"{found:%Y-%m-%d %H:%M:%S}",
         f"{duration(ago)} ago" if ago >= 0 else f"in {duration(-ago)}",
     )
+
+
+@register.simple_tag
+def crumbs_are_listed() -> bool:
+    """Return whether this Django's admin writes its breadcrumbs as a list."""
+    return _frame.LISTS_CRUMBS
+
+
+@register.simple_tag
+def app_name() -> str:
+    """Return what the project calls the app; its own AppConfig may have renamed it."""
+    return str(apps.get_app_config("greenroom").verbose_name)
+
+
+@register.filter
+def marked_once(entries: Iterable[Mapping[str, Any]] | None, path: str) -> list[Mapping[str, Any]]:
+    """Return the entries of the sidebar, so that of ours only the page itself is marked."""
+    return _frame.marked_once(entries or (), path)
