@@ -51,12 +51,24 @@ def checked(default: object, doc: str, unit: str, check: Check) -> Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def whole(default: int | None, doc: str, *, unit: str, minimum: int = 1, none: bool = False) -> Any:
-    """Make a field for a whole number, at least *minimum*; with *none* also for None."""
+def whole(
+    default: int | None,
+    doc: str,
+    *,
+    unit: str,
+    minimum: int = 1,
+    maximum: int | None = None,
+    none: bool = False,
+) -> Any:
+    """Make a field for a whole number, *minimum* to *maximum*; with *none* also for None."""
 
     def check(name: str, value: object) -> None:
-        if not (none and value is None):
-            refuse_unless_whole(name, value, minimum)
+        if none and value is None:
+            return
+        refuse_unless_whole(name, value, minimum)
+        if maximum is not None and cast("int", value) > maximum:
+            meant = ", or None for ever" if none else ""
+            raise ValueError(f"{name} must be at most {maximum}{meant}. Got: {value!r}")
 
     return checked(default, doc, unit, check)
 

@@ -48,6 +48,11 @@ class OptionDoc(NamedTuple):
     unit: str
     doc: str
 
+    @property
+    def written(self) -> str:
+        """The default, as one writes it."""
+        return "{}" if self.unit == "mapping" else repr(self.default)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -412,6 +417,7 @@ class Options:
         "How long the log of what operators did in the console keeps an entry. None: for ever.",
         unit="days",
         none=True,
+        maximum=36_500,
     )
     inspection: bool | None = _checked(
         None,

@@ -90,12 +90,14 @@ def problems() -> list[Problem]:
 
 def _refused() -> Iterator[Problem]:
     values = _values()
+    described = {option.name: option for option in Options.described()}
     for option in dataclasses.fields(Options):
         try:
             if option.name in values:
                 option.metadata["check"](option.name.upper(), values[option.name])
         except (TypeError, ValueError) as error:
-            hint = f"{option.metadata['doc']} Default: {option.default!r}."
+            doc = described[option.name]
+            hint = f"{doc.doc} Default: {doc.written}."
             yield Problem(f"{NAME}: {error}", hint, "greenroom.E003")
 
 

@@ -32,6 +32,7 @@ class GreenroomConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks; teach asgiref trio."""
         from . import checks as ours
+        from ._inspection_checks import check_inspection_dir, check_tracing
         from ._on_trio import teach_asgiref
         from ._settings import problems
 
@@ -44,6 +45,8 @@ class GreenroomConfig(AppConfig):
             ours.check_hypercorn,
             ours.check_asgiref,
             ours.check_runserver,
+            check_inspection_dir,
+            check_tracing,
         ):
             checks.register(check)
         if not problems():  # else the checks say so

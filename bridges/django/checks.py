@@ -18,6 +18,7 @@ from .. import asgiref
 from ..hypercorn import _internals
 from . import _settings
 from ._chain import is_async
+from ._inspection_checks import untraceable
 from ._paths import DottedConsumer, is_actor_class
 
 CHECKS: dict[str, str] = {
@@ -28,12 +29,14 @@ CHECKS: dict[str, str] = {
     "greenroom.E005": "ASGI_APPLICATION is Django's own, which can't run on trio, or for WSGI.",
     "greenroom.E006": "A consumer, or its dotted name, stands in urls.py.",
     "greenroom.E007": "A database has a connection pool and persistent connections.",
+    "greenroom.E008": "TRACING is on, and its extra is not installed.",
     "greenroom.W001": "A database's connection pool is smaller than the number of threads.",
     "greenroom.W002": "Channels' or Daphne's app is installed, too.",
     "greenroom.W003": "The installed hypercorn is unknown, or lacks what Greenroom needs of it.",
     "greenroom.W004": "The installed asgiref is unknown, so async functions fail on trio.",
     "greenroom.W005": "Another app's `runserver` comes before Greenroom's.",
     "greenroom.W006": "ATOMIC_REQUESTS is set, which async views can't have.",
+    "greenroom.W007": "No socket of the inspection can be in INSPECTION_DIR, or in its default.",
 }
 """Every check and what it means."""
 
@@ -150,7 +153,7 @@ def check_atomic_requests(**_: object) -> list[CheckMessage]:
 
 def _asgi_application() -> Iterator[CheckMessage]:
     name = getattr(settings, "ASGI_APPLICATION", None)
-    if not name or _settings.problems():  # asgi.py would say again what these are
+    if not name or _settings.problems() or [*untraceable()]:  # asgi.py would say it again
         return
     module_name, _, attribute = str(name).rpartition(".")
     names = 'It names the variable, such as ASGI_APPLICATION = "mysite.asgi.application".'

@@ -18,11 +18,22 @@ from ._identity import ProcessId, this_process
 _MOST_PATH = 107
 """Bytes that the path of a socket may have: see unix(7)."""
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)\.sock")
+_SAFE = "Name a directory below one that only root or this user writes to, such as '/run/mysite'."
 _NAMED = 'the directory of the inspection, GREENROOM["INSPECTION_DIR"], {}'
 
 
 class NoDirectory(RuntimeError):
-    """The directory can't be used; the text says why, and which setting names another."""
+    """
+    The directory can't be used; the text says why, and which setting names another.
+
+    Args:
+        text: Why.
+        remedy: What to do about it, in one sentence.
+    """
+
+    def __init__(self, text: str, remedy: str = "") -> None:
+        super().__init__(text)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +82,42 @@ def prepare(directory: Path) -> None:
     Raises:
         NoDirectory: It can't be made, is somebody else's, or others may enter it.
     """
+    _refuse_long(directory)
     try:
         _refuse_exchangeable(directory)  # before anything is made, where a link may lead
         above = [each for each in directory.absolute().parents if not each.exists()]
         for each in [*reversed(above), directory]:
             each.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise NoDirectory(f"{_NAMED.format(directory)} can't be made: {error}") from None
+        raise _unmade(directory, str(error)) from None
     check(directory)
-    longest = directory / f"{door_name(this_process(100))}.new"
-    if len(os.fsencode(longest)) > _MOST_PATH:
-        raise NoDirectory(f"{_NAMED.format(directory)} is too long for the path of a socket")
+
+
+def look(directory: Path) -> None:
+    """
+    See whether this user could have sockets in *directory*; nothing is made.
+
+    Raises:
+        NoDirectory: He could not.
+    """
+    _refuse_long(directory)
+    if os.path.lexists(directory):
+        check(directory)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise NoDirectory(
+                f"{_NAMED.format(directory)} can't be written to by its own user",
+                f"Write `chmod 700 {directory}`.",
+            )
+        return
+    try:
+        _refuse_exchangeable(directory)
+        above = next(each for each in directory.absolute().parents if each.exists())
+    except OSError as error:
+        raise _unmade(directory, str(error)) from None
+    if not above.is_dir():
+        raise _unmade(directory, f"{above} is no directory")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise _unmade(directory, f"this user (uid {os.getuid()}) may not write to {above}")
 
 
 def first_usable(directories: Sequence[Path]) -> Path:
@@ -114,13 +150,23 @@ def check(directory: Path) -> None:
         _refuse_exchangeable(directory)
     except OSError as error:
         raise NoDirectory(f"{_NAMED.format(directory)} can't be looked at: {error}") from None
-    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid():
+    if not stat.S_ISDIR(seen.st_mode):
+        what = "a link" if stat.S_ISLNK(seen.st_mode) else "a file"
+        raise NoDirectory(
+            f"{_NAMED.format(directory)} is {what}, and no directory",
+            "Name a directory, which need not be there yet, such as '/run/mysite/greenroom'.",
+        )
+    if seen.st_uid != os.getuid():
         raise NoDirectory(
             f"{_NAMED.format(directory)} is no directory of this user's own (uid {os.getuid()}):"
-            f" its owner is {seen.st_uid}"
+            f" its owner is {seen.st_uid}",
+            "Run this as the user who runs the server, or name a directory of this user's own.",
         )
     if seen.st_mode & 0o077:
-        raise NoDirectory(f"{_NAMED.format(directory)} may be entered by others: chmod 700 it")
+        raise NoDirectory(
+            f"{_NAMED.format(directory)} may be entered by others: chmod 700 it",
+            f"Write `chmod 700 {directory}`.",
+        )
 
 
 def door_name(process: ProcessId) -> str:
@@ -142,6 +188,25 @@ def doors(directory: Path) -> Iterator[Door]:
     yield from sorted(found, key=lambda each: each.key)
 
 
+def _refuse_long(directory: Path) -> None:
+    """Refuse *directory* if the path of a socket in it would be longer than the system allows."""
+    name = f"/{door_name(this_process(100))}.new"
+    most = _MOST_PATH - len(os.fsencode(name))
+    long = len(os.fsencode(directory.absolute()))
+    if long > most:
+        raise NoDirectory(
+            f"{_NAMED.format(directory)} is too long for the path of a socket: {long} bytes",
+            f"Name a directory whose path has at most {most} bytes, such as '/run/mysite'.",
+        )
+
+
+def _unmade(directory: Path, why: str) -> NoDirectory:
+    return NoDirectory(
+        f"{_NAMED.format(directory)} can't be made: {why}",
+        "Make it, with mode 700, for the user who runs the server, or name one that he can make.",
+    )
+
+
 def _refuse_exchangeable(directory: Path) -> None:
     """Refuse *directory* if others may put another in its place, as far as there is a way yet."""
     named = [each for each in directory.absolute().parents if each.exists()]
@@ -149,12 +214,14 @@ def _refuse_exchangeable(directory: Path) -> None:
     if any(each.lstat().st_uid not in (0, os.getuid()) for each in named if each.is_symlink()):
         raise NoDirectory(
             f"{_NAMED.format(directory)} can be exchanged by others: a link on the way to it is"
-            " somebody else's"
+            " somebody else's",
+            _SAFE,
         )
     if not all(_is_closed(each.stat()) for each in {*named, meant, *meant.parents}):
         raise NoDirectory(
             f"{_NAMED.format(directory)} can be exchanged by others, who may write to a"
-            " directory above it"
+            " directory above it",
+            _SAFE,
         )
 
 

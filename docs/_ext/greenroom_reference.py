@@ -109,9 +109,9 @@ class Settings(Generated):
 
         for option in Options.described():
             yield f".. setting:: {option.name.upper()}\n"
-            plain = option.default is None or option.unit in ("choice", "fraction")
+            plain = option.default is None or option.unit in ("choice", "fraction", "mapping")
             unit = "" if plain else f" {option.unit}"
-            yield f"   Default ``{option.default!r}``{unit}.\n"
+            yield f"   Default ``{option.written}``{unit}.\n"
             yield f"   {option.doc}\n"
 
 

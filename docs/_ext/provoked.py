@@ -12,7 +12,7 @@ from django.test import override_settings
 from django.urls import path
 
 from greenroom.actors import WebsocketConsumer
-from greenroom.bridges.django import checks
+from greenroom.bridges.django import _inspection_checks, checks
 from greenroom.bridges.hypercorn import _internals
 
 
@@ -63,6 +63,14 @@ def provoke() -> dict[str, CheckMessage]:
         found += checks.check_hypercorn()
     with mock.patch.object(checks.asgiref, "patch_problem", return_value="asgiref has changed"):
         found += checks.check_asgiref()
+    with override_settings(GREENROOM={"INSPECTION_DIR": f"/run/{'mysite' * 16}"}):
+        found += _inspection_checks.check_inspection_dir()
+    missing = ImportError("tracing needs opentelemetry-api: pip install 'greenroom[tracing]'")
+    with (
+        override_settings(GREENROOM={"TRACING": True}),
+        mock.patch.object(_inspection_checks, "kinds_of", side_effect=missing),
+    ):
+        found += _inspection_checks.check_tracing()
     first = {"runserver": "django.contrib.staticfiles"}
     with mock.patch.object(checks, "get_commands", return_value=first):
         found += checks.check_runserver()

@@ -1,5 +1,5 @@
-# What is around each page of the console, where the admin's own templates would say it wrongly: which
-# entry of the sidebar is the page, and how its breadcrumbs are written. Pure.
+# What is around each page of the console, where the admin's own templates would say it wrongly:
+# which entry of the sidebar is the page, and how its breadcrumbs are written. Pure.
 
 from collections.abc import Iterable, Mapping
 from typing import Any

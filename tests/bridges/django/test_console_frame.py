@@ -39,7 +39,9 @@ def test_the_way_here(boss: Client, name: str) -> None:
     """
     The breadcrumbs of each page lead to the admin and to Greenroom, and end with the page.
     """
-    crumbs = part(boss.get(reverse(f"admin:{name}")).content.decode(), 'class="breadcrumbs"', "</nav")
+    crumbs = part(
+        boss.get(reverse(f"admin:{name}")).content.decode(), 'class="breadcrumbs"', "</nav"
+    )
     assert re.findall(r'<a href="([^"]*)">([^<]*)</a>', crumbs) == [
         ("/admin/", "Home"),
         ("/admin/greenroom/", "Greenroom"),

@@ -1,6 +1,8 @@
 # The directory in which processes find each other: whose it must be, and where it is.
 
 import os
+import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from greenroom.bridges.inspection._directory import (
     door_name,
     doors,
     first_usable,
+    look,
     prepare,
 )
 from greenroom.bridges.inspection._identity import ProcessId, this_process
@@ -46,7 +49,7 @@ def test_what_is_refused(short_path: Path) -> None:
     own.mkdir(mode=0o700)
     link = short_path / "link"
     link.symlink_to(own)
-    with pytest.raises(NoDirectory, match="no directory of this user's own"):
+    with pytest.raises(NoDirectory, match="is a link, and no directory"):
         prepare(link)
     file = short_path / "file"
     file.touch(mode=0o600)
@@ -54,6 +57,59 @@ def test_what_is_refused(short_path: Path) -> None:
         prepare(file)
     with pytest.raises(NoDirectory, match="too long"):
         prepare(short_path / ("x" * 100))
+
+
+def test_looking_makes_nothing(short_path: Path) -> None:
+    """
+    Whether a directory could be used is seen without making it, and is what making it says.
+    """
+    look(short_path / "a" / "b")
+    assert list(short_path.iterdir()) == []
+    file = short_path / "file"
+    file.touch(mode=0o600)
+    open_to_all = short_path / "open"
+    open_to_all.mkdir(mode=0o755)
+    for path, text, remedy in (
+        (file, "is a file, and no directory", "Name a directory"),
+        (file / "below", "can't be made", "Make it"),
+        (open_to_all, "may be entered by others", f"`chmod 700 {open_to_all}`"),
+        (open_to_all / "own" / ("x" * 100), "too long", "at most"),
+    ):
+        with pytest.raises(NoDirectory, match=text) as caught:
+            look(path)
+        assert remedy in caught.value.remedy
+        with pytest.raises(NoDirectory):
+            prepare(path)
+    assert not (open_to_all / "own").exists()
+
+
+def test_how_long_it_may_be(short_path: Path) -> None:
+    """
+    The number of bytes that the remedy names is what just can be used.
+    """
+    with pytest.raises(NoDirectory) as caught:
+        look(short_path / ("x" * 100))
+    (most,) = map(int, re.findall(r"at most (\d+) bytes", caught.value.remedy))
+    longest = short_path / ("x" * (most - len(os.fsencode(short_path)) - 1))
+    prepare(longest)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(longest / f"{door_name(this_process(100))}.new"))
+    with pytest.raises(NoDirectory, match="too long"):
+        look(longest.with_name(f"{longest.name}x"))
+
+
+def test_no_way_in(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What this user may not write to can't be used, and the remedy is named.
+    """
+    own = short_path / "own"
+    own.mkdir(mode=0o500)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    with pytest.raises(NoDirectory, match="can't be written to") as caught:
+        look(own)
+    assert caught.value.remedy == f"Write `chmod 700 {own}`."
+    with pytest.raises(NoDirectory, match=f"may not write to {short_path}"):
+        look(short_path / "new")
 
 
 def test_somebody_elses(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
