@@ -23,9 +23,10 @@ OUTCOMES = (
     ("refused", "refused"),
     ("failed", "failed"),
     ("silent", "no answer"),
+    ("denied", "denied"),
 )
 """What may have become of an action. One that stays ``begun`` was cut off by the end of its
-process, and may have happened."""
+process, and may have happened; one that is ``denied`` was never begun: its user may not."""
 
 
 class Console(models.Model):

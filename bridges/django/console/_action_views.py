@@ -8,6 +8,7 @@
 #   NO LURE    where it goes back to is a page of this site.
 #   ONCE       a page that was sent twice, or has grown old, restarts nothing.
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -30,15 +31,25 @@ from ._perform import Verdict, Wish, perform, preview
 from ._view import APP, console_view, may
 
 
-@console_view("GET", "POST")
+def _denied(request: HttpRequest, permission: str, captured: Mapping[str, object]) -> None:
+    """Tell of somebody who has sent a confirm page and may not; who looks is not told of."""
+    action = ACTIONS.get(str(captured.get("action")))
+    if request.method != "POST" or action is None:
+        return
+    user = cast("Any", request).user
+    aimed = {name: request.POST.get(name, "") for name in ("process", action.aim)}
+    codename = permission.removeprefix(f"{APP}.")
+    tell_denied(user, _address(request), action.name, codename, aimed)
+
+
+@console_view("GET", "POST", denied=_denied)
 def act(request: HttpRequest, site: AdminSite, action: str) -> HttpResponse:
     """Say what an action will do, or do it."""
     known = ACTIONS.get(action)
     if known is None:
         raise Http404(f"There is no action {action!r}.")
     if not may(request, f"{APP}.{known.permission}"):
-        if request.method == "POST":
-            tell_denied(*_who(request), known.name, known.permission)
+        _denied(request, known.permission, {"action": action})
         return _forbidden(request, site, known)
     if request.method != "POST":
         return _ask(request, site, known, ActionForm(known, initial=_initial(request, known)))
@@ -51,15 +62,13 @@ def act(request: HttpRequest, site: AdminSite, action: str) -> HttpResponse:
     return _do(request, site, wish, form.cleaned_data["next"])
 
 
-def _who(request: HttpRequest) -> tuple[str, str]:
-    """Return the name of who asks, and the address."""
-    name = str(cast("Any", request).user.get_username())
-    return name, request.META.get("REMOTE_ADDR") or ""
+def _address(request: HttpRequest) -> str:
+    return request.META.get("REMOTE_ADDR") or ""
 
 
 def _do(request: HttpRequest, site: AdminSite, wish: Wish, back: str) -> HttpResponse:
     try:
-        verdict, recorded = perform(cast("Any", request).user, _who(request)[1], wish)
+        verdict, recorded = perform(cast("Any", request).user, _address(request), wish)
     except NotRecorded as refusal:
         _say(request, messages.ERROR, str(refusal))
         return HttpResponseRedirect(_back(request, site, wish, back))

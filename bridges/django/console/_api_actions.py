@@ -89,8 +89,10 @@ def _act(request: HttpRequest, asker: Asker, name: str, path: str | None) -> Htt
         known = ", ".join(ACTIONS)
         raise Refused("not-found", f"No such action; there are: {known}. Got: {name[:100]!r}")
     address = str(request.META.get("REMOTE_ADDR", ""))
+    user: Any = asker.user if asker.token is None else TokenUser(asker.token)
     if not asker.may(action.permission):
-        tell_denied(asker.name, address, action.name, action.permission)
+        aimed = {**_said(request), **({} if path is None else {"path": path})}
+        tell_denied(user, address, action.name, action.permission, _aimed(action, aimed))
     asker.must(action.permission)
     refuse_uninstalled()
     from ._audit import NotRecorded
@@ -98,7 +100,6 @@ def _act(request: HttpRequest, asker: Asker, name: str, path: str | None) -> Htt
 
     read(request.GET.lists(), ())
     wish = _wish(action, _body(request), path)
-    user: Any = asker.user if asker.token is None else TokenUser(asker.token)
     try:
         verdict, recorded = perform(user, address, wish)
     except ValueError as refusal:  # something is missing, or too much for the wire
@@ -164,6 +165,19 @@ def _wish(action: Action, given: Mapping[str, Any], path: str | None) -> "Wish":
         arguments=given.get("arguments") or {},
         reason=given.get("reason") or "",
     )
+
+
+def _said(request: HttpRequest) -> dict[str, Any]:
+    """Return what the body says, as far as it can be read: of somebody who is refused anyway."""
+    try:
+        return _body(request)
+    except Refused:
+        return {}
+
+
+def _aimed(action: Action, given: Mapping[str, object]) -> dict[str, object]:
+    """Return of what somebody said the process, and what else the action is for."""
+    return {name: given.get(name) for name in ("process", action.aim)}
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

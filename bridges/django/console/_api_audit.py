@@ -22,10 +22,11 @@ AUDIT_PARAMETERS = (
     Parameter("user", "text", "Only what this user did, by name."),
     Parameter("action", "text", "Only this action."),
     Parameter("path", "text", "Only what was done to this place."),
+    Parameter("outcome", "text", "Only with this outcome, such as denied."),
 )
 """What may stand in the query string."""
 
-_FILTERS = {"user": "user_name", "action": "action", "path": "path"}
+_FILTERS = {"user": "user_name", "action": "action", "path": "path", "outcome": "outcome"}
 
 
 @api_view(permission=AUDIT)

@@ -9,8 +9,8 @@
 #   BOUNDED   what is older than AUDIT_DAYS goes, so many at a time.
 
 import logging
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, connections, router, transaction
@@ -22,6 +22,8 @@ from ..models import AuditEntry
 AT_ONCE = 500
 """Entries that are deleted when one is written."""
 MIGRATE = "the tables of Greenroom are not there. Run `manage.py migrate greenroom`."
+
+Due = Callable[[str, datetime, Iterable[tuple[str, datetime]]], bool]
 
 logger = logging.getLogger("greenroom.django")
 
@@ -42,13 +44,7 @@ def begin(user: Any, address: str, **what: object) -> AuditEntry:
     Raises:
         NotRecorded: It can't be; nothing may be done.
     """
-    entry = AuditEntry(
-        at=timezone.now(),
-        user_key=str(user.pk)[:255],
-        user_name=str(user.get_username())[:255],
-        address=address[:64],
-        **what,
-    )
+    entry = _entry(user, address, **what)
     alias = router.db_for_write(AuditEntry)
     try:
         with transaction.atomic(using=alias):  # or one that fails spoils the caller's transaction
@@ -58,6 +54,47 @@ def begin(user: Any, address: str, **what: object) -> AuditEntry:
             raise NotRecorded(f"Nothing was done: {MIGRATE}") from error
         raise NotRecorded(f"Nothing was done: the audit log can't be written. {error}") from error
     return entry
+
+
+def deny(user: Any, address: str, due: Due, span: timedelta, error: str, **what: object) -> bool:
+    """
+    Write down what somebody may not do, if that is due; say whether it was. Old entries go.
+
+    Args:
+        user: Who wanted it.
+        address: From where.
+        due: Says by the action, the moment, and what is told already, whether it is.
+        span: How long before now an entry counts as told already.
+        error: Why it was denied.
+        what: The fields of the entry: action, process, path.
+    """
+    entry = _entry(user, address, outcome="denied", error=error, **what)
+    alias = router.db_for_write(AuditEntry)
+    told = AuditEntry.objects.using(alias).filter(
+        user_key=entry.user_key, outcome=entry.outcome, at__gt=entry.at - span
+    )
+    entry.finished = entry.at
+    try:
+        if not due(entry.action, entry.at, told.values_list("action", "at")):
+            return False
+        with transaction.atomic(using=alias):
+            entry.save(using=alias, force_insert=True)
+        prune()
+    except DatabaseError:
+        if is_migrated():
+            logger.exception("%s was denied, which the audit log could not be told", entry)
+        return False
+    return True
+
+
+def _entry(user: Any, address: str, **fields: object) -> AuditEntry:
+    return AuditEntry(
+        at=timezone.now(),
+        user_key=str(user.pk)[:255],
+        user_name=str(user.get_username())[:255],
+        address=address[:64],
+        **fields,
+    )
 
 
 def complete(entry: AuditEntry, outcome: str, error: str, answer: Mapping[str, object]) -> bool:

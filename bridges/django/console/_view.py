@@ -8,7 +8,7 @@
 #   METHODS   a method that the view does not name gets 405.
 #   UNSTORED  no answer is kept by a browser or a proxy.
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ VIEW_TREE = f"{APP}.view_tree"
 
 Handler = Callable[..., HttpResponseBase]
 View = Callable[..., HttpResponseBase]
+Denied = Callable[[HttpRequest, str, Mapping[str, object]], None]
 
 
 class ConsoleView:
@@ -32,15 +33,23 @@ class ConsoleView:
         methods: The methods it answers; HEAD is answered where GET is.
         permission: ``app_label.codename``; the user must have it.
         json: Whether refusals are JSON instead of a page.
+        denied: Is called for who lacks the permission.
     """
 
     def __init__(
-        self, handler: Handler, methods: Iterable[str], permission: str, *, json: bool
+        self,
+        handler: Handler,
+        methods: Iterable[str],
+        permission: str,
+        *,
+        json: bool,
+        denied: Denied | None = None,
     ) -> None:
         self.handler = handler
         self.methods: list[str] = sorted({*methods} | ({"HEAD"} if "GET" in methods else set()))
         self.permission = permission
         self._json = json
+        self._denied = denied
 
     def __repr__(self) -> str:
         return f"<ConsoleView {self.handler.__name__} {' '.join(self.methods)} {self.permission}>"
@@ -53,6 +62,8 @@ class ConsoleView:
             # Names of URLs mean those of this site, also where a project has several.
             cast("Any", request).current_app = site.name
             if not may(request, self.permission):
+                if self._denied is not None:
+                    self._denied(request, self.permission, captured)
                 return self._refused(request, site)
             if request.method not in self.methods:
                 return HttpResponseNotAllowed(self.methods)
@@ -78,7 +89,10 @@ class ConsoleView:
 
 
 def console_view(
-    *methods: str, permission: str = VIEW_TREE, json: bool = False
+    *methods: str,
+    permission: str = VIEW_TREE,
+    json: bool = False,
+    denied: Denied | None = None,
 ) -> Callable[[Handler], ConsoleView]:
     """
     Make a function a view of the console: ``handler(request, site, **captured)``.
@@ -90,8 +104,9 @@ def console_view(
         methods: Such as "GET", "POST"; HEAD is answered where GET is.
         permission: ``app_label.codename``.
         json: Whether refusals are JSON, ``{"error": {"code", "text"}}``, instead of a page.
+        denied: Is called with the request, the permission and what the URL holds for who lacks it.
     """
-    return lambda handler: ConsoleView(handler, methods, permission, json=json)
+    return lambda handler: ConsoleView(handler, methods, permission, json=json, denied=denied)
 
 
 def may(request: HttpRequest, permission: str) -> bool:

@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                             ("refused", "refused"),
                             ("failed", "failed"),
                             ("silent", "no answer"),
+                            ("denied", "denied"),
                         ],
                         default="begun",
                         max_length=10,

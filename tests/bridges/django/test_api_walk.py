@@ -100,7 +100,7 @@ def state_of(server: Any) -> dict[str, object]:
 
     paths = ("/residents/secretive", "/residents/busy")
     return {
-        "audit": AuditEntry.objects.count(),
+        "audit": AuditEntry.objects.exclude(outcome="denied").count(),
         "acts": len(server.events("admin.action")),
         "epochs": [server.root.snapshot().find(path).epoch for path in paths],
         "open": len(server.sockets()),

@@ -114,7 +114,7 @@ def test_own_right(server: Any, action: str) -> None:
         assert answer.status_code == 403, method
         assert f"greenroom.{needed}" in answer.content.decode()
     assert epoch(server, CLERK) == 1
-    assert AuditEntry.objects.count() == 0
+    assert [entry.outcome for entry in AuditEntry.objects.all()] == ["denied"]
 
 
 def test_only_get_and_post(boss: Client) -> None:
