@@ -36,7 +36,11 @@ NOBODY, WRONG, UNHEALTHY = 1, 2, 3
 class Command(BaseCommand):
     """Shows the tree of a running server."""
 
-    help = "Shows the live tree of the running server, of all its processes, in this terminal."
+    help = (
+        "Shows the live tree of the running server, of all its processes, in this terminal. It"
+        " looks and changes nothing: to restart, stop, suspend, disconnect or drain, use the"
+        " console in the admin (<admin>/greenroom/) or POST to its JSON API."
+    )
     requires_system_checks = ()  # it looks at a server, which has run them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
