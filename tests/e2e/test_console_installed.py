@@ -21,6 +21,7 @@ from django.test import override_settings
 from django.utils import timezone
 from greenroom.bridges.django.console import _audit
 from greenroom.bridges.django.console._audit_views import AuditQuery
+from greenroom.bridges.django.console._denied import tell_denied
 from greenroom.bridges.django.models import AuditEntry
 
 user = SimpleNamespace(pk=7, get_username=lambda: "ada")
@@ -31,6 +32,10 @@ assert _audit.complete(new, "done", "", {"touched": 3, "replaced": True})
 [row] = AuditQuery(who="AD", path="HOST:1").entries()
 assert (row.pk, row.answer) == (new.pk, {"touched": 3, "replaced": True}), row
 assert AuditEntry.objects.count() == 1
+for _ in range(2):
+    tell_denied(user, "::1", "stop", "stop_actor", {"path": "/a\\0\\ud800", "process": 7})
+[denied] = AuditEntry.objects.filter(outcome="denied")
+assert (denied.path, denied.process) == ("/a\\\\x00\\\\ud800", ""), denied.path
 print("audited")
 """
 

@@ -111,7 +111,7 @@ def doing(row: Data) -> Part:
         return Part("")
     seconds, where = number(found.get("seconds")), text(found.get("where"))
     since = "" if seconds is None else f" for {duration(seconds)}"
-    place = f" at {where}" if where else ""
+    place = where and (f" {where}" if where.startswith("in ") else f" at {where}")
     return Part(f"doing {what}{since}{place}", "plain")
 
 

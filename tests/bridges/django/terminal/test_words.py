@@ -53,6 +53,16 @@ def test_a_busy_actor() -> None:
     assert "doing 'fetch' for 12 s at market/actors.py:41" in said
 
 
+def test_an_actor_in_a_thread() -> None:
+    """
+    Where the place of what it does is a thread, it is said as such.
+    """
+    held = {"doing": {"what": "'work'", "seconds": 1.7, "where": "in consumers-1"}}
+    assert words.doing(held).text == "doing 'work' for 1.7 s in consumers-1"
+    held = {"doing": {"what": "'work'", "seconds": 1.7}}
+    assert words.doing(held).text == "doing 'work' for 1.7 s"
+
+
 @pytest.mark.parametrize(
     ("fields", "state"),
     [
