@@ -1,4 +1,5 @@
-# The page of events: its older pages, what its links keep, and a process that is not there.
+# The pages of what has happened, events and dead letters: their older pages, what the links keep,
+# and a process that is not there.
 
 import re
 from collections.abc import Iterator
@@ -104,3 +105,22 @@ def test_a_process_that_has_gone(ada: Client) -> None:
     url = to(text, "All processes")
     assert "kind=await." in url
     assert "/elsewhere" in ada.get(url).content.decode()
+
+
+def test_older_dead_letters(server: Any, ada: Client) -> None:
+    """
+    By its links all dead letters that are kept are read, the newest first, with what was searched.
+    """
+    for number in range(MANY):
+        server.root.dead_letters.add(f"/probe/{number}", {"type": "x"}, "nobody is there")
+    server.root.dead_letters.add("/elsewhere", {"type": "x"}, "nobody is there")
+    text = text_of(ada, "greenroom_dead_letters", q="/probe/")
+    read = probes(text)
+    while url := to(text, "Next page"):
+        assert "q=%2Fprobe%2F" in url
+        text = ada.get(url).content.decode()
+        read += probes(text)
+    kept = server.root.dead_letters.recent(1000)
+    assert read == [int(each.target_path.rpartition("/")[2]) for each in kept[:-1]][::-1]
+    assert len(read) > 50
+    assert to(text, "From the beginning")
