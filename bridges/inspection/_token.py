@@ -32,7 +32,8 @@ class Token:
             raise ValueError(
                 f"token must be {LEAST} characters or more that nobody can guess, without blanks"
                 " around them: take what `python -c 'import secrets;"
-                f" print(secrets.token_urlsafe())'` prints. Got: {len(token)} characters"
+                f" print(secrets.token_urlsafe())'` prints. Got: {len(token)} characters,"
+                f" {len(set(token))} different"
             )
         self._digest = hashlib.sha256(token.encode()).digest()
 
