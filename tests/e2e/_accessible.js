@@ -13,7 +13,7 @@
         }
         return [255, 255, 255];
     };
-    for (const element of document.querySelectorAll("#gr-live *, .gr-nav *, .gr-controls *")) {
+    for (const element of document.querySelectorAll("main *, .breadcrumbs *")) {
         const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.nodeValue.trim());
         if (!own || !element.getClientRects().length || element.closest(".visually-hidden")) continue;
         const [front, back] = [light(rgb(getComputedStyle(element).color)), light(behind(element))];

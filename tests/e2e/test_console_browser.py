@@ -193,6 +193,27 @@ def test_all_pages(visit: Visit, scheme: str, tmp_path: Path) -> None:
         keep(page, f"console-{scheme}-{name.lower().replace(' ', '-')}", tmp_path)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_the_pages_lead_to(visit: Visit, scheme: str, tmp_path: Path) -> None:
+    """
+    So do the page of a place that crashes, all of it unfolded, and that which asks before an act.
+    """
+    page = log_in(visit, TREE)
+    page.emulate_media(color_scheme=scheme)
+    page.locator("#gr-trouble").get_by_role("link", name="/residents/market/share500").click()
+    expect(page.locator("#gr-fault")).to_contain_text("ValueError")
+    folded = page.locator("details:not([open]) > summary:visible")
+    while folded.count():
+        folded.first.click()
+    assert page.evaluate(CHECK) == []
+    keep(page, f"console-{scheme}-actor", tmp_path)
+
+    page.get_by_role("link", name="Suspend", exact=True).click()
+    expect(page.locator("#gr-happens")).to_be_visible()
+    assert page.evaluate(CHECK) == []
+    keep(page, f"console-{scheme}-act", tmp_path)
+
+
 def test_where_no_feed_comes(visit: Visit) -> None:
     """
     Where the feed is not served the page asks by itself, and says so.

@@ -21,7 +21,7 @@ def events_table(
         linked: Where a path leads; None: all are of one place, which has no column then.
         empty: What to say if there are none.
     """
-    rows = [_row(mapping(each), linked) for each in reversed(list(events))]
+    rows = [_row(id, mapping(each), linked) for each in reversed(list(events))]
     place = () if linked is None else ("Path",)
     return Table(id, "Events", ("When", "Event", *place, "Epoch", "Facts"), rows, empty)
 
@@ -31,11 +31,11 @@ def older(table: Table) -> Table:
     return replace(table, first_text="From the newest", more_text="Older events")
 
 
-def _row(event: Any, linked: Callable[[str], str] | None) -> TableRow:
+def _row(table: str, event: Any, linked: Callable[[str], str] | None) -> TableRow:
     at, kind, path = event.get("at"), str(event.get("kind", "")), str(event.get("path", ""))
     when = cell(None) if at is None else Cell(at=at)
     place = () if linked is None else (Cell(path, linked(path) if path else ""),)
-    # What makes it another one than those beside it; each process counts its own.
-    which = (str(at), str(event.get("number")), kind, path, str(event.get("facts")))
+    # What makes it another one than those beside it, and than itself in another table.
+    which = (table, str(at), str(event.get("number")), kind, path, str(event.get("facts")))
     facts = value_cell("facts", mapping(event.get("facts")), linked or str, *which)
     return TableRow([when, cell(kind), *place, cell(event.get("epoch")), facts], anchor(*which))
