@@ -44,6 +44,7 @@ _KEYS: dict[Screen, str] = {
 _SIGNS = (
     "● runs   ◌ on its way   ○ ended by itself   ↻ backs off   ‖ rests   ▲ in trouble   ✗ broken"
 )
+_ACTS = "No key changes anything: to act, use the console in the admin, or POST to its JSON API."
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ def _help() -> list[Shown]:
     keys = [
         Shown((Cell((Part(f"  {name}", "key"),), 18), Cell((Part(what),)))) for name, what in HELP
     ]
-    return [*keys, Shown(()), Shown(_whole((Part(f"  {_SIGNS}"),)))]
+    said = [Shown(_whole((Part(f"  {line}"),))) for line in (_SIGNS, _ACTS)]
+    return [*keys, Shown(()), *said]
 
 
 def _head(world: World) -> Parts:

@@ -154,10 +154,11 @@ def test_a_closed_place_says_how_much_is_in_it() -> None:
 
 def test_help_names_every_key() -> None:
     """
-    The page of keys names each, and what the signs mean.
+    The page of keys names each, what the signs mean, and where one acts.
     """
     screen = "\n".join(drawn(World(), replace(View(), screen=Screen.HELP), Size(120, 30)))
 
     for key in ("/", "u", "p", "d", "s", "q"):
         assert f"\n  {key}" in screen
     assert "↻ backs off" in screen
+    assert "to act, use the console in the admin" in screen
