@@ -9,7 +9,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
@@ -19,6 +19,7 @@ from ...inspection._act import ACT_SECONDS
 from . import _audit
 from ._actions import Action
 from ._ask import ask
+from ._hidden import without_text
 
 SECONDS = ACT_SECONDS + 2
 """How long an action may take, with the way there and back."""
@@ -115,7 +116,10 @@ def perform(
         verdict = Verdict("failed", f"{type(error).__name__}: {error}")
         raise
     finally:
-        recorded = _audit.complete(entry, verdict.outcome, verdict.text, verdict.answer)
+        told = without_text(verdict.text)  # the log is there for long, and for others
+        recorded = _audit.complete(entry, verdict.outcome, told, verdict.answer)
+    if not user.has_perm("greenroom.view_traceback"):
+        verdict = replace(verdict, text=told)
     return verdict, recorded
 
 

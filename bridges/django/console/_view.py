@@ -18,6 +18,7 @@ from django.template.response import TemplateResponse
 
 APP = "greenroom"
 VIEW_TREE = f"{APP}.view_tree"
+VIEW_TRACEBACK = f"{APP}.view_traceback"
 
 Handler = Callable[..., HttpResponseBase]
 View = Callable[..., HttpResponseBase]

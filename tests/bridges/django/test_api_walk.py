@@ -22,7 +22,7 @@ SAMPLES = {"path": "residents/secretive", "action": "restart", "app_label": "gre
 OPEN_TO_ALL = {"/greenroom/health/live", "/greenroom/health/ready"}
 BY_TOKEN = re.compile(r"/greenroom/(api/|metrics)")
 SECRETS_OF_NO_PAGE = (api_project.BODY, api_project.STATE)
-SECRETS_WITH_LEAVE = (api_project.SOURCE, api_project.SHOWN)
+SECRETS_WITH_LEAVE = (api_project.SOURCE, api_project.SHOWN, api_project.RAISED)
 TARGET = "/residents/secretive"
 
 
@@ -238,7 +238,8 @@ def seen(client: Client, process: str) -> str:
 
 def test_nothing_leaks_to_who_may_see_the_tree(server: Any) -> None:
     """
-    view_tree alone shows no traceback and no state; nobody is shown a message, or an attribute.
+    view_tree alone shows no traceback, no text of an exception and no state; nobody is shown a
+    message, or an attribute.
     """
     process = process_of(server)
     for client in (client_of("ada", "view_tree"), bearing(api_project.READER)):
