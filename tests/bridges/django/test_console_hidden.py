@@ -49,7 +49,9 @@ def test_hidden() -> None:
     assert told["rows"] == [{"crash": {"exception": "KeyError", "text": None}, "exit": None}]
     assert told["node"]["exit"] == {"reason": "crashed: KeyError", "at": 5.0}
     assert told["events"][0]["facts"] == {"exception": "KeyError", "message": "order"}
-    assert told["events"][4]["facts"] == {"outcome": "failed: /residents/a failed to start: KeyError"}
+    assert told["events"][4]["facts"] == {
+        "outcome": "failed: /residents/a failed to start: KeyError"
+    }
 
 
 @pytest.mark.parametrize(
