@@ -7,11 +7,13 @@
 #   PERMITTED who lacks the permission gets 403, whatever the method.
 #   METHODS   a method that the view does not name gets 405.
 #   UNSTORED  no answer is kept by a browser or a proxy.
+#   UNFRAMED  no other site shows a page of it within its own.
 
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 from django.template.response import TemplateResponse
@@ -57,7 +59,10 @@ class ConsoleView:
                 return self._refused(request, site)
             if request.method not in self.methods:
                 return HttpResponseNotAllowed(self.methods)
-            return self.handler(request, site, **captured)
+            response = self.handler(request, site, **captured)
+            # Also without XFrameOptionsMiddleware: nobody is to click here without seeing it.
+            response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS.upper())
+            return response
 
         # It adds Cache-Control (no-store), the login and the check of the CSRF token.
         guarded = cast("View", site.admin_view(view))

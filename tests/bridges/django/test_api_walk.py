@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, get_resolver
 
 PREFIXES = ("admin/greenroom/", "greenroom/")
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "GETS")
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 SAMPLES = {"path": "residents/secretive", "action": "restart", "app_label": "greenroom"}
 OPEN_TO_ALL = {"/greenroom/health/live", "/greenroom/health/ready"}
@@ -64,10 +64,20 @@ def bearing(token: str) -> Client:
     return Client(headers={"authorization": f"Bearer {token}"})
 
 
+def inactive() -> Client:
+    """A client of a superuser whose account was closed while the session is there."""
+    from django.contrib.auth.models import User
+
+    client = client_of("gone", superuser=True)
+    User.objects.filter(username="gone").update(is_active=False)
+    return client
+
+
 def strangers() -> dict[str, Client]:
     """Clients of everybody who may see nothing."""
     return {
         "nobody": Client(),
+        "inactive staff": inactive(),
         "a member": client_of("member", "view_tree", "restart_actor", staff=False),
         "staff without a permission": client_of("staff"),
         "a token without a permission": bearing(api_project.NOBODY),
