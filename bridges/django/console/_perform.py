@@ -133,7 +133,8 @@ def judge(said: Iterable[Answer], seconds: float) -> Verdict:
     """Say what the answers of one or several processes mean. Pure."""
     verdicts = [_of_one(each, seconds) for each in said]
     if not verdicts:
-        return Verdict("failed", "no such process answers: it has ended, or was replaced.")
+        gone = "no such process answers: it has ended, or was replaced."
+        return Verdict("failed", gone, {"code": "not-found"})
     if len(verdicts) == 1:
         return verdicts[0]
     # A place that is there in one process need not be in the others.

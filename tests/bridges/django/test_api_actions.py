@@ -154,7 +154,7 @@ def test_addressed(server: Any, operator: Client) -> None:
     without = post(operator, RESTART, {})
     assert (without.status_code, without.json()["error"]["code"]) == (400, "bad-question")
     gone = post(operator, RESTART, {"process": "nobody:1:1"})
-    assert gone.status_code == 500
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not-found")
     assert "no such process" in gone.json()["error"]["text"]
 
 
