@@ -99,7 +99,7 @@ class ConsoleFeed(EventStreamConsumer):
         try:
             allowed = user.is_staff if site is None else site.has_permission(request)
         except AttributeError as error:  # what a middleware adds, which a stream goes past
-            logger.info("the console of %s polls: its has_permission() wants %s", site.name, error)
+            logger.info("the console of %r polls: its has_permission() wants %s", site, error)
             return False
         return bool(allowed and user.is_active and user.has_perm(PERMISSION))
 
