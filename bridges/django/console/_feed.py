@@ -4,7 +4,7 @@
 # say is put together and sent, twice a second at most. Nothing runs while nobody looks.
 #
 # Invariants, each with a test of that name in tests/bridges/django/test_console_feed.py:
-#   PERMITTED  who may not see the tree gets 403; who may no longer is cut off within a minute.
+#   PERMITTED  who may not see the tree gets 403; who may no longer is cut off in ten seconds.
 #   COALESCED  however much happens, so much is sent; that something happened is never left out.
 #   ALIVE      a page hears every two seconds that its process is there, or asks another one.
 #   NOTHING    when the stream ends, nobody is asked any more.
@@ -42,7 +42,7 @@ MOST_EVENTS = 200
 """Of one process that are asked for at once; if there are more, all may look else."""
 LOOK_SECONDS = 2.0
 """How often it is looked which processes there are."""
-PERMISSION_SECONDS = 60.0
+PERMISSION_SECONDS = 10.0
 """How often it is looked whether who listens may."""
 PERMISSION = "greenroom.view_tree"
 _UNSTORED = [("cache-control", "no-store")]

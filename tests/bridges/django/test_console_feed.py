@@ -258,7 +258,7 @@ async def test_who_may_no_longer_is_cut_off(
     clock: trio.testing.MockClock, permitted: Any, session: str
 ) -> None:
     """
-    PERMITTED: who has lost the permission is cut off within a minute.
+    PERMITTED: who has lost the permission is cut off in ten seconds.
     """
     async with (
         serving() as server,
