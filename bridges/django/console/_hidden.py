@@ -16,9 +16,11 @@ SECRET = frozenset({"traceback", "stack", "stacks"})
 
 _ERRORS = frozenset({"error", "exception"})
 """Facts that say what was raised, as ``ValueError: sold out``."""
-_ENDS = frozenset({"reason", "outcome"})
+_ENDS = frozenset({"reason", "outcome", "state_problem"})
 """What says how something ended, in words that may have an exception in them."""
-_ENDED = re.compile(r"(crashed: [^:]*|failed to start: [^:]*): .*", re.DOTALL)
+_ENDED = re.compile(
+    r"((?:crashed|failed to start|could not describe itself): [^:]*): .*", re.DOTALL
+)
 
 
 def without_secrets(value: object) -> object:

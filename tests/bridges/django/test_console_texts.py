@@ -124,6 +124,8 @@ def seen(client: Any, process: str) -> dict[str, str]:
             url = f"/greenroom/api/v1/{name}"
             asked = {"path": place} if name in ("tree", "actors", "events", "dead-letters") else {}
             texts[f"{url} {place}"] = client.get(url, asked).content.decode()
+            more = {**asked, "state": "true"}
+            texts[f"{url} {place} state"] = client.get(url, more).content.decode()
     texts["whole"] = client.get("/greenroom/tree.json").content.decode()
     return texts
 
@@ -139,6 +141,9 @@ def test_no_text_of_an_exception(server: Any) -> None:
 
     texts = seen(plain, process)
     assert [url for url, text in texts.items() if BODY in text] == []
+    stateful = seen(client_of("bob", "view_tree", "view_state"), process)
+    assert [url for url, text in stateful.items() if BODY in text] == []
+    assert any("could not describe itself: LookupError" in text for text in stateful.values())
     assert any("KeyError" in text for text in texts.values())
     assert any("ExceptionGroup" in text for text in texts.values())
     assert len([url for url, text in seen(mighty, process).items() if BODY in text]) > 5
