@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CRASHES_KEPT = 5
 MOST_WORDS = 100_000
 """Characters of a traceback."""
-_MOST_CAUSES = 10
+_MOST_LOOKED_AT = 50
 _OWN = (
     "greenroom.actors.",
     "greenroom.supervisor.",
@@ -137,13 +137,17 @@ def _words(trace: TracebackException) -> str:
 
 def _is_long(error: BaseException) -> bool:
     """Say whether *error*, or what it came of, has a text that is not told as a whole."""
-    each: BaseException | None = error
-    for _ in range(_MOST_CAUSES):
-        if each is None:
+    waiting = [error]
+    for _ in range(_MOST_LOOKED_AT):
+        if not waiting:
             return False
-        if len(described(each)) > MOST_TEXT or any(map(_is_long, _inside(each))):
+        each = waiting.pop()
+        if len(described(each)) > MOST_TEXT:
             return True
-        each = each.__cause__ or each.__context__
+        waiting += _inside(each)
+        cause = each.__cause__ or each.__context__
+        if cause is not None:
+            waiting.append(cause)
     return False
 
 
@@ -151,7 +155,7 @@ def _inside(error: BaseException) -> Sequence[BaseException]:
     """Return some of what is in *error*, if it is a group."""
     if not isinstance(error, BaseExceptionGroup):
         return ()
-    return cast("BaseExceptionGroup[BaseException]", error).exceptions[:_MOST_CAUSES]
+    return cast("BaseExceptionGroup[BaseException]", error).exceptions[:_MOST_LOOKED_AT]
 
 
 def _drop_own_frames(error: BaseException) -> None:
