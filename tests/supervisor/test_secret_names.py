@@ -19,12 +19,12 @@ from greenroom.supervisor._inquiries import HIDDEN, shown
         "token",
         "access_token",
         "Authorization",
-        "cookies",
+        "cookie",
         "sessionid",
         "session_key",
         "client_secret",
         "csrftoken",
-        "credentials",
+        "credential",
     ],
 )
 @pytest.mark.parametrize("value", ["xyzzy", b"xyzzy", 4711, ["xyzzy"], {"a": "xyzzy"}, object()])
@@ -32,8 +32,6 @@ def test_a_secret_is_not_shown(name: str, value: object) -> None:
     """
     What has the name of a secret is hidden, at each level, whatever it is.
     """
-    if name in ("cookies", "credentials") and isinstance(value, int):
-        pytest.skip("so many of them")
     for state in ({name: value}, {"a": {name: value}}, {"a": [{"b": {name: value}}]}):
         told = json.dumps(shown(state))
         assert "xyzzy" not in told
@@ -49,6 +47,7 @@ def test_a_secret_is_not_shown(name: str, value: object) -> None:
         ("token", ""),
         ("secret", "***"),
         ("tokens", 5),
+        ("credentials", 2),
         ("tokens_left", 2.5),
         ("monkey", "shown"),
         ("author", "shown"),
