@@ -19,8 +19,7 @@ def described(error: BaseException) -> str:
     """
     Return "ValueError: no room" for *error*, even if its own text cannot be made.
 
-    Of a group, which says little by itself, the first error inside is told as well. A long text is
-    cut.
+    Of a group, which says little by itself, the first error inside is told too. Long texts are cut.
     """
     told = _told(error)
     leaf = error
