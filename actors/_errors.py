@@ -11,13 +11,15 @@ from __future__ import annotations
 from typing import cast
 
 _LEAF_CHARACTERS = 200
+MOST_TEXT = 4000
+"""Characters of an error's text that are told: it may hold a whole message."""
 
 
 def described(error: BaseException) -> str:
     """
     Return "ValueError: no room" for *error*, even if its own text cannot be made.
 
-    Of a group, which says little by itself, the first error inside is told as well.
+    Of a group, which says little by itself, the first error inside is told too. Long texts are cut.
     """
     told = _told(error)
     leaf = error
@@ -33,6 +35,8 @@ def _told(error: BaseException) -> str:
     except BaseException:  # noqa: BLE001, ASYNC103 - __str__ is the user's and may do anything
         text = "(its text cannot be shown)"
     name = type(error).__qualname__
+    if len(text) > MOST_TEXT:
+        text = f"{text[:MOST_TEXT]}... ({len(text)} characters)"
     return f"{name}: {text}" if text else name
 
 

@@ -20,7 +20,7 @@ from ._errors import Disconnected, UndeclaredMessage
 from ._exits import Exit, ExitKind, Verdict, judge, stopped
 from ._inquiry import answer_all
 from ._lowlevel import checkpoint
-from ._messages import Call, InFrame, Item, PeerEnd, Tick, key_name, message_key
+from ._messages import Call, InFrame, Item, PeerEnd, Tick, summary
 from ._moments import Moment, moments_of
 from ._run_end import put_away
 from ._timed import Begins, within_timeout
@@ -231,7 +231,7 @@ class Loop:
         message = item.message
         handler = self._life.table.find(message)
         if handler is None:
-            name = key_name(message_key(message))
+            name = summary(message)  # cut: it is kept, and counted by
             sender = item.caller if type(item) is Call else ""
             self._host.dead_letter(
                 message, f"no handler: declare one with @handles({name})", sender

@@ -26,6 +26,7 @@ class Request(Generic[R_co]):
     __slots__ = ()
 
 
+_MOST_OF_TYPE = 100
 PART, LAST = "part of a body", "end of a body"
 
 
@@ -296,5 +297,8 @@ def key_name(key: object) -> str:
 
 
 def summary(message: object) -> str:
-    """Name the type of *message*, never its content."""
-    return key_name(message_key(message))
+    """Name the type of *message*, never its content; cut, for whoever sends may have chosen it."""
+    key = message_key(message)
+    if isinstance(key, str) and len(key) > _MOST_OF_TYPE:
+        return f"{key[:_MOST_OF_TYPE]!r}..."
+    return key_name(key)

@@ -10,11 +10,13 @@
 # line takes longer than all else of a restart, and of many crashes hardly one is looked at.
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from traceback import TracebackException
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..actors._decider import Directive
+from ..actors._errors import MOST_TEXT
 from ..actors._exits import Exit, ExitKind
 from ..actors._messages import Call
 from ._dead_letters import CRASHED
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from ._place import Place
 
 CRASHES_KEPT = 5
+MOST_WORDS = 100_000
+"""Characters of a traceback."""
+_MOST_LOOKED_AT = 50
 _OWN = (
     "greenroom.actors.",
     "greenroom.supervisor.",
@@ -42,9 +47,9 @@ class Crash:
 
     __slots__ = ("_report", "_trace")
 
-    def __init__(self, report: CrashReport, trace: TracebackException) -> None:
+    def __init__(self, report: CrashReport, trace: TracebackException | None) -> None:
         self._report = report
-        self._trace: TracebackException | None = trace
+        self._trace = trace
 
     @property
     def brief(self) -> CrashReport:
@@ -56,8 +61,7 @@ class Crash:
         """The whole report. Any thread."""
         trace = self._trace
         if trace is not None:
-            words = "".join(trace.format())
-            self._report, self._trace = replace(self._report, traceback=words), None
+            self._report, self._trace = replace(self._report, traceback=_words(trace)), None
         return self._report
 
 
@@ -91,7 +95,10 @@ def crash_of(
         directive="" if directive is None else str(directive),
         recent=slot.past(),
     )
-    return Crash(report, TracebackException.from_exception(error, compact=True))
+    trace = TracebackException.from_exception(error, compact=True)
+    if _is_long(error):  # put into words at once, for it keeps all of the text
+        return Crash(replace(report, traceback=_words(trace)), None)
+    return Crash(report, trace)
 
 
 def crash_facts(slot: "Place", exit_: Exit, directive: Directive | None) -> dict[str, object]:
@@ -116,6 +123,39 @@ def left_by(exit_: Exit) -> Left:
 def name_of(error: BaseException | None) -> str:
     """Return the name of *error*'s type; empty if there is none."""
     return type(error).__qualname__ if error is not None else ""
+
+
+def _words(trace: TracebackException) -> str:
+    """Return *trace* as text, of a long one its beginning and its end: there the frames are."""
+    words = "".join(trace.format())
+    if len(words) <= MOST_WORDS:
+        return words
+    half = MOST_WORDS // 2
+    left_out = len(words) - MOST_WORDS
+    return f"{words[:half]}\n... {left_out} characters are left out ...\n{words[-half:]}"
+
+
+def _is_long(error: BaseException) -> bool:
+    """Say whether *error*, or what it came of, has a text that is not told as a whole."""
+    waiting = [error]
+    for _ in range(_MOST_LOOKED_AT):
+        if not waiting:
+            return False
+        each = waiting.pop()
+        if len(described(each)) > MOST_TEXT:
+            return True
+        waiting += _inside(each)
+        cause = each.__cause__ or each.__context__
+        if cause is not None:
+            waiting.append(cause)
+    return False
+
+
+def _inside(error: BaseException) -> Sequence[BaseException]:
+    """Return some of what is in *error*, if it is a group."""
+    if not isinstance(error, BaseExceptionGroup):
+        return ()
+    return cast("BaseExceptionGroup[BaseException]", error).exceptions[:_MOST_LOOKED_AT]
 
 
 def _drop_own_frames(error: BaseException) -> None:

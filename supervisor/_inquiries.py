@@ -15,6 +15,7 @@ from ..actors._reply import Reply
 from ._errors import DescribeFailed, InvalidState
 from ._events import described, plain, printable
 from ._place import Place
+from ._secret_names import is_secret
 from ._slot import Slot
 from ._succession import PAUSES
 
@@ -22,6 +23,7 @@ MOST_VALUES = 1000  # of one answer, all levels together
 MOST_IN_ONE = 100  # of one mapping or list
 MOST_LEVELS = 5
 MOST_BITS = 1000  # of a whole number
+HIDDEN = "********"  # what stands for a secret, as in Django's reports
 
 
 class Inquiries:
@@ -100,7 +102,9 @@ class _Cut:
         if not levels:
             return _count(value)
         made = {
-            printable(str(key)): self.of(item, levels - 1)
+            (name := printable(str(key))): HIDDEN
+            if is_secret(name, item)
+            else self.of(item, levels - 1)
             for key, item in islice(value.items(), MOST_IN_ONE)
             if self._left > 0
         }

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ...supervisor import current_root
-from .console._api_answer import without_secrets
+from .console._hidden import without_secrets
 from .console._mounted import may_enter_some
 
 NOT_RUNNING = (
@@ -35,9 +35,9 @@ def tree_view(request: HttpRequest) -> HttpResponseBase:
     Answer with the live tree of this process as JSON, to active members of staff.
 
     Where the app is installed they need the permission ``greenroom.view_tree``, and for tracebacks
-    ``greenroom.view_traceback``. Anonymous users are sent to the login page; others get 403.
-    Without a running tree, and with a very large one, the answer is 503 with a sentence in
-    ``error``.
+    and the texts of exceptions ``greenroom.view_traceback``. Anonymous users are sent to the login
+    page; others get 403. Without a running tree, and with a very large one, the answer is 503 with
+    a sentence in ``error``.
     """
     user = _user(request)
     if not user.is_authenticated:

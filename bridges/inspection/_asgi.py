@@ -29,7 +29,7 @@ from ._inspector import QUESTIONS, Inspector, error
 from ._local import local_trees
 from ._page import POLICY, login_page, tree_page
 from ._token import COOKIE, COOKIE_SECONDS, Token
-from ._wire import MOST_QUESTION, BadMessage
+from ._wire import MOST_QUESTION, BadMessage, mended
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -157,7 +157,7 @@ class InspectionApp:
         if process not in (None, here.id):
             return Gathered([], 0, 0.0)
         answer = await (Inspector(root) if tree is None else tree).answer(question)
-        return Gathered([Answer(here, answer)], 1, time.monotonic() - began)
+        return Gathered([Answer(here, mended(answer))], 1, time.monotonic() - began)
 
     # -- the page -------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from ._directory import Door, NoDirectory, check, doors
 from ._gathered import Answer, Gathered
 from ._identity import ProcessId
 from ._local import LocalTree
-from ._wire import MOST_QUESTION, pack
+from ._wire import MOST_QUESTION, mended, pack
 
 MOST_PROCESSES = 500
 """More are not asked at once."""
@@ -191,7 +191,7 @@ class _Told:
         """Wait for the answer until *until*, and return it."""
         self._done.wait(max(0.0, until - time.monotonic()))
         if self._answer is not None:
-            return Answer(self._tree.process, self._answer)
+            return Answer(self._tree.process, mended(self._answer))
         if self._asked is not None:
             self._tree.forget(self._asked)
         seen: dict[str, object] = {}

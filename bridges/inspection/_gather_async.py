@@ -11,6 +11,7 @@ from ._call import AGAIN_SECONDS, Call, sweep
 from ._gather import doors_to_ask, packed
 from ._gathered import Answer, Gathered
 from ._local import LocalTree
+from ._wire import mended
 
 
 async def gather_async(
@@ -57,7 +58,7 @@ async def _ask_local(
     tree: LocalTree, question: Mapping[str, object], answers: list[Answer]
 ) -> None:
     if tree.is_here:
-        answers.append(Answer(tree.process, await tree.answer(question)))
+        answers.append(Answer(tree.process, mended(await tree.answer(question))))
         return
     # The loop of another thread: its answer comes to this one.
     told = trio.Event()
@@ -77,7 +78,7 @@ async def _ask_local(
     except trio.Cancelled:
         tree.forget(asked)
         raise
-    answers.append(Answer(tree.process, said[0]))
+    answers.append(Answer(tree.process, mended(said[0])))
 
 
 async def _ask(call: Call) -> None:

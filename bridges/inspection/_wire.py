@@ -5,7 +5,7 @@
 #   BOUNDED    who announces more than he may is refused before a byte of it is kept.
 
 import json
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -36,6 +36,23 @@ def pack(message: dict[str, object], most: int) -> bytes:
     if len(body) > most:
         raise BadMessage(f"a message of {len(body)} bytes, where {most} may be sent")
     return len(body).to_bytes(_HEAD, "big") + body
+
+
+def mended(answer: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return *answer*, which was sent over no socket, as if it had been: with no half characters.
+
+    A client may have sent one, in JSON, that became the type of a message, or the name of a group;
+    no page with it could be encoded.
+    """
+    try:
+        msgspec.json.encode(answer)
+    except UnicodeEncodeError:
+        text = json.dumps(answer, ensure_ascii=False)
+        return cast("dict[str, Any]", json.loads(text.encode("utf-8", "replace")))
+    except TypeError:
+        pass  # it is no JSON, which whoever makes JSON of it says better
+    return answer
 
 
 class Unpacker:

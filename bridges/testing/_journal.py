@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import trio
 
@@ -233,8 +233,10 @@ def _itself(error: BaseException) -> BaseException:
 
 def _twin_of(error: BaseException) -> BaseException:
     """Return an error of *error*'s type and text, its traceback a note, that holds plain data."""
-    twin = type(error).__new__(type(error))
-    twin.args = tuple(map(_plain, error.args))
+    try:
+        twin = _bare(error)
+    except Exception:  # noqa: BLE001 - its class wants more than that, and may do anything
+        return RuntimeError(described(error))
     vars(twin).update({name: _plain(value) for name, value in vars(error).items()})
     twin.__notes__ = [*getattr(error, "__notes__", ())]
     twin.add_note("".join(traceback.format_tb(error.__traceback__)).rstrip())
@@ -242,6 +244,16 @@ def _twin_of(error: BaseException) -> BaseException:
         str(twin)
     except Exception:  # noqa: BLE001 - it wants more than plain data for its text
         return RuntimeError(described(error))
+    return twin
+
+
+def _bare(error: BaseException) -> BaseException:
+    kind = type(error)
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return kind.__new__(kind, group.message, [_twin_of(each) for each in group.exceptions])
+    twin = kind.__new__(kind)
+    twin.args = tuple(map(_plain, error.args))
     return twin
 
 

@@ -16,6 +16,7 @@ from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -190,7 +191,14 @@ def _name_of(key: str) -> str:
     model: Any = get_user_model()
     try:
         return f" ({model._default_manager.get(pk=key).get_username()})"  # noqa: SLF001 - Django's API
-    except (ObjectDoesNotExist, ValidationError, ValueError, TypeError, OverflowError):
+    except (
+        DatabaseError,
+        ObjectDoesNotExist,
+        ValidationError,
+        ValueError,
+        TypeError,
+        OverflowError,
+    ):
         return ""
 
 

@@ -7,6 +7,7 @@
 #   ADDRESSED  an action for one process names it: no path is looked for in all of them.
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -37,6 +38,8 @@ _FIELDS: dict[str, type] = {
     "arguments": dict,
     "reason": str,
 }
+_MOST_ARGUMENTS = 20
+_MOST_BITS = 63
 _MOST = {"process": 255, "path": 500, "user": 255, "reason": 500}
 _CODES = {"refused": "refused", "failed": "failed", "silent": "timeout"}
 
@@ -148,6 +151,9 @@ def _wish(action: Action, given: Mapping[str, Any], path: str | None) -> "Wish":
             raise Refused("bad-question", f"{name} must be {wanted}. Got: {str(value)[:100]!r}")
         if isinstance(value, str) and len(value) > _MOST[name]:
             raise Refused("bad-question", f"{name} has at most {_MOST[name]} characters.")
+        if isinstance(value, str) and not _is_kept(value):
+            raise Refused("bad-question", f"{name} has a character that no database keeps.")
+    _refuse_odd(given.get("arguments") or {})
     if path is not None and action.aim != "path":
         raise Refused(
             "bad-question", f"{action.name} is for a {action.aim}: POST to actions/{action.name}."
@@ -178,6 +184,32 @@ def _said(request: HttpRequest) -> dict[str, Any]:
 def _aimed(action: Action, given: Mapping[str, object]) -> dict[str, object]:
     """Return of what somebody said the process, and what else the action is for."""
     return {name: given.get(name) for name in ("process", action.aim)}
+
+
+def _refuse_odd(arguments: Mapping[str, Any]) -> None:
+    """Refuse what is no argument of any action: it would stand in the audit log, and be shown."""
+    if len(arguments) > _MOST_ARGUMENTS:
+        raise Refused("bad-question", f"There are at most {_MOST_ARGUMENTS} arguments.")
+    for name, value in arguments.items():
+        if len(name) > _MOST["reason"] or not _is_kept(name) or not _is_plain(value):
+            raise Refused(
+                "bad-question",
+                "An argument is a short text, a number that is finite, true or false."
+                f" Got: {name[:50]!r}, a {type(value).__name__}",
+            )
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _MOST["reason"] and _is_kept(value)
+    if isinstance(value, int):
+        return value.bit_length() <= _MOST_BITS
+    return value is None or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_kept(text: str) -> bool:
+    """Say whether all databases keep *text* as it is: no NUL, no half of a character."""
+    return "\0" not in text and text.encode(errors="replace").decode() == text
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

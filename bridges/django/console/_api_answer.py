@@ -3,16 +3,15 @@
 # Invariants, each with a test of that name in tests/bridges/django/test_api_answer.py:
 #   PARTIAL   who was silent is named, and the others' answers are there all the same.
 #   STATUS    200 as long as one has answered; else that of what they say instead.
-#   HIDDEN    a traceback or a stack is left out unless who asks may see it, wherever it stands.
+#   HIDDEN    a traceback, a stack or an exception's text is left out unless who asks may see it,
+#             wherever it stands.
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from ...inspection import Gathered
 from ._api_reply import STATUS, Refused
-
-SECRET = frozenset({"traceback", "stack", "stacks"})
-"""What is told only to those who may see tracebacks."""
+from ._hidden import without_secrets
 
 Document = dict[str, Any]
 
@@ -24,7 +23,7 @@ def answer_of(gathered: Gathered, only: str, *, secrets: bool) -> tuple[Document
     Args:
         gathered: What was said.
         only: The id of the only process that was asked; "" if all were.
-        secrets: Whether who asks may see tracebacks and stacks.
+        secrets: Whether who asks may see tracebacks, stacks and the texts of exceptions.
 
     Raises:
         Refused: Nobody was there to be asked.
@@ -41,16 +40,6 @@ def answer_of(gathered: Gathered, only: str, *, secrets: bool) -> tuple[Document
         return document, 200
     error = _worst(gathered)
     return {"error": error, **document}, STATUS.get(str(error["code"]), 500)
-
-
-def without_secrets(value: object) -> object:
-    """Return *value* with null where it has a traceback or a stack."""
-    if isinstance(value, Mapping):
-        items = cast("Mapping[str, object]", value).items()
-        return {name: None if name in SECRET else without_secrets(each) for name, each in items}
-    if isinstance(value, list):
-        return [without_secrets(each) for each in cast("list[object]", value)]
-    return value
 
 
 def _worst(gathered: Gathered) -> Mapping[str, object]:

@@ -17,7 +17,7 @@ _WHOLE = re.compile(r"[0-9]{1,15}\Z")
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _WANTED = {
-    "text": "a text",
+    "text": "a text, without NUL",
     "whole": "a whole number",
     "seconds": "seconds, such as 2 or 0.5",
     "flag": "true or false",
@@ -91,7 +91,7 @@ def _value(parameter: Parameter, text: str) -> Value | None:
         return float(text) if _SECONDS.match(text) else None
     if parameter.kind == "choice":
         return text if text in parameter.choices else None
-    return text
+    return text if "\0" not in text else None  # PostgreSQL takes none
 
 
 def _got(value: object) -> str:

@@ -43,10 +43,10 @@ class AuditQuery(NamedTuple):
         action, outcome = given.get("action", ""), given.get("outcome", "")
         before = given.get("before", "")
         return cls(
-            who=given.get("who", "").strip()[:_MOST],
+            who=_text(given, "who"),
             action=action if action in ACTIONS else "",
             outcome=outcome if outcome in dict(OUTCOMES) else "",
-            path=given.get("path", "").strip()[:_MOST],
+            path=_text(given, "path"),
             since=_date(given.get("since", "")),
             until=_date(given.get("until", "")),
             # No number of an entry has more digits; a larger one is refused by some databases.
@@ -158,6 +158,10 @@ def _listed(facts: Any) -> str:
         return ""
     pairs = cast("dict[str, object]", facts).items()
     return ", ".join(f"{name} {told(value)}" for name, value in pairs if value not in ("", None))
+
+
+def _text(given: QueryDict, name: str) -> str:
+    return given.get(name, "").replace("\0", "").strip()[:_MOST]  # PostgreSQL takes no NUL
 
 
 def _date(text: str) -> date | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...inspection import Answer
 from ._ask import ask
+from ._hidden import without_secrets
 from ._words import mapping
 
 PAGE_SECONDS = 1.8
@@ -62,9 +63,17 @@ class Hearing:
     Args:
         seconds: How long all questions may take together.
         asked: How one is asked; for tests.
+        secrets: Whether who looks may see tracebacks, stacks and the texts of exceptions.
     """
 
-    def __init__(self, seconds: float = PAGE_SECONDS, asked: Callable[..., Any] = ask) -> None:
+    def __init__(
+        self,
+        seconds: float = PAGE_SECONDS,
+        asked: Callable[..., Any] = ask,
+        *,
+        secrets: bool = False,
+    ) -> None:
+        self._secrets = secrets
         self._until = time.monotonic() + seconds
         self._ask = asked
         self._first: dict[str, Voice] = {}
@@ -111,9 +120,14 @@ class Hearing:
         left = max(_LEAST, min(FIRST_SECONDS, self._until - time.monotonic()))
         gathered = self._ask(question, seconds=left, only=only)
         self.problem = self.problem or gathered.trouble
-        voices = [self._slow(voice_of(each)) for each in gathered.answers]
+        voices = [self._slow(self._told(voice_of(each))) for each in gathered.answers]
         self._first.update({voice.process: voice for voice in voices})
         return voices
+
+    def _told(self, voice: Voice) -> Voice:
+        if self._secrets:
+            return voice
+        return replace(voice, answer=dict(mapping(without_secrets(voice.answer))))
 
     def _slow(self, voice: Voice) -> Voice:
         known = self._first.get(voice.process)

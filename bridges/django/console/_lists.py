@@ -13,6 +13,7 @@ from ._hearing import NO_SUCH, Hearing, Voice
 from ._page import link, page
 from ._plain_tables import items_table
 from ._tables import Control, Part, Table
+from ._view import VIEW_TRACEBACK, may
 from ._words import Mark, anchor, listing
 
 LIMIT = 50
@@ -116,7 +117,7 @@ def listed(
     **more: object,
 ) -> HttpResponse:
     """Ask all processes *question*; answer with a page of what they said, as tables."""
-    hearing = Hearing()
+    hearing = Hearing(secrets=may(request, VIEW_TRACEBACK))
     parts = parts_of(request, hearing.all(question), tabled)
     context = {"parts": parts, "controls": controls, "back": _back(request), **more}
     return page(request, site, "list", title, hearing, context)

@@ -14,10 +14,9 @@ from ._plain_tables import folded, items_table, pairs_table
 from ._tables import Cell, Part, Table
 from ._tracebacks import offending
 from ._user_names import named, names_of
-from ._view import APP, console_view, may
+from ._view import APP, VIEW_TRACEBACK, console_view, may
 from ._words import anchor, listing, mapping
 
-VIEW_TRACEBACK = f"{APP}.view_traceback"
 VIEW_STATE = f"{APP}.view_state"
 WATCH_SECONDS = 20.0
 """For how long its handlers are timed after the page was asked for."""
@@ -52,7 +51,7 @@ def actor(request: HttpRequest, site: AdminSite) -> HttpResponse:
         # How long its handlers take is measured while somebody looks.
         "watch": WATCH_SECONDS,
     }
-    hearing = Hearing()
+    hearing = Hearing(secrets=may(request, VIEW_TRACEBACK))
     voice = _first(hearing, process, question)
     if voice.error and voice.code != "not-found":  # no actor, or too many are watched already
         voice = _first(hearing, voice.process, {**question, "watch": None})

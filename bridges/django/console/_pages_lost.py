@@ -6,10 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from ._event_tables import events_table, older
 from ._hearing import Voice
 from ._lists import LIMIT, asked, linked_in, listed, number_of, paged, rows_table, text_of
-from ._pages_actor import VIEW_TRACEBACK
 from ._plain_tables import items_table
 from ._tables import Control, Table
-from ._view import console_view, may
+from ._view import VIEW_TRACEBACK, console_view, may
 from ._words import anchor, listing, number
 
 _LETTER = ("at", "reason", "target_path", "message_type", "summary", "sender", "epoch", "number")

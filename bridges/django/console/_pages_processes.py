@@ -12,7 +12,7 @@ from ._page import link, page
 from ._plain_tables import pairs_table, words
 from ._process_words import header_of, lag_of, mark_of, memory_of, uptime_text
 from ._tables import Cell, Part, Table, TableRow, cell, chart, row
-from ._view import console_view
+from ._view import VIEW_TRACEBACK, console_view, may
 from ._words import NOTHING, anchor, duration, listing, mapping, number, size
 
 _KNOWN = frozenset(
@@ -25,7 +25,7 @@ _NAMES = {"lag": "Loop lag", "rss": "Memory", "events": "Events a second"}
 @console_view("GET")
 def processes(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Answer with all processes, and with everything that each says of itself."""
-    hearing = Hearing()
+    hearing = Hearing(secrets=may(request, VIEW_TRACEBACK))
     voices = hearing.all({"ask": "process"})
     overview = Part("all", "All processes", [_overview(site, voices)])
     parts = [overview, *(_part(request, site, voice) for voice in voices if voice.well)]

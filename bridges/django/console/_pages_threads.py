@@ -8,9 +8,8 @@ from django.http import HttpRequest, HttpResponse
 
 from ._hearing import Voice
 from ._lists import listed, rows_table
-from ._pages_actor import VIEW_TRACEBACK
 from ._tables import Table
-from ._view import console_view, may
+from ._view import VIEW_TRACEBACK, console_view, may
 from ._words import anchor, count, duration, listing, mapping, number
 
 _JOB = ("what", "path", "seconds", "thread", "waits", "abandoned", "stack")

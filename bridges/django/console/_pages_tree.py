@@ -12,7 +12,7 @@ from ._lines import DEEPEST, Line, line_of, more_line, note_line
 from ._page import link, page
 from ._process_words import header_of
 from ._tree_query import MOST_OPEN, PAGE, Spot, TreeQuery
-from ._view import console_view
+from ._view import VIEW_TRACEBACK, console_view, may
 from ._words import anchor
 
 FEW = 4
@@ -42,7 +42,7 @@ def tree(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Answer with the tree of all processes, or what is looked for in it."""
     opened = request.GET.getlist("open") if "open" in request.GET else None
     query = TreeQuery.read(request.GET, opened)
-    hearing = Hearing()
+    hearing = Hearing(secrets=may(request, VIEW_TRACEBACK))
     processes = hearing.all({"ask": "process", "samples": False})
     view = TreeView(site, query, hearing)
     # First what matters most: the time of the page may be over before the rest is told.

@@ -9,7 +9,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
@@ -19,6 +19,7 @@ from ...inspection._act import ACT_SECONDS
 from . import _audit
 from ._actions import Action
 from ._ask import ask
+from ._hidden import without_text
 
 SECONDS = ACT_SECONDS + 2
 """How long an action may take, with the way there and back."""
@@ -115,7 +116,10 @@ def perform(
         verdict = Verdict("failed", f"{type(error).__name__}: {error}")
         raise
     finally:
-        recorded = _audit.complete(entry, verdict.outcome, verdict.text, verdict.answer)
+        told = without_text(verdict.text)  # the log is there for long, and for others
+        recorded = _audit.complete(entry, verdict.outcome, told, verdict.answer)
+    if not user.has_perm("greenroom.view_traceback"):
+        verdict = replace(verdict, text=told)
     return verdict, recorded
 
 
@@ -129,7 +133,8 @@ def judge(said: Iterable[Answer], seconds: float) -> Verdict:
     """Say what the answers of one or several processes mean. Pure."""
     verdicts = [_of_one(each, seconds) for each in said]
     if not verdicts:
-        return Verdict("failed", "no such process answers: it has ended, or was replaced.")
+        gone = "no such process answers: it has ended, or was replaced."
+        return Verdict("failed", gone, {"code": "not-found"})
     if len(verdicts) == 1:
         return verdicts[0]
     # A place that is there in one process need not be in the others.

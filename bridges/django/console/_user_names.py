@@ -32,7 +32,9 @@ def named(key: object, names: Mapping[str, str]) -> str:
 
 def _is_key(model: Any, key: str) -> bool:
     try:
-        model._meta.pk.get_prep_value(model._meta.pk.to_python(key))  # noqa: SLF001 - Django's API
+        value: object = model._meta.pk.to_python(key)  # noqa: SLF001 - Django's API
+        model._meta.pk.get_prep_value(value)  # noqa: SLF001 - Django's API
     except (ValidationError, ValueError, TypeError, OverflowError):
         return False
-    return len(key) < 19
+    # A larger number is refused by some databases, with an error of another kind.
+    return value.bit_length() < 64 if isinstance(value, int) else "\0" not in key

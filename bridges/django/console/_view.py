@@ -7,12 +7,14 @@
 #   PERMITTED who lacks the permission gets 403, whatever the method.
 #   METHODS   a method that the view does not name gets 405.
 #   UNSTORED  no answer is kept by a browser or a proxy.
+#   UNFRAMED  no other site shows a page of it within its own.
 #   LET GO    no connection is kept either: the next request goes to a process that answers.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 from django.template.response import TemplateResponse
@@ -21,6 +23,7 @@ from ._let_go import let_go
 
 APP = "greenroom"
 VIEW_TREE = f"{APP}.view_tree"
+VIEW_TRACEBACK = f"{APP}.view_traceback"
 
 Handler = Callable[..., HttpResponseBase]
 View = Callable[..., HttpResponseBase]
@@ -72,6 +75,8 @@ class ConsoleView:
                 answer = HttpResponseNotAllowed(self.methods)
             else:
                 answer = self.handler(request, site, **captured)
+                # Also without XFrameOptionsMiddleware: nobody is to click here without seeing it.
+                answer.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS.upper())
             return let_go(request, answer)
 
         # It adds Cache-Control (no-store), the login and the check of the CSRF token.

@@ -114,6 +114,22 @@ def test_the_audit_log_as_data(server: Any, operator: Client, process: str) -> N
         ({"process": "x", "path": "/residents/busy"}, "application/json", 400),
         ({"process": "x", "user": "ada"}, "application/json", 400),
         ({"process": "x", "reason": "y" * 501}, "application/json", 400),
+        ({"process": "x", "reason": "a\0b"}, "application/json", 400),
+        ({"process": "x\0"}, "application/json", 400),
+        ({"process": "\ud800"}, "application/json", 400),
+        ({"process": "x", "arguments": {"epoch": [[1]]}}, "application/json", 400),
+        ({"process": "x", "arguments": {"epoch": {"a": {}}}}, "application/json", 400),
+        ({"process": "x", "arguments": {"epoch": float("nan")}}, "application/json", 400),
+        ({"process": "x", "arguments": {"epoch": 2**64}}, "application/json", 400),
+        ({"process": "x", "arguments": {"epoch": "a\0"}}, "application/json", 400),
+        ({"process": "x", "arguments": {"\ud800": 1}}, "application/json", 400),
+        ({"process": "x", "arguments": {"y" * 501: 1}}, "application/json", 400),
+        ({"process": "x", "arguments": {str(i): i for i in range(21)}}, "application/json", 400),
+        (
+            b'{"process":"x","arguments":' + b'{"a":' * 900 + b"1" + b"}" * 901,
+            "application/json",
+            400,
+        ),
         ({"process": "x"}, "text/plain", 415),
         ({"process": "x"}, "application/x-www-form-urlencoded", 415),
     ],
@@ -138,7 +154,7 @@ def test_addressed(server: Any, operator: Client) -> None:
     without = post(operator, RESTART, {})
     assert (without.status_code, without.json()["error"]["code"]) == (400, "bad-question")
     gone = post(operator, RESTART, {"process": "nobody:1:1"})
-    assert gone.status_code == 500
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not-found")
     assert "no such process" in gone.json()["error"]["text"]
 
 

@@ -16,13 +16,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, get_resolver
 
 PREFIXES = ("admin/greenroom/", "greenroom/")
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "GETS")
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 SAMPLES = {"path": "residents/secretive", "action": "restart", "app_label": "greenroom"}
 OPEN_TO_ALL = {"/greenroom/health/live", "/greenroom/health/ready"}
 BY_TOKEN = re.compile(r"/greenroom/(api/|metrics)")
 SECRETS_OF_NO_PAGE = (api_project.BODY, api_project.STATE)
-SECRETS_WITH_LEAVE = (api_project.SOURCE, api_project.SHOWN)
+SECRETS_WITH_LEAVE = (api_project.SOURCE, api_project.SHOWN, api_project.RAISED)
 TARGET = "/residents/secretive"
 
 
@@ -64,10 +64,20 @@ def bearing(token: str) -> Client:
     return Client(headers={"authorization": f"Bearer {token}"})
 
 
+def inactive() -> Client:
+    """A client of a superuser whose account was closed while the session is there."""
+    from django.contrib.auth.models import User
+
+    client = client_of("gone", superuser=True)
+    User.objects.filter(username="gone").update(is_active=False)
+    return client
+
+
 def strangers() -> dict[str, Client]:
     """Clients of everybody who may see nothing."""
     return {
         "nobody": Client(),
+        "inactive staff": inactive(),
         "a member": client_of("member", "view_tree", "restart_actor", staff=False),
         "staff without a permission": client_of("staff"),
         "a token without a permission": bearing(api_project.NOBODY),
@@ -238,7 +248,8 @@ def seen(client: Client, process: str) -> str:
 
 def test_nothing_leaks_to_who_may_see_the_tree(server: Any) -> None:
     """
-    view_tree alone shows no traceback and no state; nobody is shown a message, or an attribute.
+    view_tree alone shows no traceback, no text of an exception and no state; nobody is shown a
+    message, or an attribute.
     """
     process = process_of(server)
     for client in (client_of("ada", "view_tree"), bearing(api_project.READER)):

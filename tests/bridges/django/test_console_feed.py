@@ -151,6 +151,22 @@ async def test_other_methods(clock: trio.testing.MockClock, method: str, session
         assert (await server.http(method, FEED)).status == 403
 
 
+async def test_its_head_alone(clock: trio.testing.MockClock, session: str) -> None:
+    """
+    HEAD is answered at once: a stream that nobody is sent would have no end.
+    """
+    async with serving() as server:
+        with trio.fail_after(60):
+            answer = await server.http("HEAD", FEED, headers=cookie(session))
+        headers = dict(answer.headers)
+        assert (answer.status, answer.body) == (200, b"")
+        assert (headers[b"content-type"], headers[b"cache-control"]) == (
+            b"text/event-stream",
+            b"no-store",
+        )
+        assert (await server.http("HEAD", FEED)).status == 403
+
+
 @pytest.mark.parametrize(("site", "allowed"), [("cross-site", False), ("same-origin", True)])
 async def test_another_sites_page(site: str, allowed: bool, session: str) -> None:
     """
@@ -242,7 +258,7 @@ async def test_who_may_no_longer_is_cut_off(
     clock: trio.testing.MockClock, permitted: Any, session: str
 ) -> None:
     """
-    PERMITTED: who has lost the permission is cut off within a minute.
+    PERMITTED: who has lost the permission is cut off in ten seconds.
     """
     async with (
         serving() as server,

@@ -71,6 +71,19 @@ def test_unstored(name: str) -> None:
         assert "no-store" in client.get(url)["Cache-Control"]
 
 
+@pytest.mark.parametrize(("setting", "wanted"), [("DENY", "DENY"), ("SAMEORIGIN", "SAMEORIGIN")])
+def test_unframed(setting: str, wanted: str) -> None:
+    """
+    UNFRAMED: no page, of those that act least of all, is shown within another site's; the project
+    has no middleware for that.
+    """
+    client = client_of("ada", "view_tree", "view_audit", "restart_actor")
+    urls = [reverse(f"admin:{name}") for name in (*PAGES, "greenroom_audit")]
+    with override_settings(X_FRAME_OPTIONS=setting):
+        for url in (*urls, reverse("admin:greenroom_act", args=["restart"])):
+            assert client.get(url)["X-Frame-Options"] == wanted, url
+
+
 @pytest.mark.parametrize(("version", "close"), [("1.1", True), ("1.0", True), ("2", False)])
 @pytest.mark.parametrize("who", ["view_tree", "view_audit"])
 def test_let_go(who: str, version: str, close: bool) -> None:
