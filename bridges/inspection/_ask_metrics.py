@@ -6,8 +6,9 @@
 # here (docs/reference/inspection.md says which).
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import add
 from typing import Any
 
 import trio
@@ -21,7 +22,8 @@ from ._question import Fields
 
 Metric = dict[str, Any]
 
-_MOST_LOOKS = 2000
+_MOST_LOOKS = 20_000
+_MOST_BUDGETS = 2000
 _SLICE = 200
 
 
@@ -33,7 +35,7 @@ async def ask_metrics(root: Root, fields: Fields) -> dict[str, Any]:
         BadQuestion: A field is wrong.
     """
     fields.done()
-    high = await _high(root)
+    high = await _high(root)  # before the others: it lets go of who is well
     now = [*_of_tree(root), *high, *_of_process(root), *_of_pools(root)]
     return {"metrics": [*now, *_of_past(root)]}
 
@@ -55,23 +57,31 @@ def _of_tree(root: Root) -> Iterator[Metric]:
     yield _gauge(
         "supervisor_budget_used_ratio",
         "Restarts that count now, of those that a supervisor's children have together.",
-        _labelled(("supervisor",), _budgets(root)),
+        _labelled(("supervisor",), _budgets(root), max),
     )
 
 
 def _budgets(root: Root) -> Iterator[tuple[tuple[str, ...], float]]:
-    for path, supervisor in islice(root.supervisors.items(), _MOST_LOOKS):
+    for path, supervisor in islice(root.supervisors.items(), _MOST_BUDGETS):
         most = supervisor.spec.max_restarts
         if supervisor.shares_budget and most:
             yield (path,), min(1.0, supervisor.standing().restarts / most)
 
 
 async def _high(root: Root) -> list[Metric]:
-    """Return what is told of mailboxes that are high: only those are looked at."""
+    """
+    Return what is told of mailboxes that are high: only those are looked at.
+
+    Who is well again is let go of, or he would be counted among those in trouble until somebody
+    looks at the tree.
+    """
     look, counts, deepest = Look(root), dict[tuple[str], int](), dict[tuple[str], int]()
-    for at, path in enumerate(root.trouble.paths()[:_MOST_LOOKS], start=1):
+    for at, path in enumerate(root.trouble.next(_MOST_LOOKS), start=1):
         if at % _SLICE == 0:
             await trio.sleep(0)
+        if not look.unwell(path):
+            root.trouble.let_go(path)
+            continue
         slot = look.slot(path)
         if slot is not None and slot.mailbox.high:
             label = (slot.counted_as,)
@@ -87,7 +97,7 @@ async def _high(root: Root) -> list[Metric]:
         _gauge(
             "mailbox_depth_max",
             "Messages in the deepest of the mailboxes that are high.",
-            _labelled(("class",), deepest.items()),
+            _labelled(("class",), deepest.items(), max),
         ),
     ]
 
@@ -134,7 +144,7 @@ def _of_pools(root: Root) -> Iterator[Metric]:
     yield _gauge(
         "thread_waiting_seconds",
         "How long the first job that waits has waited.",
-        _labelled(("pool",), waiting),
+        _labelled(("pool",), waiting, max),
     )
 
 
@@ -216,14 +226,16 @@ def _one(value: float) -> list[dict[str, Any]]:
 
 
 def _labelled(
-    names: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], float]]
+    names: tuple[str, ...],
+    values: Iterable[tuple[tuple[str, ...], float]],
+    together: Callable[[float, float], float] = add,
 ) -> list[dict[str, Any]]:
-    """Return *values* as samples; those beyond so many are one."""
+    """Return *values* as samples; those beyond so many are one, the sum or what is *together*."""
     kept: dict[tuple[str, ...], float] = {}
     for labels, value in values:
         there = labels in kept or len(kept) < MOST_LABELS
         key = labels if there else (OTHER,) * len(names)
-        kept[key] = kept.get(key, 0) + value
+        kept[key] = value if key not in kept else together(kept[key], value)
     return [
         {"labels": dict(zip(names, labels, strict=True)), "value": value}
         for labels, value in kept.items()

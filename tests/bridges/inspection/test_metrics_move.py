@@ -178,3 +178,23 @@ async def test_how_long_a_stop_takes(clock: MockClock) -> None:
         assert await values(server, "stop_seconds") == {(): 0}
         await server.root.supervisor("/residents").stop_child("clerk")
         assert await values(server, "stop_seconds") == {(): 1}
+
+
+@pytest.mark.parametrize("what", ["metrics", "process"])
+async def test_who_is_well_again(clock: MockClock, what: str) -> None:
+    """
+    Who was in trouble and is well again is counted no more, though nobody has looked at the tree.
+    """
+    async with running(clerk()) as server:
+        restarted = watch(server, "slot.restarted")
+        server.root.find("/residents/clerk").cast({"type": "boom"})
+        await restarted.until()
+
+        async def trouble() -> float:
+            if what == "process":
+                return (await ask(server, "process"))["trouble"]
+            return (await values(server, "places_in_trouble"))[()]
+
+        assert await trouble() == 1
+        await trio.sleep(10)
+        assert await trouble() == 0
