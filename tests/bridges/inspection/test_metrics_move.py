@@ -198,3 +198,23 @@ async def test_who_is_well_again(clock: MockClock, what: str) -> None:
         assert await trouble() == 1
         await trio.sleep(10)
         assert await trouble() == 0
+
+
+async def test_what_went_through_actors(clock: MockClock) -> None:
+    """
+    What actors have handled is counted by class, also of those that have ended; what waits is told.
+    """
+    async with running(Greeter, clerk(), room=Room) as server:
+        for _ in range(3):
+            await server.root.find("/residents/greeter").call({"type": "greet"})
+        handled = await values(server, "messages_handled_total")
+        assert handled["Greeter",] == 3
+        await server.root.supervisor("/residents").stop_child("greeter")
+        assert await values(server, "messages_handled_total") == handled
+        for _ in range(3):
+            server.root.find("/residents/clerk").cast({"type": "hang"})
+        await trio.sleep(1)
+        assert (await values(server, "mailbox_items"))["Clerk",] == 2
+        assert (await values(server, "mailbox_oldest_seconds"))["Clerk",] >= 0
+        async with server.websocket("/room"):
+            assert await values(server, "output_bytes") == {("Room",): 0}
