@@ -7,6 +7,7 @@
 #   PERMITTED who lacks the permission gets 403, whatever the method.
 #   METHODS   a method that the view does not name gets 405.
 #   UNSTORED  no answer is kept by a browser or a proxy.
+#   LET GO    no connection is kept either: the next request goes to a process that answers.
 
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -15,6 +16,8 @@ from typing import Any, cast
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 from django.template.response import TemplateResponse
+
+from ._let_go import let_go
 
 APP = "greenroom"
 VIEW_TREE = f"{APP}.view_tree"
@@ -53,10 +56,12 @@ class ConsoleView:
             # Names of URLs mean those of this site, also where a project has several.
             cast("Any", request).current_app = site.name
             if not may(request, self.permission):
-                return self._refused(request, site)
-            if request.method not in self.methods:
-                return HttpResponseNotAllowed(self.methods)
-            return self.handler(request, site, **captured)
+                answer = self._refused(request, site)
+            elif request.method not in self.methods:
+                answer = HttpResponseNotAllowed(self.methods)
+            else:
+                answer = self.handler(request, site, **captured)
+            return let_go(request, answer)
 
         # It adds Cache-Control (no-store), the login and the check of the CSRF token.
         guarded = cast("View", site.admin_view(view))

@@ -1,12 +1,15 @@
 # Who may see a page of the console, and by which methods; and what is kept of it.
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import pytest
 from console_project import PAGES, client_of, console_settings
+from django.contrib.auth import get_user_model
+from django.core.handlers.asgi import ASGIRequest
 from django.test import Client, override_settings
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 pytestmark = pytest.mark.usefixtures("console")
 
@@ -66,6 +69,24 @@ def test_unstored(name: str) -> None:
     url = reverse(f"admin:{name}")
     for client in (client_of("ada", "view_tree"), client_of("bob")):
         assert "no-store" in client.get(url)["Cache-Control"]
+
+
+@pytest.mark.parametrize(("version", "close"), [("1.1", True), ("1.0", True), ("2", False)])
+@pytest.mark.parametrize("who", ["view_tree", "view_audit"])
+def test_let_go(who: str, version: str, close: bool) -> None:
+    """
+    LET GO: behind a page, and behind a refusal, the connection is ended, where that is said by a
+    header; another server than an ASGI one is left alone.
+    """
+    client = client_of("ada", who)
+    view: Any = resolve(reverse("admin:greenroom_tree")).func
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "http_version": version}
+    request: Any = ASGIRequest(scope, BytesIO())
+    request.session, request.user = client.session, get_user_model().objects.get(username="ada")
+    answer = view(request)
+    assert answer.status_code == (200 if who == "view_tree" else 403)
+    assert answer.get("Connection") == ("close" if close else None)
+    assert "Connection" not in client.get(reverse("admin:greenroom_tree"))
 
 
 def test_nobody_answers() -> None:
