@@ -132,6 +132,8 @@ class Connections:
     ) -> Slot:
         """Make the slot of one connection; :meth:`detach` it when its coroutine ends."""
         options = self._root.options
+        if getattr(actor, "looks_at_the_tree", False):
+            self._root.events.keep_apart(f"/connections/{route}")
         slot = self._root.kinds.slot(Slot)(
             self._root,
             self.new_path(route),

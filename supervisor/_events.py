@@ -7,7 +7,8 @@
 #                 locals of a crashed handler, hence a whole request, alive. Those who
 #                 listen get the exception itself, the ring its text.
 #   BOUNDED       the ring forgets the oldest; counters are one per kind. What a trace tells
-#                 has a ring of its own, or it would push out what happened.
+#                 has a ring of its own, or it would push out what happened; and so have the
+#                 comings and goings of who looks at the tree.
 #
 # Facts are about the machinery, never about content: no message bodies, no state.
 #
@@ -17,8 +18,9 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from heapq import merge
 from itertools import islice
 from threading import RLock
 from types import MappingProxyType
@@ -122,6 +124,8 @@ EVENTS: dict[str, str] = {
 """Every kind of event and what it means; an unlisted kind cannot be emitted."""
 
 TRACED = "actor.handled"
+_ROUTINE = frozenset({"connection.opened", "connection.closed", "slot.started", "slot.ended"})
+_APART = 100
 
 _logger = logging.getLogger("greenroom")
 
@@ -209,6 +213,8 @@ class EventStream:
             raise ValueError(f"capacity must be at least 1. Got: {capacity!r}")
         self._ring = Ring(capacity)
         self._traced = Ring(capacity)
+        self._apart = Ring(min(capacity, _APART))
+        self._apart_below: tuple[str, ...] = ()
         self._counts = dict.fromkeys(EVENTS, 0)
         self._last = 0
         self._subscribers: tuple[list[Subscriber], ...] = ()
@@ -244,7 +250,7 @@ class EventStream:
             self._last += 1
             event = Event(kind, path, epoch, time.time(), MappingProxyType(facts), self._last)
             remembered = event if kept is None else replace(event, facts=MappingProxyType(kept))
-            (self._traced if kind == TRACED else self._ring).append(remembered)
+            self._ring_of(kind, path).append(remembered)
             subscribers = self._subscribers
         for [subscriber] in subscribers:
             try:
@@ -288,7 +294,10 @@ class EventStream:
         most = max(n, 0)
         with self._lock:
             ring = self._ring if kind != TRACED else self._traced
-            wanted = (each for each in ring.newest_first(path) if kind in (None, each.kind))
+            newest: Iterable[Event] = ring.newest_first(path)
+            if path is not None and self.is_apart(path):
+                newest = merge(newest, self._apart.newest_first(path), key=_number, reverse=True)
+            wanted = (each for each in newest if kind in (None, each.kind))
             return list(islice(wanted, most))[::-1]
 
     @property
@@ -306,15 +315,42 @@ class EventStream:
         """The same of those that a trace told of, which are remembered apart."""
         return self._traced.forgotten
 
-    def remembered(self, *, traced: bool = False) -> list[Event]:
+    @property
+    def forgotten_apart(self) -> int:
+        """The same of those that are kept apart; see :meth:`keep_apart`."""
+        return self._apart.forgotten
+
+    def remembered(self, *, traced: bool = False, apart: bool = False) -> list[Event]:
         """
         Return all events that are remembered, oldest first.
 
         Args:
             traced: Those that a trace told of, and no others.
+            apart: Those that are kept apart, and no others.
         """
         with self._lock:
-            return list((self._traced if traced else self._ring).newest_first())[::-1]
+            ring = self._traced if traced else self._apart if apart else self._ring
+            return list(ring.newest_first())[::-1]
+
+    def keep_apart(self, branch: str) -> None:
+        """
+        Remember the comings and goings right below *branch* apart from all else, and fewer of them.
+
+        For what looks at the tree itself: or it would push out of the memory what is looked for.
+        They are told and counted as all others; what fails there is remembered as elsewhere.
+        """
+        with self._lock:
+            if f"{branch}/" not in self._apart_below:
+                self._apart_below = (*self._apart_below, f"{branch}/")
+
+    def is_apart(self, path: str, kind: str = "connection.opened") -> bool:
+        """Say whether an event of *kind* at *path* is kept apart."""
+        return kind in _ROUTINE and path.startswith(self._apart_below)
+
+    def _ring_of(self, kind: str, path: str) -> Ring:
+        if kind == TRACED:
+            return self._traced
+        return self._apart if self._apart_below and self.is_apart(path, kind) else self._ring
 
     def counts(self) -> dict[str, int]:
         """
@@ -322,6 +358,10 @@ class EventStream:
         """
         with self._lock:
             return dict(self._counts)
+
+
+def _number(event: Event) -> int:
+    return event.number
 
 
 def _without_frames(facts: Mapping[str, object]) -> dict[str, object] | None:

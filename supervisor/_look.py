@@ -3,8 +3,10 @@
 # looked at in steps by somebody who lets others have their turn between them.
 #
 # Each place has a key: a tuple that says where it stands among all others, parents before their
-# children and those in start order. A key stays the same as long as its place lives and is never
-# used again, so a page that begins behind a key begins at the right place whoever has come or gone.
+# children and those in start order. A key stays the same as long as its place lives, so a page that
+# begins behind a key begins at the right place whoever has come or gone. A connection keeps its own
+# for good. A route has its own again when it is back, and so have the children of a supervisor that
+# begins anew: they stand where they stood, and who was added by hand is not among them.
 
 from bisect import bisect_left
 from collections import Counter

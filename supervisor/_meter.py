@@ -16,6 +16,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from ._events import printable
+from ._flow import Flow
 
 if TYPE_CHECKING:
     from ._events import Event, EventStream
@@ -80,10 +81,18 @@ class Meter:
     Args:
         events: What happens.
         find: Returns what lives at a path; None if nothing does. Any thread.
+        flow: What goes through the actors.
     """
 
-    def __init__(self, events: "EventStream", find: Callable[[str], "Stated | None"]) -> None:
+    def __init__(
+        self,
+        events: "EventStream",
+        find: Callable[[str], "Stated | None"],
+        flow: "Flow | None" = None,
+    ) -> None:
         self._find = find
+        self.flow = flow or Flow({})
+        """What goes through the actors, by class. Loop thread only."""
         self._lock = RLock()
         self.crashes = Counted("class", "exception")
         self.restarts = Counted("class")

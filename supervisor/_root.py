@@ -25,6 +25,7 @@ from ._dynamic_spec import DynamicSpec
 from ._engine import Engine
 from ._errands import Errands
 from ._events import EventStream
+from ._flow import Flow
 from ._inquiries import Inquiries
 from ._kinds import Kinds, default_kinds
 from ._log import log_events
@@ -87,7 +88,7 @@ class Root(Overview):
         self._refs: dict[str, ActorRef] = {}
         self.events = EventStream()
         self.kinds = kinds or default_kinds()
-        self.meter = Meter(self.events, self._place_at)
+        self.meter = Meter(self.events, self._place_at, Flow(self._refs))
         """What is counted of what happened."""
         self.dead_letters = DeadLetters(self.events)
         self.groups = self.kinds.groups(engine, self.events)

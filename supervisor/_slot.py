@@ -61,7 +61,8 @@ class Slot(Detailed, Succession):
         "_alive", "_born", "_context", "_crashes", "_handed", "_handled", "_kwargs", "_left",
         "_life", "_nursery", "_policy", "_referee", "_stack", "_state", "_tally", "_told",
         "_window", "batch_messages", "batch_seconds", "began", "debug", "ended", "first_error",
-        "handshake_seconds", "pool", "settled", "shutdown_seconds", "thread_batch_messages",
+        "folded", "handshake_seconds", "pool", "settled", "shutdown_seconds",
+        "thread_batch_messages",
     )  # fmt: skip
 
     life_kind: ClassVar[type[Life]] = Life
@@ -108,7 +109,7 @@ class Slot(Detailed, Succession):
         self._born = 0.0
         self.began: float | None = None
         """When its first incarnation began, on trio's clock."""
-        self._handled = 0
+        self._handled = self.folded = 0
         self._nursery: trio.Nursery | None = None
         self._context: Context | None = None
         self._stack: TaskStack | None = None

@@ -23,8 +23,9 @@ class Suspensions:
 
     def __init__(self, root: "Root") -> None:
         self._root = root
-        self._until: dict[str, float] = {}
-        self._below: dict[str, dict[str, None]] = {}  # a set in order, by the path above
+        # When each ends, by the path above and its own: once only, since a table of a hundred
+        # thousand that grows takes milliseconds, and two do it in the same moment.
+        self._below: dict[str, dict[str, float]] = {}
 
     def begin(self, path: str, seconds: float = 60.0) -> None:
         """
@@ -45,8 +46,8 @@ class Suspensions:
         """
         refuse_unless_seconds("seconds", seconds, zero=False)
         slot = self._slot(path)
-        self._until[path] = trio.current_time() + seconds
-        self._below.setdefault(path.rpartition("/")[0], {})[path] = None
+        until = trio.current_time() + seconds
+        self._below.setdefault(path.rpartition("/")[0], {})[path] = until
         slot.note("slot.suspended", seconds=seconds)
         slot.halt()
 
@@ -59,7 +60,7 @@ class Suspensions:
             TypeError: What is there handles no messages anyway.
         """
         slot = self._slot(path)
-        if path not in self._until:
+        if self.until(path) is None:
             return False
         slot.end_suspension()
         slot.halt()
@@ -67,11 +68,14 @@ class Suspensions:
 
     def until(self, path: str) -> float | None:
         """Return when the suspension of *path* ends, on trio's clock; None without one."""
-        return self._until.get(path)
+        if not self._below:
+            return None
+        below = self._below.get(path.rpartition("/")[0])
+        return None if below is None else below.get(path)
 
     def paths(self) -> list[str]:
         """Return the paths of all that are suspended."""
-        return list(self._until)
+        return [path for below in self._below.values() for path in below]
 
     def right_below(self, path: str) -> Collection[str]:
         """Return the paths of those right below *path* that are suspended; not to be changed."""
@@ -79,7 +83,7 @@ class Suspensions:
 
     def forget(self, path: str) -> bool:
         """Drop what is kept of *path*; say whether there was anything."""
-        if self._until.pop(path, None) is None:
+        if self.until(path) is None:
             return False
         above = path.rpartition("/")[0]
         del self._below[above][path]

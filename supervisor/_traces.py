@@ -9,6 +9,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextvars import Context
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from ..actors._ports import TracePort
 from ..actors._ref import target_of
 from ._errors import InvalidState
 from ._events import EventStream
+from ._look import Look
 from ._options import refuse_unless_seconds, refuse_unless_whole
 from ._slot import Slot
 from ._stopwatch import Stopwatch
@@ -27,6 +29,8 @@ from ._task import TaskSlot
 if TYPE_CHECKING:
     from ._root import Root
 
+SLICE = 200
+"""Places that are told of a trace between two checkpoints."""
 _LONGEST = 600.0
 _MOST_TIMED = 100
 _ALWAYS = ("/", "/connections", "/residents")
@@ -113,7 +117,8 @@ class Traces:
 
         Those that come into the branch later are part of it, and it stands through restarts. It
         ends with its time, with :meth:`end`, or with what is at *path*. Again is to begin anew.
-        The events are kept apart from the others, which they push out of no memory.
+        The events are kept apart from the others, which they push out of no memory. Where more than
+        200 are in the branch, the others are told of it in the turns that come, 200 in each.
 
         Args:
             path: Of an actor, a supervisor or a route of connections; "/" is everything.
@@ -133,10 +138,9 @@ class Traces:
         self._end(path)
         trace = self._active[path] = Trace(self._root.events, path, per_second)
         self._root.events.emit("trace.began", path, seconds=seconds, per_second=per_second)
-        for slot in slots:
-            slot.flag()
+        _flag(slots)
         # In no context: an actor's that begins one must not live on in it.
-        Context().run(self._start, tasks, trace, seconds)
+        Context().run(self._start, tasks, trace, slots, seconds)
 
     def end(self, path: str) -> bool:
         """Look at *path* no more; return whether it was looked at."""
@@ -182,8 +186,7 @@ class Traces:
         if len(self._timed) >= _MOST_TIMED:
             raise InvalidState(path, "not timed", f"{_MOST_TIMED} actors are timed already")
         watch = self._timed[path] = Stopwatch(path, seconds)
-        for slot in slots:
-            slot.flag()
+        _flag(slots)
         Context().run(tasks.start_soon, self._run_down, watch, name=f"{path} stopwatch")
         return watch
 
@@ -211,25 +214,37 @@ class Traces:
             trace.end()
         return trace is not None
 
-    def _slots(self, path: str) -> list[Slot] | None:
-        """Return the slots at *path* and below; None if there is nothing at all."""
+    def _slots(self, path: str) -> Iterator[Slot | None] | None:
+        """
+        Return what goes through the slots at *path* and below; None if there is nothing at all.
+
+        It yields None for what is no slot, so that whoever goes through it can count his steps.
+        """
         if path in self._refs:
             slot = target_of(self._refs[path])
             if not isinstance(slot, Slot) or isinstance(slot, TaskSlot):
                 raise TypeError(f"{path} handles no messages, so it can't be traced")
-            return [slot]
-        below = "/" if path == "/" else f"{path}/"
-        refs = [ref for each, ref in self._refs.items() if path and each.startswith(below)]
-        if not (refs or path in _ALWAYS or path in self._supervisors):
+            return iter([slot])
+        route = path.removeprefix("/connections/")
+        is_there = path in _ALWAYS or path in self._supervisors
+        if not (is_there or (route != path and self._root.connections.count_of(route))):
             return None
-        return [slot for slot in map(target_of, refs) if isinstance(slot, Slot)]
+        look = Look(self._root)
+        return (look.slot(each) for _, each in look.walk(path))
 
-    def _start(self, tasks: trio.Nursery, trace: Trace, seconds: float) -> None:
-        tasks.start_soon(self._run_out, trace, seconds, name=f"{trace.path} trace")
+    def _start(
+        self, tasks: trio.Nursery, trace: Trace, rest: Iterator[Slot | None], seconds: float
+    ) -> None:
+        until = trio.current_time() + seconds
+        tasks.start_soon(self._run_out, trace, rest, until, name=f"{trace.path} trace")
 
-    async def _run_out(self, trace: Trace, seconds: float) -> None:
+    async def _run_out(self, trace: Trace, rest: Iterator[Slot | None], until: float) -> None:
         with trace.scope:
-            await trio.sleep(seconds)
+            more = _flag(rest)
+            while more:
+                await trio.sleep(0)
+                more = _flag(rest)
+            await trio.sleep_until(until)
         if self._active.get(trace.path) is trace:
             self._end(trace.path)
 
@@ -238,6 +253,15 @@ class Traces:
             await trio.sleep_forever()
         if self._timed.get(watch.path) is watch:
             del self._timed[watch.path]
+
+
+def _flag(slots: Iterator[Slot | None]) -> bool:
+    """Have the next so many of *slots* look at what follows them; say whether there were any."""
+    some = list(islice(slots, SLICE))
+    for slot in some:
+        if slot is not None:
+            slot.flag()
+    return bool(some)
 
 
 def above(path: str) -> Iterator[str]:

@@ -35,6 +35,14 @@ class Witness(Place, Stated):
     _referee: Referee | None
     _stack: TaskStack | None
     _window: RestartWindow
+    folded: int
+    """How many of the messages that it has handled are counted by class: see _flow.py."""
+
+    @property
+    def handled(self) -> int:
+        """How many messages it has handled. Loop thread only."""
+        life = self._life
+        return self._handled + (life.total if life and self._runs() else 0)
 
     @property
     def crashes(self) -> tuple[CrashReport, ...]:
@@ -111,9 +119,7 @@ class Witness(Place, Stated):
         names: tuple[str, ...] = (),
     ) -> NodeSnapshot:
         life = self._life
-        facts: dict[str, object] = {
-            "handled": self._handled + (life.total if life and self._runs() else 0)
-        }
+        facts: dict[str, object] = {"handled": self.handled}
         if life is not None:
             facts.update(facts_of(life))
         if self.state == "declined":
@@ -154,6 +160,14 @@ class Witness(Place, Stated):
             where="" if life is None else where_of(life),
             age=self._age(moment),
         )
+
+    def waited(self) -> float | None:
+        """Return for how many seconds, at least, what is next has waited; None if nothing does."""
+        return self._age(perf_counter())
+
+    def _empty(self) -> None:
+        super()._empty()
+        self._root.meter.flow.fold(self)
 
     def _age(self, moment: float) -> float | None:
         life = self._life

@@ -52,6 +52,10 @@ class Idle:
         """Return whose it is."""
         return {"url": "/room", "user": self._user}
 
+    def traffic(self) -> dict[str, object]:
+        """Return that nothing waits."""
+        return {"transport": "WebSocket", "output_bytes": 0}
+
 
 @contextmanager
 def attached(root: Root, count: int, route: str = "room") -> Generator[list[Slot]]:

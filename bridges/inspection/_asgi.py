@@ -11,6 +11,7 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from os import PathLike
@@ -41,6 +42,7 @@ MOST_SECONDS = 10.0
 
 logger = logging.getLogger("greenroom.inspection")
 
+_OTHER_VERSION = re.compile(r"/api/v\d+(/[\w-]*)?$")
 _JSON = "application/json"
 _HTML = "text/html; charset=utf-8"
 _STATUS = {"bad-question": 400, "not-found": 404, "refused": 409, "timeout": 504}
@@ -92,7 +94,7 @@ class InspectionApp:
         if not inside_trio():
             text = "Greenroom runs on trio. Start this server with: hypercorn -k trio"
             await request.json(503, error("failed", text))
-        elif API in request.path:
+        elif API in request.path or _OTHER_VERSION.search(request.path):
             await self._api(request)
         else:
             await self._page(request)

@@ -8,7 +8,7 @@ from typing import Any
 import trio
 
 from ...supervisor import Event, Root
-from ...supervisor._events import TRACED
+from ...supervisor._events import TRACED, EventStream
 from ._event_rows import event_row, is_below
 from ._question import Fields
 
@@ -22,14 +22,18 @@ LONGEST = 25.0
 class _Filter:
     """Which events are wanted."""
 
-    def __init__(self, kind: str, path: str) -> None:
-        self._kind, self._path = kind, path
+    def __init__(self, stream: EventStream, kind: str, path: str) -> None:
+        self._stream, self._kind, self._path = stream, kind, path
         self.traced = bool(kind) and TRACED.startswith(kind)
         """Whether those of traces are, which are kept apart."""
+        self.apart = stream.is_apart(f"{path}/")
+        """Whether those are that are kept apart as they are of who looks at the tree."""
 
     def wants(self, event: Event) -> bool:
         """Say whether *event* is one of them. Any thread."""
         if event.kind == TRACED and not self.traced:
+            return False
+        if not self.apart and self._stream.is_apart(event.path, event.kind):
             return False
         return event.kind.startswith(self._kind) and is_below(event.path, self._path)
 
@@ -41,7 +45,7 @@ async def ask_events(root: Root, fields: Fields) -> dict[str, Any]:
     Raises:
         BadQuestion: A field is wrong.
     """
-    wanted = _Filter(fields.text("kind"), fields.text("path"))
+    wanted = _Filter(root.events, fields.text("kind"), fields.text("path"))
     after = fields.number("after", -1, least=-1, most=_LAST)
     before = fields.number("before", _LAST, least=0, most=_LAST)
     limit = fields.number("limit", 100, least=1, most=500)
@@ -62,6 +66,8 @@ async def ask_events(root: Root, fields: Fields) -> dict[str, Any]:
     forgotten = root.events.forgotten
     if wanted.traced:
         forgotten = max(forgotten, root.events.forgotten_traced)
+    if wanted.apart:
+        forgotten = max(forgotten, root.events.forgotten_apart)
     return {
         "events": [event_row(event, stacks=stacks) for event in page],
         "next": page[-1].number if follows and more else last,
@@ -81,6 +87,8 @@ async def _found(root: Root, wanted: _Filter, after: int, before: int) -> tuple[
     kept = root.events.remembered()
     if wanted.traced:
         kept = sorted([*kept, *root.events.remembered(traced=True)], key=_number)
+    if wanted.apart:
+        kept = sorted([*kept, *root.events.remembered(apart=True)], key=_number)
     before = min(before, last + 1)  # what a thread has added in this moment is for the next time
     found: list[Event] = []
     for seen, event in enumerate(kept, start=1):

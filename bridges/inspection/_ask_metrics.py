@@ -1,13 +1,14 @@
 # All counters and gauges of one process as data; bridges/metrics makes Prometheus' text of it.
 #
 # Labels have few values: a class, a supervisor, a route, a reason, a code; never a user, and never
-# the path of a connection. All is counted already: asking costs the same with ten actors and with
-# a hundred thousand. What would need a look at each mailbox, or a count for each message, is not
-# here (docs/reference/inspection.md says which).
+# the path of a connection. Nearly all is counted already: asking costs the same with ten actors and
+# with a hundred thousand. Only what actors count for themselves is added up here, so many actors a
+# question: where there are more, the next question goes on (supervisor/_flow.py).
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import add
 from typing import Any
 
 import trio
@@ -21,7 +22,8 @@ from ._question import Fields
 
 Metric = dict[str, Any]
 
-_MOST_LOOKS = 2000
+_MOST_LOOKS = 20_000
+_MOST_BUDGETS = 2000
 _SLICE = 200
 
 
@@ -33,8 +35,12 @@ async def ask_metrics(root: Root, fields: Fields) -> dict[str, Any]:
         BadQuestion: A field is wrong.
     """
     fields.done()
-    high = await _high(root)
-    now = [*_of_tree(root), *high, *_of_process(root), *_of_pools(root)]
+    high = await _high(root)  # before the others: it lets go of who is well
+    looks = 0
+    while not root.meter.flow.look(_SLICE) and looks < _MOST_LOOKS:
+        looks += _SLICE
+        await trio.sleep(0)
+    now = [*_of_tree(root), *high, *_of_flow(root), *_of_process(root), *_of_pools(root)]
     return {"metrics": [*now, *_of_past(root)]}
 
 
@@ -55,23 +61,31 @@ def _of_tree(root: Root) -> Iterator[Metric]:
     yield _gauge(
         "supervisor_budget_used_ratio",
         "Restarts that count now, of those that a supervisor's children have together.",
-        _labelled(("supervisor",), _budgets(root)),
+        _labelled(("supervisor",), _budgets(root), max),
     )
 
 
 def _budgets(root: Root) -> Iterator[tuple[tuple[str, ...], float]]:
-    for path, supervisor in islice(root.supervisors.items(), _MOST_LOOKS):
+    for path, supervisor in islice(root.supervisors.items(), _MOST_BUDGETS):
         most = supervisor.spec.max_restarts
         if supervisor.shares_budget and most:
             yield (path,), min(1.0, supervisor.standing().restarts / most)
 
 
 async def _high(root: Root) -> list[Metric]:
-    """Return what is told of mailboxes that are high: only those are looked at."""
+    """
+    Return what is told of mailboxes that are high: only those are looked at.
+
+    Who is well again is let go of, or he would be counted among those in trouble until somebody
+    looks at the tree.
+    """
     look, counts, deepest = Look(root), dict[tuple[str], int](), dict[tuple[str], int]()
-    for at, path in enumerate(root.trouble.paths()[:_MOST_LOOKS], start=1):
+    for at, path in enumerate(root.trouble.next(_MOST_LOOKS), start=1):
         if at % _SLICE == 0:
             await trio.sleep(0)
+        if not look.unwell(path):
+            root.trouble.let_go(path)
+            continue
         slot = look.slot(path)
         if slot is not None and slot.mailbox.high:
             label = (slot.counted_as,)
@@ -87,9 +101,35 @@ async def _high(root: Root) -> list[Metric]:
         _gauge(
             "mailbox_depth_max",
             "Messages in the deepest of the mailboxes that are high.",
-            _labelled(("class",), deepest.items()),
+            _labelled(("class",), deepest.items(), max),
         ),
     ]
+
+
+def _of_flow(root: Root) -> Iterator[Metric]:
+    flow = root.meter.flow
+    handled = (((name,), number) for name, number in flow.handled().items())
+    yield _counter(
+        "messages_handled_total",
+        "Messages that actors have handled, frames among them, by class.",
+        _labelled(("class",), handled),
+    )
+    waiting = (((name,), number) for name, number in flow.waiting().items())
+    yield _gauge(
+        "mailbox_items", "What waits in mailboxes, by class.", _labelled(("class",), waiting)
+    )
+    oldest = (((name,), round(age, 3)) for name, age in flow.oldest().items())
+    yield _gauge(
+        "mailbox_oldest_seconds",
+        "For how long the first of those has waited, at least, by class.",
+        _labelled(("class",), oldest, max),
+    )
+    unsent = (((name,), number) for name, number in flow.unsent().items())
+    yield _gauge(
+        "output_bytes",
+        "Bytes that peers have not taken yet, by class.",
+        _labelled(("class",), unsent),
+    )
 
 
 def _of_process(root: Root) -> Iterator[Metric]:
@@ -134,7 +174,7 @@ def _of_pools(root: Root) -> Iterator[Metric]:
     yield _gauge(
         "thread_waiting_seconds",
         "How long the first job that waits has waited.",
-        _labelled(("pool",), waiting),
+        _labelled(("pool",), waiting, max),
     )
 
 
@@ -216,14 +256,16 @@ def _one(value: float) -> list[dict[str, Any]]:
 
 
 def _labelled(
-    names: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], float]]
+    names: tuple[str, ...],
+    values: Iterable[tuple[tuple[str, ...], float]],
+    together: Callable[[float, float], float] = add,
 ) -> list[dict[str, Any]]:
-    """Return *values* as samples; those beyond so many are one."""
+    """Return *values* as samples; those beyond so many are one, the sum or what is *together*."""
     kept: dict[tuple[str, ...], float] = {}
     for labels, value in values:
         there = labels in kept or len(kept) < MOST_LABELS
         key = labels if there else (OTHER,) * len(names)
-        kept[key] = kept.get(key, 0) + value
+        kept[key] = value if key not in kept else together(kept[key], value)
     return [
         {"labels": dict(zip(names, labels, strict=True)), "value": value}
         for labels, value in kept.items()

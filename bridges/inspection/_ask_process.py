@@ -11,6 +11,8 @@ import trio
 from ...actors import PoolStatistics
 from ...actors._lowlevel import tasks_living
 from ...supervisor import Root
+from ...supervisor._look import Look
+from ._ask_tree import Pace, sweep
 from ._identity import this_process
 from ._memory import peak_bytes, resident_bytes
 from ._question import Fields
@@ -28,6 +30,7 @@ async def ask_process(root: Root, fields: Fields) -> dict[str, Any]:
     """
     with_samples = fields.flag("samples", default=True)
     fields.done()
+    await sweep(Look(root), root, Pace())
     problems = root.readiness()
     events = root.events.counts()
     return {

@@ -73,7 +73,7 @@ class _Found:
     """Whether there was so much to look at that there may be more, though the page is not full."""
 
 
-class _Pace:
+class Pace:
     """Counts looks; gives others a turn after so many."""
 
     def __init__(self) -> None:
@@ -104,11 +104,11 @@ async def ask_tree(root: Root, fields: Fields) -> dict[str, Any]:
         restarted=fields.flag_or_seconds("restarted", most=_A_YEAR),
     )
     fields.done()
-    look, pace = Look(root), _Pace()
+    look, pace = Look(root), Pace()
     base = look.key(path)
     if base is None:
         raise ActorNotFound(path)
-    await _sweep(look, root, pace)
+    await sweep(look, root, pace)
     places = _places(look, root, path, behind, wanted)
     if isinstance(places, list):
         places = iter(await _in_order(look, places, base, behind, pace))
@@ -127,7 +127,7 @@ async def ask_tree(root: Root, fields: Fields) -> dict[str, Any]:
     }
 
 
-async def _sweep(look: Look, root: Root, pace: _Pace) -> None:
+async def sweep(look: Look, root: Root, pace: Pace) -> None:
     """Let go of who is well again, so that those who are not can be counted."""
     for path in root.trouble.next(MOST_TROUBLE):
         await pace.one()
@@ -151,7 +151,7 @@ def _places(
 
 
 async def _in_order(
-    look: Look, paths: list[str], base: Key, behind: Key, pace: _Pace
+    look: Look, paths: list[str], base: Key, behind: Key, pace: Pace
 ) -> list[tuple[Key, str]]:
     """Return those of *paths* that are below *base* and behind *behind*, as the tree has them."""
     placed: list[tuple[Key, str]] = []
@@ -169,7 +169,7 @@ async def _found(
     behind: Key,
     wanted: Wanted,
     limit: int,
-    pace: _Pace,
+    pace: Pace,
 ) -> _Found:
     """Look at *places* in order until there are enough, and one more: the next page's."""
     found, last, last_found = _Found(), behind, behind
@@ -190,7 +190,7 @@ async def _found(
     return found
 
 
-async def _row(look: Look, path: str, pace: _Pace) -> Row | None:
+async def _row(look: Look, path: str, pace: Pace) -> Row | None:
     for _ in range(4):  # a row takes as long as several looks
         await pace.one()
     return row_at(look, path)

@@ -3,7 +3,9 @@
 import os
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
+from weakref import WeakSet
 
 import trio
 
@@ -14,6 +16,9 @@ BACKLOG = 128
 HEARTBEAT_SECONDS = 5.0
 
 _CREDENTIALS = struct.Struct("3i")  # pid, user, group: see unix(7)
+
+_listening: WeakSet[socket.socket] = WeakSet()
+"""What this process listens at."""
 
 
 class OwnDoor:
@@ -42,7 +47,9 @@ class OwnDoor:
         prepare(self._directory)
         begun = self.path.with_name(f"{self.path.name}.new")
         begun.unlink(missing_ok=True)
-        listener = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener = trio.socket.from_stdlib_socket(plain)
+        _listening.add(plain)
         try:
             await listener.bind(os.fspath(begun))
             begun.chmod(0o600)
@@ -100,3 +107,20 @@ def pid_of(peer: socket.socket) -> int | None:
 def is_own(peer: socket.socket | trio.socket.SocketType) -> bool:
     """Say whether this process's user, or root, is at the other end."""
     return user_of(peer) in (None, 0, os.getuid())
+
+
+def _hang_up() -> None:
+    """
+    Listen no more, in a child that was forked.
+
+    It would answer nobody, and who asks would take its parent for stuck once that has ended: as
+    long as anybody has the socket open, connecting does not tell that nobody is there.
+    """
+    for each in list(_listening):
+        with suppress(OSError):
+            each.close()
+    _listening.clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_hang_up)

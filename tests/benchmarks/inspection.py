@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import trio
@@ -161,7 +162,16 @@ async def main(count: int) -> None:
             await timed("unhealthy only, a thousand are", lambda: pages(inspector, unhealthy=True)),
             await timed("metrics", lambda: one(ask="metrics")),
             await timed("process", lambda: one(ask="process")),
+            await timed("dead letters", lambda: one(ask="dead-letters", limit=500)),
+            await timed("threads", lambda: one(ask="threads")),
+            await timed("events", lambda: one(ask="events", limit=500)),
         ]
+        gc.freeze()  # the groups
+        for action in ("suspend", "resume", "trace", "untrace", "wake", "disconnect-path"):
+            act = partial(one, ask="act", action=action, path=room, by="ada")
+            longest += [await timed(f"{action}, all of them", act)]
+        act = partial(one, ask="act", action="disconnect-user", user="77777", by="ada")
+        longest += [await timed("disconnect a user", act)]
         print(f"longest step of all: {max(longest) * 1e3:.2f} ms, limit {LIMIT * 1e3:.0f} ms")
         began = time.perf_counter()
         root.snapshot()

@@ -275,3 +275,36 @@ def test_of_one_among_many() -> None:
     assert stream.recent(5, path="/a") == []
     assert len(stream._ring._by_path) == 99
     assert len(stream.recent(1000)) == 100
+
+
+def test_kept_apart() -> None:
+    """
+    Comings and goings below a branch that is kept apart push nothing out; they are told and counted
+    all the same, those of one path are found with what else happened there, and failures are
+    remembered as elsewhere.
+    """
+    stream = EventStream(capacity=200)
+    heard: list[Event] = []
+    stream.subscribe(heard.append)
+    stream.emit("slot.crashed", "/wanted", 1)
+    stream.keep_apart("/connections/feed")
+    stream.keep_apart("/connections/feed")
+    for number in range(300):
+        stream.emit("connection.opened", f"/connections/feed/{number}")
+    stream.emit("slot.crashed", "/connections/feed/299", 1)
+    stream.emit("slot.ended", "/connections/feed/299", 1)
+    stream.emit("slot.ended", "/connections/feeds/1", 1)
+
+    kept = [(event.kind, event.path) for event in stream.recent(1000)]
+    assert kept == [
+        ("slot.crashed", "/wanted"),
+        ("slot.crashed", "/connections/feed/299"),
+        ("slot.ended", "/connections/feeds/1"),
+    ]
+    of_one = [event.kind for event in stream.recent(5, path="/connections/feed/299")]
+    assert of_one == ["connection.opened", "slot.crashed", "slot.ended"]
+    assert len(stream.remembered(apart=True)) == 100
+    assert stream.forgotten == 0
+    assert stream.forgotten_apart == heard[201].number
+    assert stream.counts()["connection.opened"] == 300
+    assert len(heard) == 304

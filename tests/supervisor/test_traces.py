@@ -7,6 +7,8 @@ from trio.testing import MockClock
 
 from greenroom.actors import Actor, ActorNotFound, CallFailed, WebsocketConsumer, handles
 from greenroom.bridges.testing import virtual_clock
+from greenroom.supervisor import _traces
+from greenroom.supervisor._slot import Slot
 from greenroom.supervisor._traces import RateCap, above
 
 PATH = "/residents/worker"
@@ -133,6 +135,40 @@ async def test_a_branch(clock: MockClock) -> None:
         paths = [event.path for event in happened(server, "actor.handled")]
 
     assert paths == ["/connections/chat/1", "/connections/chat/2"]
+
+
+async def test_a_large_branch(clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Of a branch so many are told of a trace in each turn, until all are; and none once it has ended.
+    """
+    monkeypatch.setattr(_traces, "SLICE", 2)
+    flagged: list[str] = []
+    flag = Slot.flag
+
+    def flagging(slot: Slot) -> None:
+        flagged.append(slot.path)
+        flag(slot)
+
+    monkeypatch.setattr(Slot, "flag", flagging)
+    async with running(Worker, chat=Chat) as server:
+        dialled = [server.dial("/chat") for _ in range(7)]
+        await settle(lambda: server.root.connections.open == 7)
+        paths = [f"/connections/chat/{number}" for number in range(1, 8)]
+        server.root.traces.begin("/connections/chat", 60)
+        assert flagged == paths[:2]
+        await settle(lambda: len(flagged) == 7)
+        assert flagged == paths
+        for each in dialled:
+            each.send_text("hello")
+        await settle(lambda: len(told(server)) == 7)
+
+        flagged.clear()
+        server.root.traces.begin("/", 60)
+        server.root.traces.end("/")
+        await trio.sleep(1)
+        assert len(flagged) <= 2
+        for each in dialled:
+            each.disconnect()
 
 
 async def test_the_nearest_of_several(clock: MockClock) -> None:

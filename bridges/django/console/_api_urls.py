@@ -4,14 +4,14 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import URLPattern, path
 
 from ._api_actions import ACTIONS_DOC, act_view, actions_view, actor_act_view
 from ._api_audit import AUDIT_PARAMETERS, audit_view
 from ._api_gate import ApiView, Asker, View, api_view
 from ._api_query import Parameter, read
-from ._api_reply import reply
+from ._api_reply import Refused, reply
 from ._api_table import AUDIT, ENDPOINTS, VERSION
 from ._api_views import READING
 from ._tokens import READ
@@ -46,6 +46,16 @@ def index_view(request: HttpRequest, asker: Asker) -> HttpResponse:
     )
     endpoints.append(_shown(request, asker, "actions", ACTIONS_DOC, READ, ()))
     return reply({"version": VERSION, "you": asker.name, "endpoints": endpoints})
+
+
+@api_view("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+def unknown_view(request: HttpRequest, asker: Asker, rest: str) -> HttpResponse:
+    """Say in JSON that there is nothing: the project's own page for that is for browsers."""
+    if f"api/{rest}/" == BASE and request.method in ("GET", "HEAD"):
+        return HttpResponsePermanentRedirect(f"{request.path}/")
+    raise Refused(
+        "not-found", f"There is nothing here. The first page of {BASE} lists what can be asked."
+    )
 
 
 def _shown(
@@ -87,4 +97,5 @@ def _patterns(
             name=f"{name}{between}actor_act",
         ),
         path(actors, placed(READING["actors"]), name=f"{name}{between}actor"),
+        path("api/<path:rest>", placed(unknown_view), name=f"{name}{between}unknown"),
     ]

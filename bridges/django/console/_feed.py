@@ -59,6 +59,7 @@ class ConsoleFeed(EventStreamConsumer):
 
     check_origin: ClassVar[bool] = False  # a browser sends no Origin here; see _is_from_here
     max_restarts: ClassVar[int | None] = 0  # the browser comes back, and all begins anew
+    looks_at_the_tree: ClassVar[bool] = True  # its own events push out none that are looked for
 
     async def connect(self) -> None:
         """Begin, if whoever asks may see the tree. A checkpoint."""

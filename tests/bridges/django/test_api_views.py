@@ -52,6 +52,26 @@ def error_in(response: Any) -> tuple[int, str, str]:
     return response.status_code, error["code"], error["text"]
 
 
+@pytest.mark.parametrize("path", ["v1/nothing", "v2/tree", "v1/tree/", "v1//"])
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_what_there_is_not(project: None, reader: Client, path: str, method: str) -> None:
+    """
+    What there is not is said in JSON, as all else, and only to who may ask.
+    """
+    status, code, text = error_in(getattr(reader, method)(f"/greenroom/api/{path}"))
+    assert (status, code) == (404, "not-found")
+    assert "api/v1/" in text
+    assert getattr(Client(), method)(f"/greenroom/api/{path}").status_code == 401
+
+
+def test_the_index_without_its_slash(project: None, reader: Client) -> None:
+    """
+    The first page is found without the slash at its end.
+    """
+    found = reader.get(API.removesuffix("/"))
+    assert (found.status_code, found["Location"]) == (301, API)
+
+
 def test_the_index_lists_what_can_be_asked(project: None, reader: Client) -> None:
     """
     The index names each endpoint with its URL, its parameters, and whether one may; all are there.

@@ -18,7 +18,12 @@ from django.urls import URLPattern, get_resolver
 PREFIXES = ("admin/greenroom/", "greenroom/")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "GETS")
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
-SAMPLES = {"path": "residents/secretive", "action": "restart", "app_label": "greenroom"}
+SAMPLES = {
+    "path": "residents/secretive",
+    "action": "restart",
+    "app_label": "greenroom",
+    "rest": "v9/tree",
+}
 OPEN_TO_ALL = {"/greenroom/health/live", "/greenroom/health/ready"}
 BY_TOKEN = re.compile(r"/greenroom/(api/|metrics)")
 SECRETS_OF_NO_PAGE = (api_project.BODY, api_project.STATE)

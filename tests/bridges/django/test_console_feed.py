@@ -149,6 +149,8 @@ async def test_other_methods(clock: trio.testing.MockClock, method: str, session
             answer = await server.http(method, FEED, headers=cookie(session))
         assert (answer.status, dict(answer.headers)[b"allow"]) == (405, b"GET, HEAD")
         assert (await server.http(method, FEED)).status == 403
+        # What an operator's page does pushes out nothing that he looks for.
+        assert [each for each in server.root.events.recent(99) if each.path.count("/") == 3] == []
 
 
 async def test_its_head_alone(clock: trio.testing.MockClock, session: str) -> None:

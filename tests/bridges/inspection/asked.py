@@ -1,7 +1,9 @@
 # A process with a small tree that answers what others ask it: python asked.py DIRECTORY [WISH]
 #
-# WISH is what is wrong with it: "spin" holds its loop up, "many" has several trees.
+# WISH is what is wrong with it: "spin" holds its loop up, "many" has several trees, "fork" has a
+# child that lives until its standard input ends.
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -31,6 +33,9 @@ async def main() -> None:
     async with trio.open_nursery() as nursery:
         for _ in range(3 if wish == "many" else 1):
             await nursery.start(tree, directory)
+        if wish == "fork" and os.fork() == 0:
+            sys.stdin.read()
+            os._exit(0)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         if wish == "spin":

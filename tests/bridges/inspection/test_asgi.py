@@ -99,6 +99,9 @@ async def test_what_it_answers() -> None:
         ("/api/v1/tree?seconds=60", 400, "bad-question"),
         ("/api/v1/tree?seconds=x", 400, "bad-question"),
         ("/api/v1/tree?path=/nowhere", 404, "not-found"),
+        ("/api/v2/tree", 404, "not-found"),
+        ("/api/v2/act", 404, "not-found"),
+        ("/ops/api/v1", 404, "not-found"),
     ],
 )
 async def test_what_it_refuses(path: str, status: int, code: str) -> None:

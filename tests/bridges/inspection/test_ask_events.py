@@ -239,3 +239,36 @@ async def test_of_a_trace_too_much_came() -> None:
         assert not (await asked(server, "events", after=last))["missed"]
         behind = server.root.events.last - 5
         assert not (await asked(server, "events", after=behind, kind="actor"))["missed"]
+
+
+async def test_what_is_kept_apart(clock: MockClock) -> None:
+    """
+    The comings and goings of who looks at the tree are no news; who asks for their branch gets
+    them, and is told what of them was forgotten.
+    """
+    async with running(Worker) as server:
+        events = server.root.events
+        events.keep_apart("/connections/feed")
+        last = events.last
+        async with trio.open_nursery() as nursery:
+            waiting: list[dict[str, Any]] = []
+
+            async def wait() -> None:
+                waiting.append(await asked(server, "events", after=last, wait=20))
+
+            nursery.start_soon(wait)
+            await wait_all_tasks_blocked()
+            events.emit("connection.opened", "/connections/feed/1")
+            await wait_all_tasks_blocked()
+            assert waiting == []
+            emit(server, 1)
+        assert numbers(waiting[0]) == [last + 2]
+        assert waiting[0]["missed"] is False
+        for path in ("/connections/feed", "/connections/feed/1"):
+            assert numbers(await asked(server, "events", path=path)) == [last + 1]
+        assert numbers(await asked(server, "events", path="/connections")) == []
+        for _ in range(100):
+            events.emit("connection.opened", "/connections/feed/2")
+        missed = await asked(server, "events", path="/connections/feed", after=last)
+        assert missed["missed"] is True
+        assert (await asked(server, "events", after=last))["missed"] is False

@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from greenroom.actors import Actor, handles
 from greenroom.bridges.testing import ServerDriver, virtual_clock
+from greenroom.supervisor import SupervisorSpec
 from greenroom.supervisor._look import Look
 
 
@@ -25,6 +26,12 @@ class Clerk(Actor):
     @handles("nap")
     async def on_nap(self, message):
         await trio.sleep(1000)
+
+
+class Boomer(Actor):
+    @handles("boom")
+    async def on_boom(self, message):
+        raise ValueError
 
 
 async def values(server: ServerDriver) -> dict[str, dict[tuple[str, ...], float]]:
@@ -148,3 +155,26 @@ async def test_too_many_labels() -> None:
             now = await values(server)
             assert len(now["connections_open"]) == 201
             assert now["connections_open"][("(other)",)] == 100
+
+
+async def test_too_many_labels_of_what_is_no_sum(clock: MockClock) -> None:
+    """
+    Of what can't be added up, the sample for those beyond two hundred is the greatest of them.
+    """
+    shops = [
+        SupervisorSpec(
+            name=f"shop-{number:03}",
+            strategy="one_for_all",
+            children=[Boomer],
+            max_restarts=2,
+            max_seconds=600,
+        )
+        for number in range(210)
+    ]
+    async with running(*shops) as server:
+        for number in range(205, 210):
+            server.root.find(f"/residents/shop-{number}/boomer").cast({"type": "boom"})
+        await trio.sleep(10)
+        ratios = (await values(server))["supervisor_budget_used_ratio"]
+        assert len(ratios) == 201
+        assert ratios["(other)",] == 0.5

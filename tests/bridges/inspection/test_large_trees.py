@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from helpers import running
 from inspection_trees import Room, ask, attached, opened, paths
 
 from greenroom.bridges.inspection import Inspector
 from greenroom.bridges.inspection._ask_tree import LOOKS, MOST_TROUBLE, SLICE
 from greenroom.supervisor._look import Look
+from greenroom.supervisor._slot import Slot
 
 MANY = 100_000
 
@@ -85,6 +87,25 @@ async def test_slices_of_acts(looks: Counter, act: dict[str, Any]) -> None:
             total, most = looks.read()
             assert total > 500 or act["action"] == "disconnect-path"  # which need not look
             assert most <= 3 * SLICE
+
+
+async def test_slices_of_a_trace(looks: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    SLICES: a trace of a branch is told to so many and no more of it between two turns.
+    """
+
+    def flagged(slot: Slot) -> None:
+        looks.steps[-1] += 1
+
+    monkeypatch.setattr(Slot, "flag", flagged)
+    async with opened(0) as server:
+        with attached(server.root, 2000):
+            looks.read()
+            server.root.traces.begin("/connections/room", 60)
+            await trio.testing.wait_all_tasks_blocked()
+            total, most = looks.read()
+            assert total >= 4000  # a look at each, and its flag
+            assert most <= 2 * SLICE
 
 
 async def test_many_at_rest(looks: Counter) -> None:

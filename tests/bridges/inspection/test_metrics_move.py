@@ -178,3 +178,43 @@ async def test_how_long_a_stop_takes(clock: MockClock) -> None:
         assert await values(server, "stop_seconds") == {(): 0}
         await server.root.supervisor("/residents").stop_child("clerk")
         assert await values(server, "stop_seconds") == {(): 1}
+
+
+@pytest.mark.parametrize("what", ["metrics", "process"])
+async def test_who_is_well_again(clock: MockClock, what: str) -> None:
+    """
+    Who was in trouble and is well again is counted no more, though nobody has looked at the tree.
+    """
+    async with running(clerk()) as server:
+        restarted = watch(server, "slot.restarted")
+        server.root.find("/residents/clerk").cast({"type": "boom"})
+        await restarted.until()
+
+        async def trouble() -> float:
+            if what == "process":
+                return (await ask(server, "process"))["trouble"]
+            return (await values(server, "places_in_trouble"))[()]
+
+        assert await trouble() == 1
+        await trio.sleep(10)
+        assert await trouble() == 0
+
+
+async def test_what_went_through_actors(clock: MockClock) -> None:
+    """
+    What actors have handled is counted by class, also of those that have ended; what waits is told.
+    """
+    async with running(Greeter, clerk(), room=Room) as server:
+        for _ in range(3):
+            await server.root.find("/residents/greeter").call({"type": "greet"})
+        handled = await values(server, "messages_handled_total")
+        assert handled["Greeter",] == 3
+        await server.root.supervisor("/residents").stop_child("greeter")
+        assert await values(server, "messages_handled_total") == handled
+        for _ in range(3):
+            server.root.find("/residents/clerk").cast({"type": "hang"})
+        await trio.sleep(1)
+        assert (await values(server, "mailbox_items"))["Clerk",] == 2
+        assert (await values(server, "mailbox_oldest_seconds"))["Clerk",] >= 0
+        async with server.websocket("/room"):
+            assert await values(server, "output_bytes") == {("Room",): 0}
