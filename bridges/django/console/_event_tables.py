@@ -20,16 +20,17 @@ def events_table(
         linked: Where a path leads; None: all are of one place, which has no column then.
         empty: What to say if there are none.
     """
-    rows = [_row(mapping(each), linked) for each in reversed(list(events))]
+    rows = [_row(id, mapping(each), linked) for each in reversed(list(events))]
     place = () if linked is None else ("Path",)
     return Table(id, "Events", ("When", "Event", *place, "Epoch", "Facts"), rows, empty)
 
 
-def _row(event: Any, linked: Callable[[str], str] | None) -> TableRow:
+def _row(table: str, event: Any, linked: Callable[[str], str] | None) -> TableRow:
     at, kind, path = event.get("at"), str(event.get("kind", "")), str(event.get("path", ""))
     when = cell(None) if at is None else Cell(at=at)
     place = () if linked is None else (Cell(path, linked(path) if path else ""),)
-    # What makes it another one than those beside it: it has no number of its own.
-    which = (str(at), kind, path, str(event.get("facts")))
+    # What makes it another one than those beside it, and than itself in another table: it has no
+    # number of its own.
+    which = (table, str(at), kind, path, str(event.get("facts")))
     facts = value_cell("facts", mapping(event.get("facts")), linked or str, *which)
     return TableRow([when, cell(kind), *place, cell(event.get("epoch")), facts], anchor(*which))

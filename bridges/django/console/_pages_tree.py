@@ -12,6 +12,7 @@ from ._lines import DEEPEST, Line, line_of, more_line, note_line
 from ._page import link, page
 from ._process_words import header_of
 from ._tree_query import MOST_OPEN, PAGE, Spot, TreeQuery
+from ._user_names import keys_named
 from ._view import console_view
 from ._words import anchor
 
@@ -42,6 +43,7 @@ def tree(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Answer with the tree of all processes, or what is looked for in it."""
     opened = request.GET.getlist("open") if "open" in request.GET else None
     query = TreeQuery.read(request.GET, opened)
+    query = replace(query, users=tuple(keys_named(query.search)))
     hearing = Hearing()
     processes = hearing.all({"ask": "process", "samples": False})
     view = TreeView(site, query, hearing)
