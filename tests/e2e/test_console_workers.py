@@ -74,6 +74,25 @@ def test_one_stands_still(visit: Visit, tmp_path: Path) -> None:
     assert FIRST_SECONDS <= PAGE_SECONDS < 2
 
 
+def test_whichever_stands_still(visit: Visit) -> None:
+    """
+    The page that is loaded again while a process is stopped comes from another, whichever it is.
+    """
+    page, pids = all_four(visit)
+    for pid in pids:
+        updates = page.locator("#gr-live")
+        expect(updates).to_have_attribute("data-updates", re.compile("[1-9]"))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            page.reload(wait_until="domcontentloaded")
+            expect(page.locator("#gr-heard")).to_have_text("3 of 4 processes answered.")
+            expect(page.locator(f"#gr-silent-{pid}")).to_contain_text("stopped")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        page.reload()
+        expect(page.locator("#gr-heard")).to_have_text("4 of 4 processes answered.")
+
+
 def test_from_a_process_that_serves_nothing(served: Console) -> None:
     """
     The admin in another process, no worker of Greenroom's, has the same pages, and no feed.

@@ -7,6 +7,7 @@
 #   PERMITTED who lacks the permission gets 403, whatever the method.
 #   METHODS   a method that the view does not name gets 405.
 #   UNSTORED  no answer is kept by a browser or a proxy.
+#   AFRESH    the next request comes by a connection of its own, where that can be asked for.
 
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -56,7 +57,7 @@ class ConsoleView:
                 return self._refused(request, site)
             if request.method not in self.methods:
                 return HttpResponseNotAllowed(self.methods)
-            return self.handler(request, site, **captured)
+            return afresh(request, self.handler(request, site, **captured))
 
         # It adds Cache-Control (no-store), the login and the check of the CSRF token.
         guarded = cast("View", site.admin_view(view))
@@ -92,6 +93,19 @@ def console_view(
         json: Whether refusals are JSON, ``{"error": {"code", "text"}}``, instead of a page.
     """
     return lambda handler: ConsoleView(handler, methods, permission, json=json)
+
+
+def afresh(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """
+    Return *response*, behind which the client does not keep the connection, over ASGI and HTTP/1.
+
+    A kept one leads to this very process for ever: if that stands still, so does the page that
+    would show it. A new one is taken by a process that works.
+    """
+    scope = getattr(request, "scope", None)
+    if scope is not None and str(scope.get("http_version", "")).startswith("1"):
+        response["Connection"] = "close"
+    return response
 
 
 def may(request: HttpRequest, permission: str) -> bool:

@@ -1,12 +1,17 @@
 # Who may see a page of the console, and by which methods; and what is kept of it.
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import pytest
 from console_project import PAGES, client_of, console_settings
-from django.test import Client, override_settings
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.test import Client, RequestFactory, override_settings
 from django.urls import reverse
+
+from greenroom.bridges.django.console._view import afresh
 
 pytestmark = pytest.mark.usefixtures("console")
 
@@ -66,6 +71,20 @@ def test_unstored(name: str) -> None:
     url = reverse(f"admin:{name}")
     for client in (client_of("ada", "view_tree"), client_of("bob")):
         assert "no-store" in client.get(url)["Cache-Control"]
+
+
+@pytest.mark.parametrize(("version", "closes"), [("1.1", True), ("1.0", True), ("2", False)])
+def test_afresh(version: str, closes: bool) -> None:
+    """
+    AFRESH: behind a page the connection ends, but over HTTP/2, which has others on it, and over
+    WSGI, where an application may not say so.
+    """
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    request = ASGIRequest({**scope, "http_version": version}, BytesIO())
+    assert (afresh(request, HttpResponse()).get("Connection") == "close") is closes
+    assert "Connection" not in afresh(RequestFactory().get("/"), HttpResponse())
+    answer = client_of("ada", "view_tree").get(reverse("admin:greenroom_tree"))
+    assert "Connection" not in answer
 
 
 def test_nobody_answers() -> None:
