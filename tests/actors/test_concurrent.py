@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 from helpers import happened, running, settle, watch
+from trio.testing import MockClock
 
 from greenroom.actors import (
     Actor,
@@ -316,7 +317,7 @@ async def test_disconnected_ends_it_quietly() -> None:
         assert happened(server, "slot.crashed") == []
 
 
-async def test_resumed() -> None:
+async def test_resumed(autojump_clock: MockClock) -> None:
     """
     An error that the class resumes fails its call alone; the others run on.
     """

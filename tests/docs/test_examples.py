@@ -15,6 +15,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent.parent / "docs" / "examples"
 ENVIRONMENT = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "mysite.settings"}
 
 
+@pytest.mark.slow
 def test_example_of_tests_passes(tmp_path: Path) -> None:
     """
     The tests of the examples pass under pytest with pytest-trio alone, as their pages say.

@@ -199,6 +199,7 @@ def test_a_file_is_closed_with_its_client(server: Asyncs, prefix: str, path: str
     server.settle()
 
 
+@pytest.mark.slow
 @files
 def test_a_large_file_takes_little_memory(server: Asyncs, prefix: str, path: str) -> None:
     """

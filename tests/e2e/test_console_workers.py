@@ -25,6 +25,13 @@ print(client.get("/admin/greenroom/").content.decode())
 print("feed", client.get("/admin/greenroom/feed/").status_code)
 """
 
+WHO_FEEDS = """
+from greenroom.bridges.django.console._ask import ask
+for said in ask({"ask": "connections"}).answers:
+    if any(row["actor"] == "ConsoleFeed" for row in said.answer["rows"]):
+        print(said.process.pid)
+"""
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
@@ -53,23 +60,30 @@ def test_all_workers_answer(visit: Visit, tmp_path: Path) -> None:
     keep(page, "console-workers", tmp_path)
 
 
-def test_one_stands_still(visit: Visit, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_the_feed", [False, True])
+def test_one_stands_still(
+    visit: Visit, served: Console, tmp_path: Path, has_the_feed: bool
+) -> None:
     """
-    The page names the process that is stopped, shows the others, and takes two seconds at most.
+    The page names the process that is stopped, shows the others, and takes two seconds at most;
+    also where it was this one that told it what changes.
     """
     page, pids = all_four(visit)
-    os.kill(pids[1], signal.SIGSTOP)
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+    feeding = int(served.beside(WHO_FEEDS))
+    pid = feeding if has_the_feed else next(pid for pid in pids if pid != feeding)
+    os.kill(pid, signal.SIGSTOP)
     try:
         # It updates itself: nobody reloads it.
-        silent = page.locator(f"#gr-silent-{pids[1]}")
-        expect(silent).to_contain_text(f"Process {pids[1]} is silent")
+        silent = page.locator(f"#gr-silent-{pid}")
+        expect(silent).to_contain_text(f"Process {pid} is silent")
         expect(silent).to_contain_text("stopped")
         expect(page.locator("#gr-heard")).to_have_text("3 of 4 processes answered.")
         expect(page.locator(".gr-process")).to_have_count(4)
         expect(page.locator("tbody tr", has_text="residents")).to_have_count(3)
         keep(page, "console-silent", tmp_path)
     finally:
-        os.kill(pids[1], signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
     expect(page.locator("#gr-heard")).to_have_text("4 of 4 processes answered.")
     assert FIRST_SECONDS <= PAGE_SECONDS < 2
 

@@ -13,6 +13,7 @@ from e2e.conftest import Served, serve_project
 from trio_websocket import WebSocketConnection, open_websocket_url
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc: run it on Linux"),
 ]
 

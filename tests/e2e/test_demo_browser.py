@@ -96,6 +96,7 @@ def test_two_visitors_talk(visit: Visit) -> None:
     expect(bob.locator(".line.mine")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_somebody_who_leaves_is_counted_out(visit: Visit) -> None:
     """
     Closing a page takes its visitor out of the room.
@@ -143,6 +144,7 @@ def test_a_crash_keeps_the_socket(visit: Visit) -> None:
     expect(other.locator(".crash")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_group_frames_arrive_after_a_crash(visit: Visit) -> None:
     """
     A restarted consumer is still in its groups: it hears the room, and is counted there.
@@ -158,6 +160,7 @@ def test_group_frames_arrive_after_a_crash(visit: Visit) -> None:
     expect(other.locator("#people")).to_contain_text("2 here")
 
 
+@pytest.mark.slow
 def test_four_crashes_close_one_socket(visit: Visit) -> None:
     """
     The fourth crash within five seconds closes that socket with 1011; Reconnect opens another.
@@ -182,6 +185,7 @@ def test_four_crashes_close_one_socket(visit: Visit) -> None:
     expect(other.locator("#people")).to_contain_text("2 here")
 
 
+@pytest.mark.slow
 def test_history_and_name_survive_a_reload(visit: Visit) -> None:
     """
     After a reload the room shows what was said before, and the visitor still has the name.
@@ -200,6 +204,7 @@ def test_history_and_name_survive_a_reload(visit: Visit) -> None:
     expect(page.locator(".line")).to_have_count(4)
 
 
+@pytest.mark.slow
 def test_a_newcomer_sees_the_last_fifty_lines(visit: Visit) -> None:
     """
     Of 55 lines a newcomer is shown the last 50, in order.
@@ -232,6 +237,7 @@ def test_what_people_type_is_never_html(visit: Visit) -> None:
     assert "owned" not in other.title()
 
 
+@pytest.mark.slow
 def test_help_answers_one_visitor(visit: Visit) -> None:
     """
     /help is answered to whoever asked, and to nobody else.
@@ -246,6 +252,7 @@ def test_help_answers_one_visitor(visit: Visit) -> None:
     expect(other.locator(".notice", has_text="/crash")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_ticker_moves_and_survives_its_own_crash(visit: Visit) -> None:
     """
     Prices move on the page; after /crash ticker they go on, from a ticker in epoch 2.
@@ -267,6 +274,7 @@ def test_the_ticker_moves_and_survives_its_own_crash(visit: Visit) -> None:
     expect(page.locator("#epoch")).to_have_text("1")
 
 
+@pytest.mark.slow
 def test_the_lobby_shows_rooms_people_and_prices(visit: Visit) -> None:
     """
     The lobby lists the rooms with how many are in them, and the market moves there too.
@@ -329,6 +337,7 @@ def test_the_founding_consumer_answers_as_promised(visit: Visit) -> None:
     expect(page.locator("#state")).to_have_text("open")
 
 
+@pytest.mark.slow
 def test_the_admin_shows_what_was_said(visit: Visit) -> None:
     """
     The history can be browsed in Django's admin, whose own styles are served too.

@@ -13,10 +13,11 @@ from greenroom.bridges.testing import StreamEvent
 from greenroom.bridges.testing._event_decoder import EventDecoder
 
 KINDS = {"ours": {}, "hypercorn": {"E2E_PLAIN": "1"}, "h2": {}}
+EACH_KIND = ["ours", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("hypercorn", "h2"))]
 SMALL = "output_high_water_bytes=20000 output_limit_bytes=100000 heartbeat_seconds=0.2"
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=EACH_KIND)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with Server("streams:application", env=KINDS[request.param]) as server:
         server.fresh = {"kind": request.param}
@@ -150,7 +151,7 @@ def test_a_slow_reader_is_dropped(plain: bool) -> None:
                 fast.events.extend(fast.decoder.feed(next(fast.parts)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EACH_KIND)
 def test_the_server_is_ended(kind: str, tmp_path: Path) -> None:
     """
     At SIGTERM each stream ends whole, is told when to come back, and `disconnect` runs.

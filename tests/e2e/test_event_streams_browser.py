@@ -8,7 +8,7 @@ from e2e._browser import MARKS, launched, visits
 from e2e._server import Server
 from playwright.sync_api import Page, expect
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.slow]
 
 
 @pytest.fixture

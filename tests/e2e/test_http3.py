@@ -14,6 +14,7 @@ import pytest
 from e2e._http3 import Http3, QuicServer, http3, speak
 from e2e._server import APPS, WAIT_SECONDS, in_thread
 
+pytestmark = pytest.mark.slow
 STOPPED, CANCELLED, FAILED = 0x10C, 0x10C, 0x102  # codes of RFC 9114
 Attack = Callable[[QuicServer, Http3], Awaitable[object]]
 

@@ -13,10 +13,11 @@ import pytest
 from e2e._server import WAIT_SECONDS, Server
 
 KINDS = {"ours": {}, "hypercorn": {"E2E_PLAIN": "1"}, "h2": {}}
+EACH_KIND = ["ours", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("hypercorn", "h2"))]
 SMALL = "output_high_water_bytes=20000 output_limit_bytes=100000 output_stall_seconds=2"
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=EACH_KIND)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with Server("streams:application", env=KINDS[request.param]) as server:
         server.fresh = {"kind": request.param}

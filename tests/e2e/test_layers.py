@@ -165,6 +165,7 @@ async def test_a_worker(server: Server, env: dict[str, str], channel: str) -> No
     assert f"/residents/{channel}" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("application", "arguments", "said"),
     [

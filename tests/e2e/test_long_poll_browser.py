@@ -7,7 +7,7 @@ from e2e._browser import MARKS, Visit, visits
 from e2e._server import Server
 from playwright.sync_api import Browser, Page, expect
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import threading
 import pytest
 import trio
 from helpers import running, settle, watch
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom.actors import Actor, WebsocketConsumer, handles
 from greenroom.bridges.testing import ServerDriver, virtual_clock
@@ -131,14 +131,14 @@ async def test_none_missed_of_supervisors(clock: MockClock) -> None:
         assert server.root.readiness() == []
 
 
-async def test_none_missed_from_a_thread() -> None:
+async def test_none_missed_from_a_thread(clock: MockClock) -> None:
     """
     NONE MISSED: a mailbox that another thread fills is in trouble a turn of the loop later.
     """
     async with running(Clerk) as server:
         ref = server.root.find("/residents/clerk")
         ref.cast({"type": "nap"})
-        await settle(lambda: not ref.waiting if hasattr(ref, "waiting") else True)
+        await wait_all_tasks_blocked()  # it naps
 
         def fill() -> None:
             for _ in range(9):

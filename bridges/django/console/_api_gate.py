@@ -22,6 +22,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from ....supervisor._api_tokens import ApiToken
 from ._api_reply import Refused
+from ._let_go import let_go
 from ._mounted import may_enter_some
 from ._tokens import READ, bearer_of, find_token
 
@@ -95,9 +96,10 @@ class ApiView:
                 refuse_method(request, self.methods)
                 if asker.token is None and request.method not in GET:
                     _refuse_forged(request)
-                return self.handler(request, asker, **captured)
+                answer = self.handler(request, asker, **captured)
             except Refused as refusal:
-                return refusal.response()
+                answer = refusal.response()
+            return let_go(request, answer)
 
         cast("Any", view).api_view = self
         return view

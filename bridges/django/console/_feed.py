@@ -6,6 +6,7 @@
 # Invariants, each with a test of that name in tests/bridges/django/test_console_feed.py:
 #   PERMITTED  who may not see the tree gets 403; who may no longer is cut off within a minute.
 #   COALESCED  however much happens, so much is sent; that something happened is never left out.
+#   ALIVE      a page hears every two seconds that its process is there, or asks another one.
 #   NOTHING    when the stream ends, nobody is asked any more.
 
 from collections.abc import Callable, Mapping
@@ -30,7 +31,9 @@ PAUSE_SECONDS = 0.5
 """Between two updates at least."""
 QUIET_SECONDS = 5.0
 """Without news an update is sent all the same, for what has no event: ages, counters."""
-WAIT_SECONDS = 5.0
+ALIVE_SECONDS = 2.0
+"""How often it says that it is there: a page that hears nothing asks another process."""
+WAIT_SECONDS = 2.0
 """How long a process is to wait for something to happen; later it counts as silent."""
 MOST_EVENTS = 200
 """Of one process that are asked for at once; if there are more, all may look else."""
@@ -47,7 +50,7 @@ class ConsoleFeed(EventStreamConsumer):
 
     Their data is ``{"processes": {id: {"paths": [...], "more": bool, "silent": str}}, "quiet":
     bool}``: *more* if not all paths are listed, *silent* why a process does not answer, *quiet* if
-    nothing has happened.
+    nothing has happened. Between them ``alive`` events, which say no more than that.
     """
 
     check_origin: ClassVar[bool] = False  # a browser sends no Origin here; see _is_from_here
@@ -67,6 +70,7 @@ class ConsoleFeed(EventStreamConsumer):
             await self.accept()
             self.start_soon(self._follow_all)
             self.start_soon(self._tell)
+            self.start_soon(self._live)
             self.start_soon(self._look_again)
 
     # -- who may -------------------------------------------------------------------------------
@@ -150,6 +154,12 @@ class ConsoleFeed(EventStreamConsumer):
                 await self._news.wait()
             await self.send(event="changed", json=self._news.take())
             await trio.sleep(PAUSE_SECONDS)
+
+    async def _live(self) -> None:
+        """Say again and again that this process is there; comments are not seen by a page."""
+        while True:
+            await self.send("yes", event="alive")  # without data a browser drops it
+            await trio.sleep(ALIVE_SECONDS)
 
 
 def _is_from_here(headers: Mapping[str, str]) -> bool:

@@ -7,7 +7,7 @@
 #   PERMITTED who lacks the permission gets 403, whatever the method.
 #   METHODS   a method that the view does not name gets 405.
 #   UNSTORED  no answer is kept by a browser or a proxy.
-#   AFRESH    the next request comes by a connection of its own, where that can be asked for.
+#   LET GO    no connection is kept either: the next request goes to a process that answers.
 
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -16,6 +16,8 @@ from typing import Any, cast
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 from django.template.response import TemplateResponse
+
+from ._let_go import let_go
 
 APP = "greenroom"
 VIEW_TREE = f"{APP}.view_tree"
@@ -54,10 +56,12 @@ class ConsoleView:
             # Names of URLs mean those of this site, also where a project has several.
             cast("Any", request).current_app = site.name
             if not may(request, self.permission):
-                return self._refused(request, site)
-            if request.method not in self.methods:
-                return HttpResponseNotAllowed(self.methods)
-            return afresh(request, self.handler(request, site, **captured))
+                answer = self._refused(request, site)
+            elif request.method not in self.methods:
+                answer = HttpResponseNotAllowed(self.methods)
+            else:
+                answer = self.handler(request, site, **captured)
+            return let_go(request, answer)
 
         # It adds Cache-Control (no-store), the login and the check of the CSRF token.
         guarded = cast("View", site.admin_view(view))
@@ -93,19 +97,6 @@ def console_view(
         json: Whether refusals are JSON, ``{"error": {"code", "text"}}``, instead of a page.
     """
     return lambda handler: ConsoleView(handler, methods, permission, json=json)
-
-
-def afresh(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """
-    Return *response*, behind which the client does not keep the connection, over ASGI and HTTP/1.
-
-    A kept one leads to this very process for ever: if that stands still, so does the page that
-    would show it. A new one is taken by a process that works.
-    """
-    scope = getattr(request, "scope", None)
-    if scope is not None and str(scope.get("http_version", "")).startswith("1"):
-        response["Connection"] = "close"
-    return response
 
 
 def may(request: HttpRequest, permission: str) -> bool:

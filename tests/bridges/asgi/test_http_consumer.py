@@ -54,7 +54,7 @@ async def test_def_handlers_run_in_threads() -> None:
         assert dict(answer.headers)[b"x-kind"] == b"def"
 
 
-async def test_answer_later() -> None:
+async def test_answer_later(clock: MockClock) -> None:
     """
     A handler returns without an answer, and a message ends the response.
     """

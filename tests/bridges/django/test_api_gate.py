@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 from unittest import mock
 
 import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser
+from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
@@ -174,6 +176,20 @@ def test_unstored() -> None:
     for response in (ask(token=READER), ask(), ask("DELETE", token=READER)):
         assert "no-store" in response["Cache-Control"]
         assert "private" in response["Cache-Control"]
+
+
+def test_let_go() -> None:
+    """
+    LET GO: behind an answer and behind a refusal the connection is ended, where a server is asked
+    so by a header: by ASGI's, of HTTP/1.1.
+    """
+    for version, close in (("1.1", "close"), ("2", None)):
+        for token in (READER, "none-of-ours"):
+            scope = {"type": "http", "method": "GET", "path": "/api", "http_version": version}
+            headers = [(b"authorization", f"Bearer {token}".encode())]
+            request = ASGIRequest({**scope, "headers": headers}, BytesIO())
+            assert hello.open()(request).get("Connection") == close
+    assert "Connection" not in ask(token=READER)
 
 
 def test_what_a_view_refuses() -> None:

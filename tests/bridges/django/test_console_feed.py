@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from itertools import pairwise
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -100,9 +101,11 @@ async def serving() -> AsyncIterator[ServerDriver]:
 
 async def told(stream: EventStreamDriver) -> dict[str, Any]:
     """Return the data of the next update."""
-    event = await stream.next_event(60)
-    assert event.event == "changed"
-    return json.loads(event.data)
+    while True:
+        event = await stream.next_event(60)
+        if event.event != "alive":
+            assert event.event == "changed"
+            return json.loads(event.data)
 
 
 async def told_of(stream: EventStreamDriver, wanted: str) -> dict[str, Any]:
@@ -215,6 +218,24 @@ async def test_without_news_it_is_told_now_and_then(
         await until_followed(server, stream)
         await told(stream)
         assert await told(stream) == {"processes": {}, "quiet": True}
+
+
+async def test_alive(clock: trio.testing.MockClock, session: str) -> None:
+    """
+    ALIVE: without news too a page hears every two seconds that somebody is there, with some data,
+    without which a browser would drop it.
+    """
+    async with (
+        serving() as server,
+        server.event_stream(FEED, headers=cookie(session)) as stream,
+    ):
+        heard: list[float] = []
+        while len(heard) < 5:
+            event = await stream.next_event(60)
+            if event.event == "alive":
+                assert event.data
+                heard.append(trio.current_time())
+        assert all(later - one <= feed.ALIVE_SECONDS + 0.1 for one, later in pairwise(heard))
 
 
 async def test_who_may_no_longer_is_cut_off(

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 from console_project import PAGES, client_of, console_settings
+from django.contrib.auth import get_user_model
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpResponse
-from django.test import Client, RequestFactory, override_settings
-from django.urls import reverse
-
-from greenroom.bridges.django.console._view import afresh
+from django.test import Client, override_settings
+from django.urls import resolve, reverse
 
 pytestmark = pytest.mark.usefixtures("console")
 
@@ -73,18 +71,22 @@ def test_unstored(name: str) -> None:
         assert "no-store" in client.get(url)["Cache-Control"]
 
 
-@pytest.mark.parametrize(("version", "closes"), [("1.1", True), ("1.0", True), ("2", False)])
-def test_afresh(version: str, closes: bool) -> None:
+@pytest.mark.parametrize(("version", "close"), [("1.1", True), ("1.0", True), ("2", False)])
+@pytest.mark.parametrize("who", ["view_tree", "view_audit"])
+def test_let_go(who: str, version: str, close: bool) -> None:
     """
-    AFRESH: behind a page the connection ends, but over HTTP/2, which has others on it, and over
-    WSGI, where an application may not say so.
+    LET GO: behind a page, and behind a refusal, the connection is ended, where that is said by a
+    header; another server than an ASGI one is left alone.
     """
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
-    request = ASGIRequest({**scope, "http_version": version}, BytesIO())
-    assert (afresh(request, HttpResponse()).get("Connection") == "close") is closes
-    assert "Connection" not in afresh(RequestFactory().get("/"), HttpResponse())
-    answer = client_of("ada", "view_tree").get(reverse("admin:greenroom_tree"))
-    assert "Connection" not in answer
+    client = client_of("ada", who)
+    view: Any = resolve(reverse("admin:greenroom_tree")).func
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "http_version": version}
+    request: Any = ASGIRequest(scope, BytesIO())
+    request.session, request.user = client.session, get_user_model().objects.get(username="ada")
+    answer = view(request)
+    assert answer.status_code == (200 if who == "view_tree" else 403)
+    assert answer.get("Connection") == ("close" if close else None)
+    assert "Connection" not in client.get(reverse("admin:greenroom_tree"))
 
 
 def test_nobody_answers() -> None:

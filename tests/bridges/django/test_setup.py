@@ -94,6 +94,7 @@ print(load_application({first!r}))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first",
     [

@@ -5,7 +5,7 @@ from typing import Any
 import trio
 from client_frames import TEXT, frame
 from helpers import running
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom.actors import WebsocketConsumer
 from greenroom.bridges.inspection import Inspector
@@ -54,7 +54,7 @@ class Waiting(WebsocketConsumer):
         await trio.sleep_forever()
 
 
-async def test_where_it_waits() -> None:
+async def test_where_it_waits(autojump_clock: MockClock) -> None:
     """
     The stack of a consumer goes from the server's task to the line that waits.
     """

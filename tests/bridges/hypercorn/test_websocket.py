@@ -114,7 +114,7 @@ async def test_a_slow_handshake_is_no_silence(mock_clock: MockClock) -> None:
 
 
 async def test_a_fault_of_ours_closes_the_socket(
-    echo: type[Echo], monkeypatch: pytest.MonkeyPatch
+    echo: type[Echo], monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:
     """
     When the slot itself fails, its socket gets 1011, not silence.

@@ -389,7 +389,7 @@ async def test_nothing_there(action: str, path: str) -> None:
         assert code in ("not-found", "refused")
 
 
-async def test_requests_and_tasks_are_refused() -> None:
+async def test_requests_and_tasks_are_refused(autojump_clock: trio.testing.MockClock) -> None:
     """
     What is run once has nothing that could be restarted or suspended, and says so.
     """

@@ -63,6 +63,7 @@ def test_hostile_http2_harms_nobody(server: Server, innocent: Innocent, probe: P
     assert innocent.ask(), server.explain("the innocent one was not answered")
 
 
+@pytest.mark.slow
 @pytest.mark.xfail(
     strict=False,  # it is a race, which now and then ends well
     reason="hypercorn 0.18, without us too: the application's task stays for ever",

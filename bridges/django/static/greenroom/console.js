@@ -8,8 +8,9 @@
     const POLL_MS = 5000; // where the feed does not come
     const LEAST_MS = 1000; // between two fetches, however much changes
     const SHARE = 5; // a fetch that takes a second is followed by five without one
-    const FETCH_MS = 8000; // how long one may take: the worker may stand still
-    const QUIET_MS = 15000; // the feed says something every five seconds, or its worker stands still
+    const FETCH_MS = 4000; // how long one may take: the worker may stand still, and another answer
+    const QUIET_MS = 6000; // the feed says something every two seconds, or its worker stands still
+    const WATCH_MS = 1000;
     const live = document.getElementById("gr-live");
     const bar = document.getElementById("gr-live-bar");
     const state = document.getElementById("gr-live-state");
@@ -156,6 +157,7 @@
         fetching = true;
         again = false;
         const began = Date.now();
+        let silent = false;
         try {
             const address = window.location.href.split("#")[0];
             const answer = await load(address);
@@ -182,14 +184,15 @@
                 live.dataset.updates = String(Number(live.dataset.updates) + 1);
             }
             say(source ? "Live" : "Live: asking every 5 s");
-        } catch {
+        } catch (error) {
+            silent = error.name === "TimeoutError";
             say("Not live: the server can't be reached, asking again every 5 s");
             start_polling();
         } finally {
             fetching = false;
             fetched = Date.now();
-            pace = Math.max(LEAST_MS, SHARE * (fetched - began));
-            if (again) {
+            pace = silent ? LEAST_MS : Math.max(LEAST_MS, SHARE * (fetched - began));
+            if (again || silent) {
                 soon();
             }
         }
@@ -239,10 +242,13 @@
         say("Connecting");
         source = new EventSource(live.dataset.feed);
         heard = Date.now();
-        watch = window.setInterval(listen, POLL_MS);
+        watch = window.setInterval(listen, WATCH_MS);
         source.addEventListener("changed", () => {
             heard = Date.now();
             soon();
+        });
+        source.addEventListener("alive", () => {
+            heard = Date.now();
         });
         source.onopen = () => {
             heard = Date.now();

@@ -115,6 +115,7 @@ def test_a_transaction_stays_open(rolled_back: None, monkeypatch: pytest.MonkeyP
     assert connection not in closed
 
 
+@pytest.mark.slow
 def test_under_pytest_asyncio(tmp_path: Path) -> None:
     """
     Tests with `pytest.mark.asyncio`, as users of Channels have them, run with other imports.
