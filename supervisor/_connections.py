@@ -173,6 +173,8 @@ class Connections:
             self._orders.pop(route, None)
         self._open -= 1
         self._root.unregister(attached.path)
+        if isinstance(attached, Slot):
+            attached.be_buried(self._root.graveyard)
         if not self._open:
             self._empty.set()
 

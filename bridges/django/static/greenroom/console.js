@@ -262,6 +262,9 @@
                 source = null;
                 say("Live: asking every 5 s");
             }
+            if (!poll) {
+                soon(); // is it the stream alone, or the server?
+            }
             start_polling();
         };
         soon();
