@@ -11,6 +11,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ._crashes import Crash
@@ -73,11 +74,11 @@ class Graveyard:
 
     def lately(self, since: float, most: int) -> list[dict[str, Any]]:
         """
-        Return the last one of each class that a crash has ended, the newest first.
+        Return the last one of each class that a crash has ended, by the class's name.
 
         Args:
             since: Unix seconds; who ended before is not told.
-            most: How many classes at most.
+            most: How many classes at most, those that were heard of last.
         """
         told: list[dict[str, Any]] = []
         for known in reversed(self._classes.values()):
@@ -95,4 +96,5 @@ class Graveyard:
             })  # fmt: skip
             if len(told) == most:
                 break
-        return told
+        # Whoever wants to click on one does not like it to move with each crash.
+        return sorted(told, key=itemgetter("actor"))

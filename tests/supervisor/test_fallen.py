@@ -54,7 +54,8 @@ def test_found() -> None:
 
 def test_failed() -> None:
     """
-    FAILED: of each class the last one that a crash has ended is told, with how many there were.
+    FAILED: of each class the last one that a crash has ended is told, with how many there were,
+    in an order that stays.
     """
     graveyard = Graveyard()
     ended(graveyard, Other, "client left")
@@ -65,5 +66,5 @@ def test_failed() -> None:
     assert (told["path"], told["failed"], told["exception"]) == (last, 2, "ValueError")
     assert graveyard.lately(since=60.0, most=10) == []
     newer = ended(graveyard, Other)
-    assert [each["path"] for each in graveyard.lately(since=40.0, most=10)] == [newer, last]
-    assert len(graveyard.lately(since=40.0, most=1)) == 1
+    assert [each["path"] for each in graveyard.lately(since=40.0, most=10)] == [last, newer]
+    assert [each["path"] for each in graveyard.lately(since=40.0, most=1)] == [newer]
