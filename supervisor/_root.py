@@ -25,7 +25,6 @@ from ._dynamic_spec import DynamicSpec
 from ._engine import Engine
 from ._errands import Errands
 from ._events import EventStream
-from ._fallen import Graveyard
 from ._inquiries import Inquiries
 from ._kinds import Kinds, default_kinds
 from ._log import log_events
@@ -94,8 +93,6 @@ class Root(Overview):
         self.groups = self.kinds.groups(engine, self.events)
         self.trouble = Trouble(self.events, self.loop, self._is_known)
         """Who may be in trouble. Loop thread only."""
-        self.graveyard = Graveyard()
-        """Connections that have ended and had crashed. Loop thread only."""
         self.census = Census(self.trouble)
         """How many actors are in which state, by class. Loop thread only."""
         self.registry = Registry(self.events)

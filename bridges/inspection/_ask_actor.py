@@ -100,7 +100,7 @@ def _blank(row: dict[str, object], events: list[Answer]) -> Answer:
 
 def _gone(root: Root, path: str, *, tracebacks: bool, stacks: bool) -> Answer:
     """Answer with what is kept of a connection that has ended. Raises ActorNotFound."""
-    fallen = root.graveyard.find(path)
+    fallen = root.connections.graveyard.find(path)
     if fallen is None:
         raise ActorNotFound(path)
     last = fallen.crashes[-1].brief

@@ -52,7 +52,7 @@ async def ask_process(root: Root, fields: Fields) -> dict[str, Any]:
         },
         "residents": root.residents.states(),
         "trouble": len(root.trouble),
-        "fallen": root.graveyard.lately(time.time() - FALLEN_SECONDS, MOST_FALLEN),
+        "fallen": root.connections.graveyard.lately(time.time() - FALLEN_SECONDS, MOST_FALLEN),
         "threads": [_pool(each) for each in (pool.statistics() for pool in root.pools)],
         "counters": {kind: number for kind, number in events.items() if number},
         "columns": list(COLUMNS),
