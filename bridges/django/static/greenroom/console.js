@@ -184,8 +184,8 @@
                 live.dataset.updates = String(Number(live.dataset.updates) + 1);
             }
             say(source ? "Live" : "Live: asking every 5 s");
-        } catch (error) {
-            silent = error.name === "TimeoutError";
+        } catch (failure) {
+            silent = failure.type === "timeout";
             say("Not live: the server can't be reached, asking again every 5 s");
             start_polling();
         } finally {
