@@ -15,6 +15,7 @@ from ..actors import Actor, ActorRef
 from ..actors._ports import Connection
 from ._caps import Caps
 from ._connection_limits import ConnectionLimits
+from ._fallen import Graveyard
 from ._intensity import RestartWindow
 from ._slot import Slot
 from ._spec import OnExceeded, Restart
@@ -91,6 +92,8 @@ class Connections:
         self._limits: dict[type[Actor], ConnectionLimits] = {}
         self.caps = Caps()
         """The places of addresses, users and classes that are taken."""
+        self.graveyard = Graveyard()
+        """Those that have ended and had crashed. Loop thread only."""
         self.user_key: UserKey | None = None
         """Says whose connection it is; for connections_per_user. Set before the tree serves."""
         self.storms = Storms(root)
@@ -175,6 +178,8 @@ class Connections:
             self._orders.pop(route, None)
         self._open -= 1
         self._root.unregister(attached.path)
+        if isinstance(attached, Slot):
+            attached.be_buried(self.graveyard)
         if not self._open:
             self._empty.set()
 

@@ -12,6 +12,7 @@ from ..actors._ports import IDENTITY, Connection
 from ..actors._seen import busy_since, facts_of, where_of
 from ._crashes import CRASHES_KEPT, Crash, crash_facts, crash_of
 from ._dead_letters import CRASHED
+from ._fallen import Graveyard
 from ._intensity import RestartWindow
 from ._place import Place
 from ._referee import Referee
@@ -53,6 +54,11 @@ class Witness(Place, Stated):
     def last_crash(self) -> CrashReport | None:
         """The last crash, as a rule without its traceback. Any thread."""
         return self._crashes[-1].brief if self._crashes else None
+
+    def be_buried(self, graveyard: Graveyard) -> None:
+        """Leave what is to be known, if it has ended and had crashed. Loop thread only."""
+        if self._crashes and self._left is not None:
+            graveyard.bury(self, self._crashes, self._left)
 
     def resumed(self, error: Exception, what: str) -> None:
         """Record an error of a handler after which the incarnation goes on. Loop thread only."""

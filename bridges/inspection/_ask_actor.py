@@ -15,19 +15,20 @@ from ...actors import ActorNotFound, CallTimeout, GreenroomError
 from ...actors._messages import summary
 from ...actors._monitors import Monitor
 from ...actors._seen import Pending, monitors_of, timers_of
-from ...supervisor import ChildSpec, Root
+from ...supervisor import ChildSpec, NodeSnapshot, Root
 from ...supervisor._effective import effective_of_spec, effective_of_supervisor
 from ...supervisor._events import printable
 from ...supervisor._look import Look
 from ...supervisor._request import RequestSlot
 from ...supervisor._slot import Slot
 from ...supervisor._stacks import Line, shown, users_line
+from ...supervisor._standing import Standing
 from ...supervisor._tree import CrashReport
 from ._connection import connection_of
 from ._event_rows import event_row
 from ._handlers import handler_rows
 from ._question import BadQuestion, Fields
-from ._rows import row_at
+from ._rows import row_at, row_of
 
 MOST = 100
 """How many are told of each: timers, monitors, groups, names."""
@@ -58,29 +59,15 @@ async def ask_actor(root: Root, fields: Fields) -> Answer:
     look = Look(root)
     place, row = look.place(path), row_at(look, path)
     if row is None:
-        raise ActorNotFound(path)
+        return _gone(root, path, tracebacks=tracebacks, stacks=stack)
     if watch is not None:
         _watch(root, path, watch)
     lines = _lines(place)
-    answer: Answer = {
-        "row": row,
+    answer = _blank(row, _events(root, path, stacks=stack)) | {
         "spec": _spec(root, path),
-        "history": [],
-        "events": _events(root, path, stacks=stack),
-        "handlers": [],
-        "watched": None,
-        "timers": [],
-        "monitors": [],
-        "monitored_by": [],
-        "groups": [],
-        "names": [],
         "connection": connection_of(place) if isinstance(place, Slot | RequestSlot) else None,
-        "state": None,
-        "state_problem": "",
-        "describes": False,
         "stack": shown(lines) if stack else None,
         "where": _shown_line(users_line(lines)) if stack else None,
-        "left_out": {},
     }
     if isinstance(place, Slot):
         answer |= _of_slot(root, place, tracebacks=tracebacks, stacks=stack)
@@ -89,6 +76,42 @@ async def ask_actor(root: Root, fields: Fields) -> Answer:
     elif isinstance(place, RequestSlot):
         answer["monitored_by"] = _watchers(root, place)[:MOST]
     return answer
+
+
+def _blank(row: dict[str, object], events: list[Answer]) -> Answer:
+    """Return an answer in which nothing is told but the *row* and the *events*."""
+    lists = ("history", "handlers", "timers", "monitors", "monitored_by", "groups", "names")
+    return {
+        "row": row,
+        "gone": False,
+        "spec": {},
+        "events": events,
+        **{name: list[Any]() for name in lists},
+        "watched": None,
+        "connection": None,
+        "state": None,
+        "state_problem": "",
+        "describes": False,
+        "stack": None,
+        "where": None,
+        "left_out": {},
+    }
+
+
+def _gone(root: Root, path: str, *, tracebacks: bool, stacks: bool) -> Answer:
+    """Answer with what is kept of a connection that has ended. Raises ActorNotFound."""
+    fallen = root.connections.graveyard.find(path)
+    if fallen is None:
+        raise ActorNotFound(path)
+    last = fallen.crashes[-1].brief
+    name = path.rpartition("/")[2]
+    node = NodeSnapshot(path, "slot", name, fallen.actor, state="ended", epoch=fallen.epoch)
+    standing = Standing(unwell="ended", end=fallen.left.reason, left=fallen.left, crash=last)
+    row = row_of(node, standing, {"total": 0, "states": {}, "unhealthy": 0})
+    reports = [each.report if tracebacks else each.brief for each in fallen.crashes]
+    history = [_crash(each, tracebacks=tracebacks, stacks=stacks) for each in reversed(reports)]
+    answer = _blank(row, _events(root, path, stacks=stacks))
+    return answer | {"gone": True, "history": history}
 
 
 def _watch(root: Root, path: str, seconds: float) -> None:

@@ -155,9 +155,9 @@ async def _rows(found: list[Place]) -> list[dict[str, Any]]:
 
 
 def _wanted(fields: Fields) -> Wanted | None:
-    search = fields.text("search").casefold()
+    search, users = fields.text("search").casefold(), fields.lines("users")
     user, actor = fields.text("user"), fields.text("actor")
-    if not (search or user or actor):
+    if not (search or users or user or actor):
         return None
 
     def wanted(attached: Attached) -> bool:
@@ -165,6 +165,8 @@ def _wanted(fields: Fields) -> Wanted | None:
             return False
         if actor and actor_of(attached) != actor:
             return False
-        return not search or search in searched(attached)
+        if users and user_of(attached) in users:
+            return True
+        return search in searched(attached) if search else not users
 
     return wanted

@@ -2,6 +2,7 @@
 
 import platform
 import sys
+import time
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -18,6 +19,10 @@ from ._memory import peak_bytes, resident_bytes
 from ._question import Fields
 from ._samples import COLUMNS, Samples
 
+FALLEN_SECONDS = 600.0
+"""For how long it is told which connections have ended by a crash."""
+MOST_FALLEN = 10
+"""Of how many classes."""
 _LIBRARIES = ("greenroom", "trio", "hypercorn", "django")
 
 
@@ -50,6 +55,7 @@ async def ask_process(root: Root, fields: Fields) -> dict[str, Any]:
         },
         "residents": root.residents.states(),
         "trouble": len(root.trouble),
+        "fallen": root.connections.graveyard.lately(time.time() - FALLEN_SECONDS, MOST_FALLEN),
         "threads": [_pool(each) for each in (pool.statistics() for pool in root.pools)],
         "counters": {kind: number for kind, number in events.items() if number},
         "columns": list(COLUMNS),

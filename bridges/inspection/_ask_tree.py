@@ -34,6 +34,8 @@ class Wanted:
     """What is looked for."""
 
     search: str
+    users: frozenset[str]
+    """Whose places are found as well as those of the search."""
     unhealthy: bool
     waiting: int
     """Items that wait in its mailbox at least."""
@@ -41,11 +43,12 @@ class Wanted:
     """True: as long as a restart counts; else within so many seconds."""
 
     def __bool__(self) -> bool:
-        return bool(self.search or self.unhealthy or self.waiting or self.restarted)
+        wanted = self.search or self.users or self.unhealthy or self.waiting or self.restarted
+        return bool(wanted)
 
     def fits(self, look: Look, path: str) -> bool:
         """Say whether the place at *path* is looked for; it may have gone."""
-        if self.search and self.search not in f"{path}\n{look.words(path)}".casefold():
+        if (self.search or self.users) and not self._is_found(look, path):
             return False
         if self.unhealthy and not look.unwell(path):
             return False
@@ -56,6 +59,12 @@ class Wanted:
             if slot is None or slot.queued < self.waiting:
                 return False
         return not self.restarted or self._is_anew(look, path)
+
+    def _is_found(self, look: Look, path: str) -> bool:
+        words = look.words(path)
+        if self.search and self.search in f"{path}\n{words}".casefold():
+            return True
+        return bool(self.users) and not self.users.isdisjoint(words.splitlines())
 
     def _is_anew(self, look: Look, path: str) -> bool:
         standing = look.standing(path)
@@ -99,6 +108,7 @@ async def ask_tree(root: Root, fields: Fields) -> dict[str, Any]:
     behind = key_of(fields.text("after", most=2000))
     wanted = Wanted(
         search=fields.text("search").casefold(),
+        users=fields.lines("users"),
         unhealthy=fields.flag("unhealthy"),
         waiting=fields.number("mailbox", 0, least=0, most=10**9),
         restarted=fields.flag_or_seconds("restarted", most=_A_YEAR),

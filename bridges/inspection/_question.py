@@ -38,6 +38,10 @@ class Fields:
             raise BadQuestion(f"{name} must be a text of at most {most} characters.{_got(value)}")
         return value
 
+    def lines(self, name: str, *, most: int = 10_000) -> frozenset[str]:
+        """Return the lines of a text of at most *most* characters, but for empty ones."""
+        return frozenset(line for line in self.text(name, most=most).splitlines() if line)
+
     def number(self, name: str, default: int, *, least: int, most: int) -> int:
         """Return a whole number from *least* to *most*."""
         value = self._read(int, self._take(name, default))

@@ -20,11 +20,11 @@
         const contrast = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
         if (contrast < 4.5) faults.push(`contrast ${contrast.toFixed(2)}: ${element.outerHTML.slice(0, 200)}`);
     }
-    for (const field of document.querySelectorAll(".gr-controls input:not([type=hidden]):not([type=submit]), .gr-controls select"))
+    for (const field of document.querySelectorAll("#content input:not([type=hidden]):not([type=submit]), #content select"))
         if (!field.labels.length) faults.push(`no label: ${field.name}`);
-    for (const cell of document.querySelectorAll("#gr-live th"))
+    for (const cell of document.querySelectorAll("#content th"))
         if (!cell.scope) faults.push(`no scope: ${cell.textContent}`);
-    for (const link of document.querySelectorAll("#gr-live a, .gr-nav a"))
+    for (const link of document.querySelectorAll("#content a"))
         if (!(link.textContent.trim() || link.getAttribute("aria-label"))) faults.push(`no name: ${link.href}`);
     const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
     for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) faults.push(`twice: ${id}`);

@@ -191,6 +191,14 @@ def test_all_pages(visit: Visit, scheme: str, tmp_path: Path) -> None:
         faults = page.evaluate(CHECK)
         assert faults == [], name
         keep(page, f"console-{scheme}-{name.lower().replace(' ', '-')}", tmp_path)
+    page.goto(TREE)
+    page.locator("#gr-trouble").get_by_role("link", name="share500").click()
+    expect(page.locator("#gr-fault-line")).to_be_visible()
+    assert page.evaluate(CHECK) == []
+    keep(page, f"console-{scheme}-actor", tmp_path)
+    page.get_by_role("link", name="Suspend", exact=True).click()
+    expect(page.locator("#gr-act")).to_be_visible()
+    assert page.evaluate(CHECK) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

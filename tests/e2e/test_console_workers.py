@@ -88,6 +88,26 @@ def test_one_stands_still(
     assert FIRST_SECONDS <= PAGE_SECONDS < 2
 
 
+def test_whichever_stands_still(visit: Visit) -> None:
+    """
+    The page that is loaded again while a process is stopped comes from another, whichever it is.
+    """
+    page, pids = all_four(visit)
+    for pid in pids:
+        page.reload()  # style sheets come by kept connections, but are kept themselves by now
+        expect(page.locator("#gr-heard")).to_have_text("4 of 4 processes answered.")
+        expect(page.locator("#gr-live")).to_have_attribute("data-updates", re.compile("[1-9]"))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            answer = page.reload(wait_until="domcontentloaded")
+            assert answer is not None
+            assert answer.header_value("connection") == "close"  # without, it is a matter of luck
+            expect(page.locator("#gr-heard")).to_have_text("3 of 4 processes answered.")
+            expect(page.locator(f"#gr-silent-{pid}")).to_contain_text("stopped")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
 def test_from_a_process_that_serves_nothing(served: Console) -> None:
     """
     The admin in another process, no worker of Greenroom's, has the same pages, and no feed.

@@ -121,7 +121,10 @@ def _told(
         "without": ", ".join(table.caption.lower() for table in tables if not table.rows),
         "stack": folded(answer.get("stack"), "The stack of its task", path, "stack"),
         "events": events_table(anchor(path, "events"), events[::-1], None, "None remembered."),
-        "actions": links_of(request, site, process, row, mapping(answer.get("connection"))),
+        "gone": answer.get("gone") is True,
+        "actions": []
+        if answer.get("gone")
+        else links_of(request, site, process, row, mapping(answer.get("connection"))),
     }
 
 

@@ -12,7 +12,7 @@ from ._hearing import Voice
 from ._lists import asked, listed, one_of, paged, rows_table, text_of
 from ._page import link
 from ._tables import Cell, Control, Table, TableRow, cell
-from ._user_names import named, names_of
+from ._user_names import keys_named, named, names_of
 from ._view import console_view
 from ._words import NOTHING, anchor, listing, mapping, number
 
@@ -43,6 +43,8 @@ def connections(request: HttpRequest, site: AdminSite) -> HttpResponse:
     search, by = text_of(request, "q"), one_of(request, "by", _BY)
     of = {name: text_of(request, name) for name in ("user", "route", "actor")}
     question = asked("connections", request, search=search, by=by, **of)
+    if found := keys_named(search):
+        question["users"] = "\n".join(found)
 
     def tables(voice: Voice) -> list[Table]:
         anything = search or any(of.values())

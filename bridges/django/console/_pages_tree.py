@@ -8,12 +8,13 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from ._hearing import Hearing, Voice
-from ._lines import DEEPEST, Line, line_of, more_line, note_line
+from ._lines import DEEPEST, Line, line_of, more_line, note_line, shortened
 from ._page import link, page
 from ._process_words import header_of
 from ._tree_query import MOST_OPEN, PAGE, Spot, TreeQuery
+from ._user_names import keys_named
 from ._view import VIEW_TRACEBACK, console_view, may
-from ._words import anchor
+from ._words import anchor, listing, mapping
 
 FEW = 4
 """Up to so many processes unfold their residents and connections from the start."""
@@ -42,6 +43,7 @@ def tree(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Answer with the tree of all processes, or what is looked for in it."""
     opened = request.GET.getlist("open") if "open" in request.GET else None
     query = TreeQuery.read(request.GET, opened)
+    query = replace(query, users=tuple(keys_named(query.search)))
     hearing = Hearing(secrets=may(request, VIEW_TRACEBACK))
     processes = hearing.all({"ask": "process", "samples": False})
     view = TreeView(site, query, hearing)
@@ -50,6 +52,7 @@ def tree(request: HttpRequest, site: AdminSite) -> HttpResponse:
     context = {
         "query": query,
         "trouble": view.trouble(troubles),
+        "fallen": [] if query.looking or query.focused else view.fallen(processes),
         "unsaid": [voice for voice in troubles if not voice.well],
         "sections": [view.section(voice) for voice in processes if view.concerns(voice)],
         "trail": view.trail(),
@@ -118,6 +121,22 @@ class TreeView:
             if voice.well
             # The top is unhealthy because something below it is, which is listed.
             and (rows := [row for row in voice.answer.get("rows", []) if row["path"] != "/"])
+        ]
+
+    def fallen(self, voices: list[Voice]) -> list[dict[str, Any]]:
+        """Return the connections that a crash has ended lately, one of each class."""
+        return [
+            {
+                **mapping(each),
+                "text": shortened(str(each.get("text") or "")),
+                "voice": voice,
+                "id": anchor(voice.process, "fallen", str(each.get("actor"))),
+                "url": link(
+                    self._site, "greenroom_actor", process=voice.process, path=each.get("path")
+                ),
+            }
+            for voice in voices
+            for each in listing(voice.answer.get("fallen"))
         ]
 
     def trail(self) -> list[dict[str, str]]:

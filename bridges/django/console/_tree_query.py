@@ -35,6 +35,8 @@ class TreeQuery:
     """Restarted within so many minutes."""
     opened: tuple[Spot, ...] | None = None
     """What is unfolded; None for what is from the start."""
+    users: tuple[str, ...] = ()
+    """The keys of the users who have what is looked for in their names."""
 
     @classmethod
     def read(cls, get: Mapping[str, Any], opened: Iterable[str] | None) -> "TreeQuery":
@@ -67,6 +69,8 @@ class TreeQuery:
         if self.looking and path is None:
             if self.search:
                 asked["search"] = self.search
+            if self.users:
+                asked["users"] = "\n".join(self.users)
             if self.unhealthy:
                 asked["unhealthy"] = True
             if self.mailbox:

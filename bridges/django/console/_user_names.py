@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldError, ValidationError
 from django.db import DatabaseError
+
+MOST_FOUND = 50
+"""Users that one search finds by their names."""
 
 
 def names_of(keys: Iterable[object]) -> Mapping[str, str]:
@@ -28,6 +31,21 @@ def named(key: object, names: Mapping[str, str]) -> str:
     """Return a user as a cell says it: the name, and the key in brackets."""
     text = "" if key is None else str(key)
     return f"{names[text]} ({text})" if text in names else text
+
+
+def keys_named(text: str) -> list[str]:
+    """Return the keys of the users in whose names *text* is, in any case; a few; one query."""
+    if not text or not apps.is_installed("django.contrib.auth"):
+        return []
+    from django.contrib.auth import get_user_model
+
+    model: Any = get_user_model()
+    wanted = {f"{model.USERNAME_FIELD}__icontains": text.replace("\0", "")}
+    try:
+        found = model._default_manager.filter(**wanted)  # noqa: SLF001 - Django's API
+        return [str(key) for key in found.values_list("pk", flat=True)[:MOST_FOUND]]
+    except (DatabaseError, FieldError):  # no table, or names that can't be looked through
+        return []
 
 
 def _is_key(model: Any, key: str) -> bool:

@@ -261,6 +261,32 @@ def test_the_connections_of_a_user(server: Any, console: None) -> None:
         assert disconnect not in text_of(client, "greenroom_connections")
 
 
+def test_a_connection_that_a_crash_has_ended(server: Any, ada: Client) -> None:
+    """
+    What has ended by a crash is on the first page, and its page has the line at fault still.
+    """
+    with server.websocket("/room/") as socket:
+        for _ in range(3):
+            crash(server, socket)
+        socket.send_text("crash for good")
+        socket.closed()
+        server.wait_event("connection.closed", path=CRASHED)
+        text = text_of(ada, "greenroom_tree")
+        assert "ended by a crash" in text
+        link = re.search(r'href="([^"]+)">/connections/room/1<', text)
+        assert link
+        actor = ada.get(link[1].replace("&amp;", "&")).content.decode()
+        assert "It has ended" in actor
+        assert "the line at fault" in actor
+        assert "greenroom/act/" not in actor
+        stranger = text_of(
+            client_of("bob", "view_tree", "stop_actor"), "greenroom_actor", path=CRASHED
+        )
+        assert "ValueError" in stranger
+        assert "the line at fault" not in stranger
+        assert "greenroom/act/" not in stranger
+
+
 def test_an_actor_that_has_ended(server: Any, ada: Client) -> None:
     """
     The page of a place that is no more says so, with a way back.

@@ -132,6 +132,20 @@
 
     // -- how it is fetched -----------------------------------------------------------------------
 
+    // As a document: a page whose policy requires trusted types lets no script parse a text.
+    function load(address) {
+        return new Promise((resolve, reject) => {
+            const request = new XMLHttpRequest();
+            request.open("GET", address);
+            request.responseType = "document";
+            request.timeout = FETCH_MS;
+            request.setRequestHeader(FRAGMENT, "1");
+            request.onload = () => resolve(request);
+            request.onerror = request.ontimeout = request.onabort = reject;
+            request.send();
+        });
+    }
+
     async function refresh() {
         if (paused || document.hidden) {
             return;
@@ -145,15 +159,12 @@
         const began = Date.now();
         let silent = false;
         try {
-            const answer = await fetch(window.location.href, {
-                headers: { [FRAGMENT]: "1" },
-                credentials: "same-origin",
-                cache: "no-store",
-                signal: AbortSignal.timeout(FETCH_MS),
-            });
-            if (!answer.headers.get(FRAGMENT)) {
+            const address = window.location.href.split("#")[0];
+            const answer = await load(address);
+            if (!answer.getResponseHeader(FRAGMENT) || !answer.response) {
                 // Logged out, or not permitted any more: the server says so on a whole page.
-                if (answer.redirected || answer.status === 403) {
+                const elsewhere = answer.responseURL.split("#")[0] !== address;
+                if (elsewhere || answer.status === 403) {
                     stop();
                     say("Not live: reload the page " + (answer.status === 403 ? "to see why" : "to log in again"));
                 } else {
@@ -162,11 +173,9 @@
                 }
                 return;
             }
-            const text = await answer.text();
             if (!paused && !isSelecting()) {
-                const fresh = new DOMParser().parseFromString(text, "text/html");
                 const focused = document.activeElement;
-                morph(live, fresh.body);
+                morph(live, answer.response.body);
                 // In another order, or another element with its name.
                 const again = focused.isConnected ? focused : focused.id && document.getElementById(focused.id);
                 if (again && again !== document.activeElement) {
@@ -175,8 +184,8 @@
                 live.dataset.updates = String(Number(live.dataset.updates) + 1);
             }
             say(source ? "Live" : "Live: asking every 5 s");
-        } catch (error) {
-            silent = error.name === "TimeoutError";
+        } catch (failure) {
+            silent = failure.type === "timeout";
             say("Not live: the server can't be reached, asking again every 5 s");
             start_polling();
         } finally {
@@ -252,6 +261,9 @@
             if (source && source.readyState === EventSource.CLOSED) {
                 source = null;
                 say("Live: asking every 5 s");
+            }
+            if (!poll) {
+                soon(); // is it the stream alone, or the server?
             }
             start_polling();
         };
