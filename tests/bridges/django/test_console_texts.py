@@ -16,6 +16,8 @@ from greenroom.bridges.testing import run_server
 from greenroom.supervisor import ChildSpec, SupervisorSpec
 
 BODY = "what-a-user-wrote"
+FALLEN = "/connections/room/2"
+"""A connection that a crash has ended."""
 API = ("processes", "tree", "actors", "connections", "groups", "dead-letters", "threads", "events")
 
 
@@ -100,6 +102,13 @@ def server(rolled_back: None) -> Iterator[Any]:
             socket.send_text(BODY)
             socket.wait_restarted()
         server.assert_event("disconnect.failed")
+        with server.websocket("/room/") as socket:
+            for _ in range(2):
+                socket.send_text(BODY)
+                socket.wait_restarted()
+            socket.send_text(BODY)
+            socket.closed()
+        server.wait_event("connection.closed", path=FALLEN)
         alone = server.root.find("/residents/careless")
         alone.cast({"type": "group", "text": BODY})
         server.wait_restarted("/residents/careless")
@@ -111,7 +120,8 @@ def server(rolled_back: None) -> Iterator[Any]:
 
 def seen(client: Any, process: str) -> dict[str, str]:
     """All that *client* gets to see, by URL."""
-    places = ("/", "/residents", "/residents/careless", "/residents/team", "/residents/team/member")
+    residents = ("/residents", "/residents/careless", "/residents/team", "/residents/team/member")
+    places = ("/", *residents, FALLEN)
     texts: dict[str, str] = {}
     for name in PAGES:
         for place in places:
@@ -146,4 +156,8 @@ def test_no_text_of_an_exception(server: Any) -> None:
     assert any("could not describe itself: LookupError" in text for text in stateful.values())
     assert any("KeyError" in text for text in texts.values())
     assert any("ExceptionGroup" in text for text in texts.values())
+    first = plain.get(reverse("admin:greenroom_tree")).content.decode()
+    assert BODY not in first
+    assert FALLEN in first
+    assert "ended by a crash" in first
     assert len([url for url, text in seen(mighty, process).items() if BODY in text]) > 5
