@@ -137,3 +137,15 @@ def text_of(client: Client, name: str, **query: Any) -> str:
     answer = client.get(reverse(f"admin:{name}"), query)
     assert answer.status_code == 200, answer.content.decode()[:2000]
     return answer.content.decode()
+
+
+@contextmanager
+def room_served() -> Iterator[Any]:
+    """A tree with a resident and a route, whose actors may crash."""
+    from greenroom.bridges.django import Greenroom
+    from greenroom.bridges.django import path as route
+    from greenroom.bridges.testing import run_server
+
+    application = Greenroom(websocket=[route("room/", Room)], children=[Clerk])
+    with run_server(application, crashes="allow") as server:
+        yield server

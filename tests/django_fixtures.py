@@ -36,6 +36,17 @@ def rolled_back(database: None) -> Iterator[None]:
 
 
 @pytest.fixture
+def console(rolled_back: None) -> Iterator[None]:
+    """
+    A project with an admin, for tests of the console's pages.
+    """
+    from console_project import console_settings
+
+    with console_settings():
+        yield
+
+
+@pytest.fixture
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """
     The name of the session engine in use: `db`, unless the test asks for another.

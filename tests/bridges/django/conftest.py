@@ -20,7 +20,15 @@ from django_inside import configure
 configure()
 
 from django_connections import Opened  # noqa: E402 - it imports what is set up only now
-from django_fixtures import database, engine, key, queries, rolled_back, user  # noqa: E402, F401
+from django_fixtures import (  # noqa: E402, F401 - the tests name them
+    console,
+    database,
+    engine,
+    key,
+    queries,
+    rolled_back,
+    user,
+)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from console_project import Clerk, Room, client_of, console_settings
+from console_project import Clerk, Room, client_of
 from django.db import connection
 from django.test import Client, override_settings
 from django.urls import resolve, reverse
@@ -24,15 +24,6 @@ VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 class Idle(Actor):
     """Does nothing."""
-
-
-@pytest.fixture
-def console(rolled_back: None) -> Iterator[None]:
-    """
-    A project with an admin.
-    """
-    with console_settings():
-        yield
 
 
 @pytest.fixture

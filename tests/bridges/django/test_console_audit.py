@@ -1,11 +1,10 @@
 # The audit log: written before, completed after, kept for so long; and its page.
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from console_project import client_of, console_settings
+from console_project import client_of
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.test import override_settings
@@ -14,15 +13,6 @@ from django.utils import timezone
 
 from greenroom.bridges.django.console import _audit
 from greenroom.bridges.django.models import AuditEntry
-
-
-@pytest.fixture
-def console(rolled_back: None) -> Iterator[None]:
-    """
-    A project with an admin.
-    """
-    with console_settings():
-        yield
 
 
 def entries(count: int, days: int = 0, **fields: Any) -> None:

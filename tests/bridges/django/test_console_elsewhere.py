@@ -9,19 +9,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from console_project import Clerk, Room, client_of, console_settings, text_of
+from console_project import client_of, console_settings, room_served, text_of
 from django.db import models
 from django.test import Client, override_settings
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.translation import override
 
-from greenroom.bridges.django import Greenroom
 from greenroom.bridges.django.console import _hearing
 from greenroom.bridges.django.console._user_names import (
     _is_key,  # pyright: ignore[reportPrivateUsage]
     keys_named,
 )
-from greenroom.bridges.testing import run_server
 
 CRASHED = "/connections/room/1"
 
@@ -40,11 +38,7 @@ def server(console: None) -> Iterator[Any]:
     """
     A tree with a resident and a route.
     """
-    application = Greenroom(
-        websocket=[path("room/", Room)],  # pyright: ignore[reportCallIssue]
-        children=[Clerk],
-    )
-    with run_server(application, crashes="allow") as server:
+    with room_served() as server:
         yield server
 
 

@@ -10,14 +10,12 @@ import pytest
 from console_project import (
     SCRIPT,
     SECRET,
-    Clerk,
-    Room,
     client_of,
-    console_settings,
+    room_served,
     text_of,
 )
 from django.test import Client
-from django.urls import path, reverse
+from django.urls import reverse
 
 from greenroom.bridges.django import Greenroom
 from greenroom.bridges.testing import run_server
@@ -27,24 +25,11 @@ CRASHED = "/connections/room/1"
 
 
 @pytest.fixture
-def console(rolled_back: None) -> Iterator[None]:
-    """
-    A project with an admin.
-    """
-    with console_settings():
-        yield
-
-
-@pytest.fixture
 def server(console: None) -> Iterator[Any]:
     """
     A tree with a resident and a route.
     """
-    application = Greenroom(
-        websocket=[path("room/", Room)],  # pyright: ignore[reportCallIssue]
-        children=[Clerk],
-    )
-    with run_server(application, crashes="allow") as server:
+    with room_served() as server:
         yield server
 
 

@@ -5,20 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from console_project import client_of, console_settings
+from console_project import client_of
 from django.test import Client, override_settings
 from django.urls import include, path, reverse
 
 urlpatterns: list[Any] = []
-
-
-@pytest.fixture
-def console(rolled_back: None) -> Iterator[None]:
-    """
-    A project with an admin.
-    """
-    with console_settings():
-        yield
 
 
 @pytest.fixture

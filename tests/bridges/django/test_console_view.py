@@ -1,26 +1,16 @@
 # Who may see a page of the console, and by which methods; and what is kept of it.
 
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
 import pytest
-from console_project import PAGES, client_of, console_settings
+from console_project import PAGES, client_of
 from django.contrib.auth import get_user_model
 from django.core.handlers.asgi import ASGIRequest
 from django.test import Client, override_settings
 from django.urls import resolve, reverse
 
 pytestmark = pytest.mark.usefixtures("console")
-
-
-@pytest.fixture
-def console(rolled_back: None) -> Iterator[None]:
-    """
-    A project with an admin.
-    """
-    with console_settings():
-        yield
 
 
 @pytest.mark.parametrize("name", PAGES)

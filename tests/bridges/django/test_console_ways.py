@@ -6,26 +6,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from console_project import Clerk, Room, client_of, console_settings, text_of
+from console_project import client_of, room_served, text_of
 from django.test import Client
-from django.urls import path, reverse
+from django.urls import reverse
 
-from greenroom.bridges.django import Greenroom
 from greenroom.bridges.django.console._ask import ask
 from greenroom.bridges.django.console._hearing import Voice
 from greenroom.bridges.django.console._pages_tree import TreeView
-from greenroom.bridges.testing import run_server
 
 CLERK = "/residents/clerk"
-
-
-@pytest.fixture
-def console(rolled_back: None) -> Iterator[None]:
-    """
-    A project with an admin.
-    """
-    with console_settings():
-        yield
 
 
 @pytest.fixture
@@ -33,11 +22,7 @@ def server(console: None) -> Iterator[Any]:
     """
     A tree with a resident and a route.
     """
-    application = Greenroom(
-        websocket=[path("room/", Room)],  # pyright: ignore[reportCallIssue]
-        children=[Clerk],
-    )
-    with run_server(application, crashes="allow") as server:
+    with room_served() as server:
         yield server
 
 
