@@ -281,7 +281,8 @@ def line(event: Event, unreported: int = 0) -> str:
         event: The event. Its fact "stack" has many lines and is left out.
         unreported: How many like it were left out before this one.
     """
-    who = f"{event.path} (epoch {event.epoch})" if event.epoch else event.path
+    path = printable(event.path, 500)  # what an operator has typed may be in an event of that
+    who = f"{path} (epoch {event.epoch})" if event.epoch else path
     facts = ", ".join(
         f"{name} {_in_one_line(fact)}" for name, fact in event.facts.items() if name != "stack"
     )

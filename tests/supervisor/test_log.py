@@ -301,11 +301,15 @@ def test_stop_tells_what_was_left_out(
 
 def test_a_text_cannot_forge_a_line(stream: EventStream, caplog: pytest.LogCaptureFixture) -> None:
     """
-    Line breaks and escape codes in a fact are shown as text, and long facts are cut.
+    Line breaks, escape codes and halves of characters in a fact, or in a path that somebody has
+    typed, are shown as text, and long facts are cut.
     """
-    stream.emit("connection.refused", "/", reason="x\r\nroot.stopped: /\x1b[2J" + "y" * 1000)
+    forged = "x\r\nroot.stopped: /\x1b[2J" + "y" * 1000
+    stream.emit("connection.refused", "/", reason=forged)
+    stream.emit("admin.action", "/\ud800\nroot.stopped: /", 0, action="stop")
 
-    [message] = messages(caplog)
+    [message, typed] = messages(caplog)
+    assert typed == "admin.action: /\\ud800\\nroot.stopped: /; action stop"
     assert "\n" not in message
     assert "\x1b" not in message
     assert "x\\r\\nroot.stopped" in message
