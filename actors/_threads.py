@@ -213,10 +213,12 @@ class ThreadPool:
 
     @property
     def busy(self) -> bool:
-        """Whether a thread works, or a result is under way, for somebody who waits."""
-        _, queued, _, parked, jobs = self._crew.census()
+        """Whether a thread works, or leaves, or a result is under way, for somebody who waits."""
+        threads, queued, _, parked, jobs = self._crew.census()
         if queued and len(jobs) - parked < self.size:
             return True  # a thread is about to take it
+        if self._crew.closing and threads > len(jobs):
+            return True  # one without a job is about to leave, or in its `on_exit`
         # What is queued behind threads that all wait is not under way.
         works = any(not job.waits and (queued or not job.abandoned) for job in jobs)
         return works or bool(self._crew.done)

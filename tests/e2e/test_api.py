@@ -152,7 +152,8 @@ def test_health_without_a_tree(serve: Callable[..., Any]) -> None:
 
 def test_an_action_by_a_token(serve: Callable[..., Any]) -> None:
     """
-    A script restarts an actor, and finds that in the audit log under its token's name.
+    A script restarts an actor, and finds that in the audit log under its token's name, above what
+    another token was denied.
     """
     operator = READER[::-1]
     with serve(GREENROOM_TEST_OPTIONS=OPTIONS) as server:
@@ -165,7 +166,10 @@ def test_an_action_by_a_token(serve: Callable[..., Any]) -> None:
         entries = ask(server, f"{API}audit", operator)[1]["entries"]
         row = ask(server, f"{API}actors/residents/counter")[1]["answers"][0]["answer"]["row"]
 
-    assert [(each["user"], each["action"]) for each in entries] == [("token operator", "restart")]
+    assert [(each["user"], each["action"], each["outcome"]) for each in entries] == [
+        ("token operator", "restart", "done"),
+        ("token reader", "restart", "denied"),
+    ]
     assert row["epoch"] == 2
 
 

@@ -2,7 +2,9 @@
 # what is asked for is done by the process that was named, or by all of them.
 
 import html
+import os
 import re
+import signal
 import time
 import urllib.parse
 import urllib.request
@@ -139,7 +141,8 @@ async def entered(site: Site, browser: Browser) -> AsyncGenerator[Any]:
     url = f"ws://{site.server.host}/ws/chat/green/"
     async with open_websocket_url(url, extra_headers=browser.cookie) as socket:
         try:
-            assert str(await socket.get_message()) == "welcome to green"
+            with trio.fail_after(WAIT_SECONDS):
+                assert str(await socket.get_message()) == "welcome to green"
             yield socket
         finally:
             # trio-websocket leaves the TCP socket open where the server closed first.
@@ -149,15 +152,22 @@ async def entered(site: Site, browser: Browser) -> AsyncGenerator[Any]:
 
 
 async def in_both(site: Site, stack: AsyncExitStack, browser: Browser) -> list[Any]:
-    """Open sockets of *browser* until each worker has got one more."""
+    """Open a socket of *browser* in each worker: the others are stopped meanwhile."""
     before = await trio.to_thread.run_sync(site.sockets)
+    pids = [int(process.split(":")[1]) for process in before]
     sockets: list[Any] = []
-    for _ in range(60):
-        sockets.append(await stack.enter_async_context(entered(site, browser)))
-        now = await trio.to_thread.run_sync(site.sockets)
-        if all(now[each] > before[each] for each in before):
-            return sockets
-    raise AssertionError(f"one worker took all sockets: {now}")
+    for pid in pids:
+        others = [each for each in pids if each != pid]
+        for other in others:
+            os.kill(other, signal.SIGSTOP)
+        try:
+            sockets.append(await stack.enter_async_context(entered(site, browser)))
+        finally:
+            for other in others:
+                os.kill(other, signal.SIGCONT)
+    now = await trio.to_thread.run_sync(site.sockets)
+    assert now == {each: count + 1 for each, count in before.items()}
+    return sockets
 
 
 def test_restart_in_one_of_two(site: Site) -> None:

@@ -12,6 +12,8 @@ import trio
 from serving_bench import ask, here, pool_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from greenroom.actors._job import ThreadHooks
+from greenroom.actors._threads import ThreadPool
 from greenroom.bridges.asgiref import SideLoop
 from greenroom.bridges.testing import virtual_clock
 
@@ -133,6 +135,17 @@ async def test_no_time_passes_while_a_job_waits_for_an_abandoned_one(clock: Mock
         timer.join()
 
     assert trio.current_time() == 0
+
+
+async def test_no_time_passes_while_a_thread_leaves(clock: MockClock) -> None:
+    """
+    The clock stands still while a pool that is closed waits for its threads' last hook.
+    """
+    pool = ThreadPool("leaving", 1, hooks=ThreadHooks(on_exit=works))
+    await pool.run(int, label="nothing")
+    await pool.aclose(timeout=20)
+    assert trio.current_time() == 0
+    assert pool.statistics().threads == 0
 
 
 async def test_no_time_passes_before_the_loop_has_seen_what_a_thread_said(
