@@ -37,8 +37,12 @@ for said in ask({"ask": "connections"}).answers:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """
     The project in four worker processes.
+
+    Connections that fetched style sheets are not kept for long: a browser would send a page's next
+    question over one that leads to the process that is stopped meanwhile (docs/how-to).
     """
-    with console(tmp_path_factory.mktemp("console"), "--workers", "4") as served:
+    options = ("--workers", "4", "--keep-alive", "1")
+    with console(tmp_path_factory.mktemp("console"), *options) as served:
         yield served
 
 
