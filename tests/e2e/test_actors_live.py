@@ -104,6 +104,8 @@ def test_a_stopped_worker(busy: Market) -> None:
     stopped, other = busy.pids()
     with person(busy, "--timeout", "0.5") as who:
         who.sees_text(f"pid {stopped} ", f"pid {other} ")
+        # What comes later comes below the line that is chosen.
+        who.sees("both trees", lambda screen: sum("feed  Feed" in line for line in screen) == 2)
         os.kill(stopped, signal.SIGSTOP)
         try:
             who.sees_text("✗ 1 silent", "✗ SILENT")
