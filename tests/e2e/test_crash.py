@@ -4,6 +4,7 @@
 import itertools
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -204,7 +205,7 @@ async def test_budget_is_the_sockets_own(server: Server) -> None:
     answers = b"".join(bytes([0x81, len(word)]) + word for word in words)
     assert {client.received for client in crowd} == {answers}
     await in_thread(server.until, "the crowd has left", lambda: not server.slots("echo"))
-    assert f"slot.gave_up: {path}" in server.output
+    await in_thread(server.wait_for_line, re.escape(f"slot.gave_up: {path}"))
 
 
 async def at_once(crowd: list[RudeClient], act: Callable[..., Any], *args: str) -> None:

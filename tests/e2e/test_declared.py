@@ -131,7 +131,8 @@ async def test_a_timeout_keeps_the_socket(server: Server) -> None:
     async with dial(server, "/overruns") as socket:
         await socket.send_message("sleep")
         assert await ask(socket, "awake") == "awake 2"
-    assert "HandlerTimeout: receive() of /connections/overruns/" in server.said(mark)
+    said = r"HandlerTimeout: receive\(\) of /connections/overruns/"
+    await in_thread(server.wait_for_line, said, mark)  # it is read by a thread
 
 
 async def test_the_client_s_code_and_reason(server: Server) -> None:
