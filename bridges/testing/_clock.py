@@ -20,9 +20,9 @@ def virtual_clock() -> MockClock:
     Return a clock for ``trio.run``, or a pytest-trio fixture, whose waits take no time.
 
     It jumps to the next deadline when every task is blocked, no worker thread of a pool is
-    working, and no asyncio loop beside trio has anything to do. A thread that itself waits for
-    virtual time to pass would wait for ever: such a test takes trio's ``MockClock`` and moves it
-    by hand.
+    working or leaves one that is closed, and no asyncio loop beside trio has anything to do. A
+    thread that itself waits for virtual time to pass would wait for ever: such a test takes
+    trio's ``MockClock`` and moves it by hand.
 
     Raises:
         RuntimeError: This version of trio keeps its clock's inside elsewhere.
