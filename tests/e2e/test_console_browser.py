@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from e2e._browser import MARKS, Visit
 from e2e._console import Console, console, keep, log_in
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 pytestmark = [*MARKS, pytest.mark.slow]
 
@@ -21,6 +21,13 @@ OPEN_DESK = """() => new Promise((resolve, reject) => {
     desk.onopen = () => resolve();
     desk.onerror = () => reject(new Error("no socket"));
 })"""
+
+# What the page's script makes of an answer is done by then.
+SAY_ANSWERED = """const send = XMLHttpRequest.prototype.send;
+XMLHttpRequest.prototype.send = function () {
+    this.addEventListener("loadend", () => console.log("answered"));
+    return send.apply(this, arguments);
+};"""
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +157,42 @@ def test_paused(visit: Visit) -> None:
 
     page.get_by_role("button", name="Go on").click()
     expect(page.locator("#gr-trouble")).to_contain_text("the desk has broken down")
+
+
+@pytest.mark.parametrize("how", ["continue_", "abort"])
+def test_paused_while_it_asks(visit: Visit, how: str) -> None:
+    """
+    An answer that comes after the page was paused, or none, changes nothing that the page shows.
+    """
+    page = log_in(visit, TREE)
+    page.add_init_script(SAY_ANSWERED)
+    asked: list[Route] = []
+    page.route(lambda _: True, lambda route: hold_fragments(route, asked))
+    with page.expect_request(is_fragment):
+        page.reload()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#gr-live-state")).to_have_text("Paused")
+
+    with page.expect_console_message(lambda message: message.text == "answered"):
+        getattr(asked.pop(), how)()
+    assert page.locator("#gr-live-state").text_content() == "Paused"
+    assert updates_of(page) == 0
+
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#gr-live-state")).to_have_text("Live")
+
+
+def is_fragment(request: Request) -> bool:
+    """Whether the page's script asks for what has changed."""
+    return "x-greenroom-fragment" in request.headers
+
+
+def hold_fragments(route: Route, held: list[Route]) -> None:
+    """Keep what the page's script asks for waiting; all else goes on."""
+    if is_fragment(route.request):
+        held.append(route)
+    else:
+        route.continue_()
 
 
 def test_without_javascript(browser: Any, served: Console, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@
     let fetching = false;
     let again = false;
     let paused = false;
+    let on = false; // between start() and stop(); an answer that comes later is nobody's any more
 
     // -- what is shown ---------------------------------------------------------------------------
 
@@ -147,7 +148,7 @@
     }
 
     async function refresh() {
-        if (paused || document.hidden) {
+        if (!on) {
             return;
         }
         if (fetching || isSelecting()) {
@@ -161,6 +162,9 @@
         try {
             const address = window.location.href.split("#")[0];
             const answer = await load(address);
+            if (!on) {
+                return;
+            }
             if (!answer.getResponseHeader(FRAGMENT) || !answer.response) {
                 // Logged out, or not permitted any more: the server says so on a whole page.
                 const elsewhere = answer.responseURL.split("#")[0] !== address;
@@ -173,7 +177,7 @@
                 }
                 return;
             }
-            if (!paused && !isSelecting()) {
+            if (!isSelecting()) {
                 const focused = document.activeElement;
                 morph(live, answer.response.body);
                 // In another order, or another element with its name.
@@ -185,6 +189,9 @@
             }
             say(source ? "Live" : "Live: asking every 5 s");
         } catch (failure) {
+            if (!on) {
+                return;
+            }
             silent = failure.type === "timeout";
             say("Not live: the server can't be reached, asking again every 5 s");
             start_polling();
@@ -192,7 +199,7 @@
             fetching = false;
             fetched = Date.now();
             pace = silent ? LEAST_MS : Math.max(LEAST_MS, SHARE * (fetched - began));
-            if (again || silent) {
+            if (on && (again || silent)) {
                 soon();
             }
         }
@@ -214,6 +221,7 @@
     }
 
     function stop() {
+        on = false;
         if (source) {
             source.close();
             source = null;
@@ -239,6 +247,7 @@
         if (paused || document.hidden) {
             return;
         }
+        on = true;
         say("Connecting");
         source = new EventSource(live.dataset.feed);
         heard = Date.now();
