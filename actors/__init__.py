@@ -9,6 +9,7 @@ from ._denied import Denied as Denied
 from ._early import set_django_up as _set_django_up
 from ._errors import ActorNotFound as ActorNotFound
 from ._errors import ActorStopped as ActorStopped
+from ._errors import AlreadyPresent as AlreadyPresent
 from ._errors import AlreadyRegistered as AlreadyRegistered
 from ._errors import CallCycle as CallCycle
 from ._errors import CallFailed as CallFailed
@@ -19,6 +20,7 @@ from ._errors import Disconnected as Disconnected
 from ._errors import GreenroomError as GreenroomError
 from ._errors import MailboxFull as MailboxFull
 from ._errors import NotAnswered as NotAnswered
+from ._errors import NotPresent as NotPresent
 from ._errors import NotRegistered as NotRegistered
 from ._errors import Renewed as Renewed
 from ._errors import SelfCall as SelfCall
@@ -27,6 +29,7 @@ from ._errors import Stale as Stale
 from ._errors import StartFailed as StartFailed
 from ._errors import StillAlive as StillAlive
 from ._errors import TooManyKeys as TooManyKeys
+from ._errors import TooManyPresences as TooManyPresences
 from ._errors import TooManyReplies as TooManyReplies
 from ._errors import UndeclaredMessage as UndeclaredMessage
 from ._errors import WrongSide as WrongSide
@@ -41,6 +44,8 @@ from ._monitors import Down as Down
 from ._monitors import Monitor as Monitor
 from ._monitors import Restarted as Restarted
 from ._overflow import Overflow as Overflow
+from ._presence import Presence as Presence
+from ._presence import PresenceDiff as PresenceDiff
 from ._ref import ActorRef as ActorRef
 from ._reply_later import DeferredReply as DeferredReply
 from ._runs import cancelled_on_disconnect as cancelled_on_disconnect
@@ -67,6 +72,7 @@ __all__ = [
     "ActorNotFound",
     "ActorRef",
     "ActorStopped",
+    "AlreadyPresent",
     "AlreadyRegistered",
     "CallCycle",
     "CallFailed",
@@ -92,10 +98,13 @@ __all__ = [
     "Monitor",
     "NobodyWaits",
     "NotAnswered",
+    "NotPresent",
     "NotRegistered",
     "Overflow",
     "PoolClosed",
     "PoolStatistics",
+    "Presence",
+    "PresenceDiff",
     "Renewed",
     "Request",
     "Restarted",
@@ -108,6 +117,7 @@ __all__ = [
     "ThreadPool",
     "Timer",
     "TooManyKeys",
+    "TooManyPresences",
     "TooManyReplies",
     "UndeclaredMessage",
     "WebsocketConsumer",

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ._attendance import Attendance
 from ._awaitables import DONE, TURN, Done, Room, Turn, Watched, room_of
 from ._deferred import defer, release
 from ._errors import GreenroomError
@@ -39,7 +40,7 @@ HOOKS: dict[str, dict[str, str]] = {
 }
 
 
-class Actor(Relations):
+class Actor(Relations, Attendance):
     """
     An actor: state of its own, a mailbox, one handler at a time.
 
@@ -391,4 +392,4 @@ def connection_of(actor: Actor) -> Connection:
     return connection
 
 
-reserve(Actor, Relations)
+reserve(Actor, Relations, Attendance)

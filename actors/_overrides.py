@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 _OPEN = {
     "keep", "mailbox_capacity", "overflow", "cancel_on_disconnect", "restart", "max_restarts",
-    "max_keys", "max_seconds", "shutdown_seconds", "expected_errors", "supervise", "snapshot",
-    "restarted",
+    "max_keys", "max_presences", "max_seconds", "shutdown_seconds", "expected_errors",
+    "supervise", "snapshot", "restarted",
     "started", "restored", "stopped", "connect", "receive", "disconnect", "connected",
     "disconnected",
     "frame_handler", "history",  # set by the classes of the runtime, for those below them

@@ -37,6 +37,7 @@ def check_settings(cls: type) -> None:
     _idle(cls)
     _number(cls, "mailbox_capacity", whole=True, least=1, none=True)
     _number(cls, "max_keys", whole=True, least=0)
+    _number(cls, "max_presences", whole=True, least=0)
     _number(cls, "defer_capacity", whole=True, least=1)
     _number(cls, "idle_seconds", whole=False, least=0, none=True)
     _number(cls, "max_restarts", whole=True, least=0, none=True)

@@ -30,6 +30,7 @@ from ._groups import GroupChange as GroupChange
 from ._groups import Groups as Groups
 from ._intensity import RestartWindow as RestartWindow
 from ._options import Options as Options
+from ._presences import Presences as Presences
 from ._registration import Registration as Registration
 from ._registration import RegistryChange as RegistryChange
 from ._registry import Registry as Registry
@@ -78,6 +79,7 @@ __all__ = [
     "NodeSnapshot",
     "OnExceeded",
     "Options",
+    "Presences",
     "PartitionSpec",
     "Registration",
     "Registry",

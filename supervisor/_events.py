@@ -88,6 +88,8 @@ EVENTS: dict[str, str] = {
     " without a restart.",
     "slot.unkillable": "An actor did not stop within its deadline; `stack` shows where it is.",
     "disconnect.failed": "disconnect() or stopped() raised or overran its deadline.",
+    "presence.lost": "Another process has been silent for too long: its `presences` are not listed"
+    " any more. It may have ended, or the engine between them is away.",
     "message.dead_letter": "A message reached nobody; `reason` says why.",
     "mailbox.high": "So many messages wait (`depth`) that four fifths of the mailbox are full;"
     " `handling` is what the actor does meanwhile. Told once, until it is normal again.",

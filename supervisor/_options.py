@@ -204,6 +204,12 @@ class Options:
         "How long a resident that has spent its budget stays parked before it is"
         " tried again with a fresh one.",
     )
+    presence_grace_seconds: float = _seconds(
+        5.0,
+        "How long a key is shown as present yet whose last connection has ended, so that who"
+        " reconnects within was never away. 0: it has left at once.",
+        zero=True,
+    )
     shutdown_seconds: float = _seconds(
         5.0,
         "How long one actor may take to stop before it is reported unkillable and"

@@ -22,7 +22,14 @@ from ..actors._inquiry import Inquiry
 from ..actors._mailbox import Mailbox
 from ..actors._messages import Call, Cast, InFrame, Stop, Tick
 from ..actors._overflow import Put
-from ..actors._ports import Connection, FollowPort, GroupsPort, MonitorsPort, RegistryPort
+from ..actors._ports import (
+    Connection,
+    FollowPort,
+    GroupsPort,
+    MonitorsPort,
+    PresencesPort,
+    RegistryPort,
+)
 from ..actors._tracing import Told
 from ..actors.consumers import Frame
 from ._dead_letters import ENDED
@@ -104,6 +111,11 @@ class Place:
     def groups(self) -> GroupsPort:
         """The groups of the process."""
         return self._root.groups
+
+    @property
+    def presences(self) -> PresencesPort:
+        """Who is present."""
+        return self._root.presences
 
     @property
     def registry(self) -> RegistryPort:
@@ -250,6 +262,7 @@ class Place:
     def _empty(self) -> None:
         left = self.mailbox.close()
         self._root.groups.leave_all(self)  # behind the close: see Actor.join()
+        self._root.presences.release(self)
         self._root.registry.release(self)
         self._root.inquiries.end(self)
         self._end_all()

@@ -33,9 +33,11 @@ from ._meter import Meter
 from ._monitors import Monitors
 from ._options import Options
 from ._overview import Overview
+from ._presences import Presences
 from ._referee import Child, Referee
 from ._registry import Registry
 from ._residents import Residents
+from ._sink import Sink
 from ._supervisor import Supervisor
 from ._supervisor_spec import Spec, SupervisorSpec
 from ._suspensions import Suspensions
@@ -92,6 +94,9 @@ class Root(Overview):
         """What is counted of what happened."""
         self.dead_letters = DeadLetters(self.events)
         self.groups = self.kinds.groups(engine, self.events)
+        grace = self.options.presence_grace_seconds
+        self.presences = Presences(engine, self.events, self.loop, grace)
+        """Who is present in which topic, in all processes that the engine reaches."""
         self.trouble = Trouble(self.events, self.loop, self._is_known)
         """Who may be in trouble. Loop thread only."""
         self.census = Census(self.trouble)
@@ -296,6 +301,8 @@ class Root(Overview):
             # cancellation one by one; it is turned into a stop request here.
             engine_scope = trio.CancelScope()
             await nursery.start(self._run_engine, engine_scope)
+            presence_scope = trio.CancelScope(shield=True)
+            nursery.start_soon(self._run_presences, presence_scope)
             engine_scope.shield = True  # before, who cancels a start would wait for it for ever
             try:
                 await self.residents.start(nursery)
@@ -310,13 +317,19 @@ class Root(Overview):
                     await self._wind_up()
                 self.traces.close()
                 self._errands.close()
+                presence_scope.cancel()
                 engine_scope.cancel()
 
     async def _run_engine(
         self, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
     ) -> None:
         with scope:
-            await self._engine.run(self.groups, task_status=task_status)
+            sink = Sink(self.groups, self.presences)
+            await self._engine.run(sink, task_status=task_status)
+
+    async def _run_presences(self, scope: trio.CancelScope) -> None:
+        with scope:
+            await self.presences.run()
 
     async def _drain(self, reason: str, code: int, seconds: float) -> bool:
         if self._state == "running":

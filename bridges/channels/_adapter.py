@@ -42,8 +42,8 @@ _MADE = "_greenroom_adapters"
 _OWN = frozenset(
     (
         "catch_all", "defer_capacity", "ending_handler", "frame_handler", "groups", "idle_seconds",
-        "late_handshake", "max_keys", "on_exceeded", "opening_handler", "protocols", "restart",
-        "servers", "subprotocol_required", "subprotocols",
+        "late_handshake", "max_keys", "max_presences", "on_exceeded", "opening_handler",
+        "protocols", "restart", "servers", "subprotocol_required", "subprotocols",
     )
 )  # fmt: skip
 """What of an actor's settings is not for a consumer of this kind to say."""

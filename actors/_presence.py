@@ -1,0 +1,65 @@
+"""Who is present: what a topic shows of each, and how its changes are told."""
+
+# Phoenix's Presence, per key in the place of per connection: a user with two tabs is present once,
+# and two metas say where. So a diff needs no counting on the other side.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """One presence: an actor, in this process or another, that is present in a topic as a key."""
+
+    key: str
+    """As who: the same user may be present several times, once for each tab."""
+    meta: Mapping[str, Any]
+    """What it says of itself. Not to be changed."""
+    since: float
+    """Since when, in unix seconds; an update changes nothing of it."""
+    path: str
+    """Where the actor is in the tree of its process."""
+    ref: str
+    """Which presence it is, of all in all processes; an update changes nothing of it."""
+
+
+Listed = dict[str, tuple[Presence, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceDiff:
+    """
+    What has changed in a topic: for the handler ``@handles(PresenceDiff)`` of who watches it.
+
+    Set the keys of :attr:`joined` and of :attr:`changed` to what is there, remove those of
+    :attr:`left`: applied twice it is no different.
+    """
+
+    topic: str
+    """Which topic."""
+    joined: Listed
+    """Who was not there before, by key."""
+    left: Listed
+    """Who is not there any more, by key, with what was there last."""
+    changed: Listed
+    """Who is there still, in other words, or more or fewer times."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as data for a client: of each presence its meta, and since when."""
+        return {
+            "topic": self.topic,
+            "joined": shown(self.joined),
+            "left": sorted(self.left),
+            "changed": shown(self.changed),
+        }
+
+
+def shown(listed: Mapping[str, tuple[Presence, ...]]) -> dict[str, list[dict[str, Any]]]:
+    """Return *listed* as data for a client: of each presence its meta, and since when."""
+    return {
+        key: [{"meta": dict(each.meta), "since": each.since} for each in presences]
+        for key, presences in listed.items()
+    }

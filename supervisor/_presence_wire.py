@@ -1,0 +1,141 @@
+# How presences travel between processes: dicts that every engine carries, each with a number of
+# its form, so that a process of another version is passed over and not misread.
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, cast
+
+import msgspec
+
+from ..actors._presence import Presence
+from ._presence_replica import Entry
+
+TYPE = "greenroom.presence"
+FORM = 1
+
+Kind = Literal["ask", "alive", "changed", "state"]
+
+
+class News(NamedTuple):
+    """What one process says to the others of its presences."""
+
+    kind: Kind
+    process: str
+    """Who says it."""
+    version: int = 0
+    """At which of its changes."""
+    put: Sequence[Entry] = ()
+    drop: Sequence[str] = ()
+    at_once: bool = False
+    part: int = 0
+    parts: int = 1
+    to: str = ""
+    """Whom it asks; empty for all."""
+
+
+def packed(news: News) -> dict[str, Any]:
+    """Return *news* as an engine carries it."""
+    return {
+        "type": TYPE,
+        "form": FORM,
+        "kind": news.kind,
+        "process": news.process,
+        "version": news.version,
+        "put": [_fields(each) for each in news.put],
+        "drop": list(news.drop),
+        "at_once": news.at_once,
+        "part": news.part,
+        "parts": news.parts,
+        "to": news.to,
+    }
+
+
+def unpacked(payload: object) -> News | None:
+    """
+    Return what another process has said; None if it is of another form.
+
+    Raises:
+        ValueError: It can't be read.
+    """
+    if not isinstance(payload, dict):
+        raise ValueError("it is no dict")
+    said = cast("dict[str, Any]", payload)
+    if said.get("form") != FORM:
+        return None
+    try:
+        wire = msgspec.convert(said, _Wire)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+    return News(
+        wire.kind,
+        wire.process,
+        wire.version,
+        [_entry(each) for each in wire.put],
+        wire.drop,
+        wire.at_once,
+        wire.part,
+        wire.parts,
+        wire.to,
+    )
+
+
+class _WireEntry(msgspec.Struct, array_like=True):
+    topic: str
+    key: str
+    meta: dict[str, Any]
+    since: float
+    path: str
+    ref: str
+
+
+class _Wire(msgspec.Struct):
+    kind: Kind
+    process: str
+    version: int
+    put: list[_WireEntry]
+    drop: list[str]
+    at_once: bool
+    part: int
+    parts: int
+    to: str
+
+
+def _fields(entry: Entry) -> list[Any]:
+    topic, each = entry
+    return [topic, each.key, dict(each.meta), each.since, each.path, each.ref]
+
+
+def _entry(wire: _WireEntry) -> Entry:
+    presence = Presence(wire.key, wire.meta, wire.since, wire.path, wire.ref)
+    return Entry(wire.topic, presence)
+
+
+def checked_meta(meta: object) -> Mapping[str, Any]:
+    """
+    Return a copy of *meta*, as every engine carries it and every client can read it.
+
+    Raises:
+        TypeError: It is no mapping with texts for keys, or holds what JSON can't say.
+        ValueError: It is over 4,096 bytes, as JSON.
+    """
+    if meta is None:
+        return {}
+    if not isinstance(meta, Mapping):
+        raise TypeError(f"the meta of a presence is a mapping, or None. Got: {meta!r:.100}")
+    plain = dict(cast("Mapping[object, object]", meta))
+    try:
+        data = msgspec.json.encode(plain)
+        copy = msgspec.json.decode(data, type=dict[str, Any])
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise TypeError(
+            f"the meta of a presence holds what JSON can say. Got: {meta!r:.100} ({error})"
+        ) from error
+    if len(data) > LONGEST_META:
+        raise ValueError(
+            f"the meta of a presence goes to all who watch, in {LONGEST_META} bytes at most, as"
+            f" JSON: say what it is about, and where to read the rest. Got: {len(data)} bytes"
+        )
+    return copy
+
+
+LONGEST_META = 4096
+"""Bytes, as JSON."""
