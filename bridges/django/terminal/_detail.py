@@ -22,6 +22,8 @@ _TITLES: Mapping[str, str] = {
     "monitored_by": "Watched by",
     "groups": "Groups",
     "names": "Names",
+    "presences": "Present as",
+    "watched_topics": "Watches who is present in",
     "connection": "Connection",
 }
 

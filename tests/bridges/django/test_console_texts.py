@@ -18,7 +18,10 @@ from greenroom.supervisor import ChildSpec, SupervisorSpec
 BODY = "what-a-user-wrote"
 FALLEN = "/connections/room/2"
 """A connection that a crash has ended."""
-API = ("processes", "tree", "actors", "connections", "groups", "dead-letters", "threads", "events")
+API = (
+    "processes", "tree", "actors", "connections", "groups", "presence", "dead-letters", "threads",
+    "events",
+)  # fmt: skip
 
 
 class Careless(Actor):
