@@ -127,9 +127,7 @@ def checked_meta(meta: object) -> Mapping[str, Any]:
         data = msgspec.json.encode(plain)
         copy = msgspec.json.decode(data, type=dict[str, Any])
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
-        raise TypeError(
-            f"the meta of a presence holds what JSON can say. Got: {error}"
-        ) from error
+        raise TypeError(f"the meta of a presence holds what JSON can say. Got: {error}") from error
     if len(data) > LONGEST_META:
         raise ValueError(
             f"the meta of a presence goes to all who watch, in {LONGEST_META} bytes at most, as"

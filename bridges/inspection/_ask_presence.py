@@ -1,8 +1,8 @@
 # The topics in which somebody is present, and who of this process is in one of them, page by page.
 #
 # Each process tells its own presences, so that where all are asked nothing comes twice; how many
-# keys a topic has, it says of all processes. What a presence says of itself, its meta, is its user's
-# as the body of a message is: nothing here reads it.
+# keys a topic has, it says of all processes. What a presence says of itself, its meta, is its
+# user's, as the body of a message is: nothing here reads it.
 
 from typing import Any
 

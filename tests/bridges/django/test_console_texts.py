@@ -2,6 +2,7 @@
 # wrote, is on no page and in no answer for who may see the tree and nothing else.
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from console_project import PAGES, client_of, console_settings
 from django.test import override_settings
 from django.urls import include, path, reverse
 
-from greenroom.actors import Actor, WebsocketConsumer, handles
+from greenroom.actors import Actor, AlreadyPresent, WebsocketConsumer, handles
 from greenroom.bridges.django import Greenroom
 from greenroom.bridges.django import path as consumer_path
 from greenroom.bridges.testing import run_server
@@ -32,6 +33,8 @@ class Careless(Actor):
     async def started(self) -> None:
         if self.said:
             raise KeyError(self.said[0])
+        with suppress(AlreadyPresent):  # it stands through restarts
+            self.presence_track("careless", "careless", {"says": BODY})
 
     def describe(self) -> dict[str, object]:
         raise LookupError(BODY)
@@ -43,6 +46,10 @@ class Careless(Actor):
     @handles("group")
     async def on_group(self, message: dict[str, Any]) -> None:
         raise ExceptionGroup(message["text"], [ValueError(message["text"])])
+
+    @handles("attend")
+    async def on_attend(self, message: dict[str, Any]) -> None:
+        self.presence_track("careless", "more", {"says": {message["text"]: object()}})
 
     @handles("for good")
     async def on_for_good(self, message: dict[str, Any]) -> None:
@@ -115,6 +122,8 @@ def server(rolled_back: None) -> Iterator[Any]:
         alone = server.root.find("/residents/careless")
         alone.cast({"type": "group", "text": BODY})
         server.wait_restarted("/residents/careless")
+        alone.cast({"type": "attend", "text": BODY})
+        server.wait_restarted("/residents/careless")
         server.root.find("/residents/team/member").cast({"type": "for good", "text": BODY})
         server.assert_event("supervisor.gave_up")
         server.assert_event("supervisor.start_failed")
@@ -132,6 +141,8 @@ def seen(client: Any, process: str) -> dict[str, str]:
             texts[f"{url} {place}"] = client.get(
                 url, {"process": process, "path": place}
             ).content.decode()
+    for url in (reverse("admin:greenroom_presence"), "/greenroom/api/v1/presence"):
+        texts[f"{url} careless"] = client.get(url, {"topic": "careless"}).content.decode()
     for place in places:
         for name in API:
             url = f"/greenroom/api/v1/{name}"
@@ -157,6 +168,8 @@ def test_no_text_of_an_exception(server: Any) -> None:
     stateful = seen(client_of("bob", "view_tree", "view_state"), process)
     assert [url for url, text in stateful.items() if BODY in text] == []
     assert any("could not describe itself: LookupError" in text for text in stateful.values())
+    present = [text for url, text in texts.items() if url.endswith(" careless")]
+    assert ["/residents/careless" in text for text in present] == [True, True]
     assert any("KeyError" in text for text in texts.values())
     assert any("ExceptionGroup" in text for text in texts.values())
     first = plain.get(reverse("admin:greenroom_tree")).content.decode()

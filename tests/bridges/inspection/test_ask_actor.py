@@ -8,7 +8,15 @@ import trio
 from helpers import happened, running, settle
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from greenroom.actors import Actor, CallFailed, Down, Overflow, PresenceDiff, WebsocketConsumer, handles
+from greenroom.actors import (
+    Actor,
+    CallFailed,
+    Down,
+    Overflow,
+    PresenceDiff,
+    WebsocketConsumer,
+    handles,
+)
 from greenroom.bridges.inspection import _ask_actor as question
 from greenroom.bridges.testing import ServerDriver, virtual_clock
 from greenroom.supervisor import ChildSpec, SupervisorSpec, TaskPoolSpec
