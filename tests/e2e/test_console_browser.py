@@ -276,7 +276,7 @@ def test_who_is_present(visit: Visit, scheme: str, tmp_path: Path) -> None:
     open_desk(visit)
     page.get_by_role("link", name="desks", exact=True).click()
     expect(page.locator("h1")).to_have_text("Present in desks")
-    expect(page.locator("th[scope=row]", has_text="staff").first).to_be_visible()
+    expect(page.locator("th[scope=row]", has_text="trader").first).to_be_visible()
     assert "on no page of the console" not in page.content()
     assert page.evaluate(CHECK) == []
     keep(page, f"console-{scheme}-present", tmp_path)

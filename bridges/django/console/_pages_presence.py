@@ -19,7 +19,8 @@ _PRESENCE = ("key", "path", "actor", "user", "since")
 @console_view("GET")
 def presence(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Answer with the topics, or with who is present in the one that ``topic`` names."""
-    search, topic = text_of(request, "q"), text_of(request, "topic", 500)
+    search = text_of(request, "q")
+    topic = request.GET.get("topic", "")[:500]  # as it is: spaces may be of its name
     question = asked("presence", request, search=search, topic=topic)
 
     def tables(voice: Voice) -> list[Table]:
@@ -56,7 +57,6 @@ def _presences(voice: Voice, site: AdminSite, search: str) -> Table:
     rows = users_linked(said.get("rows"), site, voice.process)
     empty = "Nobody is as looked for." if search else "Nobody of this process is present in it."
     found = rows_table(voice, site, "Presences", _PRESENCE, empty, rows)
-    here, watchers = (number(said.get(name)) for name in ("here", "watchers"))
-    in_all = "1 key" if said.get("keys") == 1 else f"{number(said.get('keys'))} keys"
-    caption = f"Of this process {here}, of all {in_all}; who watches here: {watchers}"
+    keys, here, watchers = (number(said.get(name)) for name in ("keys", "here", "watchers"))
+    caption = f"Presences here: {here}. Keys in all processes: {keys}. Watchers here: {watchers}."
     return replace(found, caption=caption, titled=True)

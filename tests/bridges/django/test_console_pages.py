@@ -319,15 +319,17 @@ def test_presence(server: Any, ada: Client) -> None:
     """
     assert "Nobody is present, or watches." in text_of(ada, "greenroom_presence")
     with server.websocket("/room/") as socket:
-        socket.send_text("attend lobby")
-        assert socket.receive_text() == "attend lobby"
+        for topic in ("lobby", " the bar "):
+            socket.send_text(f"attend {topic}")
+            assert socket.receive_text() == f"attend {topic}"
+        assert CRASHED in text_of(ada, "greenroom_presence", topic=" the bar ")
         text = text_of(ada, "greenroom_presence")
         assert ">lobby</a>" in text
         assert "No topic is as looked for." in text_of(ada, "greenroom_presence", q="hall")
         link = re.search(r'href="([^"]+topic=lobby)"', text)
         assert link
         text = ada.get(link[1]).content.decode()
-        assert "Of this process 1, of all 1 key; who watches here: 0" in text
+        assert "Presences here: 1. Keys in all processes: 1. Watchers here: 0." in text
         assert re.search(r'<th scope="row">\s*ann\s*</th>', text)
         assert re.search(rf'href="[^"]*greenroom/actor/[^"]+">{CRASHED}<', text)
         assert SECRET not in text
