@@ -66,7 +66,7 @@ def test_all_that_is_known_is_shown() -> None:
     assert said.index("slot.crashed") < said.index("slot.started")
     assert "max_restarts  3" in said
     assert "Groups\n  prices" in said
-    assert "Present as\n  topic floor, key feed, since" in said
+    assert "Present as\n  feed  in floor  for 5.0 s" in said
     assert "Watches who is present in\n  floor" in said
     assert "A new field\n  x  1" in said
     assert "Timers" not in said
@@ -99,6 +99,8 @@ def test_hostile_texts() -> None:
         "history": [{"exception": ESCAPES, "text": ESCAPES, "traceback": ESCAPES, "at": 1}],
         "events": [{"kind": ESCAPES, "facts": {ESCAPES: ESCAPES}}],
         "stack": [ESCAPES],
+        "presences": [{"topic": ESCAPES, "key": ESCAPES, "since": 1}],
+        "watched_topics": [ESCAPES],
         "state": {ESCAPES: [ESCAPES, {ESCAPES: ESCAPES * 50}]},
         ESCAPES: ESCAPES,
     }
