@@ -2,7 +2,7 @@
 # secrets: for tests of who may see what.
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import trio
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import override_settings
 from django.urls import include, path
 
-from greenroom.actors import Actor, AlreadyPresent, WebsocketConsumer, handles
+from greenroom.actors import Actor, WebsocketConsumer, handles
 from greenroom.bridges.django import Greenroom
 from greenroom.bridges.django import path as consumer_path
 from greenroom.bridges.testing import run_server
@@ -42,8 +42,7 @@ class Secretive(Actor):
 
     async def started(self) -> None:
         self.password = STATE
-        with suppress(AlreadyPresent):  # it stands through restarts
-            self.presence_track("secretive-room", "secretive", {"state": STATE})
+        self.presence_track("secretive-room", "secretive", {"state": STATE})
 
     def describe(self) -> dict[str, object]:
         return {"shown": SHOWN}

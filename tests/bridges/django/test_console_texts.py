@@ -2,7 +2,6 @@
 # wrote, is on no page and in no answer for who may see the tree and nothing else.
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from console_project import PAGES, client_of, console_settings
 from django.test import override_settings
 from django.urls import include, path, reverse
 
-from greenroom.actors import Actor, AlreadyPresent, WebsocketConsumer, handles
+from greenroom.actors import Actor, WebsocketConsumer, handles
 from greenroom.bridges.django import Greenroom
 from greenroom.bridges.django import path as consumer_path
 from greenroom.bridges.testing import run_server
@@ -33,8 +32,7 @@ class Careless(Actor):
     async def started(self) -> None:
         if self.said:
             raise KeyError(self.said[0])
-        with suppress(AlreadyPresent):  # it stands through restarts
-            self.presence_track("careless", "careless", {"says": BODY})
+        self.presence_track("careless", "careless", {"says": BODY})
 
     def describe(self) -> dict[str, object]:
         raise LookupError(BODY)
