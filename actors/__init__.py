@@ -9,7 +9,6 @@ from ._denied import Denied as Denied
 from ._early import set_django_up as _set_django_up
 from ._errors import ActorNotFound as ActorNotFound
 from ._errors import ActorStopped as ActorStopped
-from ._errors import AlreadyPresent as AlreadyPresent
 from ._errors import AlreadyRegistered as AlreadyRegistered
 from ._errors import CallCycle as CallCycle
 from ._errors import CallFailed as CallFailed
@@ -72,7 +71,6 @@ __all__ = [
     "ActorNotFound",
     "ActorRef",
     "ActorStopped",
-    "AlreadyPresent",
     "AlreadyRegistered",
     "CallCycle",
     "CallFailed",

@@ -28,17 +28,17 @@ class Attendance:
         """
         Be present in *topic* as *key*, in all processes, at the call.
 
-        It stands through restarts, and ends with the slot. A key is shown for
+        It stands through restarts, and ends with the slot; whoever tracks again, a new incarnation
+        for instance, only says *meta* anew. A key is shown for
         ``presence_grace_seconds`` yet behind the end of its last slot, so that who comes back
         within was never away. After Phoenix's ``Presence.track``.
 
         Args:
             topic: Where, such as ``"room.1"``: 1 to 200 characters.
-            key: As who, such as ``str(user.pk)``: 1 to 200 characters. Other actors may have it too.
+            key: As who, such as ``str(user.pk)``: 1 to 200 characters. Others may have it too.
             meta: What to say of oneself to all who look: what JSON can say, 4,096 bytes at most.
 
         Raises:
-            AlreadyPresent: This actor is; an earlier incarnation may have said so.
             TooManyPresences: It is present ``max_presences`` times.
             TypeError, ValueError: A name or *meta* is not as said.
             Stale: This incarnation is over.
@@ -51,6 +51,8 @@ class Attendance:
     def presence_update(self, topic: str, key: str, meta: Mapping[str, Any] | None = None) -> None:
         """
         Say *meta* in *topic* as *key*, in the place of what was said, at the call.
+
+        Unlike :meth:`presence_track` it makes nobody present who is not.
 
         Raises:
             NotPresent: This actor is not.

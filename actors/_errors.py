@@ -301,20 +301,6 @@ class TooManyKeys(GreenroomError):
         )
 
 
-class AlreadyPresent(GreenroomError):
-    """*actor* is present in *topic* as *key* already. Nothing was changed."""
-
-    def __init__(self, actor: str, topic: str, key: str) -> None:
-        super().__init__(actor, topic, key)
-        self.actor, self.topic, self.key = actor, topic, key
-
-    def __str__(self) -> str:
-        return (
-            f"{self.actor} is present in {self.topic!r} as {self.key!r} already, also after a"
-            " restart: use presence_update() to say something else."
-        )
-
-
 class NotPresent(GreenroomError, LookupError):
     """*actor* is not present in *topic* as *key*, so there is nothing to update."""
 

@@ -30,8 +30,8 @@ class Entry(NamedTuple):
 class Step(NamedTuple):
     """What is to be done with the topics."""
 
-    put: Sequence[Entry] = ()
-    drop: Sequence[Entry] = ()
+    put: tuple[Entry, ...] = ()
+    drop: tuple[Entry, ...] = ()
     at_once: bool = False
 
 
@@ -63,7 +63,9 @@ class Replica:
         return f"<Replica {len(self.entries)} presences, {state}>"
 
     def alive(self, version: int) -> None:
-        """Take note that it is at *version*."""
+        """Take note that it is at *version*; where each begins, at 0, it has nothing."""
+        if version == 0 and self._version < 0:
+            self._version, self.stale = 0, False
         if version != self._version and self._coming is None:
             self.stale = True
 
@@ -93,8 +95,8 @@ class Replica:
                 return NOTHING  # another had asked
             self._coming, self.stale = _Coming(version), True  # until all of it is here
         coming = self._coming
-        if coming is None or part != coming.parts:
-            return NOTHING
+        if coming is None or (version, part) != (coming.began, coming.parts):
+            return NOTHING  # of another state, or behind a part that was lost
         coming.parts += 1
         # What it has changed since is known already, and newer.
         fresh = [
@@ -113,17 +115,17 @@ class Replica:
     def _apply(self, put: Sequence[Entry], drop: Iterable[str], at_once: bool) -> Step:
         for entry in put:
             self.entries[entry.presence.ref] = entry
-        gone = [entry for ref in drop if (entry := self.entries.pop(ref, None)) is not None]
-        return Step(put, gone, at_once)
+        gone = (self.entries.pop(ref, None) for ref in drop)
+        return Step(tuple(put), tuple(entry for entry in gone if entry is not None), at_once)
 
 
 class _Coming:
     """A state of which parts have come."""
 
-    __slots__ = ("gone", "parts", "put", "version")
+    __slots__ = ("began", "gone", "parts", "put", "version")
 
     def __init__(self, version: int) -> None:
-        self.version = version
+        self.began = self.version = version
         self.parts = 0
         self.put: set[str] = set()
         self.gone: set[str] = set()

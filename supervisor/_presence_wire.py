@@ -57,7 +57,7 @@ def unpacked(payload: object) -> News | None:
         ValueError: It can't be read.
     """
     if not isinstance(payload, dict):
-        raise ValueError("it is no dict")
+        raise ValueError("it is no dict")  # noqa: TRY004 - what came is of no use, as below
     said = cast("dict[str, Any]", payload)
     if said.get("form") != FORM:
         return None
@@ -114,7 +114,7 @@ def checked_meta(meta: object) -> Mapping[str, Any]:
     Return a copy of *meta*, as every engine carries it and every client can read it.
 
     Raises:
-        TypeError: It is no mapping with texts for keys, or holds what JSON can't say.
+        TypeError: It is no mapping, or holds what JSON can't say.
         ValueError: It is over 4,096 bytes, as JSON.
     """
     if meta is None:
