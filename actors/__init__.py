@@ -19,7 +19,6 @@ from ._errors import Disconnected as Disconnected
 from ._errors import GreenroomError as GreenroomError
 from ._errors import MailboxFull as MailboxFull
 from ._errors import NotAnswered as NotAnswered
-from ._errors import NotPresent as NotPresent
 from ._errors import NotRegistered as NotRegistered
 from ._errors import Renewed as Renewed
 from ._errors import SelfCall as SelfCall
@@ -28,7 +27,6 @@ from ._errors import Stale as Stale
 from ._errors import StartFailed as StartFailed
 from ._errors import StillAlive as StillAlive
 from ._errors import TooManyKeys as TooManyKeys
-from ._errors import TooManyPresences as TooManyPresences
 from ._errors import TooManyReplies as TooManyReplies
 from ._errors import UndeclaredMessage as UndeclaredMessage
 from ._errors import WrongSide as WrongSide
@@ -45,6 +43,8 @@ from ._monitors import Restarted as Restarted
 from ._overflow import Overflow as Overflow
 from ._presence import Presence as Presence
 from ._presence import PresenceDiff as PresenceDiff
+from ._presence_errors import NotPresent as NotPresent
+from ._presence_errors import TooManyPresences as TooManyPresences
 from ._ref import ActorRef as ActorRef
 from ._reply_later import DeferredReply as DeferredReply
 from ._runs import cancelled_on_disconnect as cancelled_on_disconnect

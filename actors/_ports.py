@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ._lowlevel import LoopThread
     from ._mailbox import Mailbox
     from ._messages import Item, Opening
-    from ._presence import Listed
+    from ._presences_port import PresencesPort
     from ._ref import ActorRef
     from ._workers import Workers
     from .consumers._frames import Frame
@@ -179,40 +179,6 @@ class GroupsPort(Protocol):
 
     def members(self, group: str) -> Sequence[Any]:
         """Return the members of *group* in this process, in the order in which they joined."""
-        ...
-
-
-class PresencesPort(Protocol):
-    """Who is present, as an actor uses it. Every method from any thread."""
-
-    def track(
-        self, topic: str, key: str, member: Any, meta: Mapping[str, Any] | None, limit: int
-    ) -> None:
-        """Make *member* present in *topic* as *key*."""
-        ...
-
-    def update(self, topic: str, key: str, member: Any, meta: Mapping[str, Any] | None) -> None:
-        """Have *member* say *meta* of itself."""
-        ...
-
-    def untrack(self, topic: str, key: str | None, member: Any) -> None:
-        """Make *member* present in *topic* no more, as *key* or at all."""
-        ...
-
-    def listed(self, topic: str) -> Listed:
-        """Return who is present in *topic*."""
-        ...
-
-    def watch(self, topic: str, member: Any) -> Listed:
-        """Return who is present, and tell *member* of changes from now on."""
-        ...
-
-    def unwatch(self, topic: str, member: Any) -> None:
-        """Tell *member* no more."""
-        ...
-
-    def release(self, member: Any) -> None:
-        """Take *member* out of everything."""
         ...
 
 

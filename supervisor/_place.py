@@ -27,9 +27,9 @@ from ..actors._ports import (
     FollowPort,
     GroupsPort,
     MonitorsPort,
-    PresencesPort,
     RegistryPort,
 )
+from ..actors._presences_port import PresencesPort
 from ..actors._tracing import Told
 from ..actors.consumers import Frame
 from ._dead_letters import ENDED

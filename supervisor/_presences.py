@@ -25,9 +25,9 @@ from typing import Any
 
 import trio
 
-from ..actors._errors import NotPresent, TooManyPresences
 from ..actors._lowlevel import LoopThread, Parker, checkpoint
 from ..actors._presence import Listed, Presence, PresenceDiff
+from ..actors._presence_errors import NotPresent, TooManyPresences
 from ._agenda import Agenda
 from ._engine import Engine
 from ._events import EventStream

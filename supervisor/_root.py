@@ -106,12 +106,7 @@ class Root(Overview):
         self.monitors = Monitors()
         self.workers = workers
         """Makes pools of threads, or what stands in for them."""
-        self.pool = workers(
-            "consumers",
-            self.options.consumer_threads,
-            hooks=hooks or ThreadHooks(),
-            spare=self.options.parked_threads,
-        )
+        self.pool = _pool(workers, self.options, hooks or ThreadHooks())
         self.pools: list[Workers] = [self.pool]
         """All pools whose threads belong to the tree, for its snapshot."""
         self.bridged: dict[type, Any] = {}
@@ -358,6 +353,10 @@ class Root(Overview):
             self.events.emit("root.overdue", "/", left=left, stack=task_stacks())
             if self._abandon is not None:
                 self._abandon(f"not stopped within {seconds:g} s, left by force: {', '.join(left)}")
+
+
+def _pool(workers: Callable[..., Workers], options: Options, hooks: ThreadHooks) -> Workers:
+    return workers("consumers", options.consumer_threads, hooks=hooks, spare=options.parked_threads)
 
 
 def _backoff(options: Options) -> Backoff:
