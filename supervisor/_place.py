@@ -22,13 +22,7 @@ from ..actors._inquiry import Inquiry
 from ..actors._mailbox import Mailbox
 from ..actors._messages import Call, Cast, InFrame, Stop, Tick
 from ..actors._overflow import Put
-from ..actors._ports import (
-    Connection,
-    FollowPort,
-    GroupsPort,
-    MonitorsPort,
-    RegistryPort,
-)
+from ..actors._ports import Connection, FollowPort, GroupsPort, MonitorsPort, RegistryPort
 from ..actors._presences_port import PresencesPort
 from ..actors._tracing import Told
 from ..actors.consumers import Frame

@@ -355,9 +355,9 @@ class Presences:
                 room = self._rooms.get(topic)
                 if room is None:
                     continue
-                room.rests_until = now + TELL_SECONDS
                 due, diff = room.topic.expire(now), room.topic.changes()
                 if diff is not None and room.watchers:
+                    room.rests_until = now + TELL_SECONDS
                     news.append((tuple(room.watchers), diff))
                 if due < math.inf:
                     self._agenda.put(topic, due)

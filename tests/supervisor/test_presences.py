@@ -3,6 +3,7 @@
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -278,6 +279,26 @@ async def test_with_grace(autojump_clock: MockClock) -> None:
         assert watcher.told() == [([], ["bob"], [])]
         assert keys(presences) == ["ann"]
         assert presences.tally("room") == PresenceTally(keys=1, here=1, watchers=1)
+
+
+async def test_others_have_their_turns() -> None:
+    """
+    However many topics change at once, and however many watch, others have turns in between.
+    """
+    async with processes(1) as [(presences, _)]:
+        members = [Someone() for _ in range(450)]
+        for number, each in enumerate(members):
+            presences.watch("room", each)
+            presences.track(f"room {number}", "ann", each, None, 1)
+            presences.watch(f"room {number}", each)
+        track(presences, "bob", Someone())
+        told: list[int] = []
+        while not told or told[-1] < 900:
+            await trio.lowlevel.checkpoint()
+            told.append(sum(len(each.diffs) for each in members))
+        steps = [now - before for before, now in pairwise([0, *told])]
+        assert max(steps) <= 2 * 200
+        assert len([step for step in steps if step]) >= 4
 
 
 async def test_nothing(autojump_clock: MockClock) -> None:
