@@ -143,6 +143,7 @@ LEVELS: dict[str, int] = {
     "trace.ended": logging.INFO,
     "actor.handled": logging.DEBUG,
     "group.gap": logging.WARNING,
+    "presence.lost": logging.WARNING,
     "registry.registered": logging.DEBUG,
     "registry.unregistered": logging.DEBUG,
     "input.invalid": logging.INFO,

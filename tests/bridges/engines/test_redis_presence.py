@@ -116,6 +116,7 @@ async def test_redis_restarts(kept: int) -> None:
         async with two(redis, "restarts", kept) as (here, there, ann), AsyncExitStack() as stack:
             dan = await stack.enter_async_context(there.enter("dan"))
             assert await ann.receive_text(timeout=20) == "+dan -"
+            await until(lambda: sorted(there.listed()) == sorted(here.listed()))
             await trio.to_thread.run_sync(redis.halt)
             for each in (here, there):
                 await until(lambda each=each: not each.engine.statistics().connected)
