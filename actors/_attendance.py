@@ -100,7 +100,7 @@ class Attendance:
         """
         life = self._acting()
         host = life.host
-        if life.table.find(PresenceDiff(topic, {}, {}, {})) is None:
+        if life.table.find(PresenceDiff(topic)) is None:
             raise UndeclaredMessage(host.path, PresenceDiff.__qualname__)
         listed = host.presences.watch(topic, host)
         if host.mailbox.closed:

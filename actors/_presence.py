@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -25,6 +25,10 @@ class Presence:
     ref: str
     """Which presence it is, of all in all processes; an update changes nothing of it."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as data for a client: its meta, and since when."""
+        return {"meta": dict(self.meta), "since": self.since}
+
 
 Listed = dict[str, tuple[Presence, ...]]
 
@@ -35,20 +39,25 @@ class PresenceDiff:
     What has changed in a topic: for the handler ``@handles(PresenceDiff)`` of who watches it.
 
     Set the keys of :attr:`joined` and of :attr:`changed` to what is there, remove those of
-    :attr:`left`: applied twice it is no different.
+    :attr:`left`: applied twice it is no different. A whole list is the difference from nothing:
+    ``PresenceDiff(topic, joined=self.presence_watch(topic))`` is the first of all for a client.
     """
 
     topic: str
     """Which topic."""
-    joined: Listed
+    joined: Listed = field(default_factory=Listed)
     """Who was not there before, by key."""
-    left: Listed
+    left: Listed = field(default_factory=Listed)
     """Who is not there any more, by key, with what was there last."""
-    changed: Listed
+    changed: Listed = field(default_factory=Listed)
     """Who is there still, in other words, or more or fewer times."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as data for a client: of each presence its meta, and since when."""
+        """
+        Return it as data for a client: of each presence its meta, and since when.
+
+        Of who has left only the keys.
+        """
         return {
             "topic": self.topic,
             "joined": shown(self.joined),
@@ -59,7 +68,4 @@ class PresenceDiff:
 
 def shown(listed: Mapping[str, tuple[Presence, ...]]) -> dict[str, list[dict[str, Any]]]:
     """Return *listed* as data for a client: of each presence its meta, and since when."""
-    return {
-        key: [{"meta": dict(each.meta), "since": each.since} for each in presences]
-        for key, presences in listed.items()
-    }
+    return {key: [each.as_dict() for each in presences] for key, presences in listed.items()}

@@ -11,6 +11,8 @@
 #   IDLE          without anybody present or lingering it holds nothing and is due never.
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from ..actors._presence import Listed, Presence, PresenceDiff
 
@@ -30,7 +32,7 @@ class PresenceTopic:
         self._lingering: dict[str, _Lingering] = {}
         self._told: Listed = {}
         self._stirred: dict[str, None] = {}  # keys that may differ from what was told
-        self._seen: Listed = {}  # of those, what somebody has been shown
+        self._seen: Listed = {}  # of those, what somebody has been shown that was not told
 
     def __repr__(self) -> str:
         return f"<PresenceTopic {self.name} {len(self._present)} keys>"
@@ -71,7 +73,10 @@ class PresenceTopic:
     def shown(self) -> Listed:
         """Return what is listed, to somebody who will be told all changes from now on."""
         listed = self.listed()
-        self._seen |= {key: listed[key] for key in self._stirred if key in listed}
+        for key in self._stirred:
+            seen = listed.get(key, ())
+            if _metas(seen) != _metas(self._told.get(key, ())):  # else he knows what all know
+                self._seen[key] = seen or self._seen.get(key, ())
         return listed
 
     def expire(self, now: float) -> float:
@@ -92,16 +97,16 @@ class PresenceTopic:
         left: Listed = {}
         changed: Listed = {}
         for key in self._stirred:
-            was, seen, present = self._told.get(key), self._seen.get(key), self._now(key)
+            was, present = self._told.get(key), self._now(key)
             if present is None:
                 self._told.pop(key, None)
-                if was or seen:
-                    left[key] = was or seen or ()
+                if gone := was or self._seen.get(key):
+                    left[key] = gone
                 continue
             self._told[key] = present
             if was is None:
                 joined[key] = present
-            elif seen or [each.meta for each in was] != [each.meta for each in present]:
+            elif key in self._seen or _metas(was) != _metas(present):
                 changed[key] = present
         self._seen.clear()
         self._stirred.clear()
@@ -115,6 +120,10 @@ class PresenceTopic:
             return tuple(there.values())
         lingering = self._lingering.get(key)
         return None if lingering is None else lingering.presences
+
+
+def _metas(presences: tuple[Presence, ...]) -> list[Mapping[str, Any]]:
+    return [each.meta for each in presences]
 
 
 class _Lingering:

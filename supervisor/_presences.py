@@ -47,12 +47,12 @@ class Presences:
     """
     The presences that this process knows of: its own, and through an engine those of others.
 
-    All methods may be called from any thread and none is a checkpoint, but for :meth:`run`.
+    All methods may be called from any thread and none is a checkpoint, but for ``run()``.
 
     Args:
         engine: What carries them between processes.
         events: Where it is told that a process is silent.
-        loop: Where :meth:`run` runs.
+        loop: Where ``run()`` runs.
         grace: Seconds for which a key is listed yet whose last actor has ended.
     """
 

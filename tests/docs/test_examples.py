@@ -22,7 +22,7 @@ def test_example_of_tests_passes(tmp_path: Path) -> None:
     """
     shutil.copytree(EXAMPLES / "introduction", tmp_path, dirs_exist_ok=True)
     files = "keep_state test_keep_state test_inline reports test_reports prices test_prices"
-    files += " ops test_ops"
+    files += " ops test_ops who_is_online test_who_is_online on_duty test_on_duty"
     for name in files.split():
         shutil.copy(EXAMPLES / f"{name}.py", tmp_path)
     (tmp_path / "pytest.ini").write_text(
@@ -51,7 +51,7 @@ def test_example_of_tests_passes(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout
-    assert "13 passed" in done.stdout
+    assert "15 passed" in done.stdout
 
 
 def test_example_of_polling_passes(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from snippets import DOCS, ROOT, Block, blocks, differences
+from snippets import DOCS, ROOT, Block, agrees, blocks, differences
 
 Problem = tuple[str, str]
 # ann> she sends, ann< she gets, x 1011 the socket is closed; ! POST /path body, = 200 its answer
@@ -124,7 +124,7 @@ class Page:
                         clock.autojump_threshold = 0.001
                         got = clients.answer if sign == "=" else await clients.hear(who)
                         clock.autojump_threshold = math.inf
-                        if got != f"{sign} {said}":
+                        if not agrees(f"{sign} {said}", got):
                             return f"line {line!r}: got {got!r}"
                 await wait_all_tasks_blocked(0.01)
                 self.tree = server.root.render()

@@ -6,7 +6,17 @@ from typing import assert_type
 
 import trio
 
-from greenroom.actors import Actor, ActorRef, Decline, DeferFull, Down, Monitor, Restarted, handles
+from greenroom.actors import (
+    Actor,
+    ActorRef,
+    Decline,
+    DeferFull,
+    Down,
+    Monitor,
+    PresenceDiff,
+    Restarted,
+    handles,
+)
 from greenroom.bridges.client import WebsocketClient
 from greenroom.supervisor import (
     Counts,
@@ -102,6 +112,14 @@ class Standby(Actor):
         else:
             self.monitoring = self.monitor(leader, incarnations=True)
         self.enlist("standbys", "north")
+        self.presence_track("staff", "night watch", {"floor": 3})
+        self.tell(PresenceDiff("staff", joined=self.presence_watch("staff")))
+
+    @handles(PresenceDiff)
+    def tell(self, diff: PresenceDiff) -> None:
+        for key, presences in (diff.joined | diff.changed).items():
+            print(key, [(each.meta.get("floor"), each.since, each.path) for each in presences])
+        print(sorted(diff.left), diff.as_dict()["topic"])
 
     @handles(Down)
     async def on_down(self, down: Down) -> None:
@@ -117,6 +135,7 @@ class Standby(Actor):
     async def stopped(self) -> None:
         self.unregister("leader")
         self.delist("standbys")
+        self.presence_untrack("staff")
 
 
 def first(entries: tuple[Registration, ...]) -> None:
