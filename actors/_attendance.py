@@ -22,7 +22,7 @@ class Attendance:
     __slots__ = ()
 
     max_presences: ClassVar[int] = 100
-    """How often a slot may be present, in all topics together."""
+    """How often a slot may be present, in all topics together; and how many topics it may watch."""
 
     def presence_track(self, topic: str, key: str, meta: Mapping[str, Any] | None = None) -> None:
         """
@@ -66,7 +66,8 @@ class Attendance:
         """
         Be present in *topic* no more, as *key* or at all: at the call, without grace.
 
-        Not being present is no error.
+        Not being present is no error. The end of a connection needs none of it, and a call in
+        ``disconnect`` would take its grace away.
 
         Raises:
             Stale: This incarnation is over.
@@ -91,9 +92,12 @@ class Attendance:
 
         By a :class:`PresenceDiff`, for ``@handles(PresenceDiff)``, also of what this actor does
         itself. It stands through restarts and ends with the slot; watching again is no different,
-        and gives the list anew.
+        and gives the list anew. Where the mailbox is full a diff is dropped, and a while later
+        one comes that is ``whole``; but with the overflow policy ``drop_oldest`` what is dropped
+        may be an earlier diff, and nobody notices.
 
         Raises:
+            TooManyPresences: This actor watches ``max_presences`` topics.
             UndeclaredMessage: This class has no handler for what would come.
             TypeError, ValueError: *topic* is no string of 1 to 200 characters.
             Stale: This incarnation is over.
@@ -102,14 +106,14 @@ class Attendance:
         host = life.host
         if life.table.find(PresenceDiff(topic)) is None:
             raise UndeclaredMessage(host.path, PresenceDiff.__qualname__)
-        listed = host.presences.watch(topic, host)
+        listed = host.presences.watch(topic, host, self.max_presences)
         if host.mailbox.closed:
             host.presences.release(host)
         return listed
 
     def presence_unwatch(self, topic: str) -> None:
         """
-        Be told of *topic* no more; what is in the mailbox comes yet.
+        Be told of *topic* no more; what is in the mailbox, or on its way there, comes yet.
 
         Not watching is no error.
 

@@ -16,7 +16,7 @@ class Presence:
 
     key: str
     """As who: the same user may be present several times, once for each tab."""
-    meta: Mapping[str, Any]
+    meta: Mapping[str, Any] = field(repr=False)
     """What it says of itself. Not to be changed."""
     since: float
     """Since when, in unix seconds; an update changes nothing of it."""
@@ -38,9 +38,13 @@ class PresenceDiff:
     """
     What has changed in a topic: for the handler ``@handles(PresenceDiff)`` of who watches it.
 
-    Set the keys of :attr:`joined` and of :attr:`changed` to what is there, remove those of
-    :attr:`left`: applied twice it is no different. A whole list is the difference from nothing:
-    ``PresenceDiff(topic, joined=self.presence_watch(topic))`` is the first of all for a client.
+    Where it is :attr:`whole`, forget what was known. Then set the keys of :attr:`joined` and of
+    :attr:`changed` to what is there, and remove those of :attr:`left`: applied twice it is no
+    different. So keys and metas are followed; which presence it is that says so may be another
+    since, as after a reconnect: :meth:`Actor.presence_list` has them as they are.
+
+    The list that one begins with is a whole difference, from nothing:
+    ``PresenceDiff(topic, joined=self.presence_watch(topic), whole=True)``.
     """
 
     topic: str
@@ -51,6 +55,9 @@ class PresenceDiff:
     """Who is not there any more, by key, with what was there last."""
     changed: Listed = field(default_factory=Listed)
     """Who is there still, in other words, or more or fewer times."""
+    whole: bool = False
+    """Whether :attr:`joined` is all who are there: a diff before this one was lost, for the mailbox
+    was full."""
 
     def as_dict(self) -> dict[str, Any]:
         """
@@ -63,9 +70,18 @@ class PresenceDiff:
             "joined": shown(self.joined),
             "left": sorted(self.left),
             "changed": shown(self.changed),
+            "whole": self.whole,
         }
 
 
 def shown(listed: Mapping[str, tuple[Presence, ...]]) -> dict[str, list[dict[str, Any]]]:
     """Return *listed* as data for a client: of each presence its meta, and since when."""
     return {key: [each.as_dict() for each in presences] for key, presences in listed.items()}
+
+
+def same_metas(some: tuple[Presence, ...], others: tuple[Presence, ...]) -> bool:
+    """Say whether *some* say the same of themselves as *others*; True is not 1."""
+    return len(some) == len(others) and all(
+        one.meta is other.meta or repr(one.meta) == repr(other.meta)
+        for one, other in zip(some, others, strict=True)
+    )

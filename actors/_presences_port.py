@@ -30,7 +30,7 @@ class PresencesPort(Protocol):
         """Return who is present in *topic*."""
         ...
 
-    def watch(self, topic: str, member: Any) -> Listed:
+    def watch(self, topic: str, member: Any, limit: int) -> Listed:
         """Return who is present, and tell *member* of changes from now on."""
         ...
 

@@ -23,6 +23,9 @@ class Agenda:
         if was is None or time < was:
             self._times[name] = time
             heapq.heappush(self._heap, (time, name))
+            if len(self._heap) > 2 * len(self._times) + 64:  # mostly of earlier times
+                self._heap = [(time, name) for name, time in self._times.items()]
+                heapq.heapify(self._heap)
 
     def next(self) -> float:
         """Return when something is due; infinity if nothing is."""

@@ -1,23 +1,26 @@
 # How the processes keep each other's presences: what is said, asked and answered, and when.
 #
-# A process says each change of its own when it makes it, and where it is every HEARTBEAT_SECONDS,
-# once it has heard another. What it hears of others it keeps in a replica of each.
+# A process says each change of its own when it makes it, and at which it is with every heartbeat:
+# seldom while it knows of no other. What it hears of others it keeps in a replica of each. Who
+# asks all is told at which change each is; the whole state is said only to who asks for it by name,
+# in parts, and no faster than the engine takes them.
 #
 # On the loop only.
 #
 # Invariants, each with a test of that name in tests/supervisor/test_presences.py:
 #   MENDED       two processes that hear each other list the same within two heartbeats, whatever
-#                the engine has lost.
+#                the engine has lost; within ALONE_SECONDS if neither knew of the other.
 #   SILENT       what is said to be in a process that is silent for SILENT_SECONDS is gone.
+#   GONE         what is in a process that says it goes has its grace, as all that ends has.
 
 import logging
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
 import trio
 
-from ..actors._lowlevel import checkpoint
 from ._events import EventStream
 from ._presence_replica import Entry, Replica, Step
 from ._presence_wire import Kind, News, unpacked
@@ -26,8 +29,12 @@ logger = logging.getLogger("greenroom")
 
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 15.0
+ALONE_SECONDS = 30.0
 _ANSWER_SECONDS = 1.0  # between two whole states, however many ask
-PART = 200
+_STATE_SECONDS = 30.0  # for saying one
+_LAG_SECONDS = 0.05
+_MOST_LAG = 262144  # bytes of the engine's, above which the next part waits
+PART = 50
 """Presences in one message, and between two checkpoints."""
 
 
@@ -62,11 +69,15 @@ class Own(Protocol):
         ...
 
     def begin_state(self) -> State:
-        """Begin to say all that is of this process, by its first part."""
+        """Begin to say all that is of this process, by its first part. Changes may follow it."""
         ...
 
     def say_part(self, state: State) -> None:
         """Say the next part of *state*."""
+        ...
+
+    def lag_bytes(self) -> int:
+        """Return how much of what was said has not left this process yet."""
         ...
 
     def carry_out(self, step: Step) -> None:
@@ -88,8 +99,11 @@ class Exchange:
         self._own, self._id, self._events = own, process, events
         self.others: dict[str, Replica] = {}
         """The processes that were heard, by name."""
-        self._beat_at = self._answer_at = math.inf
+        self._going: deque[tuple[Entry, bool]] = deque()  # of those that are others no more
+        self._beat_at = self._answer_at = self._tell_at = math.inf
         self._answered = -math.inf
+        self._state: State | None = None
+        self._state_until = self._part_at = math.inf
         self._unreadable = 0
 
     def __repr__(self) -> str:
@@ -98,7 +112,13 @@ class Exchange:
     @property
     def due(self) -> float:
         """When :meth:`keep_up` is to be called next."""
-        return min(self._beat_at, self._answer_at)
+        if self._going:
+            return -math.inf
+        return min(self._beat_at, self._answer_at, self._tell_at, self._part_at)
+
+    def begin(self, now: float) -> None:
+        """Have the first heartbeat be due, if it is not yet."""
+        self._beat_at = min(self._beat_at, now + ALONE_SECONDS)
 
     def deliver(self, payload: object) -> None:
         """Take what another process has said. Never raises."""
@@ -113,21 +133,32 @@ class Exchange:
             self._hear(news, trio.current_time())
 
     def ask_all(self) -> None:
-        """Ask all for what was missed here; they see by it whether they have missed anything."""
+        """Ask all at which change they are; they see by it whether they have missed anything."""
         self._own.say("ask")
 
-    async def keep_up(self, now: float) -> None:
-        """
-        Do what is due at *now*. A checkpoint only where there is much to do.
-
-        A cancellation leaves the others to ask again.
-        """
+    def keep_up(self, now: float) -> None:
+        """Do what is due at *now*, a part of it where that is much."""
+        for _ in range(min(PART, len(self._going))):
+            entry, at_once = self._going.popleft()
+            self._own.carry_out(Step(drop=(entry,), at_once=at_once))
+        if self._tell_at <= now:
+            self._tell_at = math.inf
+            self._own.say("alive")
         if self._beat_at <= now:
-            await self._beat(now)
+            self._beat(now)
         if self._answer_at <= now:
-            await self._answer(now)
+            self._answer_at, self._answered = math.inf, now
+            self._state, self._state_until = self._own.begin_state(), now + _STATE_SECONDS
+            self._part_at = now
+        elif self._state is not None and self._part_at <= now:
+            self._say_part(self._state, now)
 
     def _hear(self, news: News, now: float) -> None:
+        if news.kind == "gone":
+            other = self.others.pop(news.process, None)
+            if other is not None:
+                self._going.extend((each, False) for each in other.entries.values())
+            return
         other = self.others.setdefault(news.process, Replica(now))
         other.heard = now
         self._beat_at = min(self._beat_at, now + HEARTBEAT_SECONDS)
@@ -135,8 +166,10 @@ class Exchange:
             self._take(other, news, now)
         else:
             other.alive(news.version)
-        if news.kind == "ask" and news.to in ("", self._id):
+        if news.kind == "ask" and news.to == self._id:
             self._answer_at = max(now, self._answered + _ANSWER_SECONDS)
+        elif news.kind == "ask" and not news.to:
+            self._tell_at = now
         if other.stale:
             self._ask(news.process, other, now)
 
@@ -153,32 +186,28 @@ class Exchange:
             other.asked = now
             self._own.say("ask", process)
 
-    async def _beat(self, now: float) -> None:
+    def _beat(self, now: float) -> None:
+        # A loop that stood still has not read what the others said meanwhile: nobody is judged.
+        late = now - self._beat_at > HEARTBEAT_SECONDS
         for process, other in list(self.others.items()):
-            if now >= other.heard + SILENT_SECONDS:
+            if now >= other.heard + SILENT_SECONDS and not late:
                 del self.others[process]
-                await self._forget(process, other)
+                self._lost(process, other)
             elif other.stale:
                 self._ask(process, other, now)
-        self._beat_at = now + HEARTBEAT_SECONDS if self.others else math.inf
-        if self.others:
-            self._own.say("alive")
+        self._beat_at = now + (HEARTBEAT_SECONDS if self.others else ALONE_SECONDS)
+        self._own.say("alive")
 
-    async def _forget(self, process: str, other: Replica) -> None:
-        entries = list(other.entries.values())
-        for some in _parts(entries):
-            self._own.carry_out(Step(drop=some, at_once=True))
-            await checkpoint()
-        if entries:
-            self._events.emit("presence.lost", "/", 0, process=process, presences=len(entries))
+    def _lost(self, process: str, other: Replica) -> None:
+        self._going.extend((each, True) for each in other.entries.values())
+        if other.entries:
+            count = len(other.entries)
+            self._events.emit("presence.lost", "/", 0, process=process, presences=count)
 
-    async def _answer(self, now: float) -> None:
-        self._answer_at, self._answered = math.inf, now
-        state = self._own.begin_state()
-        while not state.over:
-            await checkpoint()
+    def _say_part(self, state: State, now: float) -> None:
+        if state.over or now >= self._state_until:  # who needs the rest asks again
+            self._state, self._part_at = None, math.inf
+        elif self._own.lag_bytes() > _MOST_LAG:
+            self._part_at = now + _LAG_SECONDS
+        else:
             self._own.say_part(state)
-
-
-def _parts(entries: list[Entry]) -> list[tuple[Entry, ...]]:
-    return [tuple(entries[at : at + PART]) for at in range(0, len(entries), PART)]

@@ -113,10 +113,17 @@ class Replica:
         return Step(step.put, self._apply((), missing, False).drop)
 
     def _apply(self, put: Sequence[Entry], drop: Iterable[str], at_once: bool) -> Step:
+        gone = [self.entries.pop(ref, None) for ref in drop]
         for entry in put:
+            was = self.entries.get(entry.presence.ref)
+            if was is not None and _place(was) != _place(entry):
+                gone.append(was)
             self.entries[entry.presence.ref] = entry
-        gone = (self.entries.pop(ref, None) for ref in drop)
         return Step(tuple(put), tuple(entry for entry in gone if entry is not None), at_once)
+
+
+def _place(entry: Entry) -> tuple[str, str]:
+    return entry.topic, entry.presence.key
 
 
 class _Coming:

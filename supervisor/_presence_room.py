@@ -22,7 +22,7 @@ class PresenceTally(NamedTuple):
 class Room:
     """What this process knows of one topic."""
 
-    __slots__ = ("here", "rests_until", "topic", "watchers")
+    __slots__ = ("behind", "behind_until", "here", "rests_until", "topic", "watchers")
 
     def __init__(self, name: str, grace: float) -> None:
         self.topic = PresenceTopic(name, grace)
@@ -31,6 +31,10 @@ class Room:
         """Who is told of changes, in this process."""
         self.here: dict[str, Presence] = {}
         """The presences of this process, by reference."""
+        self.behind: dict[Member, None] = {}
+        """Of those who watch, who was not told something, and so is owed the whole."""
+        self.behind_until = -math.inf
+        """Until when they are given time for what is in their mailboxes."""
         self.rests_until = -math.inf
         """Until when nothing is told, for it was just now."""
 
@@ -46,3 +50,8 @@ class Room:
     def tally(self) -> PresenceTally:
         """How much there is of it."""
         return PresenceTally(self.topic.keys, len(self.here), len(self.watchers))
+
+    def forget(self, member: Member) -> None:
+        """Tell *member* nothing more."""
+        self.watchers.pop(member, None)
+        self.behind.pop(member, None)

@@ -1,18 +1,20 @@
 # How presences travel between processes: dicts that every engine carries, each with a number of
 # its form, so that a process of another version is passed over and not misread.
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
 from ..actors._presence import Presence
+from ._groups import refuse_bad_group
 from ._presence_replica import Entry
 
 TYPE = "greenroom.presence"
 FORM = 1
 
-Kind = Literal["ask", "alive", "changed", "state"]
+Kind = Literal["ask", "alive", "changed", "state", "gone"]
 
 
 class News(NamedTuple):
@@ -69,7 +71,7 @@ def unpacked(payload: object) -> News | None:
         wire.kind,
         wire.process,
         wire.version,
-        [_entry(each) for each in wire.put],
+        [_entry(each, wire.process) for each in wire.put],
         wire.drop,
         wire.at_once,
         wire.part,
@@ -104,7 +106,14 @@ def _fields(entry: Entry) -> list[Any]:
     return [topic, each.key, dict(each.meta), each.since, each.path, each.ref]
 
 
-def _entry(wire: _WireEntry) -> Entry:
+def _entry(wire: _WireEntry, process: str) -> Entry:
+    try:
+        refuse_bad_group(wire.topic)
+        refuse_bad_group(wire.key)
+    except ValueError as error:
+        raise ValueError("a topic or a key is no name") from error
+    if not wire.ref.startswith(f"{process}:"):
+        raise ValueError("a presence is not the sender's own")
     presence = Presence(wire.key, wire.meta, wire.since, wire.path, wire.ref)
     return Entry(wire.topic, presence)
 
@@ -114,7 +123,7 @@ def checked_meta(meta: object) -> Mapping[str, Any]:
     Return a copy of *meta*, as every engine carries it and every client can read it.
 
     Raises:
-        TypeError: It is no mapping, or holds what JSON can't say.
+        TypeError: It is no mapping, or holds what JSON can't say, or a number of over 64 bits.
         ValueError: It is over 4,096 bytes, as JSON.
     """
     if meta is None:
@@ -124,16 +133,24 @@ def checked_meta(meta: object) -> Mapping[str, Any]:
         raise TypeError(f"the meta of a presence is a mapping, or None. Got: {kind}")
     plain = dict(cast("Mapping[object, object]", meta))
     try:
-        data = msgspec.json.encode(plain)
-        copy = msgspec.json.decode(data, type=dict[str, Any])
-    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        said = json.dumps(plain, allow_nan=False, ensure_ascii=False)
+        size = len(said.encode())
+        copy: dict[str, Any] = json.loads(said, parse_int=_whole_number)
+    except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"the meta of a presence holds what JSON can say. Got: {error}") from error
-    if len(data) > LONGEST_META:
+    if size > LONGEST_META:
         raise ValueError(
             f"the meta of a presence goes to all who watch, in {LONGEST_META} bytes at most, as"
-            f" JSON: say what it is about, and where to read the rest. Got: {len(data)} bytes"
+            f" JSON: say what it is about, and where to read the rest. Got: {size} bytes"
         )
     return copy
+
+
+def _whole_number(digits: str) -> int:
+    number = int(digits)
+    if not -(2**63) <= number < 2**64:
+        raise ValueError("a whole number of over 64 bits")
+    return number
 
 
 LONGEST_META = 4096

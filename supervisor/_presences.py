@@ -1,10 +1,7 @@
 # Presence: who is there, in which topic, in all processes.
 #
 # Each process says what is its own (_presence_exchange.py), and every process sees all: so a list
-# is at hand without asking anybody. What has changed is told on the loop, by one task for all
-# topics: at once where a topic was quiet, otherwise TELL_SECONDS after the last time, all that has
-# come together since. A room of a thousand that fills within a second so costs each of them ten
-# messages, and not a thousand.
+# is at hand without asking anybody. Who watches is told by _presence_teller.py.
 #
 # Invariants, each with a test of that name in tests/supervisor/test_presences.py, the first in
 # test_slot_presence.py:
@@ -13,41 +10,40 @@
 #   FOLLOWED     who watches can keep the list of the topic by what he is told.
 #   NOTHING      without presences there is no subscription, no message and no timer.
 
-import math
+import logging
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from threading import RLock
 from time import time
 from typing import Any
 
 import trio
 
-from ..actors._lowlevel import LoopThread, Parker, checkpoint
-from ..actors._presence import Listed, Presence, PresenceDiff
+from ..actors._lowlevel import LoopThread, Parker
+from ..actors._presence import Listed, Presence, same_metas
 from ..actors._presence_errors import NotPresent, TooManyPresences
-from ._agenda import Agenda
 from ._engine import Engine
 from ._events import EventStream
 from ._groups import Member, refuse_bad_group
 from ._presence_exchange import Exchange, State
 from ._presence_replica import Entry, Step
 from ._presence_room import PresenceTally, Room
+from ._presence_teller import Teller
 from ._presence_wire import Kind, News, checked_meta, packed
 
 TOPIC = "presence"
 """Of the engine, for all presences."""
-TELL_SECONDS = 0.1
-_AT_ONCE = 200  # topics, or messages, between two checkpoints
+logger = logging.getLogger("greenroom")
 
 
 class Presences:
     """
     The presences that this process knows of: its own, and through an engine those of others.
 
-    All methods may be called from any thread and none is a checkpoint, but for ``run()``.
+    All methods may be called from any thread and none is a checkpoint, but for ``run()``. Behind
+    the end of ``run()`` there is nobody, and who comes is not noted.
 
     Args:
         engine: What carries them between processes.
@@ -60,17 +56,17 @@ class Presences:
         self._engine, self._loop, self._grace = engine, loop, grace
         self._id = uuid.uuid4().hex[:16]
         self._lock = RLock()
-        self._begun = False
+        self._begun = self._left = self._closed = False
+        self._refused = 0  # by the engine
         self._number = 0  # of references
         self._version = 0  # of changes
         self._rooms: dict[str, Room] = {}
         self._own: dict[str, Entry] = {}
         self._of: dict[Member, dict[tuple[str, str], str]] = {}
         self._watched: dict[Member, dict[str, None]] = {}
-        self._stirred: dict[str, None] = {}
+        self._teller = Teller(self._rooms, self._lock)
         # On the loop only:
         self._parker = Parker()
-        self._agenda = Agenda()
         self._exchange = Exchange(self, self._id, events)
 
     def __repr__(self) -> str:
@@ -110,6 +106,8 @@ class Presences:
                 return
             if len(mine) >= limit:
                 raise TooManyPresences(member.path, topic, key, limit)
+            if self._closed:
+                return
             self._begin()
             self._number += 1
             ref = f"{self._id}:{self._number}"
@@ -158,24 +156,31 @@ class Presences:
             for (topic, _), ref in self._of.pop(member, {}).items():
                 self._drop(topic, ref, at_once=False)
             for topic in self._watched.pop(member, ()):
-                self._rooms[topic].watchers.pop(member, None)
+                self._rooms[topic].forget(member)
                 self._stir(topic)
 
-    def watch(self, topic: str, member: Member) -> Listed:
+    def watch(self, topic: str, member: Member, limit: int) -> Listed:
         """
         Return who is present in *topic*, and tell *member* of each change from now on.
 
         By a :class:`PresenceDiff` in its mailbox. Watching again is no different.
 
         Raises:
+            TooManyPresences: It watches *limit* topics.
             TypeError, ValueError: *topic* is no topic's name.
         """
         _refuse_bad_names(topic, "any")
         with self._lock:
+            watched = self._watched.get(member, {})
+            if topic not in watched and len(watched) >= limit:
+                raise TooManyPresences(member.path, topic, "", limit)
+            if self._closed:
+                return {}
             self._begin()
             room = self._room(topic)
             room.watchers[member] = None
-            self._watched.setdefault(member, {})[topic] = None
+            room.behind.pop(member, None)  # it gets all anew
+            self._watched.setdefault(member, watched)[topic] = None
             return room.topic.shown()
 
     def unwatch(self, topic: str, member: Member) -> None:
@@ -190,7 +195,7 @@ class Presences:
             watched = self._watched.get(member, {})
             if topic in watched:
                 del watched[topic]
-                self._rooms[topic].watchers.pop(member, None)
+                self._rooms[topic].forget(member)
                 self._stir(topic)
             if not watched:
                 self._watched.pop(member, None)
@@ -246,7 +251,7 @@ class Presences:
     def say(self, kind: Kind, to: str = "") -> None:
         """Say to the others at which change this process is, and ask *to*, or all, or nobody."""
         with self._lock:
-            self._engine.publish(TOPIC, packed(News(kind, self._id, self._version, to=to)))
+            self._publish(News(kind, self._id, self._version, to=to))
 
     def begin_state(self) -> State:
         """Begin to say all that is of this process, by its first part. Changes may follow it."""
@@ -258,7 +263,11 @@ class Presences:
     def say_part(self, state: State) -> None:
         """Say the next part of *state*."""
         with self._lock:
-            self._engine.publish(TOPIC, packed(state.next()))
+            self._publish(state.next())
+
+    def lag_bytes(self) -> int:
+        """Return how much of what was said has not left this process yet."""
+        return self._engine.statistics().lag_bytes
 
     def carry_out(self, step: Step) -> None:
         """Have what another process has said be listed."""
@@ -280,6 +289,17 @@ class Presences:
             self._engine.subscribe(TOPIC)
             self.say("ask")
 
+    def _publish(self, news: News) -> None:
+        """Say *news*. Who misses it for the engine's refusal sees by the next that he has."""
+        if self._left:
+            return
+        try:
+            self._engine.publish(TOPIC, packed(news))
+        except TypeError:
+            self._refused += 1
+            if self._refused == 1:
+                logger.exception("the engine refuses what is to be said of presences")
+
     def _room(self, topic: str) -> Room:
         room = self._rooms.get(topic)
         if room is None:
@@ -288,13 +308,15 @@ class Presences:
 
     def _say_anew(self, topic: str, ref: str, said: Mapping[str, Any]) -> None:
         was = self._rooms[topic].here[ref]
-        if was.meta != said:
-            self._put(topic, replace(was, meta=said))
+        new = replace(was, meta=said)
+        if not same_metas((was,), (new,)):
+            self._put(topic, new)
 
     def _put(self, topic: str, presence: Presence) -> None:
         # The engine first, so that its refusal of a meta comes before any effect.
         change = News("changed", self._id, self._version + 1, put=[Entry(topic, presence)])
-        self._engine.publish(TOPIC, packed(change))
+        if not self._left:
+            self._engine.publish(TOPIC, packed(change))
         self._version += 1
         room = self._room(topic)
         room.here[presence.ref] = presence
@@ -304,15 +326,14 @@ class Presences:
 
     def _drop(self, topic: str, ref: str, *, at_once: bool) -> None:
         self._version += 1
-        change = News("changed", self._id, self._version, drop=[ref], at_once=at_once)
-        self._engine.publish(TOPIC, packed(change))
+        self._publish(News("changed", self._id, self._version, drop=[ref], at_once=at_once))
         room = self._rooms[topic]
         del self._own[ref]
         room.topic.drop(room.here.pop(ref), at_once=at_once)
         self._stir(topic)
 
     def _stir(self, topic: str) -> None:
-        self._stirred[topic] = None
+        self._teller.stir(topic)
         if self._loop.is_here():
             self._parker.wake()
         else:
@@ -335,55 +356,42 @@ class Presences:
         """
         Tell of changes, until cancelled. Always a checkpoint.
 
-        A cancellation leaves untold what was to be told, and everything else as it was.
+        A cancellation leaves untold what was to be told, and nobody present.
         """
+        try:
+            await self._keep_up()
+        finally:
+            self._close()
+
+    async def _keep_up(self) -> None:
         while True:
             now = trio.current_time()
-            for members, diff in self._settle(now):
-                await _tell(members, diff)
-            await self._exchange.keep_up(now)
+            if self._begun:
+                self._exchange.begin(now)
+            await self._teller.tell(now)
+            self._exchange.keep_up(now)
             # No checkpoint from here to the park: who stirs something wakes only who is parked.
-            with trio.move_on_at(self._due()):
+            with trio.move_on_at(min(self._teller.due, self._exchange.due)):
                 await self._parker.park()
 
-    def _due(self) -> float:
+    def _close(self) -> None:
         with self._lock:
-            if self._stirred:
-                return -math.inf
-        return min(self._agenda.next(), self._exchange.due)
+            self._left = self._closed = True
+            for each in (self._of, self._watched, self._own, self._rooms):
+                each.clear()
 
-    def _settle(self, now: float) -> list[tuple[tuple[Member, ...], PresenceDiff]]:
-        """Return what is to be told now, of some topics, and whom."""
-        news: list[tuple[tuple[Member, ...], PresenceDiff]] = []
+    def leave(self) -> None:
+        """
+        Say that this process goes, with all that is present in it. Again it is no different.
+
+        From then on nothing is said to other processes: they keep what is here for the grace.
+        """
         with self._lock:
-            for topic in list(islice(self._stirred, _AT_ONCE)):
-                del self._stirred[topic]
-                room = self._rooms.get(topic)
-                if room is not None:
-                    self._agenda.put(topic, max(now, room.rests_until))
-            for topic in self._agenda.take(now, _AT_ONCE):
-                room = self._rooms.get(topic)
-                if room is None:
-                    continue
-                due, diff = room.topic.expire(now), room.topic.changes()
-                if diff is not None and room.watchers:
-                    room.rests_until = now + TELL_SECONDS
-                    news.append((tuple(room.watchers), diff))
-                if due < math.inf:
-                    self._agenda.put(topic, due)
-                elif room.is_idle:
-                    del self._rooms[topic]
-        return news
+            if self._begun and not self._left:
+                self.say("gone")
+            self._left = True
 
 
 def _refuse_bad_names(topic: object, key: object) -> None:
     refuse_bad_group(topic, "the name of a presence's topic")
     refuse_bad_group(key, "the key of a presence")
-
-
-async def _tell(members: tuple[Member, ...], diff: PresenceDiff) -> None:
-    """Put *diff* into the mailboxes of *members*. A checkpoint after many; none is held up."""
-    for number, member in enumerate(members, 1):
-        member.deliver_message(diff)
-        if number % _AT_ONCE == 0:
-            await checkpoint()

@@ -335,6 +335,7 @@ class Root(Overview):
     async def _wind_up(self) -> None:
         total = self.options.total_shutdown_seconds
         until = trio.current_time() + total
+        self.presences.leave()
         # Connections that will not end must not take the residents' time as well.
         share = _FOR_CONNECTIONS if self.residents.left() else 1.0
         await self._drain("shutdown", 1012, total * share)

@@ -20,8 +20,13 @@ STEPS = st.one_of(
 )
 
 
+MADE: dict[tuple[str, str, str], Presence] = {}
+
+
 def presence(ref: str, key: str = "ann", meta: Any = None) -> Presence:
-    return Presence(key, meta or {}, 0.0, f"/{ref}", ref)
+    """The presence that is so: the same object each time."""
+    made = Presence(key, meta or {}, 0.0, f"/{ref}", ref)
+    return MADE.setdefault((ref, key, repr(meta)), made)
 
 
 def told(topic: PresenceTopic, now: float) -> PresenceDiff | None:
@@ -160,6 +165,58 @@ def test_converges(steps: list[tuple[str, Any, Any]]) -> None:
 def said(listed: dict[str, Any]) -> dict[str, Any]:
     """What of it is to be seen by a client."""
     return {key: [each.meta for each in presences] for key, presences in listed.items()}
+
+
+def test_what_was_put_later_stays() -> None:
+    """
+    Who drops what was there before drops nothing of what took its place.
+    """
+    topic = PresenceTopic("room", GRACE)
+    topic.put(presence("1"))
+    topic.put(presence("1", meta={"away": True}))
+    topic.drop(presence("1"), at_once=True)
+    assert topic.listed() == {"ann": (presence("1", meta={"away": True}),)}
+
+
+def test_a_list_keeps_its_order() -> None:
+    """
+    A key stays in its place while it lingers, and when it comes again within the grace.
+    """
+    topic = PresenceTopic("room", GRACE)
+    topic.put(presence("1"))
+    topic.put(presence("3", "bob"))
+    topic.drop(presence("1"), at_once=False)
+    assert list(topic.listed()) == ["ann", "bob"]
+    topic.put(presence("2"))
+    assert list(topic.listed()) == ["ann", "bob"]
+    assert list(topic.told()) == []
+
+
+def test_so_many_at_once() -> None:
+    """
+    So many keys as are asked for are let go, and told, in one step; the rest is due at once.
+    """
+    topic = PresenceTopic("room", GRACE)
+    made = [presence(str(number), f"key {number}") for number in range(10)]
+    for each in made:
+        topic.put(each)
+    assert [len(diff.joined) for _ in range(3) if (diff := topic.changes(4))] == [4, 4, 2]
+    for each in made:
+        topic.drop(each, at_once=False)
+    assert topic.expire(0, 4) == GRACE
+    assert [topic.expire(GRACE, 4) for _ in range(3)] == [GRACE, GRACE, math.inf]
+    assert len((topic.changes() or PresenceDiff("")).left) == 10
+
+
+def test_true_is_not_one() -> None:
+    """
+    A meta that differs in the kind of a value only has changed.
+    """
+    topic = PresenceTopic("room", GRACE)
+    topic.put(presence("1", meta={"n": 1}))
+    topic.changes()
+    topic.put(presence("1", meta={"n": True}))
+    assert (topic.changes() or PresenceDiff("")).changed
 
 
 @given(st.lists(STEPS, max_size=40))

@@ -14,9 +14,10 @@ from greenroom.actors import NotPresent, PresenceDiff, TooManyPresences
 from greenroom.actors._lowlevel import LoopThread
 from greenroom.supervisor import EventStream, Presences
 from greenroom.supervisor._engine import Engine, EngineSink, EngineStatistics
-from greenroom.supervisor._presence_exchange import HEARTBEAT_SECONDS, SILENT_SECONDS
+from greenroom.supervisor._presence_exchange import ALONE_SECONDS, HEARTBEAT_SECONDS, SILENT_SECONDS
 from greenroom.supervisor._presence_room import PresenceTally
-from greenroom.supervisor._presences import TELL_SECONDS, TOPIC
+from greenroom.supervisor._presence_teller import TELL_SECONDS
+from greenroom.supervisor._presences import TOPIC
 from greenroom.supervisor._sink import Sink
 
 GRACE = 5.0
@@ -29,6 +30,9 @@ class Wire(Engine):
         self.wires = wires
         self.token = trio.lowlevel.current_trio_token()
         self.published: list[dict[str, Any]] = []
+        self.all_said: list[dict[str, Any]] = []
+        self.events = EventStream()
+        self.lag = 0
         self.topics: set[str] = set()
         self.presences: Presences | None = None
         self.loses: Callable[[dict[str, Any]], bool] = lambda payload: False
@@ -45,8 +49,10 @@ class Wire(Engine):
     def publish(self, topic: str, payload: object) -> None:
         assert topic == TOPIC
         assert isinstance(payload, dict)
+        lost = self.loses(payload)
         self.published.append(payload)
-        if not self.loses(payload):
+        self.all_said.append(payload)
+        if not lost:
             self.token.run_sync_soon(self.pass_on, payload)
 
     def pass_on(self, payload: dict[str, Any]) -> None:
@@ -71,7 +77,7 @@ class Wire(Engine):
         return frozenset()
 
     def statistics(self) -> EngineStatistics:
-        return EngineStatistics(connected=True)
+        return EngineStatistics(connected=True, lag_bytes=self.lag)
 
 
 class Someone:
@@ -80,13 +86,16 @@ class Someone:
     def __init__(self, path: str = "/connections/chat/1") -> None:
         self.path = path
         self.diffs: list[PresenceDiff] = []
+        self.is_full = False
 
     def deliver_frame(self, frame: object) -> None:
         raise NotImplementedError
 
-    def deliver_message(self, message: object) -> None:
+    def deliver_message(self, message: object) -> bool:
         assert isinstance(message, PresenceDiff)
-        self.diffs.append(message)
+        if not self.is_full:
+            self.diffs.append(message)
+        return self.is_full
 
     def told(self) -> list[tuple[list[str], list[str], list[str]]]:
         """Who has joined, left, and changed, in each message since it was asked last."""
@@ -105,7 +114,7 @@ async def processes(
     async with trio.open_nursery() as nursery:
         for _ in range(count):
             wire = Wire(wires)
-            wire.presences = Presences(wire, EventStream(), LoopThread.current(), grace)
+            wire.presences = Presences(wire, wire.events, LoopThread.current(), grace)
             nursery.start_soon(wire.presences.run)
             made.append((wire.presences, wire))
         yield made
@@ -185,13 +194,27 @@ async def test_what_is_refused() -> None:
         with pytest.raises(TooManyPresences, match="max_presences") as refused:
             presences.track("room", "bob", member, None, 2)
         assert refused.value.limit == 2
+        presences.watch("room", member, 1)
+        presences.watch("room", member, 1)
+        with pytest.raises(TooManyPresences, match="may watch 1 topics, unwatch one"):
+            presences.watch("hall", member, 1)
         with pytest.raises(NotPresent, match="presence_track"):
             presences.update("room", "bob", member, None)
         with pytest.raises(ValueError, match="topic must have 1 to 200 characters"):
             presences.track("", "bob", Someone(), None, 2)
         with pytest.raises(TypeError, match="key of a presence must be a string"):
             presences.track("room", 7, Someone(), None, 2)  # type: ignore[arg-type]
-        for meta in ([], {"at": object()}):
+        deep: list[Any] = []
+        for _ in range(100_000):
+            deep = [deep]
+        for meta in (
+            [],
+            {"at": object()},
+            {"x": {1}},
+            {"x": 2**64},
+            {"x": float("inf")},
+            {"x": deep},
+        ):
             with pytest.raises(TypeError, match="meta of a presence"):
                 presences.track("room", "bob", Someone(), meta, 2)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="4096 bytes"):
@@ -220,7 +243,7 @@ async def test_followed(autojump_clock: MockClock) -> None:
     async with processes(1) as [(presences, _)]:
         watcher, began = Someone(), trio.current_time()
         track(presences, "ann", Someone())
-        assert list(presences.watch("room", watcher)) == ["ann"]
+        assert list(presences.watch("room", watcher, 100)) == ["ann"]
         await wait_all_tasks_blocked()
         watcher.diffs.clear()  # of what it has seen
         await trio.sleep(TELL_SECONDS)
@@ -249,7 +272,7 @@ async def test_a_thread_may_do_all_of_it() -> None:
     """
     async with processes(1) as [(presences, _)]:
         watcher, member = Someone(), Someone()
-        presences.watch("room", watcher)
+        presences.watch("room", watcher, 100)
         thread = threading.Thread(target=track, args=(presences, "ann", member))
         await trio.to_thread.run_sync(lambda: (thread.start(), thread.join()))
         with trio.fail_after(60):
@@ -264,8 +287,8 @@ async def test_with_grace(autojump_clock: MockClock) -> None:
     """
     async with processes(1) as [(presences, _)]:
         watcher, first = Someone(), Someone()
-        presences.watch("room", watcher)
-        presences.watch("room", first)
+        presences.watch("room", watcher, 100)
+        presences.watch("room", first, 100)
         track(presences, "ann", first)
         track(presences, "bob", first)
         await trio.sleep(1)
@@ -281,43 +304,41 @@ async def test_with_grace(autojump_clock: MockClock) -> None:
         assert presences.tally("room") == PresenceTally(keys=1, here=1, watchers=1)
 
 
-async def test_others_have_their_turns() -> None:
+async def test_turns(autojump_clock: MockClock) -> None:
     """
     However many topics change at once, and however many watch, others have turns in between.
     """
     async with processes(1) as [(presences, _)]:
         members = [Someone() for _ in range(450)]
         for number, each in enumerate(members):
-            presences.watch("room", each)
+            presences.watch("room", each, 100)
+            presences.watch(f"room {number}", each, 100)
             presences.track(f"room {number}", "ann", each, None, 1)
-            presences.watch(f"room {number}", each)
-        track(presences, "bob", Someone())
-        told: list[int] = []
-        while not told or told[-1] < 900:
+        for number in range(450):
+            track(presences, str(number), Someone())
+        told, keys_told = [0], [0]
+        while keys_told[-1] < 450 + 450 * 450:
             await trio.lowlevel.checkpoint()
             told.append(sum(len(each.diffs) for each in members))
-        steps = [now - before for before, now in pairwise([0, *told])]
-        assert max(steps) <= 2 * 200
-        assert len([step for step in steps if step]) >= 4
+            keys_told.append(sum(len(diff.joined) for each in members for diff in each.diffs))
+        assert max(now - before for before, now in pairwise(told)) <= 2 * 200
+        assert max(len(diff.joined) for each in members for diff in each.diffs) <= 200
 
 
 async def test_nothing(autojump_clock: MockClock) -> None:
     """
-    Where nobody is present nothing is subscribed or said; in a process that is alone no timer runs,
-    and a topic that all have left is forgotten.
+    Where nobody is present nothing is subscribed or said; a topic that all have left is forgotten.
     """
     async with processes(1) as [(presences, wire)]:
         presences.release(Someone())
         assert (wire.topics, wire.published) == (set(), [])
         member = Someone()
         track(presences, "ann", member)
-        presences.watch("room", member)
+        presences.watch("room", member, 100)
         assert (wire.topics, wire.said()) == ({TOPIC}, ["ask", "changed"])
         presences.release(member)
         await trio.sleep(2 * GRACE)
         assert (wire.said(), presences.topics()) == (["changed"], [])
-        await trio.sleep(9 * HEARTBEAT_SECONDS)
-        assert wire.said() == []
 
 
 # -- several processes -----------------------------------------------------------------------------
@@ -329,7 +350,7 @@ async def test_all_processes_list_the_same(autojump_clock: MockClock) -> None:
     """
     async with processes(3) as [(first, _), (second, _), (third, _)]:
         watcher, member = Someone(), Someone()
-        third.watch("room", watcher)
+        third.watch("room", watcher, 100)
         await trio.sleep(1)
         track(first, "ann", member, {"n": 1})
         track(second, "bob", Someone())
@@ -375,8 +396,8 @@ async def test_no_flicker_from_process_to_process(autojump_clock: MockClock) -> 
     """
     async with processes(2) as [(first, _), (second, _)]:
         watchers = [Someone(), Someone()]
-        first.watch("room", watchers[0])
-        second.watch("room", watchers[1])
+        first.watch("room", watchers[0], 100)
+        second.watch("room", watchers[1], 100)
         member = Someone()
         track(first, "ann", member)
         await trio.sleep(1)
@@ -430,7 +451,7 @@ async def test_silent(autojump_clock: MockClock) -> None:
     """
     async with processes(2) as [(first, wire), (second, other)]:
         watcher = Someone()
-        second.watch("room", watcher)
+        second.watch("room", watcher, 100)
         track(first, "ann", Someone())
         await trio.sleep(60)
         assert watcher.told() == [(["ann"], [], [])]
@@ -440,6 +461,9 @@ async def test_silent(autojump_clock: MockClock) -> None:
         assert watcher.told() == [([], ["ann"], [])]
         assert keys(second) == []
         assert repr(second) == "<Presences 0 here, 1 topics, 0 other processes>"
+        assert [each.facts for each in other.events.recent(9, "presence.lost")] == [
+            {"process": first_id(wire), "presences": 1}
+        ]
 
         wire.loses = other.loses = lambda payload: False
         second.gap()
@@ -447,19 +471,217 @@ async def test_silent(autojump_clock: MockClock) -> None:
         assert watcher.told() == [(["ann"], [], [])]
 
 
-async def test_a_process_that_is_alone_again_is_quiet(autojump_clock: MockClock) -> None:
+async def test_who_does_not_know_of_each_other(autojump_clock: MockClock) -> None:
     """
-    Once the last other process is silent no heartbeat is sent any more.
+    Processes that have forgotten each other, and were told of no gap, find each other again.
     """
     async with processes(2) as [(first, wire), (second, other)]:
-        keys(second)
         track(first, "ann", Someone())
+        track(second, "bob", Someone())
         await trio.sleep(1)
-        other.loses = lambda payload: True
+        wire.loses = other.loses = lambda payload: True
         await trio.sleep(SILENT_SECONDS + HEARTBEAT_SECONDS + 1)
+        assert (keys(first), keys(second)) == (["ann"], ["bob"])
         wire.said()
+        await trio.sleep(10 * ALONE_SECONDS)
+        assert wire.said() == ["alive"] * 10
+        wire.loses = other.loses = lambda payload: False
+        await trio.sleep(ALONE_SECONDS + 1)
+        assert sorted(keys(first)) == sorted(keys(second)) == ["ann", "bob"]
+
+
+async def test_a_loop_that_stood_still(autojump_clock: MockClock) -> None:
+    """
+    A process that stood still, and so heard nobody, does not take all the others for silent.
+    """
+    async with processes(2) as [(first, _), (second, other)]:
+        track(first, "ann", Someone())
+        keys(second)
+        await trio.sleep(1)
+        autojump_clock.jump(4 * SILENT_SECONDS)
+        await wait_all_tasks_blocked()
+        assert keys(second) == ["ann"]
+        await trio.sleep(2 * SILENT_SECONDS)
+        assert keys(second) == ["ann"]
+        assert list(other.events.recent(9, "presence.lost")) == []
+
+
+async def test_gone(autojump_clock: MockClock) -> None:
+    """
+    A process that goes says so once, with all that is in it: elsewhere that has its grace.
+    """
+    async with processes(2) as [(first, wire), (second, _)]:
+        watcher, members = Someone(), [Someone() for _ in range(100)]
+        second.watch("room", watcher, 100)
+        for number, each in enumerate(members):
+            track(first, str(number), each)
+        await trio.sleep(1)
+        wire.said()
+        first.leave()
+        first.leave()
+        for each in members[1:]:
+            first.release(each)
+        first.untrack("room", None, members[0])
+        track(first, "late", members[0])
+        await trio.sleep(GRACE - 1)
+        assert (wire.said(), len(keys(second)), keys(first)[-1]) == (["gone"], 100, "late")
+        track(second, "7", Someone())
+        await trio.sleep(2)
+        assert keys(second) == ["7"]
+        assert sum(len(each.left) for each in watcher.diffs) == 99
+
+
+async def test_who_comes_back_while_it_is_forgotten(autojump_clock: MockClock) -> None:
+    """
+    What a process says anew is there, though what it said before is still being taken out.
+    """
+    async with processes(2) as [(first, wire), (second, other)]:
+        seen: list[int] = []
+
+        class Doctor(Someone):
+            def deliver_message(self, message: object) -> bool:
+                if isinstance(message, PresenceDiff) and message.left and not seen:
+                    seen.append(len(keys(second)))
+                    wire.loses = other.loses = lambda payload: False
+                    first.gap()
+                return super().deliver_message(message)
+
+        second.watch("room", Doctor(), 100)
+        for number in range(500):
+            track(first, str(number), Someone())
+        await trio.sleep(1)
+        wire.loses = other.loses = lambda payload: True
+        await trio.sleep(SILENT_SECONDS + 2 * HEARTBEAT_SECONDS)
+        assert 0 < seen[0] < 500
+        await trio.sleep(2 * HEARTBEAT_SECONDS)
+        assert sorted(keys(second)) == sorted(keys(first))
+
+
+async def test_what_the_engine_refuses(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    An engine that refuses news leaves the process at work, and is told of once.
+    """
+    async with processes(1) as [(presences, wire)]:
+        member = Someone()
+        track(presences, "ann", member)
+
+        def refuse(payload: dict[str, Any]) -> bool:
+            raise TypeError("too much")
+
+        wire.loses = refuse
+        presences.deliver(asks(presences, wire))
+        with pytest.raises(TypeError, match="too much"):
+            track(presences, "bob", Someone())
+        presences.release(member)
+        await trio.sleep(ALONE_SECONDS + GRACE)
+        assert [each.getMessage() for each in caplog.records] == [
+            "the engine refuses what is to be said of presences"
+        ]
+        assert (keys(presences), presences.count) == ([], 0)
+
+
+def first_id(wire: Wire) -> str:
+    """The name of the process on *wire*, as it calls itself."""
+    return str(wire.all_said[0]["process"])
+
+
+def asks(presences: Presences, wire: Wire) -> dict[str, Any]:
+    """The news by which another process asks the one on *wire* for its state."""
+    return {**wire.all_said[0], "process": "another", "kind": "ask", "to": first_id(wire)}
+
+
+async def test_the_state_waits_for_the_engine(autojump_clock: MockClock) -> None:
+    """
+    A whole state is said no faster than the engine sends, and to who asks by name only.
+    """
+    async with processes(1) as [(presences, wire)]:
+        for number in range(200):
+            track(presences, str(number), Someone())
+        wire.said()
+        presences.deliver({**asks(presences, wire), "to": ""})
+        await trio.sleep(1)
+        assert wire.said() == ["alive"]
+        wire.lag = 10**9
+        presences.deliver(asks(presences, wire))
+        await trio.sleep(2)
+        assert wire.said() == ["state"]
+        wire.lag = 0
+        await trio.sleep(1)
+        assert wire.said() == ["state"] * 3
+        wire.lag = 10**9
+        presences.deliver(asks(presences, wire))
         await trio.sleep(60)
-        assert wire.said() == []
+        wire.lag = 0
+        await trio.sleep(60)
+        assert wire.said().count("state") == 1
+
+
+async def test_behind(autojump_clock: MockClock) -> None:
+    """
+    Whose mailbox is full is told the whole once there is room, and others are told as ever.
+    """
+    async with processes(1) as [(presences, _)]:
+        full, other, member = Someone(), Someone(), Someone()
+        presences.watch("room", full, 100)
+        presences.watch("room", other, 100)
+        full.is_full = True
+        track(presences, "ann", member)
+        await trio.sleep(1)
+        track(presences, "bob", Someone())
+        await trio.sleep(3)
+        presences.untrack("room", "ann", member)
+        await trio.sleep(3)
+        assert (full.told(), len(other.told())) == ([], 3)
+        full.is_full = False
+        await trio.sleep(3)
+        [diff] = full.diffs
+        assert (list(diff.joined), diff.whole) == (["bob"], True)
+        track(presences, "cem", Someone())
+        await trio.sleep(3)
+        assert full.told()[1:] == other.told() == [(["cem"], [], [])]
+
+        full.is_full = True
+        track(presences, "dan", Someone())
+        await trio.sleep(1)
+        presences.release(full)
+        full.is_full = False
+        await trio.sleep(3)
+        assert full.told() == []
+
+
+async def test_each_has_its_own() -> None:
+    """
+    What an actor does with what it was told changes nothing for another.
+    """
+    async with processes(1) as [(presences, _)]:
+        watchers = [Someone(), Someone()]
+        for each in watchers:
+            presences.watch("room", each, 100).clear()
+        track(presences, "ann", Someone())
+        await wait_all_tasks_blocked()
+        watchers[0].diffs[0].joined.clear()
+        assert watchers[1].told() == [(["ann"], [], [])]
+        presences.listed("room").clear()
+        assert keys(presences) == ["ann"]
+
+
+async def test_behind_the_end(autojump_clock: MockClock) -> None:
+    """
+    Behind the end of the tree nobody is noted, and nothing goes wrong.
+    """
+    async with processes(1) as [(presences, wire)]:
+        member = Someone()
+        track(presences, "ann", member)
+        presences.watch("room", member, 100)
+    wire.said()
+    track(presences, "bob", Someone())
+    assert presences.watch("hall", Someone(), 100) == {}
+    presences.untrack("room", "ann", member)
+    presences.unwatch("room", member)
+    presences.release(member)
+    assert (presences.topics(), presences.count, wire.said()) == ([], 0, [])
 
 
 async def test_what_can_not_be_read(
@@ -477,6 +699,10 @@ async def test_what_can_not_be_read(
         for bad in ("text", {}, {"form": 1}, {**good, "put": [1]}, {**good, "version": "1"}):
             presences.deliver(bad)
         presences.deliver({**good, "process": "y", "put": [[*entry[:2], [], *entry[3:]]]})
+        presences.deliver({**good, "process": "y"})  # whose it is not
+        other = [*entry[:5], "y:1"]
+        for wrong in (["", *other[1:]], [other[0], "\ud800", *other[2:]]):
+            presences.deliver({**good, "process": "y", "put": [wrong]})
         presences.deliver(good)  # its own
         await trio.sleep(1)
         assert [each.getMessage()[:42] for each in caplog.records] == [
