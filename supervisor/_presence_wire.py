@@ -120,15 +120,14 @@ def checked_meta(meta: object) -> Mapping[str, Any]:
     if meta is None:
         return {}
     if not isinstance(meta, Mapping):
-        raise TypeError(f"the meta of a presence is a mapping, or None. Got: {meta!r:.100}")
+        kind = type(meta).__name__  # never what it says: that goes into logs
+        raise TypeError(f"the meta of a presence is a mapping, or None. Got: {kind}")
     plain = dict(cast("Mapping[object, object]", meta))
     try:
         data = msgspec.json.encode(plain)
         copy = msgspec.json.decode(data, type=dict[str, Any])
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
-        raise TypeError(
-            f"the meta of a presence holds what JSON can say. Got: {meta!r:.100} ({error})"
-        ) from error
+        raise TypeError(f"the meta of a presence holds what JSON can say. Got: {error}") from error
     if len(data) > LONGEST_META:
         raise ValueError(
             f"the meta of a presence goes to all who watch, in {LONGEST_META} bytes at most, as"

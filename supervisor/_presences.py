@@ -84,6 +84,11 @@ class Presences:
         """How many presences are of this process."""
         return len(self._own)
 
+    @property
+    def topic_count(self) -> int:
+        """In how many topics somebody is present, or watches, as far as is known here."""
+        return len(self._rooms)
+
     # -- what actors do ------------------------------------------------------------------------
 
     def track(
@@ -230,6 +235,11 @@ class Presences:
         with self._lock:
             mine = self._of.get(member, {})
             return tuple((topic, self._rooms[topic].here[ref]) for (topic, _), ref in mine.items())
+
+    def watched_by(self, member: Member) -> tuple[str, ...]:
+        """Return the topics that *member* watches, in the order in which it began to."""
+        with self._lock:
+            return tuple(self._watched.get(member, ()))
 
     # -- for the exchange with other processes ---------------------------------------------------
 

@@ -42,6 +42,7 @@ class Secretive(Actor):
 
     async def started(self) -> None:
         self.password = STATE
+        self.presence_track("secretive-room", "secretive", {"state": STATE})
 
     def describe(self) -> dict[str, object]:
         return {"shown": SHOWN}

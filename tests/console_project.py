@@ -20,6 +20,7 @@ PAGES = (
     "greenroom_actor",
     "greenroom_connections",
     "greenroom_groups",
+    "greenroom_presence",
     "greenroom_dead_letters",
     "greenroom_threads",
     "greenroom_processes",
@@ -28,7 +29,7 @@ PAGES = (
 
 
 class Room(WebsocketConsumer):
-    """Joins a group named as the peer says; crashes when it is told to."""
+    """Joins a group, or is present in a topic, named as the peer says; crashes when told to."""
 
     def connect(self, message):
         self.accept()
@@ -39,6 +40,9 @@ class Room(WebsocketConsumer):
             raise ValueError(text.removeprefix("crash "))  # the line at fault
         if text.startswith("join "):
             self.join(text.removeprefix("join "))
+        if text.startswith("attend "):
+            topic = text.removeprefix("attend ")
+            self.presence_track(topic, "ann", {"secret": SECRET})
         if text == "lose":
             self.cast("/residents/clerk", {"type": "nobody.handles.this"})
         self.send(text=text)

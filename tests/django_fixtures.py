@@ -36,6 +36,18 @@ def rolled_back(database: None) -> Iterator[None]:
 
 
 @pytest.fixture
+def own_sites(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Admin sites that the test makes are forgotten behind it, not whenever they are collected.
+    """
+    from weakref import WeakSet
+
+    from greenroom.bridges.django.console import _mounted
+
+    monkeypatch.setattr(_mounted, "_sites", WeakSet(_mounted._sites))  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.fixture
 def console(rolled_back: None) -> Iterator[None]:
     """
     A project with an admin, for tests of the console's pages.

@@ -3,7 +3,7 @@
 # Nothing of it is kept for this question, but how long its handlers take, and that only while
 # somebody watches: with `watch` he has them timed for so many seconds more, on the way of a trace.
 # State is shown by describe() alone; of the arguments, the messages and the timers' messages
-# nothing but names and types.
+# nothing but names and types, and of a presence never its meta.
 
 from collections.abc import Sequence
 from itertools import islice
@@ -14,6 +14,7 @@ import trio
 from ...actors import ActorNotFound, CallTimeout, GreenroomError
 from ...actors._messages import summary
 from ...actors._monitors import Monitor
+from ...actors._presence import Presence
 from ...actors._seen import Pending, monitors_of, timers_of
 from ...supervisor import ChildSpec, NodeSnapshot, Root
 from ...supervisor._effective import effective_of_spec, effective_of_supervisor
@@ -31,7 +32,7 @@ from ._question import BadQuestion, Fields
 from ._rows import row_at, row_of
 
 MOST = 100
-"""How many are told of each: timers, monitors, groups, names."""
+"""How many are told of each: timers, monitors, groups, names, presences, topics."""
 EVENTS = 50
 """How many events are told."""
 DESCRIBE_SECONDS = 0.7
@@ -80,7 +81,10 @@ async def ask_actor(root: Root, fields: Fields) -> Answer:
 
 def _blank(row: dict[str, object], events: list[Answer]) -> Answer:
     """Return an answer in which nothing is told but the *row* and the *events*."""
-    lists = ("history", "handlers", "timers", "monitors", "monitored_by", "groups", "names")
+    lists = (
+        "history", "handlers", "timers", "monitors", "monitored_by", "groups", "names",
+        "presences", "watched_topics",
+    )  # fmt: skip
     return {
         "row": row,
         "gone": False,
@@ -131,6 +135,8 @@ def _of_slot(root: Root, slot: Slot, *, tracebacks: bool, stacks: bool) -> Answe
         "monitored_by": _watchers(root, slot),
         "groups": root.groups.groups_of(slot),
         "names": root.registry.keys_of(slot),
+        "presences": root.presences.presences_of(slot),
+        "watched_topics": root.presences.watched_by(slot),
     }
     left_out = {name: len(all_) - MOST for name, all_ in lists.items() if len(all_) > MOST}
     cut = {name: list(islice(all_, MOST)) for name, all_ in lists.items()}
@@ -145,6 +151,7 @@ def _of_slot(root: Root, slot: Slot, *, tracebacks: bool, stacks: bool) -> Answe
         **cut,
         "timers": [_timer(each, now) for each in cut["timers"]],
         "monitors": [_monitor(each) for each in cut["monitors"]],
+        "presences": [_presence(topic, each) for topic, each in cut["presences"]],
         "describes": "describe" in table.special,
         "left_out": left_out,
     }
@@ -189,6 +196,10 @@ def _timer(pending: Pending, now: float) -> Answer:
         "every": timer.interval,
         "waiting": timer.waiting,
     }
+
+
+def _presence(topic: str, presence: Presence) -> Answer:
+    return {"topic": topic, "key": presence.key, "since": round(presence.since, 3)}
 
 
 def _monitor(monitor: Monitor) -> Answer:

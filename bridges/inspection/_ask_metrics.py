@@ -54,6 +54,13 @@ def _of_tree(root: Root) -> Iterator[Metric]:
     stuck = len(root.trouble.stuck) + root.trouble.abandoned
     yield _gauge("actors_unkillable", "Actors that have not ended in time.", _one(stuck))
     yield _gauge("groups", "Groups with members in this process.", _one(root.groups.count))
+    presences = root.presences
+    yield _gauge("presences", "Presences of actors of this process.", _one(presences.count))
+    yield _gauge(
+        "presence_topics",
+        "Topics in which somebody is present, in any process, or watches in this one.",
+        _one(presences.topic_count),
+    )
     open_ = (((route,), number) for route, number in root.connections.open_by_route())
     yield _gauge(
         "connections_open", "Connections that are open, by route.", _labelled(("route",), open_)

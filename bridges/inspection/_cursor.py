@@ -13,7 +13,9 @@ _MOST = 2000
 
 def cursor_of(key: Key) -> str:
     """Return *key* as a text that fits into a URL."""
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).rstrip(b"=").decode()
+    # As it is: a name of 200 characters, each escaped, would be longer than a cursor may be.
+    text = json.dumps(key, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def key_of(cursor: str) -> Key:

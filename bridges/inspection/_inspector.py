@@ -17,6 +17,7 @@ from ._ask_dead_letters import ask_dead_letters
 from ._ask_events import ask_events
 from ._ask_groups import ask_groups
 from ._ask_metrics import ask_metrics
+from ._ask_presence import ask_presence
 from ._ask_process import ask_process
 from ._ask_threads import ask_threads
 from ._ask_tree import ask_tree
@@ -35,6 +36,7 @@ QUESTIONS: dict[str, Ask] = {
     "events": ask_events,
     "groups": ask_groups,
     "metrics": ask_metrics,
+    "presence": ask_presence,
     "process": ask_process,
     "threads": ask_threads,
     "tree": ask_tree,

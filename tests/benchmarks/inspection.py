@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import trio
+import trio.testing
 
 from greenroom.actors import WebsocketConsumer
 from greenroom.bridges.engines import LocalEngine
@@ -137,6 +138,10 @@ async def main(count: int) -> None:
         for at, slot in enumerate(slots):
             groups.join("all", slot)
             groups.join(f"room {at}", slot)
+            root.presences.track("all", f"user {at}", slot, None, 2)
+            root.presences.track(f"room {at}", "me", slot, None, 2)
+        await trio.testing.wait_all_tasks_blocked(0.5)  # until that is told
+        gc.freeze()
         longest += [
             await timed(
                 "connections, in pages of 500", lambda: pages(inspector, "connections", limit=500)
@@ -153,6 +158,11 @@ async def main(count: int) -> None:
             await timed(
                 "the members of one group, one page",
                 lambda: one(ask="groups", group="all", limit=500),
+            ),
+            await timed("presence, one page of 500", lambda: one(ask="presence", limit=500)),
+            await timed(
+                "who is present in one topic, one page",
+                lambda: one(ask="presence", topic="all", limit=500),
             ),
             await timed("one actor", lambda: one(ask="actor", path=f"{room}/77777")),
         ]
@@ -180,6 +190,7 @@ async def main(count: int) -> None:
         )
         for slot in slots:
             groups.leave_all(slot)
+            root.presences.release(slot)
             root.connections.detach("room", slot)
         root.stop()
     if max(longest) > LIMIT:

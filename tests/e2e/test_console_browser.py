@@ -227,7 +227,7 @@ def test_all_pages(visit: Visit, scheme: str, tmp_path: Path) -> None:
     page = log_in(visit, TREE)
     page.emulate_media(color_scheme=scheme)
     names = page.locator(".gr-nav a").all_inner_texts()
-    assert len(names) == 8
+    assert len(names) == 9
     for name in names:
         page.locator(".gr-nav a", has_text=name).first.click()
         expect(page.locator("h1")).to_have_count(1)
@@ -263,6 +263,26 @@ def test_what_the_pages_lead_to(visit: Visit, scheme: str, tmp_path: Path) -> No
     expect(page.locator("#gr-happens")).to_be_visible()
     assert page.evaluate(CHECK) == []
     keep(page, f"console-{scheme}-act", tmp_path)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_who_is_present(visit: Visit, scheme: str, tmp_path: Path) -> None:
+    """
+    A topic appears without reloading, and leads to who is present in it, and on to that actor.
+    """
+    page = log_in(visit, TREE)
+    page.emulate_media(color_scheme=scheme)
+    page.locator(".gr-nav a", has_text="Presence").click()
+    open_desk(visit)
+    page.get_by_role("link", name="desks", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Present in desks")
+    expect(page.locator("th[scope=row]", has_text="trader").first).to_be_visible()
+    assert "on no page of the console" not in page.content()
+    assert page.evaluate(CHECK) == []
+    keep(page, f"console-{scheme}-present", tmp_path)
+    page.locator("td a[href*='/actor/']").first.click()
+    expect(page.get_by_text("Present as", exact=True).first).to_be_visible()
+    assert page.evaluate(CHECK) == []
 
 
 def test_where_no_feed_comes(visit: Visit) -> None:

@@ -32,6 +32,13 @@ for said in ask({"ask": "connections"}).answers:
         print(said.process.pid)
 """
 
+OPEN_DESKS = """
+count => Promise.all(window.desks = Array.from({length: count}, () => new Promise(opened => {
+    const desk = new WebSocket(`ws://${location.host}/ws/desk/`);
+    desk.onopen = () => opened(desk);
+}))).then(desks => desks.length)
+"""
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
@@ -62,6 +69,22 @@ def test_all_workers_answer(visit: Visit, tmp_path: Path) -> None:
     assert len(set(pids)) == 4
     expect(page.locator("tbody tr", has_text="residents")).to_have_count(4)
     keep(page, "console-workers", tmp_path)
+
+
+def test_who_is_present_in_all_of_them(visit: Visit, tmp_path: Path) -> None:
+    """
+    The page of a topic has the presences of all processes, each once, from where its actor is.
+    """
+    tab = log_in(visit, "/admin/password_change/", "trader")
+    assert tab.evaluate(OPEN_DESKS, 8) == 8
+    page, _ = all_four(visit)
+    page.goto(f"{TREE}presence/")
+    expect(page.locator("#gr-heard")).to_have_text("4 of 4 processes answered.")
+    page.get_by_role("link", name="desks", exact=True).first.click()
+    expect(page.locator("tbody th", has_text="trader")).to_have_count(8)
+    links = page.locator("tbody a[href*='/actor/']")
+    assert len({each.get_attribute("href") for each in links.all()}) == 8
+    keep(page, "console-present", tmp_path)
 
 
 @pytest.mark.parametrize("has_the_feed", [False, True])

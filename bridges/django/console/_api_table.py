@@ -107,6 +107,13 @@ ENDPOINTS: dict[str, Endpoint] = {
             (Parameter("group", "text", "The name of a group."), *_PAGED, _SEARCH),
         ),
         Endpoint(
+            "presence",
+            "presence",
+            "The topics, with how many are present in each; with `topic`, who of each process is"
+            " present in that one, without what they say of themselves.",
+            (Parameter("topic", "text", "The name of a topic."), *_PAGED, _SEARCH),
+        ),
+        Endpoint(
             "dead-letters",
             "dead-letters",
             "Messages that reached nobody, the latest first; never their bodies.",

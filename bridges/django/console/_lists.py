@@ -12,9 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from ._hearing import NO_SUCH, Hearing, Voice
 from ._page import link, page
 from ._plain_tables import items_table
-from ._tables import Control, Part, Table
+from ._tables import Cell, Control, Part, Table
+from ._user_names import named, names_of
 from ._view import VIEW_TRACEBACK, may
-from ._words import Mark, anchor, listing
+from ._words import Mark, anchor, listing, mapping
 
 LIMIT = 50
 SILENT = Mark("!", "silent", "bad")
@@ -105,6 +106,19 @@ def rows_table(
     return replace(
         items_table(id, caption, found, linked, columns=columns, empty=empty), titled=False
     )
+
+
+def users_linked(rows: object, site: AdminSite, process: str) -> list[dict[str, Any]]:
+    """Return *rows* of *process* with each user's name, and the way to that user's connections."""
+    found = [dict(mapping(each)) for each in listing(rows)]
+    names = names_of(each.get("user") for each in found)
+    for each in found:
+        if key := each.get("user"):
+            url = link(site, "greenroom_connections", user=key, process=process)
+            # An actor may be present as several keys, each in a row of its own.
+            which = anchor(process, str(each.get("path")), str(each.get("key") or ""), "user")
+            each["user"] = Cell(named(key, names), url, which)
+    return found
 
 
 def listed(

@@ -43,6 +43,7 @@ PLACES = (
     Place("greenroom_tree", "Tree", VIEW_TREE),
     Place("greenroom_connections", "Connections", VIEW_TREE),
     Place("greenroom_groups", "Groups", VIEW_TREE),
+    Place("greenroom_presence", "Presence", VIEW_TREE),
     Place("greenroom_dead_letters", "Dead letters", VIEW_TREE),
     Place("greenroom_threads", "Threads", VIEW_TREE),
     Place("greenroom_processes", "Processes", VIEW_TREE),

@@ -10,6 +10,7 @@ from ._event_tables import events_table
 from ._hearing import Hearing, Voice
 from ._lines import line_of, shortened
 from ._page import link, page
+from ._pages_presence import topic_cell
 from ._plain_tables import folded, items_table, pairs_table
 from ._tables import Cell, Part, Table
 from ._tracebacks import offending
@@ -29,6 +30,8 @@ _LISTS = (
     ("monitored_by", "Monitored by", ("path",), "Nobody watches it."),
     ("groups", "Groups", ("group", "name"), "It is in no group."),
     ("names", "Names in the registry", ("name",), "It has none."),
+    ("presences", "Present as", ("topic", "key", "since"), "It is present in no topic."),
+    ("watched_topics", "Watches who is present in", ("topic",), "It watches no topic."),
 )
 
 
@@ -97,6 +100,13 @@ def _told(
     ]
     listed = {name: listing(answer.get(name)) for name, *_ in _LISTS}
     listed["groups"] = [{"group": _group(site, path, str(name))} for name in listed["groups"]]
+    listed["presences"] = [
+        {**each, "topic": topic_cell(site, each.get("topic"), path, str(each.get("key")))}
+        for each in map(mapping, listed["presences"])
+    ]
+    listed["watched_topics"] = [
+        {"topic": topic_cell(site, name, path, "watched")} for name in listed["watched_topics"]
+    ]
     tables = [
         items_table(
             anchor(process, path, name), title, listed[name], linked,

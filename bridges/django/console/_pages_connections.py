@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from ._action_links import user_links
 from ._hearing import Voice
-from ._lists import asked, listed, one_of, paged, rows_table, text_of
+from ._lists import asked, listed, one_of, paged, rows_table, text_of, users_linked
 from ._page import link
 from ._tables import Cell, Control, Table, TableRow, cell
 from ._user_names import keys_named, named, names_of
@@ -52,7 +52,7 @@ def connections(request: HttpRequest, site: AdminSite) -> HttpResponse:
         if by:
             found = _counted(site, voice, by, empty)
         else:
-            rows = _named(voice.answer.get("rows"), site, voice.process)
+            rows = users_linked(voice.answer.get("rows"), site, voice.process)
             found = rows_table(voice, site, "Connections", _CONNECTION, empty, rows)
         return [paged(found, request, site, "greenroom_connections", voice)]
 
@@ -89,18 +89,6 @@ def groups(request: HttpRequest, site: AdminSite) -> HttpResponse:
         more["back"] = {"text": "All groups", "url": link(site, "greenroom_groups")}
     controls = [] if group else [Control("q", "Name of the group", search)]
     return listed(request, site, title, question, tables, controls, **more)
-
-
-def _named(rows: object, site: AdminSite, process: str) -> list[dict[str, Any]]:
-    found = [dict(mapping(each)) for each in listing(rows)]
-    names = names_of(each.get("user") for each in found)
-    for each in found:
-        if key := each.get("user"):
-            url = link(site, "greenroom_connections", user=key, process=process)
-            each["user"] = Cell(
-                named(key, names), url, anchor(process, str(each.get("path")), "user")
-            )
-    return found
 
 
 def _counted(site: AdminSite, voice: Voice, by: str, empty: str) -> Table:

@@ -11,8 +11,11 @@ from ._units import duration, moment
 from ._world import Process
 
 _SHOWN = frozenset(
-    {"row", "history", "events", "stack", "state", "state_problem", "describes", "where"}
-)
+    {
+        "row", "history", "events", "stack", "state", "state_problem", "describes", "where",
+        "presences",
+    }
+)  # fmt: skip
 _ON_ITS_LINE = frozenset({"id", "host", "pid", "started", "tree", "columns", "samples"})
 _TITLES: Mapping[str, str] = {
     "spec": "Options",
@@ -22,6 +25,7 @@ _TITLES: Mapping[str, str] = {
     "monitored_by": "Watched by",
     "groups": "Groups",
     "names": "Names",
+    "watched_topics": "Watches who is present in",
     "connection": "Connection",
 }
 
@@ -62,6 +66,7 @@ def _actor(answer: Data, path: str, now: float, *, state: bool) -> Iterator[Part
     yield from _section("Events, the last one first", _events(answer, now))
     if state:
         yield from _section("State", outline(_state(answer), 2))
+    yield from _section("Present as", _presences(answer, now))
     for name, value in answer.items():
         if name not in _SHOWN and value not in (None, [], {}, ""):
             yield from _section(_TITLES.get(name, name.replace("_", " ").capitalize()), _any(value))
@@ -138,6 +143,18 @@ def _events(answer: Data, now: float) -> Iterator[Parts]:
         said = short(facts) if facts else ""
         yield joined(
             [Part(f"  {when}".ljust(14), "quiet"), Part(text(event.get("kind")), "key"), Part(said)]
+        )
+
+
+def _presences(answer: Data, now: float) -> Iterator[Parts]:
+    for each in mappings(answer.get("presences")):
+        since = number(each.get("since"))
+        yield joined(
+            [
+                Part(f"  {text(each.get('key'))}", "name"),
+                Part(f"in {text(each.get('topic'))}"),
+                Part("" if since is None else f"for {duration(max(0.0, now - since))}", "quiet"),
+            ]
         )
 
 

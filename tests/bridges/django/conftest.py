@@ -25,6 +25,7 @@ from django_fixtures import (  # noqa: E402, F401 - the tests name them
     database,
     engine,
     key,
+    own_sites,
     queries,
     rolled_back,
     user,

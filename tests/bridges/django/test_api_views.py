@@ -99,8 +99,8 @@ def test_each_endpoint_is_a_question(server: Any, operator: Client) -> None:
         for parameter in endpoint.known:
             value = parameter.choices[0] if parameter.choices else samples[parameter.kind]
             query = {"process": process, parameter.name: value}
-            if parameter.name in ("after", "group"):
-                continue  # what is no cursor is refused, what is no group not found
+            if parameter.name in ("after", "group", "topic"):
+                continue  # what is no cursor is refused, what is no group or topic not found
             if name == "actors" or parameter.name == "path":
                 query["path"] = TARGET
             if parameter.name == "process":
@@ -111,6 +111,22 @@ def test_each_endpoint_is_a_question(server: Any, operator: Client) -> None:
 
 def answer_process(client: Client) -> str:
     return client.get(f"{API}processes").json()["answers"][0]["process"]["id"]
+
+
+def test_who_is_present(server: Any, reader: Client) -> None:
+    """
+    Topics are listed, and who is present in one, without what they say of themselves.
+    """
+    topics = reader.get(f"{API}presence")
+    assert answer_in(topics)["rows"] == [
+        {"topic": "secretive-room", "keys": 1, "here": 1, "watchers": 0}
+    ]
+    found = reader.get(f"{API}presence", {"topic": "secretive-room", "search": "SECRET"})
+    [row] = answer_in(found)["rows"]
+    assert (row["key"], row["path"], row["actor"]) == ("secretive", TARGET, "Secretive")
+    assert api_project.STATE not in found.content.decode()
+    status, code, _ = error_in(reader.get(f"{API}presence", {"topic": "nobody's"}))
+    assert (status, code) == (404, "not-found")
 
 
 def test_a_place_and_what_is_below(server: Any, reader: Client) -> None:

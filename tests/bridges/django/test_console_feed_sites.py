@@ -18,7 +18,7 @@ SITES = ("open", "narrow", "factor")
 
 
 @pytest.fixture
-def sites(rolled_back: None) -> Iterator[None]:
+def sites(rolled_back: None, own_sites: None) -> Iterator[None]:
     """
     A project with three admin sites, one of which asks for what only a middleware knows.
     """

@@ -313,6 +313,35 @@ def test_groups(server: Any, ada: Client) -> None:
         assert "groups/?group=lobby" in text_of(ada, "greenroom_actor", path=CRASHED)
 
 
+def test_presence(server: Any, ada: Client) -> None:
+    """
+    Topics are listed with a link to who is present in them, and those with one to each actor.
+    """
+    assert "Nobody is present, or watches." in text_of(ada, "greenroom_presence")
+    with server.websocket("/room/") as socket:
+        for topic in ("lobby", " the bar "):
+            socket.send_text(f"attend {topic}")
+            assert socket.receive_text() == f"attend {topic}"
+        assert CRASHED in text_of(ada, "greenroom_presence", topic=" the bar ")
+        text = text_of(ada, "greenroom_presence")
+        assert ">lobby</a>" in text
+        assert "No topic is as looked for." in text_of(ada, "greenroom_presence", q="hall")
+        link = re.search(r'href="([^"]+topic=lobby)"', text)
+        assert link
+        text = ada.get(link[1]).content.decode()
+        assert "Presences here: 1. Keys in all processes: 1. Watchers here: 0." in text
+        assert re.search(r'<th scope="row">\s*ann\s*</th>', text)
+        assert re.search(rf'href="[^"]*greenroom/actor/[^"]+">{CRASHED}<', text)
+        assert SECRET not in text
+        empty = text_of(ada, "greenroom_presence", topic="lobby", q="bob")
+        assert "Nobody is as looked for." in empty
+        assert "nobody is present in the topic" in text_of(ada, "greenroom_presence", topic="hall")
+        text = text_of(ada, "greenroom_actor", path=CRASHED)
+        assert "presence/?topic=lobby" in text
+        assert "Present as" in text
+        assert SECRET not in text
+
+
 def test_dead_letters(server: Any, ada: Client) -> None:
     """
     A message that nobody handles is listed with its target.
@@ -365,11 +394,12 @@ def test_no_inline_script_or_style(server: Any, ada: Client) -> None:
 
 def test_hostile_names(server: Any, ada: Client) -> None:
     """
-    Names of groups, texts of exceptions and searches from outside are never markup.
+    Names of groups and topics, texts of exceptions and searches from outside are never markup.
     """
     with server.websocket("/room/") as socket:
-        socket.send_text(f"join {SCRIPT}")
-        socket.receive_text()
+        for what in ("join", "attend"):
+            socket.send_text(f"{what} {SCRIPT}")
+            socket.receive_text()
         crash(server, socket, SCRIPT)
         for name, query in (
             ("greenroom_tree", {}),
@@ -377,6 +407,9 @@ def test_hostile_names(server: Any, ada: Client) -> None:
             ("greenroom_actor", {"path": CRASHED}),
             ("greenroom_groups", {}),
             ("greenroom_groups", {"group": SCRIPT}),
+            ("greenroom_presence", {}),
+            ("greenroom_presence", {"topic": SCRIPT}),
+            ("greenroom_presence", {"q": SCRIPT}),
             ("greenroom_connections", {"q": SCRIPT}),
             ("greenroom_events", {"path": SCRIPT}),
         ):

@@ -13,7 +13,9 @@ urlpatterns: list[Any] = []
 
 
 @pytest.fixture
-def sites(console: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def sites(
+    console: None, own_sites: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, Any]]:
     """
     Two sites beside the default one, of which one has a class of its own, and one has no console.
     """
@@ -99,7 +101,9 @@ def test_once(console: None) -> None:
     assert routes.count("greenroom/") == 1
 
 
-def test_made_before_models(console: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_made_before_models(
+    console: None, own_sites: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     EVERY SITE: URLs that were made before models could be imported lead there all the same.
     """

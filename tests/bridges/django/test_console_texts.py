@@ -18,7 +18,10 @@ from greenroom.supervisor import ChildSpec, SupervisorSpec
 BODY = "what-a-user-wrote"
 FALLEN = "/connections/room/2"
 """A connection that a crash has ended."""
-API = ("processes", "tree", "actors", "connections", "groups", "dead-letters", "threads", "events")
+API = (
+    "processes", "tree", "actors", "connections", "groups", "presence", "dead-letters", "threads",
+    "events",
+)  # fmt: skip
 
 
 class Careless(Actor):
@@ -29,6 +32,7 @@ class Careless(Actor):
     async def started(self) -> None:
         if self.said:
             raise KeyError(self.said[0])
+        self.presence_track("careless", "careless", {"says": BODY})
 
     def describe(self) -> dict[str, object]:
         raise LookupError(BODY)
@@ -40,6 +44,10 @@ class Careless(Actor):
     @handles("group")
     async def on_group(self, message: dict[str, Any]) -> None:
         raise ExceptionGroup(message["text"], [ValueError(message["text"])])
+
+    @handles("attend")
+    async def on_attend(self, message: dict[str, Any]) -> None:
+        self.presence_track("careless", "more", {"says": {message["text"]: object()}})
 
     @handles("for good")
     async def on_for_good(self, message: dict[str, Any]) -> None:
@@ -112,6 +120,8 @@ def server(rolled_back: None) -> Iterator[Any]:
         alone = server.root.find("/residents/careless")
         alone.cast({"type": "group", "text": BODY})
         server.wait_restarted("/residents/careless")
+        alone.cast({"type": "attend", "text": BODY})
+        server.wait_restarted("/residents/careless")
         server.root.find("/residents/team/member").cast({"type": "for good", "text": BODY})
         server.assert_event("supervisor.gave_up")
         server.assert_event("supervisor.start_failed")
@@ -129,6 +139,8 @@ def seen(client: Any, process: str) -> dict[str, str]:
             texts[f"{url} {place}"] = client.get(
                 url, {"process": process, "path": place}
             ).content.decode()
+    for url in (reverse("admin:greenroom_presence"), "/greenroom/api/v1/presence"):
+        texts[f"{url} careless"] = client.get(url, {"topic": "careless"}).content.decode()
     for place in places:
         for name in API:
             url = f"/greenroom/api/v1/{name}"
@@ -154,6 +166,8 @@ def test_no_text_of_an_exception(server: Any) -> None:
     stateful = seen(client_of("bob", "view_tree", "view_state"), process)
     assert [url for url, text in stateful.items() if BODY in text] == []
     assert any("could not describe itself: LookupError" in text for text in stateful.values())
+    present = [text for url, text in texts.items() if url.endswith(" careless")]
+    assert ["/residents/careless" in text for text in present] == [True, True]
     assert any("KeyError" in text for text in texts.values())
     assert any("ExceptionGroup" in text for text in texts.values())
     first = plain.get(reverse("admin:greenroom_tree")).content.decode()

@@ -22,6 +22,7 @@ from greenroom.bridges.inspection._page import tree_page
 from greenroom.bridges.inspection._token import COOKIE
 from greenroom.bridges.testing import ServerDriver, serve
 from greenroom.supervisor import Options
+from greenroom.supervisor._look import Look
 
 TOKEN = "a-token-that-nobody-guesses"
 BEARER = [("authorization", f"Bearer {TOKEN}")]
@@ -89,6 +90,24 @@ async def test_what_it_answers() -> None:
         assert (await read(server, "/api/v1/tree?process=nobody"))[0] == 404
         one = f"/api/v1/tree?process={this_process().id}&seconds=5"
         assert (await read(server, one))[0] == 200
+
+
+async def test_who_is_present() -> None:
+    """
+    It tells the topics, and who is present in one, without what they say of themselves.
+    """
+    async with serving(Clock) as server:
+        slot = Look(server.root).slot("/residents/clock")
+        assert slot is not None
+        server.root.presences.track("hall", "clock", slot, {"secret": "xyzzy"}, 1)
+        status, document = await read(server, "/api/v1/presence")
+        assert status == 200
+        assert [row["topic"] for row in document["answers"][0]["answer"]["rows"]] == ["hall"]
+        status, document = await read(server, "/api/v1/presence?topic=hall&limit=1")
+        [row] = document["answers"][0]["answer"]["rows"]
+        assert (row["key"], row["path"], row["actor"]) == ("clock", slot.path, "Clock")
+        assert "xyzzy" not in str(document)
+        assert (await read(server, "/api/v1/presence?topic=nobody's"))[0] == 404
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,15 @@ import trio
 from helpers import happened, running, settle
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from greenroom.actors import Actor, CallFailed, Down, Overflow, WebsocketConsumer, handles
+from greenroom.actors import (
+    Actor,
+    CallFailed,
+    Down,
+    Overflow,
+    PresenceDiff,
+    WebsocketConsumer,
+    handles,
+)
 from greenroom.bridges.inspection import _ask_actor as question
 from greenroom.bridges.testing import ServerDriver, virtual_clock
 from greenroom.supervisor import ChildSpec, SupervisorSpec, TaskPoolSpec
@@ -66,6 +74,16 @@ class Worker(Actor):
     async def watch(self, message: dict[str, Any]) -> None:
         self.monitor(self.find(message["path"]))
 
+    @handles("attend")
+    async def attend(self, message: dict[str, Any]) -> None:
+        for topic in message["topics"]:
+            self.presence_watch(topic)
+            self.presence_track(topic, "ann", {"secret": "xyzzy"})
+
+    @handles(PresenceDiff)
+    async def on_presence(self) -> None:
+        pass
+
     @handles(Down)
     async def down(self) -> None:
         pass
@@ -102,6 +120,27 @@ async def test_what_holds(clock: MockClock) -> None:
         assert answer["groups"] == ["workers"]
         assert answer["row"]["path"] == PATH
         assert answer["connection"] is None
+
+
+async def test_its_presences(clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    An actor says as what it is present, in which topic and since when, and which topics it
+    watches; never what it says of itself. Of each it tells so many.
+    """
+    async with running(WORKER) as server:
+        assert (await about(server))["presences"] == []
+        await server.root.find(PATH).call({"type": "attend", "topics": ["hall", "lobby"]})
+        answer = await about(server)
+        assert [each.pop("since") > 10**9 for each in answer["presences"]] == [True, True]
+        assert answer["presences"] == [
+            {"topic": "hall", "key": "ann"}, {"topic": "lobby", "key": "ann"},
+        ]  # fmt: skip
+        assert answer["watched_topics"] == ["hall", "lobby"]
+        assert "xyzzy" not in str(answer)
+        monkeypatch.setattr(question, "MOST", 1)
+        answer = await about(server)
+        assert [each["topic"] for each in answer["presences"]] == ["hall"]
+        assert answer["left_out"] == {"presences": 1, "watched_topics": 1}
 
 
 async def test_its_history(clock: MockClock) -> None:

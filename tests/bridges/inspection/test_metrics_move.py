@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from greenroom.actors import Actor, handles
 from greenroom.bridges.testing import ServerDriver, virtual_clock
 from greenroom.supervisor import ChildSpec, Options, SupervisorSpec
+from greenroom.supervisor._look import Look
 
 
 @pytest.fixture
@@ -218,3 +219,23 @@ async def test_what_went_through_actors(clock: MockClock) -> None:
         assert (await values(server, "mailbox_oldest_seconds"))["Clerk",] >= 0
         async with server.websocket("/room"):
             assert await values(server, "output_bytes") == {("Room",): 0}
+
+
+async def test_presence() -> None:
+    """
+    How many presences there are here, and in how many topics anybody is, moves with each.
+    """
+    async with running(Greeter) as server:
+        presences, slot = server.root.presences, Look(server.root).slot("/residents/greeter")
+        assert slot is not None
+        for topic, key in (("hall", "ann"), ("lobby", "ann"), ("lobby", "bob")):
+            presences.track(topic, key, slot, {"at": 1}, 100)
+        presences.update("hall", "ann", slot, {"at": 2})
+        assert await values(server, "presences") == {(): 3}
+        assert await values(server, "presence_topics") == {(): 2}
+        presences.untrack("hall", None, slot)
+        await settle(lambda: "hall" not in presences.topics())
+        assert await values(server, "presences") == {(): 2}
+        assert await values(server, "presence_topics") == {(): 1}
+        await server.root.supervisor("/residents").stop_child("greeter")
+        assert await values(server, "presences") == {(): 0}

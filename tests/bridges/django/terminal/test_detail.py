@@ -31,6 +31,8 @@ ANSWER: dict[str, Any] = {
     "handlers": [],
     "timers": [],
     "groups": ["prices"],
+    "presences": [{"topic": "floor", "key": "feed", "since": NOW - 5}],
+    "watched_topics": ["floor"],
     "connection": None,
     "state": {"rooms": 3},
     "stack": ["market/actors.py:41 in on_fetch"],
@@ -56,7 +58,7 @@ def test_the_last_crash_has_its_traceback() -> None:
 
 def test_all_that_is_known_is_shown() -> None:
     """
-    Stack, events, options and groups are shown; what is empty is not, what is new is.
+    Stack, events, options, groups and presences are shown; what is empty is not, what is new is.
     """
     said = shown(ANSWER)
 
@@ -64,6 +66,8 @@ def test_all_that_is_known_is_shown() -> None:
     assert said.index("slot.crashed") < said.index("slot.started")
     assert "max_restarts  3" in said
     assert "Groups\n  prices" in said
+    assert "Present as\n  feed  in floor  for 5.0 s" in said
+    assert "Watches who is present in\n  floor" in said
     assert "A new field\n  x  1" in said
     assert "Timers" not in said
     assert "Connection" not in said
@@ -95,6 +99,8 @@ def test_hostile_texts() -> None:
         "history": [{"exception": ESCAPES, "text": ESCAPES, "traceback": ESCAPES, "at": 1}],
         "events": [{"kind": ESCAPES, "facts": {ESCAPES: ESCAPES}}],
         "stack": [ESCAPES],
+        "presences": [{"topic": ESCAPES, "key": ESCAPES, "since": 1}],
+        "watched_topics": [ESCAPES],
         "state": {ESCAPES: [ESCAPES, {ESCAPES: ESCAPES * 50}]},
         ESCAPES: ESCAPES,
     }

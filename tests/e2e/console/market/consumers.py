@@ -6,6 +6,7 @@ class Desk(WebsocketConsumer):
 
     def connect(self, message):
         self.trader = self.user.get_username()
+        self.presence_track("desks", self.trader or "nobody", {"note": "on no page of the console"})
         self.accept()
 
     def receive(self, text):
