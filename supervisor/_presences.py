@@ -370,7 +370,7 @@ class Presences:
                     room.rests_until = now + TELL_SECONDS
                     news.append((tuple(room.watchers), diff))
                 if due < math.inf:
-                    self._agenda.put(topic, due)
+                    self._agenda.put(topic, max(due, room.rests_until))
                 elif room.is_idle:
                     del self._rooms[topic]
         return news
