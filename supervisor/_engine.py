@@ -127,7 +127,8 @@ class Engine(ABC):
         Reaching the outside world is no part of the start, and losing it is no
         reason to return or raise: the engine tries again, with pauses, for ever.
         Always a checkpoint. Cancellation leaves connections closed, messages that
-        had not left dropped, and the other methods harmless.
+        had not left dropped, and the other methods harmless; an engine may take a
+        second before that to send what waits, since it is the last that others hear.
         """
 
     @abstractmethod

@@ -34,6 +34,8 @@ from ._redis_wire import msgpack, packed_with, unpacked_with
 logger = logging.getLogger("greenroom.redis")
 
 HELLO_SECONDS = 5.0
+LAST_SECONDS = 1.0
+"""How long what waits may take to be sent yet when the engine ends."""
 _MISSED_HELLOS = 3
 _AT_ONCE = 500
 
@@ -47,6 +49,14 @@ class _Lane:
         self.outbox = outbox
         self.pubsub = PubSub(host, deliver, on_up=on_up, on_down=_nothing)
         self.parker = Parker()
+        """Where who publishes waits for something to publish."""
+        self.emptied = Parker()
+        """Where the end waits until all is published."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether Redis has all that was to be published."""
+        return self.parker.parked and not self.outbox.lag()[0]
 
 
 class RedisEngine(Engine):
@@ -113,6 +123,8 @@ class RedisEngine(Engine):
         """
         Work until cancelled. Always a checkpoint; Redis may come and go.
 
+        A cancellation takes a second at most, in which what was published before is sent.
+
         Raises:
             RuntimeError: it has been run before.
         """
@@ -127,17 +139,34 @@ class RedisEngine(Engine):
                     for topic in self._topics:
                         self._lane(topic).pubsub.want(self._name(topic))
                     self._loop = LoopThread.current()
-                for lane in self._lanes:
-                    nursery.start_soon(lane.pubsub.run)
-                    nursery.start_soon(self._publish_on, lane)
-                nursery.start_soon(self._say_hello)
+                work = trio.CancelScope(shield=True)
+                nursery.start_soon(self._work, work)
                 task_status.started()
-                await trio.sleep_forever()
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    with trio.move_on_after(LAST_SECONDS, shield=True):
+                        await self._send_the_rest()
+                    work.cancel()
         finally:
             with self._lock:
                 self._loop, self._ended = None, True
             for lane in self._lanes:
                 lane.outbox.lost(len(lane.outbox.take(MESSAGES)))
+
+    async def _work(self, scope: trio.CancelScope) -> None:
+        with scope:
+            async with trio.open_nursery() as nursery:
+                for lane in self._lanes:
+                    nursery.start_soon(lane.pubsub.run)
+                    nursery.start_soon(self._publish_on, lane)
+                nursery.start_soon(self._say_hello)
+
+    async def _send_the_rest(self) -> None:
+        """Wait until all is published, on the servers that are there."""
+        for lane in self._lanes:
+            while lane.pubsub.link.is_up and not lane.is_empty:
+                await lane.emptied.park()
 
     async def _publish_on(self, lane: _Lane) -> None:
         """Send what is in the outbox, in order, and then the gaps that are owed."""
@@ -151,6 +180,7 @@ class RedisEngine(Engine):
             if owed:
                 commands = [("PUBLISH", self._control, self._packed(_GAP))]
             if not commands:
+                lane.emptied.wake()
                 await lane.parker.park()
                 continue
             try:

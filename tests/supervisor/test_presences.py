@@ -304,6 +304,25 @@ async def test_with_grace(autojump_clock: MockClock) -> None:
         assert presences.tally("room") == PresenceTally(keys=1, here=1, watchers=1)
 
 
+async def test_graces_that_end_one_by_one(autojump_clock: MockClock) -> None:
+    """
+    Of a crowd that goes bit by bit is told as of all changes: 0.1 s apart, and not of each.
+    """
+    async with processes(1) as [(presences, _)]:
+        watcher, crowd = Someone(), [Someone() for _ in range(50)]
+        for number, each in enumerate(crowd):
+            track(presences, f"{number}", each)
+        await trio.sleep(1)
+        presences.watch("room", watcher, 100)
+        for each in crowd:
+            presences.release(each)
+            await trio.sleep(0.01)
+        await trio.sleep(GRACE + 1)
+        told = watcher.told()
+        assert sum(len(left) for _, left, _ in told) == 50
+        assert len(told) <= 0.5 / 0.1 + 2
+
+
 async def test_turns(autojump_clock: MockClock) -> None:
     """
     However many topics change at once, and however many watch, others have turns in between.

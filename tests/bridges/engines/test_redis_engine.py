@@ -8,7 +8,7 @@ import trio
 from layer_mailbox import until
 from redis_server import RedisServer, running_redis
 
-from greenroom.bridges.engines._redis_engine import RedisEngine
+from greenroom.bridges.engines._redis_engine import LAST_SECONDS, RedisEngine
 from greenroom.bridges.engines._redis_outbox import Outbox
 from greenroom.bridges.engines._redis_ring import shard_of
 from greenroom.bridges.testing._recorder import Recorder
@@ -78,6 +78,48 @@ async def test_past_the_bound_is_a_gap_to_the_others(servers: list[RedisServer])
 
     assert heard.of("topic") == ["0", "1", "2"]
     assert publisher.statistics().lag_messages == 0
+
+
+async def test_the_last_words_are_sent(servers: list[RedisServer]) -> None:
+    """
+    What was published just before its end is heard, all of it, on each server.
+    """
+    listener = RedisEngine(hosts, prefix="last")
+    heard = Recorder()
+    topics = [next(f"{n}" for n in range(99) if shard_of(f"{n}", 2) == each) for each in (0, 1)]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(listener.run, heard)
+        for topic in topics:
+            listener.subscribe(topic)
+        publisher = RedisEngine(hosts, prefix="last")
+        async with trio.open_nursery() as shorter:
+            await shorter.start(publisher.run, Recorder())
+            await until(lambda: publisher.peers() and listener.peers())
+            for number in range(2000):
+                for topic in topics:
+                    publisher.publish(topic, str(number))
+            shorter.cancel_scope.cancel()
+        await until(lambda: all(len(heard.of(topic)) == 2000 for topic in topics))
+        nursery.cancel_scope.cancel()
+
+    assert publisher.statistics().dropped == 0
+
+
+async def test_without_redis_the_end_is_at_once() -> None:
+    """
+    An engine whose Redis is away has nobody to tell, and waits for nobody.
+    """
+    with running_redis() as server:
+        engine = RedisEngine([server.url])
+        server.halt()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(engine.run, Recorder())
+            engine.publish("topic", "unheard")
+            began = trio.current_time()
+            nursery.cancel_scope.cancel()
+
+    assert trio.current_time() - began < LAST_SECONDS
+    assert engine.statistics().dropped == 1
 
 
 async def test_redis_restarts(servers: list[RedisServer]) -> None:
