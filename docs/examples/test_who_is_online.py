@@ -42,6 +42,8 @@ async def test_only_who_stays_away_has_left(clock):
             assert await news(ann) == (["ben"], [], [])
             ben.crash()
             await ben.wait_restarted()
+            await ben.send_json({"type": "status", "text": "back"})
+            assert await news(ann) == ([], [], ["ben"])
         async with enter(server, "ben"):    # he comes back at once
             pass
         assert await news(ann) == ([], ["ben"], [])  # and this is the next that she hears

@@ -3,8 +3,9 @@ export function whoIsOnline(url, show) {
   const socket = new WebSocket(url);
   const present = new Map();
   socket.onmessage = ({ data }) => {
-    const { type, joined, left, changed } = JSON.parse(data);
+    const { type, joined, left, changed, whole } = JSON.parse(data);
     if (type !== "presence") return;
+    if (whole) present.clear();
     for (const [name, tabs] of Object.entries({ ...joined, ...changed })) present.set(name, tabs);
     for (const name of left) present.delete(name);
     show(present);

@@ -9,6 +9,7 @@ class Status(msgspec.Struct, tag="status"):
 
 
 class RoomConsumer(JsonWebsocketConsumer):
+    keep = ["name", "topic"]
 
     async def connect(self):
         user = await self.load_user()
@@ -18,7 +19,7 @@ class RoomConsumer(JsonWebsocketConsumer):
         self.name, self.topic = user.get_username(), f"room.{self.kwargs['room']}"
         await self.accept()
         present = self.presence_watch(self.topic)
-        await self.tell(PresenceDiff(self.topic, joined=present))
+        await self.tell(PresenceDiff(self.topic, joined=present, whole=True))
         self.presence_track(self.topic, self.name, {"status": "here"})
 
     @handles(PresenceDiff)
