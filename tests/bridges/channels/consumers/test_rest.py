@@ -14,7 +14,12 @@ from greenroom.bridges.channels.generic.websocket import (
     JsonWebsocketConsumer,
 )
 from greenroom.bridges.channels.layers import get_channel_layer
-from greenroom.bridges.channels.testing import HttpCommunicator, WebsocketCommunicator
+from greenroom.bridges.channels.testing import (
+    HttpCommunicator,
+    WebsocketCommunicator,
+    _mail,
+    application,
+)
 
 
 class Late(AsyncJsonWebsocketConsumer):
@@ -53,6 +58,16 @@ class TakesFromTheQueue(WebsocketCommunicator):
         return await self.output_queue.get()
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A minute for what is done within half a second, or one, but on a machine that stands still.
+    """
+    monkeypatch.setattr(_mail, "_SECONDS_TO_REST", 60)
+    monkeypatch.setattr(application, "within", lambda _, wait: _mail.within(60, wait))
+
+
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize("communicates", [WebsocketCommunicator, TakesFromTheQueue])
 @pytest.mark.parametrize("consumer", [Late, LateOnAsyncio])
 def test_a_group_that_is_joined_behind_accept(run: Run, consumer: Any, communicates: Any) -> None:
@@ -76,6 +91,7 @@ def test_a_group_that_is_joined_behind_accept(run: Run, consumer: Any, communica
     run(main)
 
 
+@pytest.mark.usefixtures("patience")
 def test_a_handler_in_a_thread(run: Run) -> None:
     """
     A sync consumer's handler is over, too, when the test has what it sent.
