@@ -106,6 +106,7 @@ async def test_a_process_that_stops_takes_its_own_along(redis_server: RedisServe
         assert happened(here.server, "presence.lost") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [10_000, 1])
 async def test_redis_restarts(kept: int) -> None:
     """

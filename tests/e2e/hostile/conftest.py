@@ -8,7 +8,10 @@ from e2e.hostile._peer import Innocent
 from e2e.hostile._serving import APPLICATIONS, held, serving
 
 
-@pytest.fixture(scope="module", params=APPLICATIONS)
+PARAMS = [pytest.param(name, marks=[pytest.mark.slow] * (name == "bare")) for name in APPLICATIONS]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """One server for all that does not end it, and nothing here should."""
     with serving(request.param) as server:
