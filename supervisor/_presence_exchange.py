@@ -16,7 +16,8 @@
 import logging
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 import trio
@@ -99,7 +100,7 @@ class Exchange:
         self._own, self._id, self._events = own, process, events
         self.others: dict[str, Replica] = {}
         """The processes that were heard, by name."""
-        self._going: deque[tuple[Entry, bool]] = deque()  # of those that are others no more
+        self._going: deque[tuple[Iterator[Entry], bool]] = deque()  # of who is an other no more
         self._beat_at = self._answer_at = self._tell_at = math.inf
         self._answered = -math.inf
         self._state: State | None = None
@@ -138,9 +139,12 @@ class Exchange:
 
     def keep_up(self, now: float) -> None:
         """Do what is due at *now*, a part of it where that is much."""
-        for _ in range(min(PART, len(self._going))):
-            entry, at_once = self._going.popleft()
-            self._own.carry_out(Step(drop=(entry,), at_once=at_once))
+        if self._going:
+            entries, at_once = self._going[0]
+            some = tuple(islice(entries, PART))
+            self._own.carry_out(Step(drop=some, at_once=at_once))
+            if len(some) < PART:
+                self._going.popleft()
         if self._tell_at <= now:
             self._tell_at = math.inf
             self._own.say("alive")
@@ -157,7 +161,7 @@ class Exchange:
         if news.kind == "gone":
             other = self.others.pop(news.process, None)
             if other is not None:
-                self._going.extend((each, False) for each in other.entries.values())
+                self._let_go(other, at_once=False)
             return
         other = self.others.setdefault(news.process, Replica(now))
         other.heard = now
@@ -199,10 +203,13 @@ class Exchange:
         self._own.say("alive")
 
     def _lost(self, process: str, other: Replica) -> None:
-        self._going.extend((each, True) for each in other.entries.values())
+        self._let_go(other, at_once=True)
         if other.entries:
             count = len(other.entries)
             self._events.emit("presence.lost", "/", 0, process=process, presences=count)
+
+    def _let_go(self, other: Replica, *, at_once: bool) -> None:
+        self._going.append((iter(list(other.entries.values())), at_once))
 
     def _say_part(self, state: State, now: float) -> None:
         if state.over or now >= self._state_until:  # who needs the rest asks again

@@ -92,25 +92,24 @@ class Teller:
         return news
 
     def _settle(self, room: Room, now: float, most: int, news: list[_News]) -> int:
-        """Add to *news* what is to be told of *room*; return of how many keys that is."""
+        """Add what is to be told of *room* to *news*; return of how many keys, or *most*."""
         topic = room.topic
         room.rests_until = now + TELL_SECONDS
         due, diff = topic.expire(now, most), topic.changes(most)
         if diff is not None and len(room.watchers) > len(room.behind):
             up_to_date = tuple(each for each in room.watchers if each not in room.behind)
             news.append(_News(room, up_to_date, diff))
-        if topic.is_stirred:
-            due = now
-        elif room.behind and room.behind_until <= now:  # what they get is all that was told by now
+        if topic.is_stirred or due <= now:
+            self._agenda.put(topic.name, now)
+            return most
+        if room.behind and room.behind_until <= now:  # what they get is all that was told by now
             whole = PresenceDiff(topic.name, joined=topic.told(), whole=True)
             news.append(_News(room, tuple(room.behind), whole))
             room.behind.clear()
         elif room.behind:
             due = min(due, room.behind_until)
-        if not topic.is_stirred:
-            due = max(due, room.rests_until)  # graces that end one by one are told together
-        if due < math.inf:
-            self._agenda.put(topic.name, due)
+        if due < math.inf:  # graces that end one by one are told together
+            self._agenda.put(topic.name, max(due, room.rests_until))
         elif room.is_idle:
             del self._rooms[topic.name]
         return 0 if diff is None else len(diff.joined) + len(diff.left) + len(diff.changed)

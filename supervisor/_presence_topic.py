@@ -34,7 +34,7 @@ class PresenceTopic:
         self.name, self._grace = name, grace
         self._present: dict[str, dict[str, Presence]] = {}
         self._lingering: OrderedDict[str, float] = OrderedDict()  # until when, the first first
-        self._unseen: dict[str, None] = {}  # of those, what no clock has seen yet
+        self._unseen: dict[str, None] = {}  # what is to linger, once a clock has seen it
         self._listed: Listed = {}
         self._unlisted: dict[str, None] = {}  # keys whose entry in the list is out of date
         self._told: Listed = {}
@@ -64,6 +64,7 @@ class PresenceTopic:
         key = presence.key
         self._present.setdefault(key, {})[presence.ref] = presence
         self._lingering.pop(key, None)
+        self._unseen.pop(key, None)
         self._listed.setdefault(key, ())  # its place in the list
         self._unlisted[key] = None
         self._stirred[key] = None
@@ -89,7 +90,6 @@ class PresenceTopic:
             del self._listed[key]
         else:
             self._listed[key] = (presence,)
-            self._lingering[key] = math.inf
             self._unseen[key] = None
 
     def listed(self) -> Listed:
@@ -118,22 +118,19 @@ class PresenceTopic:
 
         What has come to linger does so from the first *now* on that it sees.
         """
-        for key in self._unseen:
-            if key in self._lingering:  # it may have come again, and gone again, behind others
-                self._lingering[key] = now + self._grace
-                self._lingering.move_to_end(key)
-        self._unseen.clear()
-        while self._lingering:
+        for key in list(islice(self._unseen, most)):
+            del self._unseen[key]
+            self._lingering[key] = now + self._grace
+        for _ in range(min(most, len(self._lingering))):
             key, until = next(iter(self._lingering.items()))
             if until > now:
-                return until
-            if not most:
-                return now
-            most -= 1
+                break
             del self._lingering[key]
             del self._listed[key]
             self._stirred[key] = None
-        return math.inf
+        if self._unseen:
+            return now
+        return next(iter(self._lingering.values()), math.inf)
 
     def changes(self, most: int = ALL) -> PresenceDiff | None:
         """Return what differs from what was told last, of *most* keys, and take it for told."""
