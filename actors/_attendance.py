@@ -91,10 +91,12 @@ class Attendance:
         Return who is present in *topic*, and be told of each change from now on.
 
         By a :class:`PresenceDiff`, for ``@handles(PresenceDiff)``, also of what this actor does
-        itself. It stands through restarts and ends with the slot; watching again is no different,
-        and gives the list anew. Where the mailbox is full a diff is dropped, and a while later
-        one comes that is ``whole``; but with the overflow policy ``drop_oldest`` what is dropped
-        may be an earlier diff, and nobody notices.
+        itself. It stands through restarts and ends with the slot. Who watches already gets the
+        list anew, and a diff that is ``whole`` behind those that wait in the mailbox.
+
+        Where the mailbox is full a diff is dropped, and a while later one comes that is ``whole``;
+        but with the overflow policy ``drop_oldest`` what is dropped may be an earlier diff, and
+        nobody notices.
 
         Raises:
             TooManyPresences: This actor watches ``max_presences`` topics.
@@ -114,6 +116,8 @@ class Attendance:
     def presence_unwatch(self, topic: str) -> None:
         """
         Be told of *topic* no more; what is in the mailbox, or on its way there, comes yet.
+
+        Whoever watches again before that is handled has it behind the list.
 
         Not watching is no error.
 

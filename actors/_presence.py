@@ -16,7 +16,7 @@ class Presence:
 
     key: str
     """As who: the same user may be present several times, once for each tab."""
-    meta: Mapping[str, Any] = field(repr=False)
+    meta: Mapping[str, Any] = field(repr=False, hash=False)
     """What it says of itself. Not to be changed."""
     since: float
     """Since when, in unix seconds; an update changes nothing of it."""

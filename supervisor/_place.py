@@ -17,6 +17,7 @@ from ..actors import (
     Disconnected,
     MailboxFull,
     Overflow,
+    PresenceDiff,
 )
 from ..actors._inquiry import Inquiry
 from ..actors._mailbox import Mailbox
@@ -189,7 +190,8 @@ class Place:
         try:
             return not self.ref.cast(message)
         except MailboxFull:
-            self.dead_letter(message, "a group's message for a full mailbox")
+            what = "news of presence" if isinstance(message, PresenceDiff) else "a group's message"
+            self.dead_letter(message, f"{what} for a full mailbox")
             return True
 
     def waits_when_full(self) -> bool:

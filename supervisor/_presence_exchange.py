@@ -31,8 +31,8 @@ logger = logging.getLogger("greenroom")
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 15.0
 ALONE_SECONDS = 30.0
-_ANSWER_SECONDS = 1.0  # between two whole states, however many ask
-_STATE_SECONDS = 30.0  # for saying one
+_ANSWER_SECONDS = 1.0  # between two answers of a kind, and two questions to all
+_STATE_SECONDS = 30.0  # for which the engine may take no part of a state
 _LAG_SECONDS = 0.05
 _MOST_LAG = 262144  # bytes of the engine's, above which the next part waits
 PART = 50
@@ -101,8 +101,8 @@ class Exchange:
         self.others: dict[str, Replica] = {}
         """The processes that were heard, by name."""
         self._going: deque[tuple[Iterator[Entry], bool]] = deque()  # of who is an other no more
-        self._beat_at = self._answer_at = self._tell_at = math.inf
-        self._answered = -math.inf
+        self._beat_at = self._answer_at = self._ask_at = self._tell_at = math.inf
+        self._answered = self._asked = self._told = -math.inf
         self._state: State | None = None
         self._state_until = self._part_at = math.inf
         self._unreadable = 0
@@ -115,7 +115,8 @@ class Exchange:
         """When :meth:`keep_up` is to be called next."""
         if self._going:
             return -math.inf
-        return min(self._beat_at, self._answer_at, self._tell_at, self._part_at)
+        answer_at = self._answer_at if self._state is None else math.inf  # one behind the other
+        return min(self._beat_at, answer_at, self._ask_at, self._tell_at, self._part_at)
 
     def begin(self, now: float) -> None:
         """Have the first heartbeat be due, if it is not yet."""
@@ -134,8 +135,8 @@ class Exchange:
             self._hear(news, trio.current_time())
 
     def ask_all(self) -> None:
-        """Ask all at which change they are; they see by it whether they have missed anything."""
-        self._own.say("ask")
+        """Ask all at which change they are, soon; they see by it whether they missed anything."""
+        self._ask_at = max(trio.current_time(), self._asked + _ANSWER_SECONDS)
 
     def keep_up(self, now: float) -> None:
         """Do what is due at *now*, a part of it where that is much."""
@@ -145,12 +146,15 @@ class Exchange:
             self._own.carry_out(Step(drop=some, at_once=at_once))
             if len(some) < PART:
                 self._going.popleft()
+        if self._ask_at <= now:
+            self._ask_at, self._asked = math.inf, now
+            self._own.say("ask")
         if self._tell_at <= now:
-            self._tell_at = math.inf
+            self._tell_at, self._told = math.inf, now
             self._own.say("alive")
         if self._beat_at <= now:
             self._beat(now)
-        if self._answer_at <= now:
+        if self._answer_at <= now and self._state is None:
             self._answer_at, self._answered = math.inf, now
             self._state, self._state_until = self._own.begin_state(), now + _STATE_SECONDS
             self._part_at = now
@@ -173,7 +177,7 @@ class Exchange:
         if news.kind == "ask" and news.to == self._id:
             self._answer_at = max(now, self._answered + _ANSWER_SECONDS)
         elif news.kind == "ask" and not news.to:
-            self._tell_at = now
+            self._tell_at = max(now, self._told + _ANSWER_SECONDS)
         if other.stale:
             self._ask(news.process, other, now)
 
@@ -183,6 +187,9 @@ class Exchange:
         else:
             step = other.state(news.version, news.part, news.parts, news.put)
             other.asked = now if other.stale else -math.inf  # more is coming
+            if len(step.drop) > PART:
+                self._going.append((iter(step.drop), step.at_once))
+                step = step._replace(drop=())
         self._own.carry_out(step)
 
     def _ask(self, process: str, other: Replica, now: float) -> None:
@@ -218,3 +225,4 @@ class Exchange:
             self._part_at = now + _LAG_SECONDS
         else:
             self._own.say_part(state)
+            self._state_until = now + _STATE_SECONDS

@@ -72,8 +72,9 @@ class Teller:
             for member in members:
                 if member.deliver_message(_copy(diff)):
                     self._note_behind(room, member, now)
-                sent += 1
-                if sent % AT_ONCE == 0:
+                sent += 1 + len(diff.joined) // AT_ONCE
+                if sent >= AT_ONCE:
+                    sent = 0
                     await checkpoint()
 
     def _news(self, now: float) -> list[_News]:

@@ -114,6 +114,7 @@ def _entry(wire: _WireEntry, process: str) -> Entry:
         raise ValueError("a topic or a key is no name") from error
     if not wire.ref.startswith(f"{process}:"):
         raise ValueError("a presence is not the sender's own")
+    _refuse_depth(wire.meta, DEEPEST_META)
     presence = Presence(wire.key, wire.meta, wire.since, wire.path, wire.ref)
     return Entry(wire.topic, presence)
 
@@ -123,7 +124,8 @@ def checked_meta(meta: object) -> Mapping[str, Any]:
     Return a copy of *meta*, as every engine carries it and every client can read it.
 
     Raises:
-        TypeError: It is no mapping, or holds what JSON can't say, or a number of over 64 bits.
+        TypeError: It is no mapping, or holds what JSON can't say, a key that is no text, a whole
+            number of over 64 bits, or lists and mappings more than 32 deep.
         ValueError: It is over 4,096 bytes, as JSON.
     """
     if meta is None:
@@ -133,17 +135,39 @@ def checked_meta(meta: object) -> Mapping[str, Any]:
         raise TypeError(f"the meta of a presence is a mapping, or None. Got: {kind}")
     plain = dict(cast("Mapping[object, object]", meta))
     try:
+        _refuse_depth(plain, DEEPEST_META)
         said = json.dumps(plain, allow_nan=False, ensure_ascii=False)
-        size = len(said.encode())
+        if (size := len(said.encode())) > LONGEST_META:
+            raise _TooLong(
+                f"the meta of a presence goes to all who watch, in {LONGEST_META} bytes at most, as"
+                f" JSON: say what it is about, and where to read the rest. Got: {size} bytes"
+            )
         copy: dict[str, Any] = json.loads(said, parse_int=_whole_number)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"the meta of a presence holds what JSON can say. Got: {error}") from error
-    if size > LONGEST_META:
-        raise ValueError(
-            f"the meta of a presence goes to all who watch, in {LONGEST_META} bytes at most, as"
-            f" JSON: say what it is about, and where to read the rest. Got: {size} bytes"
-        )
+    except _TooLong as error:
+        raise ValueError(str(error)) from None
+    except (TypeError, ValueError) as error:  # whose own attributes may hold what was said
+        raise TypeError(f"the meta of a presence holds what JSON can say. Got: {error}") from None
     return copy
+
+
+class _TooLong(Exception):
+    """It is too long; the text says how long."""
+
+
+def _refuse_depth(value: object, left: int) -> None:
+    if isinstance(value, dict):
+        items = cast("dict[object, object]", value)
+        if not all(isinstance(key, str) for key in items):
+            raise TypeError("a key that is no text")
+        values = list(items.values())
+    elif isinstance(value, list | tuple):
+        values = list(cast("Sequence[object]", value))
+    else:
+        return
+    if not left:
+        raise ValueError(f"one in another, more than {DEEPEST_META} times")
+    for each in values:
+        _refuse_depth(each, left - 1)
 
 
 def _whole_number(digits: str) -> int:
@@ -155,3 +179,5 @@ def _whole_number(digits: str) -> int:
 
 LONGEST_META = 4096
 """Bytes, as JSON."""
+DEEPEST_META = 32
+"""Lists and mappings in one another."""

@@ -1,7 +1,8 @@
 # Presence: who is there, in which topic, in all processes.
 #
 # Each process says what is its own (_presence_exchange.py), and every process sees all: so a list
-# is at hand without asking anybody. Who watches is told by _presence_teller.py.
+# is at hand without asking anybody. Who watches is told by _presence_teller.py. Over 400 lines
+# because all that is guarded by the lock stands here.
 #
 # Invariants, each with a test of that name in tests/supervisor/test_presences.py, the first in
 # test_slot_presence.py:
@@ -11,6 +12,7 @@
 #   NOTHING      without presences there is no subscription, no message and no timer.
 
 import logging
+import math
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -163,7 +165,8 @@ class Presences:
         """
         Return who is present in *topic*, and tell *member* of each change from now on.
 
-        By a :class:`PresenceDiff` in its mailbox. Watching again is no different.
+        By a :class:`PresenceDiff` in its mailbox. Who watches already is told the whole, too,
+        behind what is in his mailbox.
 
         Raises:
             TooManyPresences: It watches *limit* topics.
@@ -178,8 +181,11 @@ class Presences:
                 return {}
             self._begin()
             room = self._room(topic)
+            if member in room.watchers:  # what is in its mailbox yet is older than what it gets
+                room.behind[member] = None
+                room.behind_until = -math.inf
+                self._stir(topic)
             room.watchers[member] = None
-            room.behind.pop(member, None)  # it gets all anew
             self._watched.setdefault(member, watched)[topic] = None
             return room.topic.shown()
 
@@ -288,6 +294,7 @@ class Presences:
             self._begun = True
             self._engine.subscribe(TOPIC)
             self.say("ask")
+            self._wake()
 
     def _publish(self, news: News) -> None:
         """Say *news*. Who misses it for the engine's refusal sees by the next that he has."""
@@ -334,6 +341,9 @@ class Presences:
 
     def _stir(self, topic: str) -> None:
         self._teller.stir(topic)
+        self._wake()
+
+    def _wake(self) -> None:
         if self._loop.is_here():
             self._parker.wake()
         else:
@@ -351,6 +361,7 @@ class Presences:
         """Have what may have been missed be mended; called for the engine. Never raises."""
         if self._begun:
             self._exchange.ask_all()
+            self._parker.wake()
 
     async def run(self) -> None:
         """

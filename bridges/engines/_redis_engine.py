@@ -141,13 +141,15 @@ class RedisEngine(Engine):
                     self._loop = LoopThread.current()
                 work = trio.CancelScope(shield=True)
                 nursery.start_soon(self._work, work)
-                task_status.started()
                 try:
+                    task_status.started()
                     await trio.sleep_forever()
                 finally:
-                    with trio.move_on_after(LAST_SECONDS, shield=True):
-                        await self._send_the_rest()
-                    work.cancel()
+                    try:
+                        with trio.move_on_after(LAST_SECONDS, shield=True):
+                            await self._send_the_rest()
+                    finally:
+                        work.cancel()
         finally:
             with self._lock:
                 self._loop, self._ended = None, True

@@ -205,7 +205,7 @@ async def test_what_is_refused() -> None:
         with pytest.raises(TypeError, match="key of a presence must be a string"):
             presences.track("room", 7, Someone(), None, 2)  # type: ignore[arg-type]
         deep: list[Any] = []
-        for _ in range(100_000):
+        for _ in range(32):
             deep = [deep]
         for meta in (
             [],
@@ -214,6 +214,8 @@ async def test_what_is_refused() -> None:
             {"x": 2**64},
             {"x": float("inf")},
             {"x": deep},
+            {"x": "\ud800"},
+            {"x": {1: 2}},
         ):
             with pytest.raises(TypeError, match="meta of a presence"):
                 presences.track("room", "bob", Someone(), meta, 2)  # type: ignore[arg-type]
@@ -668,6 +670,66 @@ async def test_behind(autojump_clock: MockClock) -> None:
         full.is_full = False
         await trio.sleep(3)
         assert full.told() == []
+
+
+async def test_who_watches_again(autojump_clock: MockClock) -> None:
+    """
+    Who watches again is told the whole behind what he was told before, also what he has missed.
+    """
+    async with processes(1) as [(presences, _)]:
+        watcher, member = Someone(), Someone()
+        presences.watch("room", watcher, 100)
+        track(presences, "ann", member)
+        await trio.sleep(1)
+        watcher.is_full = True
+        presences.untrack("room", "ann", member)
+        await trio.sleep(0.5)
+        watcher.is_full = False
+        assert presences.watch("room", watcher, 100) == {}
+        await trio.sleep(5)
+        assert [(list(each.joined), each.whole) for each in watcher.diffs] == [
+            (["ann"], False),
+            ([], True),
+        ]
+
+
+async def test_many_gaps_are_one_question(autojump_clock: MockClock) -> None:
+    """
+    However many gaps are told, and however many ask, all are asked, and told, once a second.
+    """
+    async with processes(2) as [(first, wire), (second, other)]:
+        track(first, "ann", Someone())
+        keys(second)
+        await trio.sleep(2)
+        wire.said()
+        other.said()
+        for _ in range(50):
+            second.gap()
+            await trio.sleep(0.01)
+        for number in range(50):
+            first.deliver({**asks(first, wire), "process": f"another {number}", "to": ""})
+            await trio.sleep(0.01)
+        assert other.said() == ["ask"]
+        assert wire.said().count("alive") <= 2
+
+
+async def test_one_state_at_a_time(autojump_clock: MockClock) -> None:
+    """
+    Who asks while a state is being said has it begin anew behind its end, not before.
+    """
+    async with processes(1) as [(presences, wire)]:
+        for number in range(200):
+            track(presences, str(number), Someone())
+        wire.lag = 10**9
+        wire.said()
+        for _ in range(20):
+            presences.deliver(asks(presences, wire))
+            await trio.sleep(1)
+        assert wire.said().count("state") == 1
+        wire.lag = 0
+        await trio.sleep(4)
+        parts = [each["part"] for each in wire.published if each["kind"] == "state"]
+        assert parts == [1, 2, 3, 0, 1, 2, 3]
 
 
 async def test_each_has_its_own() -> None:

@@ -143,7 +143,7 @@ async def test_the_slots(actor: type[Actor]) -> None:
         assert presences.listed("room") == before
 
         await do(server, other, lambda self: self.presence_track("hall", "bob"))
-        assert await told(server, actor, 1) == [(["bob"], [], [])]
+        assert await told(server, actor, 2) == [([], [], []), (["bob"], [], [])]
         assert [each for each in await told(server, other, 0) if each[1]] == []
 
 
