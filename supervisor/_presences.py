@@ -1,8 +1,8 @@
 # Presence: who is there, in which topic, in all processes.
 #
 # Each process says what is its own (_presence_exchange.py), and every process sees all: so a list
-# is at hand without asking anybody. Who watches is told by _presence_teller.py. Over 400 lines
-# because all that is guarded by the lock stands here.
+# is at hand without asking anybody. Who watches is told by _presence_teller.py.
+# Over 400 lines because all that one lock guards stands here.
 #
 # Invariants, each with a test of that name in tests/supervisor/test_presences.py, the first in
 # test_slot_presence.py:

@@ -42,8 +42,8 @@ async def test_only_who_stays_away_has_left(clock):
             assert await news(ann) == (["ben"], [], [])
             ben.crash()
             await ben.wait_restarted()
-            await ben.send_json({"type": "status", "text": "back"})
+            ben.send_text('{"type": "status", "text": "tea"}')
             assert await news(ann) == ([], [], ["ben"])
-        async with enter(server, "ben"):    # he comes back at once
-            pass
+        async with enter(server, "ben"):    # he comes back at once, and is "here" again
+            assert await news(ann) == ([], [], ["ben"])
         assert await news(ann) == ([], ["ben"], [])  # and this is the next that she hears
