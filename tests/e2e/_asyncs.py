@@ -86,6 +86,11 @@ class Asyncs:
         """What the tree says of all requests but the one that asks."""
         return [each for each in self.facts()["requests"] if each["request"] != "GET /facts/"]
 
+    def threads_of_others(self) -> int:
+        """How many threads views have, but for the one that asks."""
+        now = self.facts()
+        return now["running"] + now["parked"] - 1
+
     def count(self, name: str) -> int:
         """How often *name* was counted."""
         return self.facts()["counts"].get(name, 0)

@@ -85,8 +85,8 @@ def test_who_waits(server: Asyncs, kind: Kind, flavour: str) -> None:
     with server.reader(f"/{flavour}/wait/"):
         server.until_counted("waiting")
         (request,) = server.others()
-        now = server.facts()
-        assert now["running"] + now["parked"] - 1 == (1 if kind.holds else 0)
+        # Who asked before may still be giving his thread back.
+        server.until(lambda: server.threads_of_others() == (1 if kind.holds else 0))
         assert ("thread" in request) == kind.holds
         assert request.get("thread", "views-1") in ("views-1", "views-2", "views-3")
         outermost = kind.says if kind.says in ("trio", "asyncio") else flavour

@@ -116,7 +116,7 @@ def test_a_view_ends_with_its_client(server: Asyncs, prefix: str, flavour: str) 
         server.until_counted("waiting")
         (request,) = server.others()
         assert request["awaits"] == flavour
-        assert server.facts()["running"] == 1
+        server.until(lambda: server.threads_of_others() == 0)
         assert server.count("wait cleaned up") == 0
 
     server.until_counted("wait cleaned up")
@@ -165,7 +165,7 @@ def test_a_stream_that_waits_ends_with_its_client(
         server.until_counted("waiting in stream")
         (request,) = server.others()
         assert request["awaits"] == flavour
-        assert server.facts()["running"] == 1
+        server.until(lambda: server.threads_of_others() == 0)
 
     server.until_counted("blocks closed")
     server.settle()

@@ -7,7 +7,6 @@ from e2e._server import Server
 from e2e.hostile._peer import Innocent
 from e2e.hostile._serving import APPLICATIONS, held, serving
 
-
 PARAMS = [pytest.param(name, marks=[pytest.mark.slow] * (name == "bare")) for name in APPLICATIONS]
 
 
