@@ -57,7 +57,7 @@ class PresenceDiff:
     """Who is there still, in other words, or more or fewer times."""
     whole: bool = False
     """Whether :attr:`joined` is all who are there: a diff before this one was lost, for the mailbox
-    was full."""
+    was full; or who watched already began to watch again."""
 
     def as_dict(self) -> dict[str, Any]:
         """

@@ -137,28 +137,25 @@ def checked_meta(meta: object) -> Mapping[str, Any]:
     try:
         _refuse_depth(plain, DEEPEST_META)
         said = json.dumps(plain, allow_nan=False, ensure_ascii=False)
-        if (size := len(said.encode())) > LONGEST_META:
-            raise _TooLong(
-                f"the meta of a presence goes to all who watch, in {LONGEST_META} bytes at most, as"
-                f" JSON: say what it is about, and where to read the rest. Got: {size} bytes"
-            )
-        copy: dict[str, Any] = json.loads(said, parse_int=_whole_number)
-    except _TooLong as error:
-        raise ValueError(str(error)) from None
+        size = len(said.encode())
+        copy: dict[str, Any] = {}
+        if size <= LONGEST_META:
+            copy = json.loads(said, parse_int=_whole_number)
     except (TypeError, ValueError) as error:  # whose own attributes may hold what was said
         raise TypeError(f"the meta of a presence holds what JSON can say. Got: {error}") from None
+    if size > LONGEST_META:
+        raise ValueError(
+            f"the meta of a presence goes to all who watch, in {LONGEST_META} bytes at most, as"
+            f" JSON: say what it is about, and where to read the rest. Got: {size} bytes"
+        )
     return copy
-
-
-class _TooLong(Exception):
-    """It is too long; the text says how long."""
 
 
 def _refuse_depth(value: object, left: int) -> None:
     if isinstance(value, dict):
         items = cast("dict[object, object]", value)
         if not all(isinstance(key, str) for key in items):
-            raise TypeError("a key that is no text")
+            raise ValueError("a key that is no text")
         values = list(items.values())
     elif isinstance(value, list | tuple):
         values = list(cast("Sequence[object]", value))

@@ -781,6 +781,8 @@ async def test_what_can_not_be_read(
             presences.deliver(bad)
         presences.deliver({**good, "process": "y", "put": [[*entry[:2], [], *entry[3:]]]})
         presences.deliver({**good, "process": "y"})  # whose it is not
+        deep = [*entry[:2], {"x": {1: 2}}, *entry[3:5], "y:1"]
+        presences.deliver({**good, "process": "y", "put": [deep]})
         other = [*entry[:5], "y:1"]
         for wrong in (["", *other[1:]], [other[0], "\ud800", *other[2:]]):
             presences.deliver({**good, "process": "y", "put": [wrong]})
