@@ -47,6 +47,14 @@ async def diff(socket: WebSocketConnection, seconds: float = WAIT_SECONDS) -> Di
     return sorted(said["joined"]), said["left"], sorted(said["changed"])
 
 
+async def learn(socket: WebSocketConnection, names: set[str]) -> None:
+    """Wait until a consumer that has come into a process which was alone has been told *names*."""
+    known: set[str] = set()
+    while known != names:
+        joined, left, _ = await diff(socket)
+        known = (known | set(joined)) - set(left)
+
+
 async def do(socket: WebSocketConnection, what: str, **more: str) -> None:
     """Have the consumer do something."""
     await socket.send_message(json.dumps({"type": "do", "what": what, **more}))
@@ -151,9 +159,15 @@ async def test_two_processes() -> None:
         )
         room = Room(here, "async")
         ann = await stack.enter_async_context(room.enter("ann", []))
-        async with room.at(there, "def").dial("ben"):
-            assert await diff(ann) == (["ben"], [], [])
-        assert await diff(ann) == ([], ["ben"], [])
+        async with room.at(there, "async").dial("dot") as dot:
+            await learn(dot, {"ann", "dot"})
+            assert await diff(ann) == (["dot"], [], [])
+            async with room.at(there, "def").dial("ben"):
+                assert await diff(ann) == await diff(dot) == (["ben"], [], [])
+            # Each process has its own clock for the grace: that both are through is seen in both.
+            assert await diff(ann) == await diff(dot) == ([], ["ben"], [])
+            await do(dot, "leave")
+            assert await diff(ann) == await diff(dot) == ([], ["dot"], [])
 
         async with room.at(there, "async").enter("cem", ["ann"]):
             assert await diff(ann) == (["cem"], [], [])
