@@ -8,6 +8,7 @@
 #   ENDS     when the tree begins to stop, and not at its deadline.
 
 from collections import deque
+from collections.abc import Mapping
 from contextvars import Context
 from typing import Any
 
@@ -22,9 +23,20 @@ KEPT = 60
 """Samples that are kept."""
 UNSEEN_SECONDS = 60.0
 """How long they are taken when nobody asks any more."""
-COLUMNS = ("at", "lag", "rss", "connections", "events", "restarts")
+_RATES: Mapping[str, tuple[str, ...]] = {
+    "restarts": ("slot.restarted",),
+    "crashes": ("slot.crashed", "slot.fatal"),
+    "opened": ("connection.opened",),
+    "closed": ("connection.closed",),
+    "letters": ("message.dead_letter",),
+    "overflows": ("mailbox.overflow",),
+}
+"""Of which kinds of event a sample tells how many there were in a second. They are counted anyhow;
+a sample reads the counters."""
+COLUMNS = ("at", "lag", "rss", "connections", "events", *_RATES, "busy", "waiting")
 """What each sample has: seconds before the answer, negative; seconds that the loop was late; bytes;
-how many are open; events in a second; restarts in a second."""
+how many are open; events in a second, and those of some kinds; jobs that have a thread, and those
+that wait for one, of all pools. Columns are added at the end, and found by their names."""
 
 
 class Samples:
@@ -37,7 +49,7 @@ class Samples:
 
     def __init__(self, root: Root) -> None:
         self._root = root
-        self._kept: deque[tuple[float, float, int, int, float, float]] = deque(maxlen=KEPT)
+        self._kept: deque[tuple[float, ...]] = deque(maxlen=KEPT)
         self._wanted_until = 0.0
         self._running = False
 
@@ -78,18 +90,21 @@ class Samples:
             self._running = False
             self._kept.clear()
 
-    def _add(self, late: float, before: tuple[int, int], now: tuple[int, int]) -> None:
+    def _add(self, late: float, before: tuple[int, ...], now: tuple[int, ...]) -> None:
         seconds = EVERY + late
-        events, restarts = ((new - old) / seconds for new, old in zip(now, before, strict=True))
+        pools = [pool.statistics() for pool in self._root.pools]
         self._kept.append((
             trio.current_time(),
             round(max(late, 0.0), 4),
             resident_bytes() or 0,
             self._root.connections.open,
-            round(events, 2),
-            round(restarts, 2),
+            *(round((new - old) / seconds, 2) for new, old in zip(now, before, strict=True)),
+            sum(each.running for each in pools),
+            sum(each.queued for each in pools),
         ))  # fmt: skip
 
-    def _counts(self) -> tuple[int, int]:
+    def _counts(self) -> tuple[int, ...]:
+        """Return how many events there were from the beginning, and how many of some kinds."""
         counts = self._root.events.counts()
-        return sum(counts.values()), counts["slot.restarted"]
+        rates = (sum(counts[kind] for kind in kinds) for kinds in _RATES.values())
+        return sum(counts.values()), *rates

@@ -2,15 +2,16 @@
 
 import os
 import platform
+import threading
 
 import pytest
 import trio
 from helpers import running, settle, task_names
 from inspection_trees import Greeter, Room, ask
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom.actors import Actor, WebsocketConsumer, handles
-from greenroom.bridges.inspection._samples import KEPT, UNSEEN_SECONDS, Samples
+from greenroom.bridges.inspection._samples import COLUMNS, KEPT, UNSEEN_SECONDS, Samples
 from greenroom.bridges.testing import virtual_clock
 from greenroom.supervisor import ChildSpec, Options
 
@@ -22,10 +23,21 @@ def clock() -> MockClock:
     return virtual_clock()
 
 
+@pytest.fixture
+def by_hand() -> MockClock:
+    """A clock that a test moves, whose threads wait meanwhile."""
+    return MockClock()
+
+
 class Clerk(Actor):
     @handles("boom")
     async def on_boom(self, message):
         raise ValueError
+
+
+class Small(Actor):
+    mailbox_capacity = 1
+    overflow = "drop_newest"
 
 
 def taken() -> bool:
@@ -115,6 +127,55 @@ async def test_unseen(clock: MockClock) -> None:
         await trio.sleep(UNSEEN_SECONDS + 2)
         assert not taken()
         assert (await ask(server, "process"))["samples"] == []
+
+
+async def test_what_a_sample_tells(by_hand: MockClock) -> None:
+    """
+    A sample has what was opened, closed, lost and what crashed in its second, and the jobs that
+    have a thread or wait for one.
+    """
+    begun, gate = threading.Event(), threading.Event()
+
+    class Slow(WebsocketConsumer):
+        def receive(self, text):
+            if text == "crash":
+                raise ValueError
+            begun.set()
+            gate.wait()
+
+    async with running(Small, slow=Slow, options=Options(consumer_threads=1)) as server:
+        samples = Samples.of(server.root)
+
+        async def sample() -> dict[str, float]:
+            taken = len(samples.read())
+            await wait_all_tasks_blocked()
+            by_hand.jump(1)
+            await settle(lambda: len(samples.read()) == taken + 1)
+            return dict(zip(COLUMNS, samples.read()[-1], strict=True))
+
+        assert quiet(await sample())
+        async with server.websocket("/slow") as one, server.websocket("/slow") as two:
+            one.send_text("wait")
+            await settle(begun.is_set)
+            two.send_text("crash")
+            await settle(lambda: server.root.pool.statistics().queued == 1)
+            for _ in range(2):
+                server.root.find("/residents/small").cast({"type": "nobody handles this"})
+            await settle(lambda: server.root.events.counts()["message.dead_letter"] == 2)
+            told = await sample()
+            assert (told["connections"], told["opened"], told["closed"]) == (2, 2, 0)
+            assert (told["letters"], told["overflows"], told["crashes"]) == (2, 1, 0)
+            assert (told["busy"], told["waiting"]) == (1, 1)
+            gate.set()
+            await server.wait_event("slot.crashed")
+            told = await sample()
+            assert (told["crashes"], told["busy"], told["waiting"]) == (1, 0, 0)
+        assert (await sample())["closed"] == 2
+
+
+def quiet(told: dict[str, float]) -> bool:
+    """Whether nothing happened, and nothing is under way."""
+    return not any(told[name] for name in COLUMNS if name not in ("at", "lag", "rss"))
 
 
 async def test_only_one_takes_them(clock: MockClock) -> None:
