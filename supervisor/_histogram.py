@@ -34,6 +34,21 @@ class Histogram:
         bucket = ceil(log2(min(max(seconds, _LEAST), _MOST) / _LEAST) * _STEPS)
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
 
+    def by_doubling(self) -> list[tuple[float, int]]:
+        """
+        Return how many took up to so many seconds, and longer than half of that, shortest first.
+
+        Between the shortest and the longest no doubling is left out, also if there was none in it.
+        """
+        counts: dict[int, int] = {}
+        for bucket, count in self._buckets.items():
+            doubling = ceil(bucket / _STEPS)
+            counts[doubling] = counts.get(doubling, 0) + count
+        if not counts:
+            return []
+        doublings = range(min(counts), max(counts) + 1)
+        return [(_LEAST * 2**each, counts.get(each, 0)) for each in doublings]
+
     def percentile(self, share: float) -> float | None:
         """
         Return how long the longest of the shortest *share* of them took, in seconds.

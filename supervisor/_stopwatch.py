@@ -24,6 +24,8 @@ class Timing:
     p50: float
     p95: float
     longest: float
+    spread: tuple[tuple[float, int], ...]
+    """How many took up to so long, and longer than half of that, shortest first."""
 
 
 class Stopwatch:
@@ -86,4 +88,5 @@ def kind_of(message: str) -> str:
 
 def _timing(kind: str, times: Histogram) -> Timing:
     p50, p95 = times.percentile(0.5), times.percentile(0.95)
-    return Timing(kind, times.count, p50 or 0.0, p95 or 0.0, times.longest)
+    spread = tuple(times.by_doubling())
+    return Timing(kind, times.count, p50 or 0.0, p95 or 0.0, times.longest, spread)

@@ -52,6 +52,7 @@ def _numbers(timing: Timing) -> Row:
         "p50": round(timing.p50, 6),
         "p95": round(timing.p95, 6),
         "max": round(timing.longest, 6),
+        "spread": [[float(f"{seconds:.3g}"), count] for seconds, count in timing.spread],
     }
 
 
@@ -62,5 +63,5 @@ def _bare(message: str) -> str:
     return message
 
 
-_NONE: Row = {"count": None, "p50": None, "p95": None, "max": None}
-_ZERO: Row = {"count": 0, "p50": None, "p95": None, "max": None}
+_NONE: Row = {"count": None, "p50": None, "p95": None, "max": None, "spread": None}
+_ZERO: Row = {"count": 0, "p50": None, "p95": None, "max": None, "spread": []}

@@ -32,11 +32,32 @@ def test_percentiles(seconds: list[float], share: float) -> None:
     assert histogram.total == pytest.approx(sum(seconds))
 
 
+@given(durations)
+def test_by_doubling(seconds: list[float]) -> None:
+    """
+    Each is counted once, below a bound that is no twice as long, and no doubling is left out.
+    """
+    told = histogram_of(seconds).by_doubling()
+    bounds = [bound for bound, _ in told]
+    for bound, count in told:
+        # At the very edge of a bucket either side will do.
+        least, most = (
+            sum(bound / 2 * (1 + off) < each <= bound * (1 - off) for each in seconds)
+            for off in (1e-9, -1e-9)
+        )
+        assert least <= count <= most
+    assert sum(count for _, count in told) == len(seconds)
+    assert bounds == pytest.approx([bounds[0] * 2**nth for nth in range(len(bounds))])
+    assert told[0][1] > 0
+    assert told[-1][1] > 0
+
+
 def test_none() -> None:
     """
-    Of nothing there is no percentile.
+    Of nothing there is no percentile, and no doubling.
     """
     assert Histogram().percentile(0.5) is None
+    assert Histogram().by_doubling() == []
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 1e-12, 1e12])

@@ -67,9 +67,18 @@ def _actor(answer: Data, path: str, now: float, *, state: bool) -> Iterator[Part
     if state:
         yield from _section("State", outline(_state(answer), 2))
     yield from _section("Present as", _presences(answer, now))
-    for name, value in answer.items():
+    for name, value in _without_spreads(answer).items():
         if name not in _SHOWN and value not in (None, [], {}, ""):
             yield from _section(_TITLES.get(name, name.replace("_", " ").capitalize()), _any(value))
+
+
+def _without_spreads(answer: Data) -> Data:
+    """Return *answer* without what is there for a chart; the percentiles say it in numbers."""
+    rows = [
+        {name: value for name, value in row.items() if name != "spread"}
+        for row in mappings(answer.get("handlers"))
+    ]
+    return {**answer, "handlers": rows}
 
 
 def summary(row: Data, now: float) -> list[Part]:

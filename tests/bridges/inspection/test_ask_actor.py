@@ -181,7 +181,7 @@ async def test_its_handlers(clock: MockClock) -> None:
         work = next(each for each in answer["handlers"] if each["message"] == "'work'")
         assert work == {
             "message": "'work'", "handler": "work", "kind": "async def",
-            "count": None, "p50": None, "p95": None, "max": None,
+            "count": None, "p50": None, "p95": None, "max": None, "spread": None,
         }  # fmt: skip
         assert answer["row"]["facts"]["handled"] == 1
         assert (await about(server, watch=10))["watched"] == {"seconds": 0.0, "left": 10.0}
@@ -195,7 +195,9 @@ async def test_its_handlers(clock: MockClock) -> None:
         assert (rows["call 'work'"]["count"], rows["'work'"]["count"]) == (2, 1)
         assert rows["call 'work'"]["handler"] == "work"
         assert 0 < rows["call 'work'"]["p50"] <= rows["call 'work'"]["max"]
-        assert rows["'crash'"]["count"] == 0
+        assert (rows["'crash'"]["count"], rows["'crash'"]["spread"]) == (0, [])
+        assert sum(count for _, count in rows["call 'work'"]["spread"]) == 2
+        assert rows["call 'work'"]["spread"][-1][0] >= 0.99 * rows["call 'work'"]["max"]
         await trio.sleep(11)
         assert (await about(server))["watched"] is None
         assert happened(server, "actor.handled") == []

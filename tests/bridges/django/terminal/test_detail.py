@@ -28,7 +28,7 @@ ANSWER: dict[str, Any] = {
         {"kind": "slot.started", "at": NOW - 100, "facts": {}},
         {"kind": "slot.crashed", "at": NOW - 5, "facts": {"message": "'fetch'"}},
     ],
-    "handlers": [],
+    "handlers": [{"message": "'fetch'", "count": 3, "p50": 0.002, "spread": [[0.0064, 3]]}],
     "timers": [],
     "groups": ["prices"],
     "presences": [{"topic": "floor", "key": "feed", "since": NOW - 5}],
@@ -54,6 +54,16 @@ def test_the_last_crash_has_its_traceback() -> None:
     assert "5.0 s ago  in epoch 3  handling 'fetch'  from /residents/db" in said
     assert '      File "market/actors.py", line 41, in on_fetch' in said
     assert said.index("no such room") < said.index("KeyError: 'a'")
+
+
+def test_handlers_are_shown_in_numbers() -> None:
+    """
+    A handler has its percentiles, and not the counts that the console draws as bars.
+    """
+    said = shown(ANSWER)
+
+    assert "Handlers\n  message 'fetch', count 3, p50 0.002\n" in said
+    assert "spread" not in said
 
 
 def test_all_that_is_known_is_shown() -> None:
