@@ -1,5 +1,5 @@
 // What a checker of accessibility looks at first: labels, headers, names, and contrast by WCAG's
-// formula (4.5 for text as small as this). Returns what is wrong, as texts.
+// formula (4.5 for text as small as this, 3 for what is drawn). Returns what is wrong, as texts.
 () => {
     const faults = [];
     const rgb = (text) => (text.match(/[\d.]+/g) || []).map(Number);
@@ -19,6 +19,13 @@
         const [front, back] = [light(rgb(getComputedStyle(element).color)), light(behind(element))];
         const contrast = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
         if (contrast < 4.5) faults.push(`contrast ${contrast.toFixed(2)}: ${element.outerHTML.slice(0, 200)}`);
+    }
+    for (const drawn of document.querySelectorAll("#content svg")) {
+        const [front, back] = [light(rgb(getComputedStyle(drawn).color)), light(behind(drawn))];
+        const contrast = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
+        const named = drawn.getAttribute("role") === "img" && drawn.getAttribute("aria-label");
+        if (contrast < 3) faults.push(`contrast ${contrast.toFixed(2)}: ${drawn.outerHTML.slice(0, 200)}`);
+        if (!named) faults.push(`no text: ${drawn.outerHTML.slice(0, 200)}`);
     }
     for (const field of document.querySelectorAll("#content input:not([type=hidden]):not([type=submit]), #content select"))
         if (!field.labels.length) faults.push(`no label: ${field.name}`);

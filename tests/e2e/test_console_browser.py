@@ -219,18 +219,29 @@ def visited(context: Any, path: str) -> Page:
     return page
 
 
+CHARTS = {
+    "Tree": 3, "Connections": 3, "Dead letters": 2, "Threads": 2, "Processes": 4, "Events": 1,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_pages(visit: Visit, scheme: str, tmp_path: Path) -> None:
     """
-    Every page shows itself in light and dark with enough contrast, headings, labels and landmarks.
+    Every page shows itself in light and dark with enough contrast, headings, labels and landmarks,
+    and those on which charts are show them, and go on with them without a reload.
     """
     page = log_in(visit, TREE)
     page.emulate_media(color_scheme=scheme)
+    chart = page.locator(".gr-charts .gr-chart").first
+    expect(chart).to_be_visible()
+    said = str(chart.get_attribute("aria-label"))
+    expect(chart).not_to_have_attribute("aria-label", said)
     names = page.locator(".gr-nav a").all_inner_texts()
     assert len(names) == 9
     for name in names:
         page.locator(".gr-nav a", has_text=name).first.click()
         expect(page.locator("h1")).to_have_count(1)
+        expect(page.locator("svg.gr-chart")).to_have_count(CHARTS.get(name, 0))
         faults = page.evaluate(CHECK)
         assert faults == [], name
         keep(page, f"console-{scheme}-{name.lower().replace(' ', '-')}", tmp_path)

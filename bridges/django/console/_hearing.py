@@ -116,6 +116,26 @@ class Hearing:
             Voice(process, _pid(process), silent=NO_SUCH),
         )
 
+    def aside(self, question: Question) -> dict[str, Voice]:
+        """
+        Ask those that have answered something that the page can do without.
+
+        It is asked in what is left of the time, and who does not answer that counts as silent no
+        more than before.
+
+        Returns:
+            What those said that have answered, by their ids.
+        """
+        found: dict[str, Voice] = {}
+        for only in self.ready if self.silent else [None]:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                break
+            gathered = self._ask(question, seconds=min(FIRST_SECONDS, left), only=only)
+            voices = [self._told(voice_of(each)) for each in gathered.answers]
+            found |= {voice.process: voice for voice in voices if voice.well}
+        return found
+
     def _hear(self, question: Question, only: str | None) -> list[Voice]:
         left = max(_LEAST, min(FIRST_SECONDS, self._until - time.monotonic()))
         gathered = self._ask(question, seconds=left, only=only)

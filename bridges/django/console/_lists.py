@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
+from ._charts import MINUTE, Figure, charted
 from ._hearing import NO_SUCH, Hearing, Voice
 from ._page import link, page
 from ._plain_tables import items_table
@@ -128,13 +129,37 @@ def listed(
     question: Mapping[str, object],
     tabled: Tabled,
     controls: Sequence[Control],
+    *,
+    figures: Sequence[Figure] = (),
     **more: object,
 ) -> HttpResponse:
-    """Ask all processes *question*; answer with a page of what they said, as tables."""
+    """
+    Ask all processes *question*; answer with a page of what they said, as tables.
+
+    Args:
+        request: Whose request.
+        site: The admin site.
+        title: The heading.
+        question: What all are asked.
+        tabled: Makes tables of what one has said.
+        controls: The form above.
+        figures: Those of which each process has a chart of its last minute.
+        more: For the template.
+    """
     hearing = Hearing(secrets=may(request, VIEW_TRACEBACK))
     parts = parts_of(request, hearing.all(question), tabled)
+    if figures:  # last: the page is whole without them
+        parts = _with_charts(parts, hearing.aside(MINUTE), figures)
     context = {"parts": parts, "controls": controls, "back": _back(request), **more}
     return page(request, site, "list", title, hearing, context)
+
+
+def _with_charts(
+    parts: Sequence[Part], minutes: Mapping[str, Voice], figures: Sequence[Figure]
+) -> list[Part]:
+    """Return *parts* with the charts of those processes that have told of their last minute."""
+    found = {anchor(id): charted(voice.answer, figures) for id, voice in minutes.items()}
+    return [replace(part, charts=found.get(part.id, ())) for part in parts]
 
 
 def _back(request: HttpRequest) -> dict[str, str] | None:

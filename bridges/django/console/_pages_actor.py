@@ -6,6 +6,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from ._action_links import links_of
+from ._charts import spread_cell
 from ._event_tables import events_table
 from ._hearing import Hearing, Voice
 from ._lines import line_of, shortened
@@ -24,7 +25,10 @@ WATCH_SECONDS = 20.0
 MOST_TEXT = 2000
 """Characters of what an exception said; all of it is in the traceback."""
 _LISTS = (
-    ("handlers", "Handlers", ("message", "count", "p50", "p95", "max"), "It has handled nothing."),
+    (
+        "handlers", "Handlers", ("message", "count", "p50", "p95", "max", "spread"),
+        "It has handled nothing.",
+    ),
     ("timers", "Timers", ("name",), "None."),
     ("monitors", "Monitors", ("path",), "It watches nobody."),
     ("monitored_by", "Monitored by", ("path",), "Nobody watches it."),
@@ -32,7 +36,7 @@ _LISTS = (
     ("names", "Names in the registry", ("name",), "It has none."),
     ("presences", "Present as", ("topic", "key", "since"), "It is present in no topic."),
     ("watched_topics", "Watches who is present in", ("topic",), "It watches no topic."),
-)
+)  # fmt: skip
 
 
 @console_view("GET")
@@ -99,6 +103,7 @@ def _told(
         for each in listing(answer.get("history"))  # the last one first
     ]
     listed = {name: listing(answer.get(name)) for name, *_ in _LISTS}
+    listed["handlers"] = [_handler(mapping(each)) for each in listed["handlers"]]
     listed["groups"] = [{"group": _group(site, path, str(name))} for name in listed["groups"]]
     listed["presences"] = [
         {**each, "topic": topic_cell(site, each.get("topic"), path, str(each.get("key")))}
@@ -150,6 +155,11 @@ def _crash(crash: Any, sees_tracebacks: bool, where: tuple[str, ...]) -> dict[st
         "fault": offending(text),
         "recent": events_table(anchor(*which, "recent"), recent, None, "None remembered."),
     }
+
+
+def _handler(row: Any) -> dict[str, Any]:
+    """Return a handler with a chart of how long its messages took, if its process tells that."""
+    return {**row, "spread": spread_cell(row["spread"])} if "spread" in row else dict(row)
 
 
 def _connection(site: AdminSite, voice: Voice, path: str, linked: Any) -> Table | None:

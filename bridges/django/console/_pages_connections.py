@@ -8,6 +8,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from ._action_links import user_links
+from ._charts import CLOSED, OPEN, OPENED
 from ._hearing import Voice
 from ._lists import asked, listed, one_of, paged, rows_table, text_of, users_linked
 from ._page import link
@@ -62,7 +63,10 @@ def connections(request: HttpRequest, site: AdminSite) -> HttpResponse:
         *(Control(name, f"Only of this {name}", value) for name, value in of.items() if value),
     ]
     actions = user_links(request, site, of["user"])
-    return listed(request, site, "Connections", question, tables, controls, actions=actions)
+    figures = (OPEN, OPENED, CLOSED)
+    return listed(
+        request, site, "Connections", question, tables, controls, figures=figures, actions=actions
+    )
 
 
 @console_view("GET")
@@ -84,7 +88,7 @@ def groups(request: HttpRequest, site: AdminSite) -> HttpResponse:
         return [paged(found, request, site, "greenroom_groups", voice)]
 
     title = f"Group {group}" if group else "Groups"
-    more: dict[str, object] = {}
+    more: dict[str, Any] = {}
     if group:
         more["back"] = {"text": "All groups", "url": link(site, "greenroom_groups")}
     controls = [] if group else [Control("q", "Name of the group", search)]

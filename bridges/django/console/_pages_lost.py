@@ -3,6 +3,7 @@
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
+from ._charts import EVENTS, LETTERS, OVERFLOWS
 from ._event_tables import events_table, older
 from ._hearing import Voice
 from ._lists import LIMIT, asked, linked_in, listed, number_of, paged, rows_table, text_of
@@ -45,7 +46,8 @@ def dead_letters(request: HttpRequest, site: AdminSite) -> HttpResponse:
         return [paged(last, request, site, "greenroom_dead_letters", voice), *counted]
 
     controls = [Control("q", "Path, sender, type or reason", search)]
-    return listed(request, site, "Dead letters and drops", question, tables, controls)
+    title, figures = "Dead letters and drops", (LETTERS, OVERFLOWS)
+    return listed(request, site, title, question, tables, controls, figures=figures)
 
 
 @console_view("GET")
@@ -71,4 +73,4 @@ def events(request: HttpRequest, site: AdminSite) -> HttpResponse:
         Control("kind", "Kind, such as slot.crashed", kind),
         Control("path", "At or below this path", path),
     ]
-    return listed(request, site, "Events", question, tables, controls)
+    return listed(request, site, "Events", question, tables, controls, figures=(EVENTS,))

@@ -1,6 +1,7 @@
 # Who is present, in all processes: the topics, and the presences of one of them.
 
 from dataclasses import replace
+from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
@@ -36,7 +37,7 @@ def presence(request: HttpRequest, site: AdminSite) -> HttpResponse:
         return [paged(found, request, site, "greenroom_presence", voice)]
 
     title = f"Present in {topic}" if topic else "Presence"
-    more: dict[str, object] = {}
+    more: dict[str, Any] = {}
     if topic:
         more["back"] = {"text": "All topics", "url": link(site, "greenroom_presence")}
     controls = [

@@ -6,27 +6,26 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from ._action_links import process_links
+from ._charts import EVENTS, LAG, MEMORY, MINUTE, OPEN, cell_with
 from ._hearing import Hearing, Voice
 from ._lists import linked_in
 from ._page import link, page
-from ._plain_tables import pairs_table, words
-from ._process_words import header_of, lag_of, mark_of, memory_of, uptime_text
-from ._tables import Cell, Part, Table, TableRow, cell, chart, row
+from ._plain_tables import pairs_table
+from ._process_words import header_of, mark_of, uptime_text
+from ._tables import Cell, Part, Table, TableRow, row
 from ._view import VIEW_TRACEBACK, console_view, may
-from ._words import NOTHING, anchor, duration, listing, mapping, number, size
+from ._words import NOTHING, anchor, number
 
 _KNOWN = frozenset(
     "loop_lag memory tasks samples columns problems ready draining id host pid threads".split()  # noqa: SIM905
 )
-_TOLD = {"lag": duration, "rss": size}
-_NAMES = {"lag": "Loop lag", "rss": "Memory", "events": "Events a second"}
 
 
 @console_view("GET")
 def processes(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Answer with all processes, and with everything that each says of itself."""
     hearing = Hearing(secrets=may(request, VIEW_TRACEBACK))
-    voices = hearing.all({"ask": "process"})
+    voices = hearing.all(MINUTE)
     overview = Part("all", "All processes", [_overview(site, voices)])
     parts = [overview, *(_part(request, site, voice) for voice in voices if voice.well)]
     context = {"parts": parts if voices else []}
@@ -47,41 +46,13 @@ def _overview(site: AdminSite, voices: list[Voice]) -> Table:
                 Cell(voice.title, url, anchor(voice.process, "process")),
                 Cell(mark=mark_of(voice)),
                 uptime_text(said),
-                _with_chart(said, "lag", duration(lag_of(said))),
-                _with_chart(said, "rss", size(memory_of(said))),
-                _with_chart(
-                    said, "connections", number(mapping(said.get("connections")).get("open"))
-                ),
-                _with_chart(said, "events", number(_last(said, "events"))),
+                *(cell_with(said, figure) for figure in (LAG, MEMORY, OPEN, EVENTS)),
                 number(said.get("tasks")),
                 "; ".join(problems) or NOTHING,
                 id=anchor(voice.process, "row"),
             )
         )
     return Table("gr-processes", "Processes", columns, rows, "No process answers.")
-
-
-def _with_chart(said: Any, name: str, text: str) -> Cell:
-    samples = samples_of(said, name)
-    numbers = [each for each in samples if isinstance(each, int | float)]
-    if not numbers:
-        return cell(text)
-    tell = _TOLD.get(name, number)
-    title = _NAMES.get(name, words(name))
-    seen = f"{title} of the last {len(numbers)} s: highest {tell(max(numbers))}, now {text}"
-    return Cell(text, chart=chart(samples, seen))
-
-
-def samples_of(said: Any, name: str) -> list[Any]:
-    """Return the samples of one figure, oldest first."""
-    columns = listing(said.get("columns"))
-    at = columns.index(name) if name in columns else None
-    rows = map(listing, listing(said.get("samples")))
-    return [] if at is None else [row[at] for row in rows if len(row) > at]
-
-
-def _last(said: Any, name: str) -> Any:
-    return next(iter(samples_of(said, name)[-1:]), None)
 
 
 def _part(request: HttpRequest, site: AdminSite, voice: Voice) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
+from ._charts import BUSY, WAITING
 from ._hearing import Voice
 from ._lists import listed, rows_table
 from ._tables import Table
@@ -25,7 +26,8 @@ def threads(request: HttpRequest, site: AdminSite) -> HttpResponse:
     def tables(voice: Voice) -> list[Table]:
         return [_pool(voice, site, mapping(each)) for each in listing(voice.answer.get("pools"))]
 
-    return listed(request, site, "Worker threads", question, tables, [])
+    figures = (BUSY, WAITING)
+    return listed(request, site, "Worker threads", question, tables, [], figures=figures)
 
 
 def _pool(voice: Voice, site: AdminSite, pool: Any) -> Table:

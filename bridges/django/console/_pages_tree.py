@@ -7,10 +7,12 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
+from ._charts import CRASHES, LAG, MINUTE, RESTARTS, charted
 from ._hearing import Hearing, Voice
 from ._lines import DEEPEST, Line, line_of, more_line, note_line, shortened
 from ._page import link, page
 from ._process_words import header_of
+from ._tables import Charted
 from ._tree_query import MOST_OPEN, PAGE, Spot, TreeQuery
 from ._user_names import keys_named
 from ._view import VIEW_TRACEBACK, console_view, may
@@ -30,6 +32,7 @@ class Section:
     id: str
     voice: Voice
     header: dict[str, Any]
+    charts: list[Charted] = field(default_factory=list[Charted])
     lines: list[Line] = field(default_factory=list[Line])
     first: str = ""
     """The page with its first places, if this is not the one."""
@@ -45,7 +48,7 @@ def tree(request: HttpRequest, site: AdminSite) -> HttpResponse:
     query = TreeQuery.read(request.GET, opened)
     query = replace(query, users=tuple(keys_named(query.search)))
     hearing = Hearing(secrets=may(request, VIEW_TRACEBACK))
-    processes = hearing.all({"ask": "process", "samples": False})
+    processes = hearing.all(MINUTE)
     view = TreeView(site, query, hearing)
     # First what matters most: the time of the page may be over before the rest is told.
     troubles = [] if query.looking or query.focused else view.troubles()
@@ -86,7 +89,8 @@ class TreeView:
 
     def section(self, voice: Voice) -> Section:
         """Return a process with its part of the tree."""
-        section = Section(anchor(voice.process), voice, header_of(voice))
+        charts = charted(voice.answer, (LAG, CRASHES, RESTARTS))
+        section = Section(anchor(voice.process), voice, header_of(voice), charts)
         if voice.silent:
             return section
         below = self._hearing.one(voice.process, self._query.question(after=self._query.after))

@@ -28,7 +28,6 @@ def header_of(voice: Voice) -> dict[str, Any]:
         {"name": name, "text": text}
         for name, text in (
             ("up", uptime_text(said)),
-            ("loop lag", duration(lag_of(said))),
             ("connections", number(mapping(said.get("connections")).get("open"))),
             ("tasks", number(said.get("tasks"))),
             ("memory", size(memory_of(said))),

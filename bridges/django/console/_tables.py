@@ -7,15 +7,36 @@ from typing import NamedTuple, TypeGuard
 from ._words import Mark, told
 
 WIDTH, HEIGHT = 120, 24
+_WIDEST = 12.0
+
+
+class Bar(NamedTuple):
+    """One bar of a chart, from its upper left corner."""
+
+    x: str
+    y: str
+    width: str
+    height: str
 
 
 class Chart(NamedTuple):
-    """A line without axes, and what it shows in words."""
+    """A line without axes, or bars, and what they show in words."""
 
     points: str
     text: str
+    bars: Sequence[Bar] = ()
     width: int = WIDTH
     height: int = HEIGHT
+
+
+class Charted(NamedTuple):
+    """A figure with its chart, and with the words that say as much beside it."""
+
+    name: str
+    now: str
+    highest: str = ""
+    """The highest that the chart shows, and of how long; "" where there is none."""
+    chart: Chart | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +90,7 @@ class Part:
     tables: Sequence[Table] = ()
     mark: Mark | None = None
     note: str = ""
+    charts: Sequence[Charted] = ()
 
 
 @dataclass(frozen=True)
@@ -91,23 +113,50 @@ def row(*values: object, id: str = "") -> TableRow:
     return TableRow([cell(value) for value in values], id)
 
 
-def chart(samples: Sequence[object], text: str) -> Chart | None:
+def chart(samples: Sequence[object], text: str, least: float = 0.0) -> Chart | None:
     """
     Return *samples*, oldest first, as a line from left to right, its highest at the top.
 
     Args:
         samples: Numbers; what is none is left out.
         text: What they are, for whoever does not see them.
+        least: What the top stands for at least, so that what hardly moves looks like that.
     """
-    numbers = [each for each in samples if _is_number(each)]
-    if len(numbers) < 2:
+    found = numbers(samples)
+    if len(found) < 2:
         return None
-    top, step = max(*numbers, 1e-9), WIDTH / (len(numbers) - 1)
+    top, step = max(*found, least, 1e-9), WIDTH / (len(found) - 1)
     points = [
         f"{nth * step:.1f},{(HEIGHT - 2) * (1 - max(each, 0) / top) + 1:.1f}"
-        for nth, each in enumerate(numbers)
+        for nth, each in enumerate(found)
     ]
     return Chart(" ".join(points), text)
+
+
+def bars(counts: Sequence[int], text: str) -> Chart | None:
+    """
+    Return *counts* as bars from left to right, the highest as high as the chart; None if all are 0.
+
+    Args:
+        counts: How many there are of each; a bar of few is seen all the same.
+        text: What they are, for whoever does not see them.
+    """
+    top = max(counts, default=0)
+    if top <= 0:
+        return None
+    step = min(WIDTH / len(counts), _WIDEST)
+    heights = [max((HEIGHT - 1) * count / top, 1.0) if count > 0 else 0.0 for count in counts]
+    drawn = [
+        Bar(f"{nth * step:.1f}", f"{HEIGHT - high:.1f}", f"{step * 0.8:.1f}", f"{high:.1f}")
+        for nth, high in enumerate(heights)
+        if high
+    ]
+    return Chart("", text, drawn)
+
+
+def numbers(values: Sequence[object]) -> list[float]:
+    """Return those of *values* that are numbers."""
+    return [each for each in values if _is_number(each)]
 
 
 def _is_number(value: object) -> TypeGuard[float]:

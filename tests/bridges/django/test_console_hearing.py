@@ -84,6 +84,34 @@ def test_who_has_gone_meanwhile() -> None:
     assert "no process of this id" in hearing.one(ONE.id, {"ask": "tree"}).silent
 
 
+def test_what_is_asked_aside() -> None:
+    """
+    Who does not answer what a page can do without is not told of as silent, and nobody who was.
+    """
+    processes = Processes({2})
+    hearing = Hearing(asked=processes.ask)
+    assert hearing.aside({"ask": "process"}).keys() == {ONE.id}
+    hearing.all({"ask": "tree"})
+    assert hearing.aside({"ask": "process"})[ONE.id].answer == {"said": "process"}
+    assert processes.asked == [None, None, ONE.id]
+    processes.silent.add(1)
+    assert hearing.aside({"ask": "process"}) == {}
+    assert [voice.pid for voice in hearing.silent] == [2]
+
+
+def test_aside_past_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Once the time of a page is up nobody is asked aside.
+    """
+    processes = Processes(set())
+    hearing = Hearing(asked=processes.ask)
+    hearing.all({"ask": "tree"})
+    late = time.monotonic() + _hearing.PAGE_SECONDS + 1
+    monkeypatch.setattr(_hearing.time, "monotonic", lambda: late)
+    assert hearing.aside({"ask": "process"}) == {}
+    assert processes.asked == [None]
+
+
 def test_past_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Once the time of a page is up no single process is asked any more.
