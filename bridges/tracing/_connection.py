@@ -91,7 +91,7 @@ class ConnectionSpan:
             self._rename(f"{method_of(self.scope)} {route}")
         self._tracer.note(self.span, attributes)
         if failed and error is None:
-            self._fail(failed)
+            self._tracer.fail(self.span, failed)
         self._tracer.end(self.span, error)
 
     def _answer(
@@ -130,12 +130,6 @@ class ConnectionSpan:
         try:
             self.span.update_name(name)
         except Exception:  # noqa: BLE001 - of the project's own span
-            self._tracer.failed()
-
-    def _fail(self, why: str) -> None:
-        try:
-            self.span.set_status(trace.Status(trace.StatusCode.ERROR, why))
-        except Exception:  # noqa: BLE001
             self._tracer.failed()
 
     def __deepcopy__(self, memo: dict[int, object]) -> ConnectionSpan:

@@ -12,6 +12,7 @@ from ...actors._exits import Exit
 from ...actors._life import Life
 from ...actors._mailbox import Mailbox
 from ...actors._messages import Call, Cast
+from ...actors._outgoing_port import OutgoingPort
 from ...actors._overflow import Put
 from ...actors._ports import FollowPort
 from ...supervisor._crashes import name_of
@@ -22,6 +23,7 @@ from ._extra import context as contexts
 from ._extra import trace
 from ._handling import Follower, OfSlot
 from ._life import TracedLife
+from ._outgoing import Outgoing
 from ._ref import TracedRef
 from ._span import Kind, Span, Tracer, is_valid
 from ._words import of_place
@@ -65,6 +67,10 @@ class TracedSlot(Slot):
         """Who follows what it handles: the spans, and the operator's trace if there is one."""
         operator = super().trace
         return Follower(self.tracer, operator)
+
+    def outgoing(self) -> OutgoingPort | None:
+        """Return the span, to be begun, of an attempt to connect elsewhere. Any thread."""
+        return None if self._life is None else Outgoing(self.tracer, self._life)
 
     @property
     def called(self) -> str:

@@ -88,6 +88,13 @@ class Tracer:
         except Exception:  # noqa: BLE001
             self.failed()
 
+    def fail(self, span: Span, why: str) -> None:
+        """Say that what *span* is about has failed, and *why*."""
+        try:
+            span.set_status(trace.Status(trace.StatusCode.ERROR, why))
+        except Exception:  # noqa: BLE001
+            self.failed()
+
     def error(self, error: BaseException) -> None:
         """Record *error*, which somebody has turned into something else, on the current span."""
         try:

@@ -81,6 +81,7 @@ async def test_off_means_the_plain_classes() -> None:
         parts = [type(each) for each in (ref, slot, slot.mailbox, slot._life, server.root.groups)]
         assert parts == [ActorRef, Slot, Mailbox, Life, Groups]
         assert slot._life._loop._trace is None
+        assert slot.outgoing() is None
         assert await ref.call({"type": "work"}) is False
 
 
