@@ -253,10 +253,10 @@ class Link:
             if isinstance(cause, ConnectionLost):
                 return cause
         cause = causes[0]
-        if isinstance(cause, ConnectionRejected):
+        if isinstance(cause, ConnectionRejected):  # whose words are all that the server has said
             self._status = cause.status_code
-            lost = self._loss(f"the server answered {cause.status_code}")
-        elif isinstance(cause, trio.TooSlowError):
+            return self._loss(f"the server answered {cause.status_code}")
+        if isinstance(cause, trio.TooSlowError):
             lost = self._loss(f"no connection within {self._plan.connect_timeout:g} s")
         else:
             origin = _origin(cause)

@@ -156,6 +156,23 @@ async def test_a_refusal(nursery: trio.Nursery, server: Server, spans: Spans) ->
     assert events(lost) == [("exception", None)]
 
 
+async def test_what_a_refusal_says(nursery: trio.Nursery, spans: Spans) -> None:
+    """
+    Headers and body of a refusal are in no span, neither the attempt's nor that of the crash.
+    """
+
+    async def refuse(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        head = b"HTTP/1.1 403 No\r\nSet-Cookie: secret\r\nContent-Length: 6\r\n\r\n"
+        await stream.send_all(head + b"secret")
+
+    await Tree.start(nursery, dialling(await serve_raw(nursery, refuse)), PAUSE)
+    await settle(lambda: spans.named("process Feed Lost"))
+
+    assert said(spans.one("GET"))["http.response.status_code"] == 403
+    assert [span.to_json() for span in spans if "secret" in span.to_json()] == []
+
+
 async def test_nobody_there(nursery: trio.Nursery, spans: Spans) -> None:
     """
     An attempt that gets no answer has failed, with what the system said.
