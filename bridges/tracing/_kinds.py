@@ -1,6 +1,7 @@
 # What a traced tree is made of, and the switch for all trees of a process.
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 from ...supervisor._engine import Engine
@@ -10,7 +11,7 @@ from ...supervisor._kinds import Kinds, set_default_kinds
 from ...supervisor._slot import Slot
 from ._connection import Scope, Serve, follow
 from ._extra import trace
-from ._groups import ContextCarrier, TracedGroups
+from ._groups import ContextCarrier, TracedGroups, publishing
 from ._slot import TRACED
 from ._span import Tracer
 
@@ -28,6 +29,7 @@ class TracedKinds(Kinds):
         self.leaves_requests = False
         """Whether somebody else makes the spans of requests that are no consumer's."""
         self.connection = self._connection
+        self.publish = partial(publishing, self.tracer)
 
     def slot(self, kind: type[Slot]) -> type[Slot]:
         """Return the class of slots to make in the place of *kind*."""
