@@ -9,6 +9,7 @@ from ._engine import Engine
 from ._events import EventStream
 from ._groups import Groups
 from ._slot import Slot
+from ._task import Work
 
 Serve = Callable[..., Awaitable[None]]
 Publish = Callable[[str, object], AbstractContextManager[Callable[[int], None]]]
@@ -25,6 +26,9 @@ class Kinds:
     """Called as ``connection(serve, scope, receive, send)`` for each, to await ``serve`` in it."""
     publish: Publish | None = None
     """Called as ``publish(group, message)`` where groups are kept by others; gives a block."""
+
+    work: type[Work] = Work
+    """What a pool makes of a function that it is to run."""
 
     def slot(self, kind: type[Slot]) -> type[Slot]:
         """

@@ -1,16 +1,19 @@
 # The span of one message that is handled. Its parent is the span in which the message was sent; of
 # what came from outside, the connection's. A tick may come hours after its timer was set, and again
-# and again: the span in which that was done is linked to it.
+# and again: the span in which that was done is linked to it; so is that of a task, to who is told
+# of its end.
 
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, cast
 
 from ...actors._life import Life
-from ...actors._messages import Item, Tick
+from ...actors._messages import Cast, Item, Tick
 from ...actors._ports import FollowPort
+from ...actors._ref import target_of
+from ...supervisor._task import TaskDone, TaskFailed
 from ._extra import trace
-from ._span import Context, Current, Span, Tracer, is_valid, outcome_of
+from ._span import Context, Current, Span, SpanContext, Tracer, is_valid, outcome_of
 from ._words import kind_of, of_handling
 
 
@@ -48,6 +51,8 @@ class Handling(OfSlot):
         sent = carried_by(item)
         if type(item) is Tick:
             links, sent = links_to(sent), None
+        elif type(item) is Cast and isinstance(item.message, TaskDone | TaskFailed):
+            links, sent = _link_to_task(item.message), None
         elif sent is not None and not is_valid(trace.get_current_span(sent)):
             sent = None
         span = tracer.start(name, kind, attributes, within=sent, links=links)
@@ -83,3 +88,9 @@ def links_to(context: Context | None) -> tuple[trace.Link, ...]:
     """Return a link to the span that is current in *context*, if one is."""
     span = trace.get_current_span(context) if context is not None else None
     return (trace.Link(span.get_span_context()),) if span is not None and is_valid(span) else ()
+
+
+def _link_to_task(outcome: TaskDone | TaskFailed) -> tuple[trace.Link, ...]:
+    """Return a link to the span of the task that *outcome* tells of, if it had one."""
+    ran = cast("SpanContext | None", getattr(target_of(outcome.ref), "ran", None))
+    return (trace.Link(ran),) if ran is not None and ran.is_valid else ()

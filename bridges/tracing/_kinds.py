@@ -9,11 +9,16 @@ from ...supervisor._events import EventStream
 from ...supervisor._groups import Groups
 from ...supervisor._kinds import Kinds, set_default_kinds
 from ...supervisor._slot import Slot
+from ...supervisor._task import TaskSlot
 from ._connection import Scope, Serve, follow
 from ._extra import trace
 from ._groups import ContextCarrier, TracedGroups, publishing
-from ._slot import TRACED
+from ._slot import TracedSlot
 from ._span import Tracer
+from ._task import CarryingWork, TracedTaskSlot
+
+TRACED: dict[type[Slot], type[Slot]] = {Slot: TracedSlot, TaskSlot: TracedTaskSlot}
+"""What is made in the place of which kind."""
 
 
 class TracedKinds(Kinds):
@@ -23,6 +28,8 @@ class TracedKinds(Kinds):
     Args:
         provider: Where its spans go; None for the one of the process.
     """
+
+    work = CarryingWork
 
     def __init__(self, provider: trace.TracerProvider | None = None) -> None:
         self.tracer = Tracer(provider)

@@ -3,6 +3,7 @@
 # Chosen when a slot is made (supervisor/_kinds.py), so one that is not traced has nothing of this.
 # The context of a message is noted where all ways into a mailbox meet, in its sender's thread.
 
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, cast
 
 from ...actors import ActorRef
@@ -17,7 +18,6 @@ from ...actors._overflow import Put
 from ...actors._ports import FollowPort
 from ...supervisor._crashes import name_of
 from ...supervisor._slot import Slot
-from ...supervisor._task import TaskSlot
 from ._connection import ConnectionSpan, connection_here
 from ._extra import context as contexts
 from ._extra import trace
@@ -95,7 +95,7 @@ class TracedSlot(Slot):
         if self.connection_span is not here:
             self.tracer.event(self.connection_span, name, of_place(life))
 
-    def beginning(self, life: Life) -> OfSlot:
+    def beginning(self, life: Life) -> AbstractContextManager[object]:
         """
         Return the block in which *life* begins.
 
@@ -136,18 +136,3 @@ class TracedSlot(Slot):
         attributes["exception.message"] = described(error)
         name = "greenroom.resumed" if resumed else "greenroom.crashed"
         self.tracer.event(self.connection_span, name, attributes)
-
-
-class TracedTaskSlot(TracedSlot, TaskSlot):
-    """The slot of a task of a pool."""
-
-    __slots__ = ()
-
-    @property
-    def called(self) -> str:
-        """What its spans call it: the function."""
-        return self.work.name.rpartition(".")[2]
-
-
-TRACED: dict[type[Slot], type[Slot]] = {Slot: TracedSlot, TaskSlot: TracedTaskSlot}
-"""What is made in the place of which kind."""

@@ -25,6 +25,7 @@ Attributes = Mapping[str, str | int | bool]
 Context = contexts.Context
 Kind = trace.SpanKind
 Span = trace.Span
+SpanContext = trace.SpanContext
 
 _QUIET_SECONDS = 60.0
 _OUTCOMES = {
