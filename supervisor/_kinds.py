@@ -27,6 +27,8 @@ class Kinds:
     publish: Publish | None = None
     """Called as ``publish(group, message)`` where groups are kept by others; gives a block."""
 
+    visited: Callable[[Slot], object] | None = None
+    """Called with a slot for which one more request has come; gives what its messages carry."""
     work: type[Work] = Work
     """What a pool makes of a function that it is to run."""
 

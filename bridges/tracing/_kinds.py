@@ -10,7 +10,8 @@ from ...supervisor._groups import Groups
 from ...supervisor._kinds import Kinds, set_default_kinds
 from ...supervisor._slot import Slot
 from ...supervisor._task import TaskSlot
-from ._connection import Scope, Serve, follow
+from ._connection import Scope, Serve, connection_here, follow
+from ._extra import context as contexts
 from ._extra import trace
 from ._groups import ContextCarrier, TracedGroups, publishing
 from ._slot import TracedSlot
@@ -36,6 +37,7 @@ class TracedKinds(Kinds):
         self.leaves_requests = False
         """Whether somebody else makes the spans of requests that are no consumer's."""
         self.connection = self._connection
+        self.visited = _visited
         self.publish = partial(publishing, self.tracer)
 
     def slot(self, kind: type[Slot]) -> type[Slot]:
@@ -50,6 +52,13 @@ class TracedKinds(Kinds):
     def _connection(self, serve: Serve, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
         lazy = self.leaves_requests and scope["type"] == "http"
         return follow(self.tracer, serve, scope, receive, send, lazy=lazy)
+
+
+def _visited(slot: Slot) -> object:
+    here = connection_here.get()
+    if here is not None:
+        here.visit(slot)
+    return contexts.get_current()
 
 
 def instrument(*, tracer_provider: trace.TracerProvider | None = None) -> None:
