@@ -75,6 +75,25 @@ async def test_the_server_is_told(nursery: trio.Nursery, server: Server, spans: 
     }
 
 
+async def test_dialled_by_a_thread(nursery: trio.Nursery, server: Server, spans: Spans) -> None:
+    """
+    Where `started` is a `def`, in whose thread it is dialled, the attempt is below it as well.
+    """
+
+    class Threaded(WebsocketClient):
+        url = server.url
+
+        def started(self) -> None:
+            with spans.tracer().start_as_current_span("own"):
+                pass
+
+    await Tree.start(nursery, Threaded)
+    await server.accepted()
+    await settle(lambda: spans.named("GET"))
+
+    assert spans.children(spans.one("start Threaded")) == ["own", "GET"]
+
+
 async def test_no_query_and_no_user(nursery: trio.Nursery, server: Server, spans: Spans) -> None:
     """
     What a URL holds in its query, and before its host, is in no span.

@@ -11,6 +11,7 @@ from django.urls import path as route
 from helpers import settle
 from opentelemetry.trace import SpanKind
 from recorded_spans import Spans, is_below, recorded, said
+from redis_server import RedisServer
 
 from greenroom.bridges.channels.generic.websocket import AsyncWebsocketConsumer, WebsocketConsumer
 from greenroom.bridges.channels.layers import get_channel_layer
@@ -196,3 +197,26 @@ async def test_a_message_without_a_type(spans: Spans) -> None:
         urlpatterns.pop()
 
     assert said(spans.one("send to group"))["greenroom.reached"] == 0
+
+
+@pytest.mark.parametrize("layer", ["core.RedisChannelLayer", "pubsub.RedisPubSubChannelLayer"])
+async def test_not_through_redis(spans: Spans, redis_server: RedisServer, layer: str) -> None:
+    """
+    The layers on Redis take nothing along: a handler begins a trace, whatever is current elsewhere.
+    """
+    config = {"hosts": [redis_server.url], "prefix": layer}
+    backend = {"BACKEND": f"channels_redis.{layer}", "CONFIG": config}
+    with override_settings(CHANNEL_LAYERS={"default": backend}):
+        with spans.tracer().start_as_current_span("script"):  # where the layer begins its work
+            await get_channel_layer().group_send("other", HELLO)
+        async with served(Chat) as server, server.websocket("/chat") as client:
+            with spans.tracer().start_as_current_span("script"):
+                await get_channel_layer().group_send("room", HELLO)
+            assert await client.receive_text(timeout=20) == repr(HELLO)
+            await settle(lambda: spans.named("process Chat chat.message"))
+        await get_channel_layer().close()
+    sent = spans.one("send Chat")
+
+    assert sent.parent is None
+    assert is_below(spans.one("process Chat chat.message"), sent)
+    assert spans.children(spans.named("script")[1]) == []
