@@ -66,14 +66,14 @@ def _to_add(context: Context, own: set[str]) -> list[tuple[bytes, bytes]]:
     named = {name.lower(): str(value) for name, value in said.items()}
     whole = own.isdisjoint(named.keys() - {_APART})  # half of a trace is that of another one
     added = [
-        (_checked(_NAME, name), _checked(_VALUE, value))
+        _header(name, value)
         for name, value in named.items()
         if name not in own and (whole or name == _APART)
     ]
     return added if sum(len(name) + len(value) for name, value in added) <= _LONGEST else []
 
 
-def _checked(shape: re.Pattern[str], text: str) -> bytes:
-    if not shape.fullmatch(text):
-        raise ValueError(f"a propagator has made what is no header: {text!r}")
-    return text.encode("ascii")
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        raise ValueError(f"what a propagator says as {name!r} is no header")
+    return name.encode("ascii"), value.encode("ascii")
