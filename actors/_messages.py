@@ -37,10 +37,13 @@ class InFrame:
     Or a part of a request's body, with *text* saying which: see :meth:`part`. It is no class of
     its own, for the loop and the mailbox would have to look for that at each message.
 
-    ``size`` is in bytes, as it counts against the read-ahead.
+    ``size`` is in bytes, as it counts against the read-ahead. ``carried`` is what was current where
+    it came from; set only in a tree that is traced, where that is not its connection.
     """
 
-    __slots__ = ("bytes", "size", "text")
+    __slots__ = ("bytes", "carried", "size", "text")
+
+    carried: object
 
     @classmethod
     def part(cls, data: bytes, *, last: bool) -> InFrame:

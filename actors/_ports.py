@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._lowlevel import LoopThread
     from ._mailbox import Mailbox
     from ._messages import Item, Opening
+    from ._outgoing_port import OutgoingPort
     from ._presences_port import PresencesPort
     from ._ref import ActorRef
     from ._workers import Workers
@@ -266,6 +267,10 @@ class Host(Protocol):
     @property
     def trace(self) -> FollowPort | None:
         """Who follows what is handled; None, as nearly always, if nobody does."""
+        ...
+
+    def outgoing(self) -> OutgoingPort | None:
+        """Return who follows an attempt to connect; None, as nearly always, if nobody does."""
         ...
 
     def eased(self) -> None:

@@ -22,6 +22,7 @@ from ..actors import (
 from ..actors._inquiry import Inquiry
 from ..actors._mailbox import Mailbox
 from ..actors._messages import Call, Cast, InFrame, Stop, Tick
+from ..actors._outgoing_port import OutgoingPort
 from ..actors._overflow import Put
 from ..actors._ports import Connection, FollowPort, GroupsPort, MonitorsPort, RegistryPort
 from ..actors._presences_port import PresencesPort
@@ -87,6 +88,10 @@ class Place:
         """Who follows what it handles: the operator's trace that it is part of, if there is one."""
         trace = self._root.traces.of(self.path)
         return None if trace is None else Told(trace)
+
+    def outgoing(self) -> OutgoingPort | None:
+        """Return who follows an attempt to connect elsewhere: nobody. Any thread."""
+        return None
 
     @property
     def suspended_until(self) -> float | None:

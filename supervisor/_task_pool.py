@@ -105,7 +105,7 @@ class TaskPool:
         ended = trio.Event()
         reply = Reply(ended.set)
         pool = self._supervisor()
-        entry = pool.begin(Work(function, args, reply=reply), name)
+        entry = pool.begin(self._root.kinds.work(function, args, reply=reply), name)
         try:
             with trio.move_on_after(inf if timeout is None else timeout):
                 await ended.wait()
@@ -157,7 +157,7 @@ class TaskPool:
         ended = threading.Event()
         reply = Reply(ended.set)
         begun: list[tuple[TaskSupervisor, Entry]] = []
-        work = Work(function, args, reply=reply)
+        work = self._root.kinds.work(function, args, reply=reply)
         self._root.loop.call_soon(self._begin_for_thread, work, name, reply, begun)
         try:
             _wait(ended, timeout)
@@ -202,7 +202,7 @@ class TaskPool:
         if not self._root.loop.is_here():
             raise WrongSide("pool.start", "in a worker thread", "pool.start_blocking(...)")
         _refuse_deaf(reply_to)
-        return self._start(Work(function, args, reply_to=reply_to), name)
+        return self._start(self._root.kinds.work(function, args, reply_to=reply_to), name)
 
     def start_blocking(
         self,
@@ -227,7 +227,7 @@ class TaskPool:
         """
         self._need_thread("start_blocking", "pool.start(...)")
         _refuse_deaf(reply_to)
-        work = Work(function, args, reply_to=reply_to)
+        work = self._root.kinds.work(function, args, reply_to=reply_to)
         answered = threading.Event()
         reply = Reply(answered.set)
         self._root.loop.call_soon(self._start_for_thread, work, name, reply)

@@ -32,8 +32,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 
-REFUSED = "greenroom.refused"
-"""Where the status stands in the scope of a handshake that was refused before it had a slot."""
+ANSWERED = "greenroom.answered"
+"""Where the status stands in a scope that was answered, and by nobody who has a slot."""
 
 _TURNS = 5  # of the loop without input, after which a server has handed over all it read
 _RETRY_AFTER: list[tuple[bytes, bytes]] = [(b"retry-after", b"5")]
@@ -125,7 +125,7 @@ async def refuse(
     headers: list[tuple[bytes, bytes]] | None = None,
 ) -> None:
     """Refuse a handshake: *status* where the server can say so, 403 elsewhere. A checkpoint."""
-    scope[REFUSED] = status
+    scope[ANSWERED] = status
     for event in denial(scope, status, text, headers or ()):
         await send(event)
 

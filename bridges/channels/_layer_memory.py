@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from threading import RLock
 from typing import Any
 
+from ...supervisor._current import CURRENT
 from ..asgiref import on_trio
 from ..engines._waiting import give_way
 from ._attachments import Attachments, Deliver, LayerStatistics, Message, copied
@@ -239,6 +240,15 @@ class InMemoryChannelLayer(BaseChannelLayer):
             self._clean_channels()
             self._clean_group(group)
             members = list(self.groups.get(group, ()))
+        root = CURRENT.get()
+        publish = None if root is None else root.kinds.publish
+        if publish is None:
+            self._put_all(group, members, message)
+            return
+        with publish(group, message) as tell:
+            tell(self._put_all(group, members, message))
+
+    def _put_all(self, group: str, members: list[str], message: Message) -> int:
         taken: list[str] = []
         for channel in members:
             if self._put(channel, copied(message)):
@@ -246,6 +256,7 @@ class InMemoryChannelLayer(BaseChannelLayer):
             else:
                 self._attached.drop(channel, f"group {group}")
         self._attached.has_room(taken)
+        return len(taken)
 
     # -- time and end -----------------------------------------------------------------------
 

@@ -131,7 +131,7 @@ class WebsocketClient(ClientSettings, Actor, runtime=True):
             high_water_bytes=self.output_high_water_bytes,
             limit_bytes=self.output_limit_bytes,
         )
-        self._session = Session(life, plan, output)
+        self._session = Session(life, plan, output, life.host.outgoing())
         life.tasks.start(self._session.run)
 
     def _unheard(self, frame: Any) -> None:

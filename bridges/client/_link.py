@@ -25,6 +25,7 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
+from ...actors._outgoing_port import Headers, OutgoingPort
 from ._errors import ConnectionLost
 from ._output import Output
 from ._plan import Plan
@@ -60,10 +61,22 @@ class Receiver(Protocol):
 
 
 class Link:
-    """A connection made by *plan*, which writes *output* and tells *receiver*."""
+    """
+    A connection made by *plan*, which writes *output* and tells *receiver*.
 
-    def __init__(self, plan: Plan, output: Output, receiver: Receiver) -> None:
+    *outgoing* follows how it is made, if somebody does.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        output: Output,
+        receiver: Receiver,
+        outgoing: OutgoingPort | None = None,
+    ) -> None:
         self._plan, self._output, self._receiver = plan, output, receiver
+        self._outgoing = outgoing
+        self._status = 0  # of an answer that was a refusal
         self._scope = trio.CancelScope(shield=True)
         self._wire: _Wire | None = None
         self._up = False
@@ -96,13 +109,17 @@ class Link:
             self._scope.cancel()
 
     async def _carry(self) -> None:
+        failed: ConnectionLost | None = None
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     await self._talk(nursery)
         except Exception as error:  # noqa: BLE001 - whatever it is, the connection is lost
-            self._lost = self._explained(error)
+            failed = self._lost = self._explained(error)
         finally:
+            if self._outgoing is not None and not self._up:
+                self._outgoing.end(self._status, failed)
+            del failed  # its traceback holds this frame: no cycle
             self._output.end()
             with trio.CancelScope(shield=True):
                 if self._wire is not None:
@@ -112,8 +129,10 @@ class Link:
     async def _talk(self, nursery: trio.Nursery) -> NoReturn:
         plan = self._plan
         with trio.fail_after(plan.connect_timeout):
-            connection = await self._open(nursery)
+            connection = await self._open(nursery, self._headers())
         self._up = True
+        if self._outgoing is not None:
+            self._outgoing.end(101, None)
         self._output.begin()
         self._receiver.opened(connection.subprotocol)
         nursery.start_soon(self._write, connection)
@@ -122,7 +141,16 @@ class Link:
             nursery.start_soon(self._ping, connection, plan.ping_seconds)
         await self._read(connection)
 
-    async def _open(self, nursery: trio.Nursery) -> WebSocketConnection:
+    def _headers(self) -> Headers:
+        plan = self._plan
+        if self._outgoing is None:
+            return plan.headers
+        return [
+            *plan.headers,
+            *self._outgoing.begin(plan.name, plan.host, plan.port, plan.headers),
+        ]
+
+    async def _open(self, nursery: trio.Nursery, headers: Headers) -> WebSocketConnection:
         wire = self._wire = _Wire(await self._dial())
         made: list[WebSocketConnection] = []
 
@@ -134,7 +162,7 @@ class Link:
                     self._plan.host_header,
                     self._plan.resource,
                     subprotocols=self._plan.subprotocols,
-                    extra_headers=list(self._plan.headers),
+                    extra_headers=list(headers),
                     max_message_size=self._plan.message_limit_bytes,
                 )
             )
@@ -225,9 +253,10 @@ class Link:
             if isinstance(cause, ConnectionLost):
                 return cause
         cause = causes[0]
-        if isinstance(cause, ConnectionRejected):
-            lost = self._loss(f"the server answered {cause.status_code}")
-        elif isinstance(cause, trio.TooSlowError):
+        if isinstance(cause, ConnectionRejected):  # whose words are all that the server has said
+            self._status = cause.status_code
+            return self._loss(f"the server answered {cause.status_code}")
+        if isinstance(cause, trio.TooSlowError):
             lost = self._loss(f"no connection within {self._plan.connect_timeout:g} s")
         else:
             origin = _origin(cause)

@@ -18,6 +18,7 @@ from ._link import Link
 
 if TYPE_CHECKING:
     from ...actors._life import Life
+    from ...actors._outgoing_port import OutgoingPort
     from ._errors import ConnectionLost
     from ._output import Output
     from ._plan import Plan
@@ -69,12 +70,14 @@ class Lost:
 
 
 class Session:
-    """The connection of one incarnation, *life*."""
+    """The connection of one incarnation, *life*; *outgoing* follows how it is made."""
 
-    def __init__(self, life: Life, plan: Plan, output: Output) -> None:
+    def __init__(
+        self, life: Life, plan: Plan, output: Output, outgoing: OutgoingPort | None = None
+    ) -> None:
         self.output = output
         self.subprotocol: str | None = None
-        self._life, self._plan = life, plan
+        self._life, self._plan, self._outgoing = life, plan, outgoing
         self._waiting: dict[Received, Timer] = {}  # in order of arrival
         self._room = Parker()
         self._was_up = self._released = False
@@ -82,7 +85,7 @@ class Session:
     async def run(self) -> None:
         """Be the incarnation's background task that holds the connection."""
         try:
-            error = await Link(self._plan, self.output, self).run()
+            error = await Link(self._plan, self.output, self, self._outgoing).run()
             self._put(Lost(error, was_up=self._was_up))
             # What was read before is still being handled; it is this incarnation's.
             await trio.sleep_forever()
@@ -138,6 +141,8 @@ class Session:
     def _put(self, message: Connected | Received | Lost) -> Timer:
         timer = Timer(self._life, message, None, None)
         timer.waiting = True
+        if self._outgoing is not None:
+            timer.carried = self._outgoing.carried
         self._life.host.mailbox.put_arrival(Tick(timer))
         return timer
 

@@ -16,6 +16,7 @@ from ..asgi._counted import Places
 from ..asgi._foreign import take_place
 from ..asgi._gate import identity_of
 from ..asgi._http import Request
+from ..asgi._websocket import ANSWERED
 from ._guards import cookie, header, is_own_page, set_cookie
 from ._output import State
 from ._protocol import (
@@ -93,6 +94,7 @@ class _Exchange:
         except BadRequest as error:
             facts: dict[str, Any] = {"field": error.field} if error.field else {}
             answer = refusal(400, "bad_request", error.detail, **facts)
+        self._scope[ANSWERED] = answer.status
         try:
             for event in answer.events():
                 await request.send(event)
@@ -119,9 +121,11 @@ class _Exchange:
         session = self._find(token) if token is not None else None
         if session is None:
             return refusal(410, "unknown", "There is no such session. Open a new one.")
+        visited = self._root.kinds.visited
+        carried = None if visited is None else visited(session.slot)
         if method == "GET":
             return await self._poll(session)
-        return self._end(session) if method == "DELETE" else await self._post(session)
+        return self._end(session) if method == "DELETE" else await self._post(session, carried)
 
     def _find(self, token: Token) -> Session | None:
         mine = cookie(self._scope, self._actor.session_cookie)
@@ -261,13 +265,13 @@ class _Exchange:
 
     # -- sending, ending ---------------------------------------------------------------------
 
-    async def _post(self, session: Session) -> Answer:
+    async def _post(self, session: Session, carried: object) -> Answer:
         body = await self._read_body()
         if isinstance(body, Answer):
             return body
         sent, inbox = parse_messages(body), session.inbox
         try:
-            await session.take(sent)
+            await session.take(sent, carried)
         except Ahead:
             detail = f"Expected message {inbox.received + 1}: send again from there on."
             return refusal(409, "ahead", detail, received=inbox.received)

@@ -195,11 +195,12 @@ class Session:
             self.presence.end(poll, trio.current_time())
             self.output.polling = self.presence.current is not None
 
-    async def take(self, messages: list[Sent]) -> None:
+    async def take(self, messages: list[Sent], carried: object = None) -> None:
         """
         Hand *messages* to the consumer, those that are new, in order. A checkpoint if it waits.
 
-        What was handed on is in ``inbox.received``, whatever ends this.
+        They carry *carried*, unless it is None. What was handed on is in ``inbox.received``,
+        whatever ends this.
 
         Raises:
             Ahead: One has a number that is not the next.
@@ -210,11 +211,11 @@ class Session:
             raise TooManyPosts
         with trio.move_on_after(self.actor.poll_seconds) as patience:
             async with self._turn:
-                await self._take(messages)
+                await self._take(messages, carried)
         if patience.cancelled_caught:
             raise ConsumerBehind
 
-    async def _take(self, messages: list[Sent]) -> None:
+    async def _take(self, messages: list[Sent], carried: object) -> None:
         mailbox, inbox = self.slot.mailbox, self.inbox
         for number, text, data in messages:
             if self.output.over or mailbox.closed:
@@ -229,4 +230,7 @@ class Session:
             if self.output.over or mailbox.closed:
                 return
             inbox.take(number)
-            mailbox.put_frames((InFrame(text, data),))
+            frame = InFrame(text, data)
+            if carried is not None:
+                frame.carried = carried
+            mailbox.put_frames((frame,))

@@ -19,6 +19,7 @@ from ._span import Context, Kind, Span, Tracer, is_valid
 from ._words import method_of, of_request
 
 if TYPE_CHECKING:
+    from ...supervisor._slot import Slot
     from ._slot import TracedSlot
 
 Scope = MutableMapping[str, Any]
@@ -29,14 +30,14 @@ connection_here: ContextVar[ConnectionSpan | None] = ContextVar(
 )
 """Which connection the calling task serves."""
 
-_REFUSED = "greenroom.refused"  # where bridges/asgi leaves the status of who had no slot
+_ANSWERED = "greenroom.answered"  # where bridges/asgi leaves the status of who had no slot
 _UNNAMED = ("http", "websocket")  # what stands in the path of a request whose route has no name
 
 
 class ConnectionSpan:
     """The span of the connection with *scope*. Its task's own, but for `span`."""
 
-    __slots__ = ("_slot", "_tokens", "_tracer", "own", "scope", "span")
+    __slots__ = ("_slot", "_tokens", "_tracer", "_visited", "own", "scope", "span")
 
     def __init__(self, tracer: Tracer, scope: Scope) -> None:
         self._tracer, self.scope = tracer, scope
@@ -44,6 +45,7 @@ class ConnectionSpan:
         self.own = False
         """Whether the span was made here."""
         self._slot: TracedSlot | None = None
+        self._visited: Slot | None = None
         self._tokens: list[Any] = []
 
     def begin(self) -> None:
@@ -78,20 +80,33 @@ class ConnectionSpan:
         if not is_valid(self.span):
             self.begin()
 
+    def visit(self, slot: Slot) -> None:
+        """Take note of the slot that it has come for, and which another connection has begun."""
+        self._visited = slot
+        if not is_valid(self.span):
+            self.begin()
+
     def end(self, request: RequestSlot | None, status: int, error: BaseException | None) -> None:
         """End it, with what is known of the answer."""
         for token in reversed(self._tokens):
             contexts.detach(token)
         slot, self._slot = self._slot, None  # which holds this one: no cycle
+        visited, self._visited = self._visited, None
         if not self.own:
             return
         route, attributes, failed = self._answer(request, slot, status)
+        if visited is not None:
+            route = visited.path.split("/")[2]
+            attributes |= {
+                "greenroom.path": visited.path,
+                "greenroom.actor": visited.actor.__qualname__,
+            }
         if route:
             attributes["http.route"] = route
             self._rename(f"{method_of(self.scope)} {route}")
         self._tracer.note(self.span, attributes)
         if failed and error is None:
-            self._fail(failed)
+            self._tracer.fail(self.span, failed)
         self._tracer.end(self.span, error)
 
     def _answer(
@@ -117,7 +132,7 @@ class ConnectionSpan:
                 status = status or getattr(output, "status", 0)
             if slot.fault is not None:
                 failed = slot.end or "crashed"
-        status = status or self.scope.get(_REFUSED, 0)
+        status = status or self.scope.get(_ANSWERED, 0)
         if status:
             attributes["http.response.status_code"] = status
         if status >= 500 and not failed:
@@ -130,12 +145,6 @@ class ConnectionSpan:
         try:
             self.span.update_name(name)
         except Exception:  # noqa: BLE001 - of the project's own span
-            self._tracer.failed()
-
-    def _fail(self, why: str) -> None:
-        try:
-            self.span.set_status(trace.Status(trace.StatusCode.ERROR, why))
-        except Exception:  # noqa: BLE001
             self._tracer.failed()
 
     def __deepcopy__(self, memo: dict[int, object]) -> ConnectionSpan:

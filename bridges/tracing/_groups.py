@@ -1,7 +1,7 @@
 # Groups whose messages are traced: one span for a message, however many members it reaches, and the
 # span of each member's handler below it, also in another process.
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import msgspec
@@ -17,6 +17,16 @@ from ._words import of_group
 
 _LONGEST = 8192
 """Bytes of what goes with a message; more is left behind. What W3C allows baggage."""
+
+
+@contextmanager
+def publishing(
+    tracer: Tracer, group: str, message: object
+) -> Generator[Callable[[int], None], None, None]:
+    """Have *message* be sent to *group* in the block, which is given whom to tell the number."""
+    span = tracer.start("send to group", Kind.PRODUCER, of_group(group, message))
+    with Current(tracer, span), _delivering():
+        yield lambda reached: tracer.note(span, {"greenroom.reached": reached})
 
 
 class TracedGroups(Groups):
@@ -36,11 +46,9 @@ class TracedGroups(Groups):
         exclude: Member | None = None,
     ) -> int:
         """Send to every member of *group*, as :meth:`Groups.send` does."""
-        tracer = self._tracer
-        span = tracer.start("send to group", Kind.PRODUCER, of_group(group, message))
-        with Current(tracer, span), _delivering():
+        with publishing(self._tracer, group, message) as tell:
             reached = super().send(group, message, text=text, bytes=bytes, exclude=exclude)
-            tracer.note(span, {"greenroom.reached": reached})
+            tell(reached)
             return reached
 
     def deliver(self, topic: str, payload: object) -> None:

@@ -1,17 +1,23 @@
 # The span of one message that is handled. Its parent is the span in which the message was sent; of
 # what came from outside, the connection's. A tick may come hours after its timer was set, and again
-# and again: the span in which that was done is linked to it.
+# and again: the span in which that was done is linked to it. So is that of a task, where its
+# end is told. What a further request brings to a session is below that request, with a link to
+# the one that began the session.
 
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, cast
 
 from ...actors._life import Life
-from ...actors._messages import Item, Tick
+from ...actors._messages import Cast, InFrame, Item, Tick
 from ...actors._ports import FollowPort
+from ...actors._ref import target_of
+from ...supervisor._task import TaskDone, TaskFailed
 from ._extra import trace
-from ._span import Context, Current, Span, Tracer, is_valid, outcome_of
+from ._span import Context, Current, Span, SpanContext, Tracer, is_valid, outcome_of
 from ._words import kind_of, of_handling
+
+Links = tuple[trace.Link, ...]
 
 
 class OfSlot(Current):
@@ -44,12 +50,7 @@ class Handling(OfSlot):
     def __init__(self, tracer: Tracer, life: Life, item: Item) -> None:
         kind = kind_of(item)
         name, attributes = of_handling(life, item, kind)
-        links: tuple[trace.Link, ...] = ()
-        sent = carried_by(item)
-        if type(item) is Tick:
-            links, sent = links_to(sent), None
-        elif sent is not None and not is_valid(trace.get_current_span(sent)):
-            sent = None
+        sent, links = _origin(life, item)
         span = tracer.start(name, kind, attributes, within=sent, links=links)
         super().__init__(tracer, life.host, span, within=sent)
 
@@ -73,13 +74,31 @@ class Follower:
         return both
 
 
+def _origin(life: Life, item: Item) -> tuple[Context | None, Links]:
+    """Return below what *item* is handled, None for what is current, and what is linked to that."""
+    sent = carried_by(item)
+    if type(item) is Tick:
+        return None, links_to(sent)
+    if type(item) is Cast and isinstance(item.message, TaskDone | TaskFailed):
+        return None, _link_to(getattr(target_of(item.message.ref), "ran", None))
+    if sent is None or not is_valid(trace.get_current_span(sent)):
+        return None, ()
+    if type(item) is InFrame:  # of a further request of the session that another one has begun
+        host: Any = life.host
+        return sent, _link_to(host.connection_span.get_span_context())
+    return sent, ()
+
+
 def carried_by(item: Any) -> Context | None:
     """Return what was current where *item* was sent, or its timer set; None if unknown."""
     source = item.timer if type(item) is Tick else item
     return cast("Context | None", getattr(source, "carried", None))
 
 
-def links_to(context: Context | None) -> tuple[trace.Link, ...]:
+def links_to(context: Context | None) -> Links:
     """Return a link to the span that is current in *context*, if one is."""
-    span = trace.get_current_span(context) if context is not None else None
-    return (trace.Link(span.get_span_context()),) if span is not None and is_valid(span) else ()
+    return _link_to(trace.get_current_span(context).get_span_context()) if context else ()
+
+
+def _link_to(place: SpanContext | None) -> Links:
+    return () if place is None or not place.is_valid else (trace.Link(place),)

@@ -1,6 +1,7 @@
 # What a traced tree is made of, and the switch for all trees of a process.
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 from ...supervisor._engine import Engine
@@ -8,11 +9,17 @@ from ...supervisor._events import EventStream
 from ...supervisor._groups import Groups
 from ...supervisor._kinds import Kinds, set_default_kinds
 from ...supervisor._slot import Slot
-from ._connection import Scope, Serve, follow
+from ...supervisor._task import TaskSlot
+from ._connection import Scope, Serve, connection_here, follow
+from ._extra import context as contexts
 from ._extra import trace
-from ._groups import ContextCarrier, TracedGroups
-from ._slot import TRACED
+from ._groups import ContextCarrier, TracedGroups, publishing
+from ._slot import TracedSlot
 from ._span import Tracer
+from ._task import CarryingWork, TracedTaskSlot
+
+TRACED: dict[type[Slot], type[Slot]] = {Slot: TracedSlot, TaskSlot: TracedTaskSlot}
+"""What is made in the place of which kind."""
 
 
 class TracedKinds(Kinds):
@@ -23,11 +30,15 @@ class TracedKinds(Kinds):
         provider: Where its spans go; None for the one of the process.
     """
 
+    work = CarryingWork
+
     def __init__(self, provider: trace.TracerProvider | None = None) -> None:
         self.tracer = Tracer(provider)
         self.leaves_requests = False
         """Whether somebody else makes the spans of requests that are no consumer's."""
         self.connection = self._connection
+        self.visited = _visited
+        self.publish = partial(publishing, self.tracer)
 
     def slot(self, kind: type[Slot]) -> type[Slot]:
         """Return the class of slots to make in the place of *kind*."""
@@ -41,6 +52,13 @@ class TracedKinds(Kinds):
     def _connection(self, serve: Serve, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
         lazy = self.leaves_requests and scope["type"] == "http"
         return follow(self.tracer, serve, scope, receive, send, lazy=lazy)
+
+
+def _visited(slot: Slot) -> object:
+    here = connection_here.get()
+    if here is not None:
+        here.visit(slot)
+    return contexts.get_current()
 
 
 def instrument(*, tracer_provider: trace.TracerProvider | None = None) -> None:

@@ -3,6 +3,7 @@
 # Chosen when a slot is made (supervisor/_kinds.py), so one that is not traced has nothing of this.
 # The context of a message is noted where all ways into a mailbox meet, in its sender's thread.
 
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, cast
 
 from ...actors import ActorRef
@@ -12,16 +13,17 @@ from ...actors._exits import Exit
 from ...actors._life import Life
 from ...actors._mailbox import Mailbox
 from ...actors._messages import Call, Cast
+from ...actors._outgoing_port import OutgoingPort
 from ...actors._overflow import Put
 from ...actors._ports import FollowPort
 from ...supervisor._crashes import name_of
 from ...supervisor._slot import Slot
-from ...supervisor._task import TaskSlot
 from ._connection import ConnectionSpan, connection_here
 from ._extra import context as contexts
 from ._extra import trace
 from ._handling import Follower, OfSlot
 from ._life import TracedLife
+from ._outgoing import Outgoing
 from ._ref import TracedRef
 from ._span import Kind, Span, Tracer, is_valid
 from ._words import of_place
@@ -66,6 +68,10 @@ class TracedSlot(Slot):
         operator = super().trace
         return Follower(self.tracer, operator)
 
+    def outgoing(self) -> OutgoingPort | None:
+        """Return the span, to be begun, of an attempt to connect elsewhere. Any thread."""
+        return None if self._life is None else Outgoing(self.tracer, self._life)
+
     @property
     def called(self) -> str:
         """What its spans call it."""
@@ -89,7 +95,7 @@ class TracedSlot(Slot):
         if self.connection_span is not here:
             self.tracer.event(self.connection_span, name, of_place(life))
 
-    def beginning(self, life: Life) -> OfSlot:
+    def beginning(self, life: Life) -> AbstractContextManager[object]:
         """
         Return the block in which *life* begins.
 
@@ -130,18 +136,3 @@ class TracedSlot(Slot):
         attributes["exception.message"] = described(error)
         name = "greenroom.resumed" if resumed else "greenroom.crashed"
         self.tracer.event(self.connection_span, name, attributes)
-
-
-class TracedTaskSlot(TracedSlot, TaskSlot):
-    """The slot of a task of a pool."""
-
-    __slots__ = ()
-
-    @property
-    def called(self) -> str:
-        """What its spans call it: the function."""
-        return self.work.name.rpartition(".")[2]
-
-
-TRACED: dict[type[Slot], type[Slot]] = {Slot: TracedSlot, TaskSlot: TracedTaskSlot}
-"""What is made in the place of which kind."""

@@ -25,6 +25,7 @@ Attributes = Mapping[str, str | int | bool]
 Context = contexts.Context
 Kind = trace.SpanKind
 Span = trace.Span
+SpanContext = trace.SpanContext
 
 _QUIET_SECONDS = 60.0
 _OUTCOMES = {
@@ -85,6 +86,13 @@ class Tracer:
         try:
             if span.is_recording():
                 span.set_attributes(attributes)
+        except Exception:  # noqa: BLE001
+            self.failed()
+
+    def fail(self, span: Span, why: str) -> None:
+        """Say that what *span* is about has failed, and *why*."""
+        try:
+            span.set_status(trace.Status(trace.StatusCode.ERROR, why))
         except Exception:  # noqa: BLE001
             self.failed()
 

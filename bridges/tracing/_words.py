@@ -122,3 +122,14 @@ def of_request(scope: MutableMapping[str, Any]) -> Attributes:
         if server[1] is not None:
             attributes["server.port"] = int(server[1])
     return attributes
+
+
+def of_dialling(url: str, host: str, port: int) -> Attributes:
+    """Return what is known of a WebSocket that is dialled; *url* is without user and query."""
+    return {
+        "http.request.method": "GET",
+        "url.full": url,
+        "network.protocol.name": "websocket",
+        "server.address": host,
+        "server.port": port,
+    }

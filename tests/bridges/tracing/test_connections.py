@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from recorded_spans import Spans, is_below, said
 
-from greenroom.actors import EventStreamConsumer, HttpConsumer, LongPollConsumer, WebsocketConsumer
+from greenroom.actors import EventStreamConsumer, HttpConsumer, WebsocketConsumer
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.testing import HandshakeRefused, serve
 from greenroom.supervisor import Options
@@ -207,26 +207,6 @@ async def test_an_event_stream(spans: Spans) -> None:
         await server.wait_closed()
 
     assert said(spans.one("GET news"))["http.response.status_code"] == 200
-
-
-async def test_a_long_poll_session(spans: Spans) -> None:
-    """
-    Each request of a long-poll session has a span; the session belongs to the trace of the first.
-    """
-
-    class Poll(LongPollConsumer):
-        async def receive(self, text):
-            await self.send(text=text)
-
-    async with requested(poll=Poll) as server:
-        async with server.long_poll("/poll") as client:
-            client.send_text("hello")
-            assert await client.receive_text() == "hello"
-    first = spans.named("POST poll")[0]
-    handled = spans.one("process Poll text frame")
-
-    assert handled.context.trace_id == first.context.trace_id
-    assert len([span for span in spans if span.kind is SpanKind.SERVER]) >= 3
 
 
 async def test_below_somebody_elses_instrumentation(spans: Spans) -> None:

@@ -21,6 +21,7 @@ from greenroom.bridges.tracing._kinds import TracedKinds
 from greenroom.supervisor import Options
 from greenroom.supervisor._groups import Groups
 from greenroom.supervisor._slot import Slot
+from greenroom.supervisor._task import Work
 
 
 class Worker(Actor):
@@ -81,6 +82,9 @@ async def test_off_means_the_plain_classes() -> None:
         parts = [type(each) for each in (ref, slot, slot.mailbox, slot._life, server.root.groups)]
         assert parts == [ActorRef, Slot, Mailbox, Life, Groups]
         assert slot._life._loop._trace is None
+        assert slot.outgoing() is None
+        kinds = server.root.kinds
+        assert (kinds.work, kinds.connection, kinds.publish) == (Work, None, None)
         assert await ref.call({"type": "work"}) is False
 
 
@@ -149,11 +153,12 @@ def test_traced_parts_hide_nothing() -> None:
     """
     What a traced part keeps has a name that the plain part does not use.
     """
-    from greenroom.bridges.tracing._slot import CarryingMailbox, TracedSlot, TracedTaskSlot
+    from greenroom.bridges.tracing._slot import CarryingMailbox, TracedSlot
+    from greenroom.bridges.tracing._task import CarryingWork, TracedTaskSlot
 
     hidden = [
         name
-        for kind in (CarryingMailbox, TracedSlot, TracedTaskSlot)
+        for kind in (CarryingMailbox, CarryingWork, TracedSlot, TracedTaskSlot)
         for name in kind.__dict__.get("__slots__", ())
         if any(hasattr(base, name) or name in get_annotations(base) for base in kind.__mro__[1:])
     ]

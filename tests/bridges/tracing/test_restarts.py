@@ -8,7 +8,7 @@ from recorded_spans import Spans, events, is_below, is_linked, said
 from trio.testing import MockClock
 
 from greenroom.actors import Actor, Decline, Disconnected, WebsocketConsumer, handles
-from greenroom.supervisor import Options, TaskPoolSpec
+from greenroom.supervisor import Options
 
 
 class Worker(Actor):
@@ -241,25 +241,3 @@ async def test_a_connection_that_gives_up(spans: Spans) -> None:
     assert connection.status.status_code is StatusCode.ERROR
     assert said(connection)["greenroom.close_code"] == 1011
     assert said(connection)["error.type"] == "crash"
-
-
-async def test_a_task_of_a_pool(spans: Spans) -> None:
-    """
-    A task of a pool is called after its function, and what it raises is on its span.
-    """
-
-    async def resize(size: int) -> int:
-        if size < 0:
-            raise ValueError("boom")
-        return size
-
-    async with running(TaskPoolSpec(name="jobs")) as server:
-        pool = server.root.task_pool("/residents/jobs")
-        assert await pool.run(resize, 3) == 3
-        with pytest.raises(ValueError, match="boom"):
-            await pool.run(resize, -1)
-
-    assert [span.status.status_code for span in spans.named("after_start resize")] == [
-        StatusCode.UNSET, StatusCode.ERROR,
-    ]  # fmt: skip
-    assert len(spans.named("start resize")) == 2
