@@ -96,6 +96,6 @@ def wait_in_thread(event: threading.Event, seconds: float) -> bool:
     """
     batch, job = current_batch.get(), current_job()
     if job is not None:
-        with job.parked():
+        with job.parked(event.is_set):
             return batch.wait(event, seconds) if batch else event.wait(max(0.0, seconds))
     return batch.wait(event, seconds) if batch else event.wait(max(0.0, seconds))

@@ -157,6 +157,8 @@ class Job(Generic[T]):
 
     waits: bool = False
     """Whether its thread waits for something else, with or without its place. For clocks."""
+    over: Callable[[], object] | None = None
+    """Of a thread that waits: tells that it need not any more, before the thread has gone on."""
     serving: object = None
     """Which of those that the thread serves by the code of the moment, the innermost."""
     outermost: Job[Any] | None = None
@@ -180,6 +182,12 @@ class Job(Generic[T]):
     def __repr__(self) -> str:
         abandoned = ", abandoned" if self.abandoned else ""
         return f"<Job {self.label!r} {self.state.value}{abandoned}>"
+
+    @property
+    def rests(self) -> bool:
+        """Whether its thread waits, and what it waits for has not come. Any thread. For clocks."""
+        over = self.over  # before `waits`: what is set first is looked at first
+        return self.waits and not (over is not None and over())
 
     def withdraw(self) -> bool:
         """
@@ -254,9 +262,13 @@ class Job(Generic[T]):
             self.refuse_calls(f"nobody waits for {self.label} any more")
 
     @contextmanager
-    def parked(self) -> Generator[None, None, None]:
+    def parked(self, over: Callable[[], object] | None = None) -> Generator[None, None, None]:
         """
         Give the job's place away while its thread waits for something else.
+
+        Args:
+            over: Tells, in any thread and at once, whether that has come: for a clock in a test,
+                which may not pass then, though the machine has not let the thread go on yet.
 
         To be entered in the job's own thread; may be nested. Meanwhile another thread may
         run in its stead, unless `ThreadHooks.may_park` is against it, or as many are parked as
@@ -271,11 +283,11 @@ class Job(Generic[T]):
             raise RuntimeError(f"{self!r} can be parked only by the thread that runs it")
         thread_job = self.outermost or self
         with self._without_place():
-            thread_job.waits = True
+            thread_job.over, thread_job.waits = over, True
             try:
                 yield
             finally:
-                thread_job.waits = False
+                thread_job.waits, thread_job.over = False, None
 
     def run_async(
         self, function: Callable[[], Awaitable[T]], *, context: Context | None = None

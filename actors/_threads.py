@@ -220,7 +220,7 @@ class ThreadPool:
         if self._crew.closing and threads > len(jobs):
             return True  # one without a job is about to leave, or in its `on_exit`
         # What is queued behind threads that all wait is not under way.
-        works = any(not job.waits and (queued or not job.abandoned) for job in jobs)
+        works = any(not job.rests and (queued or not job.abandoned) for job in jobs)
         return works or bool(self._crew.done)
 
     def statistics(self) -> PoolStatistics:

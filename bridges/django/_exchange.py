@@ -171,9 +171,12 @@ class Exchange:
 
     def _wait_for_room(self) -> None:
         job = current_job()
-        parked: AbstractContextManager[None] = job.parked() if job else nullcontext()
+        parked: AbstractContextManager[None] = job.parked(self._has_room) if job else nullcontext()
         with parked, self._changed:
-            self._changed.wait_for(lambda: self._closed or self._unsent < HIGH_WATER)
+            self._changed.wait_for(self._has_room)
+
+    def _has_room(self) -> bool:
+        return self._closed or self._unsent < HIGH_WATER
 
     def _ring(self) -> None:
         if self._task_waits:

@@ -12,6 +12,7 @@ import trio
 from serving_bench import ask, here, pool_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from greenroom.actors._batch import wait_in_thread
 from greenroom.actors._job import ThreadHooks
 from greenroom.actors._threads import ThreadPool
 from greenroom.bridges.asgiref import SideLoop
@@ -48,6 +49,37 @@ async def test_no_time_passes_while_a_thread_works(clock: MockClock) -> None:
             await pool.run(works, label="works")
             await pool.run(lambda: ask(outer), label="serves")
         assert trio.current_time() == 0
+
+
+async def test_no_time_passes_until_a_thread_has_seen_what_it_waits_for(clock: MockClock) -> None:
+    """
+    The clock stands still from when what a thread waits for is there, however late that goes on.
+    """
+    waits, came = threading.Event(), Late()
+
+    def waiting() -> bool:
+        waits.set()
+        return wait_in_thread(came, 60)
+
+    async def give() -> None:
+        while not waits.is_set():
+            await trio.lowlevel.checkpoint()
+        came.set()
+
+    async with pool_of(1) as pool, trio.open_nursery() as nursery:
+        nursery.start_soon(give)
+        with trio.fail_after(10):  # for the clock to jump to
+            assert await pool.run(waiting, label="waits")
+        assert trio.current_time() == 0
+
+
+class Late(threading.Event):
+    """An event that a thread hears of late, as on a machine that is busy with others."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        came = super().wait(timeout)
+        works()
+        return came
 
 
 async def test_no_time_passes_while_asyncio_works(clock: MockClock) -> None:
