@@ -14,6 +14,7 @@ from client_bench import (
     listen,
     serve_raw,
 )
+from ports import free_port
 from trio.testing import wait_all_tasks_blocked
 from trio_websocket import WebSocketConnection
 from wsproto.events import Ping
@@ -41,9 +42,7 @@ class TestReachingTheServer:
         The tree starts, the client tries with pauses, and connects when the server is up.
         """
         server = Server()
-        [free] = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        port = free.socket.getsockname()[1]
-        await free.aclose()
+        port = free_port()
 
         class Client(WebsocketClient):
             url = f"ws://127.0.0.1:{port}/feed"
