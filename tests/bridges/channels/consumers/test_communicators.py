@@ -253,6 +253,10 @@ def test_the_thread_of_tests_on_asyncio_ends() -> None:
     The trio loop for tests on asyncio ends with the last application.
     """
 
+    for each in threading.enumerate():  # of another test, and on its way out
+        if each.name == NAME:
+            each.join(30)
+
     async def main() -> None:
         first = ApplicationCommunicator(echo, {"type": "test"})
         second = ApplicationCommunicator(echo, {"type": "test"})
