@@ -4,10 +4,9 @@
 # connection) is left behind when the thread dies; it names the thread twice a job and
 # wakes the loop once a result. These threads live until the pool closes.
 #
-# One FIFO queue, and idle threads on a stack: the thread that rested last is the next to
-# be given work, so that the others can stay idle and let go of what they hold. A job is
-# handed straight to its thread. A queue.Queue could neither say who is idle nor tell one
-# surplus thread, and no other, to leave.
+# One FIFO queue, and idle threads on a stack: the thread that rested last is the next to be given
+# work, so that the others can stay idle and let go of what they hold. A job is handed straight to
+# its thread. A queue.Queue could neither say who is idle nor tell one surplus thread to leave.
 #
 # Words. A *place* is the right to run; there are `size` of them. A job holds one from the
 # moment a thread is given it until that thread is done with it, except while it is
@@ -90,6 +89,7 @@ class Crew:
         self.closing = False
         self.done: deque[Job[Any]] = deque()
         """Jobs that are DONE and for the pool to tell of."""
+        self.telling = 0  # threads that have left, and are about to tell of it; for clocks
         self._ended, self._left = ended, left
         self._lock = threading.Lock()
         self._queue: deque[Job[Any]] = deque()
@@ -256,12 +256,14 @@ class Crew:
     def leave(self) -> None:
         """Record that the calling thread is at its end."""
         with self._lock:
-            self._alive -= 1
+            self._alive, self.telling = self._alive - 1, self.telling + 1
             refused = self._hand_out()  # what could not have another thread until now
             closing = self.closing
         self._tell("cannot grow past %d threads", refused)
         if closing:
             self._left()
+        with self._lock:
+            self.telling -= 1
 
     def _tell(self, what: str, refused: RuntimeError | None) -> None:
         if refused is not None:
@@ -341,8 +343,7 @@ class _Worker:
         self.ident = 0  # as threading.get_ident gives it
         self.rested = False  # for so long that it has called on_idle; the crew's
         self._order: Job[Any] | str = LEAVE
-        # A lock held from the start: releasing it rings, acquiring it waits for the ring.
-        # Half the price of a threading.Event.
+        # Held from the start: releasing it rings, acquiring it waits. Half an Event's price.
         self._bell = threading.Lock()
         self._bell.acquire()
 
@@ -379,8 +380,7 @@ class _Worker:
         while order is REST:
             seconds = guarded("on_idle", crew.hooks.on_idle)
             order = crew.rest_on(self)
-            # As a rule no time limit: it ends with the next job, or when the pool closes; until
-            # then there is nothing for this thread to do. It is a daemon.
+            # As a rule no time limit: it ends with the next job, or when the pool closes.
             if order is REST and self._bell.acquire(timeout=self._limit(seconds)):
                 return self._taken()
             if order is REST:

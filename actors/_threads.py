@@ -221,7 +221,7 @@ class ThreadPool:
             return True  # one without a job is about to leave, or in its `on_exit`
         # What is queued behind threads that all wait is not under way.
         works = any(not job.rests and (queued or not job.abandoned) for job in jobs)
-        return works or bool(self._crew.done)
+        return works or bool(self._crew.done) or self._crew.telling > 0
 
     def statistics(self) -> PoolStatistics:
         """Return a snapshot of the pool. Not a checkpoint; from any thread."""

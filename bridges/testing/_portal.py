@@ -45,7 +45,7 @@ class Portal:
     def __init__(self, clock: MockClock | None = None) -> None:
         self.patience = PATIENCE_SECONDS
         self._clock = clock
-        self._waiting = 0  # calls that the test waits for
+        self._waiting = 0  # calls that have begun, and that the test waits for
         self._count = threading.Lock()
         self._started = self._ending = False
         self._loop: LoopThread
@@ -87,14 +87,16 @@ class Portal:
         Any thread; at once. A future that is cancelled cancels the task.
         """
         future: Future[Any] = Future()
-        with self._count:
-            self._waiting += 1
-        future.add_done_callback(self._done)
 
         def begin() -> None:
             if self._stop.is_set():
                 _fail(future, NotStopped("the server has stopped: nothing can be asked of it"))
             else:
+                # Here, on the loop: counted before, it would let a clock jump that is to come
+                # behind the call.
+                with self._count:
+                    self._waiting += 1
+                future.add_done_callback(self._done)
                 self._nursery.start_soon(self._carry_out, future, function, args)
 
         try:

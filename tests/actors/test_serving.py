@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+from helpers import settle
 from serving_bench import LONG, ask, here, pool_of
 from trio.testing import wait_all_tasks_blocked
 
@@ -215,10 +216,16 @@ async def test_spare() -> None:
     """
     SPARE: parks beyond the threads to spare keep their places, so threads are bounded.
     """
+    asking, release = list[int](), trio.Event()
+
+    async def waits() -> None:
+        asking.append(1)
+        await release.wait()
+
     async with pool_of(1, spare=1) as pool, trio.open_nursery() as nursery:
-        release = trio.Event()
         for _ in range(5):
-            nursery.start_soon(lambda: pool.run(lambda: ask(release.wait), label="waits"))
+            nursery.start_soon(lambda: pool.run(lambda: ask(waits), label="waits"))
+        await settle(lambda: len(asking) == 2)  # the second one has kept its place
         await wait_all_tasks_blocked(0.05)
         now = pool.statistics()
         assert (now.threads, now.parked, now.running, now.queued) == (2, 1, 1, 3)

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import trio
 from e2e._server import WAIT_SECONDS, Server, dial, in_thread
-from redis_server import RedisServer, free_port, running_redis
+from ports import free_port
+from redis_server import RedisServer, running_redis
 from stock_layer import Peer
 
 HERE = Path(__file__).resolve().parent / "layers"

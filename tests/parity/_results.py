@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ports import free_port
+
 TESTS = Path(__file__).resolve().parent.parent
 SECONDS = 110.0
 """How long a run may take; it takes some ten. Less than pytest's faulthandler_timeout."""
@@ -82,9 +84,7 @@ def _finish(process: subprocess.Popen[str], file: Path) -> Run:
 @contextmanager
 def redis_server() -> Iterator[str]:
     """Run a Redis of our own that keeps nothing, for a block; its URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
         cwd=tempfile.gettempdir(),

@@ -30,7 +30,10 @@ from websockets.sync.client import ClientConnection, connect
 TESTS = Path(__file__).resolve().parent.parent
 SECONDS = 20.0
 SETTLED = 0.6
-"""How long nothing may be noted any more before it is believed that nothing will be."""
+"""How long nothing may be noted any more, when the application is through with a connection."""
+SILENT = 5.0
+"""And how long, if it is not: before it is believed that nothing will be."""
+OVER = ["over", None]
 
 
 @dataclass(frozen=True)
@@ -140,14 +143,15 @@ class Server:
     def notes(self, who: str) -> list[Any]:
         """Wait until no more is noted of *who*: what happened to it, and the groups it has left."""
         deadline = time.monotonic() + SECONDS
-        before, since = -1, time.monotonic()
-        while time.monotonic() < min(deadline, since + SETTLED):
+        before, since, patience = -1, time.monotonic(), SILENT
+        while time.monotonic() < min(deadline, since + patience):
             lines = [json.loads(line) for line in self._log.read_text().splitlines()]
             found = [[event, value] for name, event, value in lines if name == who]
             if len(found) != before:
                 before, since = len(found), time.monotonic()
+                patience = SETTLED if OVER in found else SILENT
             time.sleep(0.02)
-        return found
+        return [each for each in found if each != OVER]
 
     def groups(self, who: str) -> list[str]:
         """The groups of this connection that still have members."""

@@ -192,6 +192,20 @@ def make() -> Any:
     return routing.ProtocolTypeRouter({"http": groups, "websocket": routing.URLRouter(routes)})
 
 
+def noted(inner: Any) -> Any:
+    """Have it noted of each connection when the call of *inner* for it is over."""
+
+    async def run(scope, receive, send):
+        try:
+            await inner(scope, receive, send)
+        finally:
+            if scope["type"] == "websocket":
+                note(scope["query_string"].decode(), "over")
+
+    run.greenroom_native = getattr(inner, "greenroom_native", False)
+    return run
+
+
 if PACKAGE:
     from parity._settings import configure
 
@@ -200,7 +214,7 @@ if PACKAGE:
         PACKAGE,
         Path(LOG).parent,
     )
-    application = make()
+    application = noted(make())
 else:
 
     async def application(scope: object, receive: object, send: object) -> None:

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import ports
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -85,9 +86,7 @@ def free_port() -> int:
     """
     A port that nobody listens on just now.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return ports.free_port()
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 # What becomes of a slot's handlers when every worker thread is busy.
 
 import threading
-from dataclasses import replace
 
 import pytest
 import trio
@@ -79,12 +78,13 @@ async def test_connect_for_which_no_thread_is_free() -> None:
     """
 
     class Late(WebsocketConsumer):
+        handshake_seconds = 0.01  # its own: the other one may take its time to accept
+
         def connect(self, message):
             self.accept()
 
     holder = blocked()
-    options = replace(OPTIONS, handshake_seconds=0.01)
-    async with running(blocked=holder, late=Late, options=options) as server:
+    async with running(blocked=holder, late=Late, options=OPTIONS) as server:
         busy = server.dial("/blocked")
         await busy.handshake()
         busy.send_text("hold")

@@ -470,8 +470,10 @@ async def test_a_thread_that_waits_no_longer() -> None:
     async with running(POOL, Clerk) as server:
         clerk = server.root.find("/residents/clerk")
         assert "was not done within 0.001 s, and is stopped" in await ask(clerk, late)
-        clerk.cast({"type": "do", "what": lambda _, pool: pool.run_blocking(work, "told")})
         with trio.fail_after(60):
+            while server.root.supervisor(PATH).counts().specs:  # that of the first one
+                await trio.lowlevel.checkpoint()
+            clerk.cast({"type": "do", "what": lambda _, pool: pool.run_blocking(work, "told")})
             while not server.root.supervisor(PATH).counts().active:
                 await trio.lowlevel.checkpoint()
             clerk.stop()

@@ -344,6 +344,9 @@ async def test_what_refuses_to_end(kind: str, named: str, caplog: Any) -> None:
             await trio.to_thread.run_sync(REFUSING.wait)
         with trio.fail_after(30):
             await side_loop.aclose(0.4)
+            # Its thread, which has to be given the time for it, may tell of it later.
+            while not re.search(named, caplog.text):  # noqa: ASYNC110
+                await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
         GIVES_IN.set()
 

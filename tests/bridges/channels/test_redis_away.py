@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import trio
 from layer_mailbox import Mailbox, consumer, until
-from redis_server import RedisServer, free_port, running_redis, running_sentinel
+from ports import free_port
+from redis_server import RedisServer, running_redis, running_sentinel
 
 from greenroom.bridges.channels.redis import (
     RedisChannelLayer,

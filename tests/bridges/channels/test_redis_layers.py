@@ -136,6 +136,7 @@ async def test_from_everywhere(kind: type, make_layer: Make, redis_server: Redis
         layer.group_send_blocking("all", {"type": "blocking"})
         asyncio.run(layer.group_send("all", {"type": "asyncio"}))
 
+    await mailbox.until(1)  # its reader, which has a connection of its own, has that now
     before = connections_so_far(redis_server)
     thread = threading.Thread(target=in_thread)
     thread.start()

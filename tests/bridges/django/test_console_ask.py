@@ -76,7 +76,7 @@ async def test_two_servers_of_one_application(directory: Path) -> None:
         assert [each.id for each in present()] == [each.id for each in gathered.answered]
         other = gathered.answers[1].id
         assert [each.id for each in (await in_thread(only=other, seconds=20)).answered] == [other]
-        assert [each.id for each in (await aask(TOP, only=other)).answered] == [other]
+        assert [each.id for each in (await aask(TOP, only=other, seconds=20)).answered] == [other]
     assert list(doors(directory)) == []
     assert (await in_thread()).asked == 0
 
@@ -100,9 +100,9 @@ async def test_it_answers_while_it_drains(directory: Path) -> None:
 
     @manager
     async def lifespan(root: Any) -> AsyncIterator[None]:
-        said.append(await aask(TOP))  # before it is up
+        said.append(await aask(TOP, seconds=20))  # before it is up
         yield
-        said.append(await aask(TOP))  # when it has stopped
+        said.append(await aask(TOP, seconds=20))  # when it has stopped
 
     async def http(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError

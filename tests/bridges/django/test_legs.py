@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 from django.utils.deprecation import MiddlewareMixin
+from helpers import settle
 
 from greenroom.actors import PoolClosed
 from greenroom.bridges.django import DjangoApplication, Greenroom, django_application, on_asyncio
@@ -159,6 +160,8 @@ async def test_nothing_of_a_request_stays_in_the_tree(request_to: Any) -> None:
         gc.disable()
         try:
             got = await request_to(app, "/view/", state=state).run()
+            # The threads that have had it may not have let go yet, of what they are through with.
+            await settle(lambda: [each() for each in SEEN] == [None])
             seen = [each() for each in SEEN]
         finally:
             gc.enable()

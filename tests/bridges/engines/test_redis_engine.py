@@ -8,7 +8,8 @@ import trio
 from layer_mailbox import until
 from redis_server import RedisServer, running_redis
 
-from greenroom.bridges.engines._redis_engine import LAST_SECONDS, RedisEngine
+from greenroom.bridges.engines import _redis_engine
+from greenroom.bridges.engines._redis_engine import RedisEngine
 from greenroom.bridges.engines._redis_outbox import Outbox
 from greenroom.bridges.engines._redis_ring import shard_of
 from greenroom.bridges.testing._recorder import Recorder
@@ -80,6 +81,16 @@ async def test_past_the_bound_is_a_gap_to_the_others(servers: list[RedisServer])
     assert publisher.statistics().lag_messages == 0
 
 
+@pytest.fixture
+def long_end(monkeypatch: pytest.MonkeyPatch) -> float:
+    """
+    How long the end of an engine may take: more than a busy machine needs for it.
+    """
+    monkeypatch.setattr(_redis_engine, "LAST_SECONDS", 60.0)
+    return 60.0
+
+
+@pytest.mark.usefixtures("long_end")
 async def test_the_last_words_are_sent(servers: list[RedisServer]) -> None:
     """
     What was published just before its end is heard, all of it, on each server.
@@ -94,7 +105,9 @@ async def test_the_last_words_are_sent(servers: list[RedisServer]) -> None:
         publisher = RedisEngine(hosts, prefix="last")
         async with trio.open_nursery() as shorter:
             await shorter.start(publisher.run, Recorder())
-            await until(lambda: publisher.peers() and listener.peers())
+            # They may know of each other by one server, and not be at the other one yet.
+            for each in (publisher, listener):
+                await until(lambda each=each: each.statistics().connected and each.peers())
             for number in range(2000):
                 for topic in topics:
                     publisher.publish(topic, str(number))
@@ -105,7 +118,7 @@ async def test_the_last_words_are_sent(servers: list[RedisServer]) -> None:
     assert publisher.statistics().dropped == 0
 
 
-async def test_without_redis_the_end_is_at_once() -> None:
+async def test_without_redis_the_end_is_at_once(long_end: float) -> None:
     """
     An engine whose Redis is away has nobody to tell, and waits for nobody.
     """
@@ -118,7 +131,7 @@ async def test_without_redis_the_end_is_at_once() -> None:
             began = trio.current_time()
             nursery.cancel_scope.cancel()
 
-    assert trio.current_time() - began < LAST_SECONDS
+    assert trio.current_time() - began < long_end
     assert engine.statistics().dropped == 1
 
 

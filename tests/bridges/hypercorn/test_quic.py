@@ -149,7 +149,8 @@ async def test_forgotten(how: str, config: Config, caplog: pytest.LogCaptureFixt
         told.append(event)
 
     async def client() -> None:
-        async with http3(quic.port, idle_seconds=1.0) as client:
+        # Who vanishes is forgotten after so long; a busy machine may need a second for less.
+        async with http3(quic.port, idle_seconds=3.0) as client:
             if how == "vanished while nobody reads":
                 number = client.ask(b"/stuck", b"POST", more=True)
                 for _ in range(40):
@@ -231,6 +232,7 @@ async def test_nothing_waits_for_who_has_returned(config: Config) -> None:
 
     async with serving(app, config) as quic:
         await speak(client)
+        await settle(lambda: answered.count("/other") == 40)  # who has the last may be ahead of it
 
     assert answered.count("/other") == 40
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -32,6 +33,20 @@ async def dialled(
         yield server
         for each in sockets:
             each.disconnect()
+
+
+def open_files() -> set[tuple[str, str]]:
+    """
+    What this process has open, each with its number.
+
+    Who compares asks what there is more: of what other tests have left something may just be
+    closed, in a thread of theirs.
+    """
+    found: set[tuple[str, str]] = set()
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the folder itself
+            found.add((each.name, str(each.readlink())))
+    return found
 
 
 class Steps(trio.abc.Instrument):

@@ -25,6 +25,8 @@ from greenroom.bridges.inspection._inspector import QUESTIONS
 from greenroom.bridges.inspection._local import local_trees
 from greenroom.bridges.inspection._wire import MOST_ANSWER, BadMessage, pack
 
+from .asking import open_files
+
 TOP = {"ask": "tree"}
 
 Start = Callable[..., int]
@@ -109,10 +111,10 @@ def test_one_that_is_stopped(directory: Path, start: Start, ask: Ask) -> None:
     stuck, well = start(), start()
     os.kill(stuck, signal.SIGSTOP)
     try:
-        gathered = ask(TOP, directory, seconds=1)
+        gathered = ask(TOP, directory, seconds=3)  # in which the other one has to answer
         assert pids(gathered) == ([well], [stuck])
         (silent,) = gathered.silent
-        assert silent.silent == "no answer within 1 s; the process is stopped (T)"
+        assert silent.silent == "no answer within 3 s; the process is stopped (T)"
         assert silent.kernel == {"state": "stopped (T)", "cpu": 0.0}
         assert silent.heartbeat is not None
         assert silent.heartbeat >= silent.process.started
@@ -210,8 +212,10 @@ def test_what_is_no_answer(directory: Path, ask: Ask, said: bytes, text: str) ->
     """
     NAMED: who says something else, too much, or only a part of it, is silent, and it is said why.
     """
+    # Only who leaves the rest out is waited for to the end.
+    seconds = 3 if text.startswith("only") else 20
     with impostor(directory, lambda peer: peer.sendall(said)):
-        gathered = ask(TOP, directory, seconds=1)
+        gathered = ask(TOP, directory, seconds=seconds)
     assert text in gathered.silent[0].silent
 
 
@@ -243,11 +247,11 @@ def test_thousands_of_questions(directory: Path, start: Start) -> None:
     Thousands of questions of many threads are all answered, and leave no descriptor open.
     """
     pid = start()
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = open_files()
     with ThreadPoolExecutor(16) as pool:
         futures = [pool.submit(gather, TOP, directory, seconds=60) for _ in range(2000)]
         assert all(pids(each.result()) == ([pid], []) for each in futures)
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert open_files() - before == set()
     assert len(os.listdir(f"/proc/{pid}/fd")) < 100  # noqa: PTH208
 
 
@@ -379,9 +383,10 @@ async def test_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     LEFT: a tree of the asking process stops looking when the thread that asked has given up.
     """
-    left = trio.Event()
+    looks, left = trio.Event(), trio.Event()
 
     async def slow(root: object, fields: object) -> None:
+        looks.set()
         try:
             await trio.sleep_forever()
         finally:
@@ -390,9 +395,10 @@ async def test_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(QUESTIONS, "process", slow)
     async with running() as server, inspected(server.root, [], alone=True):
         local = local_trees()
-        asked = await trio.to_thread.run_sync(
-            lambda: gather({"ask": "process"}, [], seconds=0.05, local=local)
-        )
-        assert len(asked.silent) == 1
+        while not looks.is_set():  # a busy machine may not have come to it
+            asked = await trio.to_thread.run_sync(
+                lambda: gather({"ask": "process"}, [], seconds=0.05, local=local)
+            )
+            assert len(asked.silent) == 1
         with trio.fail_after(20):
             await left.wait()

@@ -91,7 +91,7 @@ def test_a_forked_child(tmp_path: Path) -> None:
                 if not child:
                     status = 1
                     try:
-                        said = gather({"ask": "tree"}, folder, seconds=5, local=local_trees())
+                        said = gather({"ask": "tree"}, folder, seconds=20, local=local_trees())
                         status = len(local_trees()) + (len(said.answered) != 1)
                     finally:
                         os._exit(status)

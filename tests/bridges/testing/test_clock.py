@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -14,6 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom.actors._batch import wait_in_thread
 from greenroom.actors._job import ThreadHooks
+from greenroom.actors._lowlevel import LoopThread
 from greenroom.actors._threads import ThreadPool
 from greenroom.bridges.asgiref import SideLoop
 from greenroom.bridges.testing import virtual_clock
@@ -178,6 +180,25 @@ async def test_no_time_passes_while_a_thread_leaves(clock: MockClock) -> None:
     await pool.aclose(timeout=20)
     assert trio.current_time() == 0
     assert pool.statistics().threads == 0
+
+
+async def test_no_time_passes_until_a_thread_has_told_that_it_has_left(
+    clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nor does any if that thread is held up between its end and its last word.
+    """
+    pool = ThreadPool("leaving", 1, hooks=ThreadHooks(on_exit=works))
+    await pool.run(int, label="nothing")
+
+    def held_up(self: LoopThread, *args: Any, **options: Any) -> None:
+        time.sleep(A_WHILE)
+        call_soon(self, *args, **options)
+
+    call_soon = LoopThread.call_soon
+    monkeypatch.setattr(LoopThread, "call_soon", held_up)
+    await pool.aclose(timeout=20)
+    assert trio.current_time() == 0
 
 
 async def test_no_time_passes_before_the_loop_has_seen_what_a_thread_said(

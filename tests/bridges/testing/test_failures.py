@@ -290,9 +290,11 @@ async def test_what_is_left_behind() -> None:
     options = {"shutdown_seconds": 0.05, "total_shutdown_seconds": 0.2}
     with pytest.raises(NotStopped) as failed:
         async with serve(application(**options), crashes="raise") as server:
-            async with server.websocket("/stuck", timeout=0.1) as client:
-                client.send_text("go")
-                await client.receive()
+            client = server.dial("/stuck")
+            await client.handshake()
+            client.send_text("go")
+            await client.receive()
+            client.disconnect()
     assert "/connections/stuck/1#1 receive" in str(failed.value)
     assert re.search(r"in a thread of consumers; it waits at .* in receive", str(failed.value))
     assert "No handler runs" not in str(failed.value)

@@ -162,7 +162,8 @@ def test_a_slow_reader_is_a_client() -> None:
         with pytest.raises(HandshakeRefused) as refused, SlowReader(f"{server.ws_url}/nowhere"):
             pytest.fail("it was accepted")
         assert refused.value.status == 404
-        with SlowReader(url, timeout=0.05) as client, pytest.raises(NothingCame, match="0.05 s"):
+        # Its handshake has the same time, which a busy machine may need for it.
+        with SlowReader(url, timeout=2) as client, pytest.raises(NothingCame, match="within 2 s"):
             client.receive()
     with pytest.raises(ValueError, match=r"url must be like ws://.* Got: 'http://x'"):
         SlowReader("http://x")

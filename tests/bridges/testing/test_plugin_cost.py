@@ -170,7 +170,7 @@ def test_a_view_that_hangs(project: Project) -> None:
     from mysite.urls import GO
     def test_it(greenroom_server):
         with pytest.raises(NothingCame) as failed:
-            greenroom_server.http("GET", "/stuck/", timeout=0.5)
+            greenroom_server.http("GET", "/stuck/", timeout=3)  # in which it has to get there
         GO.set()
         assert "answers GET /stuck/; it waits at " in str(failed.value)
         assert "in stuck, in thread views-1" in str(failed.value)

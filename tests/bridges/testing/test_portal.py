@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 import trio
+from layer_mailbox import until
+from trio.testing import wait_all_tasks_blocked
 
 from greenroom.actors import EventStreamConsumer, WebsocketConsumer, handles
+from greenroom.actors._lowlevel import LoopThread
 from greenroom.bridges.asgi import Application
 from greenroom.bridges.testing import (
     HandshakeRefused,
@@ -134,7 +137,7 @@ def test_bounded() -> None:
     BOUNDED: past its patience a call is cancelled, and the error says where it waits.
     """
     with open_portal(thing) as (portal, target):
-        portal.patience = 0.1
+        portal.patience = 1  # in which a busy machine has to come to it
         with pytest.raises(NothingCame, match=r"(?s)Thing.slow did not return .* in slow\n"):
             portal.call(target.slow, 3600)
         portal.patience = 60
@@ -156,6 +159,7 @@ def test_bounded_behind_the_calls_own_timeout(call: str) -> None:
         if call == "late_manager":
             with entered as word:
                 entered = word
+                portal.patience = 60  # for the way out, which may take its time, too
         assert entered == "late"
         portal.patience = 60
 
@@ -191,6 +195,27 @@ def test_still_clock() -> None:
         assert portal.call(trio.current_time) < after + 500
 
 
+def test_still_clock_until_a_call_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    STILL CLOCK: no time passes in a test whose thread is held up while it asks.
+    """
+    with open_portal(thing, virtual_clock()) as (portal, target):
+        began = portal.call(trio.current_time)
+        portal._loop.call_soon(lambda: portal._nursery.start_soon(target.slow, 500))
+        portal.call(trio.lowlevel.checkpoint)
+
+        def held_up(self: LoopThread, *args: Any, **options: Any) -> None:
+            time.sleep(0.05)  # much more than a clock that moves takes to be there
+            call_soon(self, *args, **options)
+            time.sleep(0.05)
+
+        call_soon = LoopThread.call_soon
+        monkeypatch.setattr(LoopThread, "call_soon", held_up)
+        for _ in range(2):
+            assert portal.call(trio.current_time) == began
+        monkeypatch.undo()
+
+
 def test_what_the_block_raises() -> None:
     """
     It comes out as it is, with a note of what the loop ended with.
@@ -214,14 +239,19 @@ def test_a_loop_that_will_not_end() -> None:
     """
     go = trio.Event()
 
-    @asynccontextmanager
-    async def stubborn() -> AsyncIterator[None]:
-        yield
+    async def stays() -> None:
         with trio.CancelScope(shield=True):
             await go.wait()
 
-    with pytest.raises(NotStopped, match="(?s)did not stop within 0.1 s.* in stubborn"):
+    @asynccontextmanager
+    async def stubborn() -> AsyncIterator[None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stays)
+            yield
+
+    with pytest.raises(NotStopped, match="(?s)did not stop within 0.1 s.* in stays"):
         with open_portal(stubborn) as (portal, _):
+            portal.call(wait_all_tasks_blocked)  # it waits there already
             portal.patience = 0.1
     portal._loop.call_soon(go.set)
     for each in threading.enumerate():
@@ -269,8 +299,9 @@ def test_on_asyncio() -> None:
             assert [each async for each in remote.numbers()] == [0, 1, 2]
             task = asyncio.ensure_future(remote.slow(3600))
             await asyncio.sleep(0)  # it has asked when this returns
-            assert portal._waiting == 1
-            portal.call(trio.sleep, 0)  # and begun when this does
+            portal.call(trio.sleep, 0)  # and begun when this does, whose own end is counted soon
+            while portal._waiting != 1:  # noqa: ASYNC110 - a thread counts
+                await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -290,7 +321,7 @@ async def test_on_trio() -> None:
         with trio.move_on_after(0.01) as scope:
             await remote.slow(3600)
         assert scope.cancelled_caught
-        await remote.slow(0)
+        await until(lambda: target.log)  # which comes in its loop's time
         assert target.log == ["cancelled"]
 
 

@@ -219,9 +219,10 @@ def test_one_that_is_forgotten_ends(run: Run) -> None:
     """
     A communicator that nobody refers to any more has its application cancelled.
     """
-    ended: list[bool] = []
+    begun, ended = threading.Event(), list[bool]()
 
     async def lasts(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
         try:
             await trio.sleep_forever()
         finally:
@@ -229,7 +230,8 @@ def test_one_that_is_forgotten_ends(run: Run) -> None:
 
     async def main() -> None:
         communicator = ApplicationCommunicator(lasts, {"type": "test"})
-        await communicator.receive_nothing(timeout=0.01)
+        while not begun.is_set():  # perhaps in another thread, which a busy machine keeps waiting
+            await communicator.receive_nothing(timeout=0.01)
         running = communicator.future
         del communicator
         await running.wait()
@@ -252,6 +254,10 @@ def test_the_thread_of_tests_on_asyncio_ends() -> None:
     """
     The trio loop for tests on asyncio ends with the last application.
     """
+
+    for each in threading.enumerate():  # of another test, and on its way out
+        if each.name == NAME:
+            each.join(30)
 
     async def main() -> None:
         first = ApplicationCommunicator(echo, {"type": "test"})

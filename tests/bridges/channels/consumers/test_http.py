@@ -13,7 +13,7 @@ from greenroom.bridges.channels.generic.http import AsyncHttpConsumer
 from greenroom.bridges.channels.layers import get_channel_layer
 from greenroom.bridges.channels.testing import HttpCommunicator
 from greenroom.bridges.django import Greenroom, re_path
-from greenroom.bridges.testing import ServerDriver, serve
+from greenroom.bridges.testing import ServerDriver, serve, virtual_clock
 
 log: list[Any] = []
 
@@ -194,7 +194,7 @@ def test_a_cancelled_one_cleans_up() -> None:
         with pytest.raises(TimeoutError):
             await communicator.get_response(timeout=0.01)
 
-    trio.run(main)
+    trio.run(main, clock=virtual_clock())  # on which the time is over when `handle` waits
     assert log == ["handle", "cancelled", "disconnect"]
 
 
