@@ -12,16 +12,10 @@ from typing import Any
 
 import pytest
 import redis
+from free_ports import free_port
 
 SECONDS = 20
 NEEDED = "needs redis-server: apt-get install redis-server"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 class RedisServer:

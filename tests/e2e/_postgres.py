@@ -8,7 +8,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from free_ports import free_port
 
 USER = "greenroom"
 SECONDS = 60
@@ -48,8 +48,7 @@ class Postgres:
         self._numbers = count(1)
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path is short
         self.host = "127.0.0.1"
-        with socket.create_server((self.host, 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self._as_user: list[str] = []
         if os.geteuid() == 0:
             user = _unprivileged()

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from e2e._server import WAIT_SECONDS
+from free_ports import free_port
 
 PRINTED = Path(__file__).resolve().parents[2] / "docs" / "examples" / "proxies"
 """What docs/how-to/deploy.md prints."""
@@ -64,8 +65,7 @@ class Proxy:
             pytest.skip(f"needs {name}: apt-get install {name}")
         self.name = name
         self.host = "127.0.0.1"
-        with socket.create_server((self.host, 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         configuration = folder / f"{name}.conf"
         configuration.write_text(self._configuration(server, folder, changes))
         self._command = [program, "-c", str(configuration), "-p", str(folder)]

@@ -122,7 +122,7 @@ async def test_a_request_that_is_not_answered_yet(to: str, seconds: str, status:
     A request that runs too long for a stop gets 503; where hypercorn is quicker, nothing.
     """
     options = SHORT.replace("shutdown_seconds=0.3", f"shutdown_seconds={seconds}", 1)
-    grace = LONG_GRACE if status else GRACE  # far apart, so that it is clear which one is over first
+    grace = LONG_GRACE if status else GRACE  # it is clear whose time is over first
     with Server("sockets:application", *grace, env={"E2E_OPTIONS": options}) as server:
         async with RudeClient(server, "/wait") as client:
             await client.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 import trio
+from free_ports import free_port
 from layer_mailbox import Mailbox, consumer, until
-from redis_server import RedisServer, free_port, running_redis, running_sentinel
+from redis_server import RedisServer, running_redis, running_sentinel
 
 from greenroom.bridges.channels.redis import (
     RedisChannelLayer,

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import trio
+from free_ports import free_port
 from layer_mailbox import until
-from redis_server import RedisServer, free_port, running_redis, running_sentinel
+from redis_server import RedisServer, running_redis, running_sentinel
 
 from greenroom.bridges.engines import RedisUnavailable
 from greenroom.bridges.engines._redis_hosts import host_of
