@@ -118,6 +118,7 @@ class Asyncs:
         """Wait until nothing runs and is open but what is asked now; count from nothing."""
         self.until(self._is_quiet)
         assert self.text("/clear/") == ""
+        self.until(self._is_quiet)  # who was answered may have its thread yet
 
     def _is_quiet(self) -> bool:
         now = self.facts()

@@ -74,9 +74,14 @@ class Market:
     def run(
         self, *arguments: str, text: bool = True, **env: str
     ) -> "subprocess.CompletedProcess[Any]":
-        """Run the command where there is no terminal."""
+        """
+        Run the command where there is no terminal.
+
+        Without ``--timeout`` it waits for who is slow: by itself it does for a second.
+        """
+        patience = () if "--timeout" in arguments else ("--timeout", "20")
         return subprocess.run(
-            self.command(*arguments),
+            self.command(*arguments, *patience),
             cwd=self.folder,
             env={**os.environ, **self.env, **env},
             stdin=subprocess.DEVNULL,

@@ -87,7 +87,7 @@ def studio(folder: Path, database: dict[str, Any] | None = None, **env: str) -> 
     )
     with serve_project("studio.asgi:application", folder=FOLDER, **environment) as served:
         yield Studio(served, folder)
-        output = served.output
+    output = served.output  # all of it has been read now
     assert "leaked" not in output
     assert output.count("Traceback") == output.count("\nRuntimeError: crashed as told")
 

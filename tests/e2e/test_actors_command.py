@@ -149,6 +149,19 @@ def test_without_rich(busy: Market, tmp_path: Path) -> None:
         assert "feed" in done.stdout
 
 
+def in_half_a_second(
+    busy: Market, said: str, *arguments: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run it until the worker that was not stopped is quick enough to have it *said*."""
+
+    def run() -> "subprocess.CompletedProcess[str] | None":
+        done = busy.run(*arguments, "--timeout", "0.5")
+        return done if said in done.stdout else None
+
+    found: subprocess.CompletedProcess[str] = busy.until(said, run)
+    return found
+
+
 def test_a_stopped_worker_is_silent(busy: Market) -> None:
     """
     A worker that was stopped with SIGSTOP is named as silent, and the other is shown.
@@ -156,8 +169,9 @@ def test_a_stopped_worker_is_silent(busy: Market) -> None:
     stopped = busy.pids()[0]
     os.kill(stopped, signal.SIGSTOP)
     try:
-        text, lines = busy.run("--timeout", "0.5"), busy.run("--json", "--timeout", "0.5")
-        sought = busy.run("--unhealthy", "--search", "tick", "--timeout", "0.5")
+        text = in_half_a_second(busy, "1 silent")
+        lines = in_half_a_second(busy, '"rows"', "--json")
+        sought = in_half_a_second(busy, "1 silent", "--unhealthy", "--search", "tick")
     finally:
         os.kill(stopped, signal.SIGCONT)
 

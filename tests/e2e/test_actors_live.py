@@ -42,15 +42,27 @@ def chosen(screen: list[str]) -> str:
     return next((line for line in screen if line.startswith("»")), "")
 
 
+def both_trees(who: Person) -> list[str]:
+    """Look until both processes have said what they have, for each is shown as soon as it has."""
+
+    def whole(screen: list[str]) -> bool:
+        of_each = ("feed  Feed", "ticker  Ticker")
+        return all(sum(each in line for line in screen) == 2 for each in of_each)
+
+    return who.sees("both trees", whole)
+
+
 def test_the_tree_is_shown(busy: Market) -> None:
     """
     Both processes, their trees, states in words and signs, and crashes are on the screen; q quits.
     """
     with person(busy) as who:
-        screen = who.sees_text("feed", "‖ parked", "crashed ValueError", "ticker")
+        screen = both_trees(who)
         assert screen[0].startswith("greenroom actors   2 processes")
         for pid in busy.pids():
             assert any(f"pid {pid} " in line for line in screen)
+        for said in ("‖ parked", "crashed ValueError", "ticker"):
+            assert any(said in line for line in screen), said
 
         who.type("q")
         assert who.ended() == 0
@@ -65,7 +77,8 @@ def test_somebody_finds_the_offending_line(busy: Market) -> None:
     with person(busy) as who:
         who.sees_text("feed")
         who.type("u")
-        who.sees("the list", lambda screen: any("/residents/feed  Feed" in line for line in screen))
+        # Below a process that has not answered yet there is nothing to choose.
+        who.sees("both", lambda screen: sum("/residents/feed  Feed" in at for at in screen) == 2)
         who.type(DOWN + "\r")
         who.sees_text("DETAILS", "in on_fetch", "# the offending line")
         who.type(ESCAPE)
@@ -104,8 +117,7 @@ def test_a_stopped_worker(busy: Market) -> None:
     stopped, other = busy.pids()
     with person(busy, "--timeout", "0.5") as who:
         who.sees_text(f"pid {stopped} ", f"pid {other} ")
-        # What comes later comes below the line that is chosen.
-        who.sees("both trees", lambda screen: sum("feed  Feed" in line for line in screen) == 2)
+        both_trees(who)  # what comes later comes below the line that is chosen
         os.kill(stopped, signal.SIGSTOP)
         try:
             who.sees_text("✗ 1 silent", "✗ SILENT")

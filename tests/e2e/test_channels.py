@@ -95,6 +95,8 @@ def test_mixins(server: Server) -> None:
         with pytest.raises(InvalidStatus) as refused:
             dial(server, f"/ws/presence/?{query}")
         assert refused.value.response.status_code == 403
+    # Who was refused is told of it, too, behind the answer.
+    server.until("they have gone", lambda: not server.slots("presence"))
     before = server.count("dispatched")
     with dial(server, "/ws/presence/", subprotocols=["json"]) as client:
         assert client.subprotocol == "json"

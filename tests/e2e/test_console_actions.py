@@ -151,6 +151,14 @@ async def entered(site: Site, browser: Browser) -> AsyncGenerator[Any]:
                 await socket._stream.aclose()
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether all threads of the process *pid* stand still."""
+    states = [
+        each.read_text().rpartition(")")[2] for each in Path(f"/proc/{pid}").glob("task/*/stat")
+    ]
+    return all(state.split()[0] == "T" for state in states)
+
+
 async def in_both(site: Site, stack: AsyncExitStack, browser: Browser) -> list[Any]:
     """Open a socket of *browser* in each worker: the others are stopped meanwhile."""
     before = await trio.to_thread.run_sync(site.sockets)
@@ -160,6 +168,7 @@ async def in_both(site: Site, stack: AsyncExitStack, browser: Browser) -> list[A
         others = [each for each in pids if each != pid]
         for other in others:
             os.kill(other, signal.SIGSTOP)
+            until(lambda other=other: is_stopped(other))  # else it may accept one more
         try:
             sockets.append(await stack.enter_async_context(entered(site, browser)))
         finally:

@@ -59,7 +59,7 @@ def feed(client: httpx.Client) -> Iterator[Iterator[dict[str, Any]]]:
         )
 
 
-def test_it_tells_of_all_processes(serve: Any, directory: Path) -> None:
+def test_it_tells_of_all_processes(serve: Any, directory: Path, until: Any) -> None:
     """
     Whichever worker the stream is in, it tells what happens in each of them, and one that has
     ended is gone from it; who may not see the tree does not hear it.
@@ -71,11 +71,9 @@ def test_it_tells_of_all_processes(serve: Any, directory: Path) -> None:
         for who in (None, MEMBER):
             with visitor(server, who) as client:
                 assert client.get(FEED).status_code == 403
-        processes: list[str] = []
-        for _ in range(200):
-            processes = [each.id for each in gather({"ask": "tree"}, directory).answered]
-            if len(processes) == 2:
-                break
+        # One that is not counted here would be heard of below, and waited for in vain.
+        until(lambda: len(gather({"ask": "tree"}, directory).answered) == 2)
+        processes = [each.id for each in gather({"ask": "tree"}, directory, seconds=10).answered]
         with visitor(server, STAFF) as client, feed(client) as updates:
             next(updates)
             heard: set[str] = set()

@@ -143,13 +143,19 @@ async def test_connections_survive_a_restart_of_the_database(
         assert await writer.get_message() == "touched 0"
 
 
-def test_too_few_connections_are_told_in_one_line(postgres: Postgres, tmp_path: Path) -> None:
+def test_too_few_connections_are_told_in_one_line(
+    postgres: Postgres, tmp_path: Path, until: Until
+) -> None:
     """
     A job that gets no connection from the pool in time fails with psycopg's own words.
     """
     with database(Kept("postgres", pool=True), postgres, tmp_path) as data:
         data.settings["OPTIONS"]["pool"] |= {"max_size": 1, "timeout": 0.2}
         with serve_project("mysite.databases:application", **data.env()) as server:
+            # Once the one connection is made, and is given back, there is no need of any time.
+            until(lambda: ask(server.port, "/db/count/?text=none")[0] == 200)
+            until(lambda: state(server.port)["busy"] == 0)
             assert ask(server.port, "/db/hold/")[0] == 500
             server.wait_for("PoolTimeout: couldn't get a connection after 0.20 sec")
+            until(lambda: state(server.port)["busy"] == 0)
             assert ask(server.port, "/db/write/?text=again")[0] == 200

@@ -146,7 +146,7 @@ def test_a_slow_reader_is_dropped(plain: bool) -> None:
                 return server.count("feed reads too slowly") == 1
 
             server.until("it is dropped", flood)
-            assert len(server.slots("feed")) == 1
+            until_open(server, 1)  # it was told first, and goes then
             while not fast.decoder.comments:  # a comment comes when all is silent
                 fast.events.extend(fast.decoder.feed(next(fast.parts)))
 
@@ -159,19 +159,19 @@ def test_the_server_is_ended(kind: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with Server("streams:application", env={"E2E_LOG": str(log)} | KINDS[kind]) as server:
         server.fresh = {"kind": kind}
-        with Stream(server) as one, Stream(server) as two:
-            until_open(server, 2)
+        with Stream(server) as one, Stream(server) as two, Stream(server) as three:
+            until_open(server, 3)
             server.signal(signal.SIGTERM)
-            for stream in (one, two):
+            for stream in (one, two, three):
                 # httpx may take the GOAWAY of HTTP/2 for an error, and read no further.
                 with pytest.raises(
                     (StopIteration, httpx.HTTPError) if kind == "h2" else StopIteration
                 ):
                     stream.next()
-            retries = [stream.decoder.retry for stream in (one, two)]
+            retries = [stream.decoder.retry for stream in (one, two, three)]
         assert server.wait_end() == 0
-    assert log.read_text() == "feed shutdown\n" * 2
+    assert log.read_text() == "feed shutdown\n" * 3
     if kind != "h2":
-        assert retries[0] != retries[1]
+        assert len(set(retries)) > 1  # two of five thousand are the same now and then
         assert all(retry is not None and 500 <= retry <= 5500 for retry in retries)
     assert "Traceback" not in server.output, server.explain("a raw traceback")

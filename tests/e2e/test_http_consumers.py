@@ -26,6 +26,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[httpx.Client]:
+    server.settle()  # who was answered in the test before may be in its group yet
     h2 = server.fresh["kind"] == "h2"
     address = f"http://{server.host}:{server.port}"
     with httpx.Client(base_url=address, http1=not h2, http2=h2, timeout=WAIT_SECONDS) as client:

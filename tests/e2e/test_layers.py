@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trio
 from e2e._server import WAIT_SECONDS, Server, dial, in_thread
-from ports import free_port
+from e2e.test_runserver import Runserver
 from redis_server import RedisServer, running_redis
 from stock_layer import Peer
 
@@ -196,21 +196,8 @@ async def test_runserver(env: dict[str, str]) -> None:
     """
     With this app alone installed, runserver is ours: views and sockets on trio.
     """
-    port = free_port()
-    program = Program(env, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}")
-    try:
-        with trio.fail_after(WAIT_SECONDS):
-            while True:
-                assert program.process.poll() is None, program.end()
-                try:
-                    socket = await trio.open_tcp_stream("127.0.0.1", port)
-                    break
-                except OSError:
-                    await trio.sleep(0.05)
-            async with socket:
-                await socket.send_all(b"GET /facts HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert (await socket.receive_some()).startswith(b"HTTP/1.1 200")
-        _, said = await in_thread(program.end, signal.SIGTERM)
-    finally:
-        program.process.kill()
-    assert "Greenroom development server" in said
+    with Runserver(HERE, "--noreload", **env) as program:
+        await in_thread(program.wait_serving)  # it says so, and on which port
+        assert (await in_thread(program.get, "/facts"))[0] == 200
+        program.signal(signal.SIGTERM)
+        await in_thread(program.wait_end)

@@ -93,7 +93,7 @@ def test_nothing_to_say_is_204_and_silence_is_the_end(server: Server) -> None:
         server.until_count("end 1006", ends + 1)
         answer = client.poll()
         assert answer.status_code == 410
-        assert answer.json()["reason"] == "expired: no poll for 1 s"
+        assert answer.json()["reason"] == "expired: no poll for 3 s"
 
 
 def raw(

@@ -19,7 +19,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def visit(browser: Browser, server: Server) -> Iterator[Visit]:
-    """Open the example's page."""
+    """Open the example's page, in a room that all have left who were there before."""
+    server.settle()
     with visits(browser, f"http://{server.host}:{server.port}") as visit:
         yield visit
 

@@ -225,7 +225,7 @@ ASKED: list[tuple[Any, ...]] = [
 
 def signalled(client: Client, *asked: tuple[Any, ...]) -> dict[str, Any]:
     """Ask for all of *asked*, one after the other; return what was signalled and closed."""
-    client.settled(lambda: client.ask("/signals/?clear"))
+    client.cleared()
     for arguments in asked:
         client.settled(lambda arguments=arguments: client.ask(*arguments))
     return json.loads(client.ask("/signals/").body)
@@ -281,7 +281,7 @@ def test_atomic_requests(pair: Pair) -> None:
     kinds["template"] = 500
 
     def story(client: Client) -> Any:
-        client.settled(lambda: client.ask("/signals/?clear"))
+        client.cleared()
         answers = [client.ask(f"/atomic/{kind}/?name={kind}") for kind in kinds]
         closed = json.loads(client.ask("/signals/").body)["closed"]
         return answers, client.ask("/atomic/count/").body, closed

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import trio
-from e2e._server import Server, ask, dial, in_thread
+from e2e._server import WAIT_SECONDS, Server, ask, dial, in_thread
 
 from greenroom.bridges.inspection import gather
 
@@ -78,10 +78,9 @@ async def test_who_holds_a_thread_is_found(server: Server, directory: Path) -> N
         assert job["path"].startswith("/connections/holder/")
         assert any("looked_at.py" in line and "in receive" in line for line in job["stack"])
         await in_thread(server.get, "/let_go")
-        for _ in range(500):
-            [pool] = (await asked(directory, "threads"))["pools"]
-            if not pool["jobs"]:
-                break
+        with trio.fail_after(WAIT_SECONDS):
+            while pool["jobs"] or pool["busy"]:
+                [pool] = (await asked(directory, "threads"))["pools"]
         assert (pool["busy"], pool["jobs"]) == (0, [])
 
 

@@ -25,7 +25,7 @@ def room_consumer() -> Any:
 
 class Quick(LongPollConsumer):
     poll_seconds = 0.2
-    expiry_seconds = 1.0
+    expiry_seconds = 3.0  # the first poll has to come within them
     body_seconds = 0.5
 
     async def connect(self):

@@ -198,6 +198,7 @@ def run(
     seeds = [probe for probe in PROBES.values() if probe.theirs == http2]
     unbent = [probe for probe in seeds if not probe.drip]
     found = Run()
+    alone = held(server)
     innocent = Innocent(server.port)
     assert innocent.ask()
     fresh = held(server)
@@ -229,6 +230,8 @@ def run(
                 found.faults.append(f"it said:\n{server.said(mark)[-6000:]}")
     finally:
         innocent.close()
+    if not http2:  # else he would be counted when the next run begins
+        server.until("the innocent one has gone", lambda: held(server) == alone)
     return found
 
 
