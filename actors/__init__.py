@@ -34,7 +34,6 @@ from ._handlers import handles as handles
 from ._job import Job as Job
 from ._job import JobState as JobState
 from ._job import NobodyWaits as NobodyWaits
-from ._job import ThreadHooks as ThreadHooks
 from ._job import current_job as current_job
 from ._messages import Request as Request
 from ._monitors import Down as Down
@@ -50,6 +49,7 @@ from ._reply_later import DeferredReply as DeferredReply
 from ._runs import cancelled_on_disconnect as cancelled_on_disconnect
 from ._runs import concurrent as concurrent
 from ._runs import timeout as timeout
+from ._thread_hooks import ThreadHooks as ThreadHooks
 from ._threads import AbandonedJob as AbandonedJob
 from ._threads import PoolClosed as PoolClosed
 from ._threads import PoolStatistics as PoolStatistics

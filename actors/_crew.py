@@ -8,12 +8,11 @@
 # work, so that the others can stay idle and let go of what they hold. A job is handed straight to
 # its thread. A queue.Queue could neither say who is idle nor tell one surplus thread to leave.
 #
-# Words. A *place* is the right to run; there are `size` of them. A job holds one from the
-# moment a thread is given it until that thread is done with it, except while it is
-# parked, of whom there are `spare` at most. Threads beyond one for each place and each parked
-# job are *surplus*: they rest like others, to stand in for the next that parks, and leave when
-# they have had nothing to do for `idle_seconds`. So jobs that park one after the other cost one
-# thread, and one connection, not one each.
+# Words. A *place* is the right to run; there are `size` of them. A job holds one from the moment a
+# thread is given it until that thread is done with it, except while it is parked, of whom there are
+# `spare` at most. Threads beyond one for each place and each parked job are *surplus*: they rest
+# like others, to stand in for the next that parks, and leave when they have had nothing to do for
+# `idle_seconds`. So jobs that park one after the other cost one thread, not one each.
 #
 # Invariants, each with a test of that name in tests/actors/test_threads*.py:
 #   FIFO       jobs begin in the order they were submitted.
@@ -35,7 +34,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ._job import Job, JobState, ThreadHooks, guarded, log
+from ._job import Job, JobState
+from ._thread_hooks import ThreadHooks, guarded, log
 
 # What a thread is told to do next, besides a job.
 REST = "rest"

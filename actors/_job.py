@@ -7,28 +7,24 @@
 from __future__ import annotations
 
 import enum
-import logging
 import os
 import threading
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar, copy_context
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import trio
 
 from ._lowlevel import LoopThread, Parker, checkpoint
+from ._thread_hooks import ThreadHooks, guarded, nothing
 
 if TYPE_CHECKING:
     from ._serving import AsyncCall
 
 T = TypeVar("T")
 V = TypeVar("V")
-
-logger = logging.getLogger("greenroom.threads")
 
 _here = threading.local()
 
@@ -52,46 +48,6 @@ class NobodyWaits(BaseException):
 
     Raised in the thread, out of `Job.run_async`. Like Cancelled it is no Exception: let it
     escape, nobody waits for what the thread does.
-    """
-
-
-def _nothing(*_: object) -> None:
-    """Do nothing."""
-
-
-def _always() -> bool:
-    """Say yes."""
-    return True
-
-
-@dataclass(frozen=True)
-class ThreadHooks:
-    """
-    What a pool's threads do around their jobs, each call made in the worker thread.
-
-    A hook that raises is logged and otherwise ignored: it never costs a job its result.
-    """
-
-    before_job: Callable[[], object] = _nothing
-    """Runs before each job, in the job's context."""
-    after_job: Callable[[BaseException | None], object] = _nothing
-    """Runs after each job, in its context, with what the job raised; the result waits for it."""
-    on_idle: Callable[[], object] = _nothing
-    """
-    Runs once when its thread has had nothing to do for `idle_seconds`.
-
-    If it returns a number, it runs again when there was nothing to do for so many seconds more,
-    `idle_seconds` at least.
-    """
-    on_exit: Callable[[], object] = _nothing
-    """Runs as the last act of its thread."""
-    may_park: Callable[[], bool] = _always
-    """Asked before a job gives its place away: whether another thread may run meanwhile."""
-    goes_on: Callable[[], object] = _nothing
-    """
-    Runs before a parked job goes on, and before its thread does what it is given meanwhile.
-
-    If it returns True, `may_park` is asked anew behind what was given.
     """
 
 
@@ -377,7 +333,7 @@ class Job(Generic[T]):
     def _carry_out(self, hooks: ThreadHooks) -> None:
         outer = current_job()
         _here.job = self
-        if hooks.before_job is not _nothing:
+        if hooks.before_job is not nothing:
             guarded("before_job", hooks.before_job)
         error = trace = None
         try:
@@ -386,27 +342,9 @@ class Job(Generic[T]):
             trace = raised.__traceback__
             # Not its own method, which a class may have made into something else.
             error = BaseException.with_traceback(raised, trace.tb_next if trace else None)
-        if hooks.after_job is not _nothing:
+        if hooks.after_job is not nothing:
             guarded("after_job", hooks.after_job, error)
         _here.job = outer
         self.error = error
         del self._work
         del self, outer, error, trace  # the error's traceback reaches this frame: no cycle
-
-
-def guarded(name: str, hook: Callable[..., object], *args: object) -> object:
-    """Call *hook*; log what it raises, SystemExit included: the thread must go on."""
-    try:
-        return hook(*args)
-    except BaseException as error:  # noqa: BLE001, ASYNC103 - in a thread there is no Cancelled
-        thread = threading.current_thread().name
-        log(logging.ERROR, "hook %s raised in thread %s", name, thread, error=error)
-        return None  # noqa: ASYNC104
-
-
-def log(level: int, text: str, *args: object, error: BaseException | None) -> None:
-    """Log *text*, with *error*, and go on, whatever the project's logging does."""
-    try:
-        logger.log(level, text, *args, exc_info=error)
-    except BaseException:  # noqa: BLE001, ASYNC103 - a filter raised; to stderr, as a handler's
-        traceback.print_exc()

@@ -25,8 +25,9 @@ from typing import Any, TypeVar, cast
 
 import trio
 
-from ._job import Job, JobState, NobodyWaits, ThreadHooks, current_job
+from ._job import Job, JobState, NobodyWaits, current_job
 from ._lowlevel import LoopThread
+from ._thread_hooks import ThreadHooks
 
 T = TypeVar("T")
 

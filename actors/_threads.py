@@ -23,8 +23,9 @@ import trio
 
 from ._crew import Crew
 from ._errors import GreenroomError
-from ._job import Job, NobodyWaits, ThreadHooks, log
+from ._job import Job, NobodyWaits
 from ._lowlevel import LoopThread, Parker, checkpoint
+from ._thread_hooks import ThreadHooks, log
 
 T = TypeVar("T")
 

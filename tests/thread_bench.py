@@ -7,7 +7,8 @@ import threading
 
 import trio
 
-from greenroom.actors._job import Job, ThreadHooks
+from greenroom.actors._job import Job
+from greenroom.actors._thread_hooks import ThreadHooks
 from greenroom.actors._threads import ThreadPool
 
 # How many seconds a thread waits for a test that has gone wrong before it gives up.

@@ -12,8 +12,9 @@ import trio
 from thread_bench import LONG, Bench, Gate, begun
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from greenroom.actors._job import JobState, ThreadHooks, current_job
+from greenroom.actors._job import JobState, current_job
 from greenroom.actors._lowlevel import LoopThread
+from greenroom.actors._thread_hooks import ThreadHooks
 from greenroom.actors._threads import PoolClosed, ThreadPool
 
 

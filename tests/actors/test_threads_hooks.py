@@ -10,7 +10,8 @@ import pytest
 import trio
 from thread_bench import Bench, begun
 
-from greenroom.actors._job import JobState, ThreadHooks, current_job
+from greenroom.actors._job import JobState, current_job
+from greenroom.actors._thread_hooks import ThreadHooks
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
 

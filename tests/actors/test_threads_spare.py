@@ -8,7 +8,8 @@ from collections.abc import Callable
 import trio
 from thread_bench import LONG, Bench, Gate, begun
 
-from greenroom.actors._job import JobState, ThreadHooks, current_job
+from greenroom.actors._job import JobState, current_job
+from greenroom.actors._thread_hooks import ThreadHooks
 
 
 def parks(work: Callable[[], object]) -> Callable[[], str]:

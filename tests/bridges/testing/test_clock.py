@@ -14,8 +14,8 @@ from serving_bench import ask, here, pool_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom.actors._batch import wait_in_thread
-from greenroom.actors._job import ThreadHooks
 from greenroom.actors._lowlevel import LoopThread
+from greenroom.actors._thread_hooks import ThreadHooks
 from greenroom.actors._threads import ThreadPool
 from greenroom.bridges.asgiref import SideLoop
 from greenroom.bridges.testing import virtual_clock
