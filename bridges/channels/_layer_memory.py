@@ -23,7 +23,6 @@ from .exceptions import ChannelFull
 
 
 @on_trio
-@on_trio
 class InMemoryChannelLayer(BaseChannelLayer):
     """
     Channels and groups within one process, for tests and for a server with one worker.

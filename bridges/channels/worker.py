@@ -16,6 +16,7 @@ import trio
 from ...actors import Actor
 from ...supervisor import Backoff, ChildSpec, Root
 from ...supervisor._current import set_current_root
+from ..asgi._kinds import kinds_of
 from ..asgi._routing import printable_route
 from ..asgi._signals import leave, stop_on_signal
 from ..django._database import database_hooks
@@ -144,6 +145,7 @@ class Worker:
             options=options,
             hooks=database_hooks(),
             leave=leave,
+            kinds=kinds_of(options),
         )
         set_current_root(root)
         async with AsyncExitStack() as stack:

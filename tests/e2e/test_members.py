@@ -143,6 +143,7 @@ def test_disconnect_user(members: Server, how: str) -> None:
     with Browser(members) as ada, Browser(members) as bob:
         ada.get("/enter/?name=ada")
         bob.get("/enter/?name=bob")
+        without_sockets(members, bob, "ada")
         with (
             ada.socket("/ws/who/") as one,
             ada.socket("/ws/asleep/") as two,
@@ -188,6 +189,11 @@ def test_origins(members: Server) -> None:
             assert ask(socket, "?") == "ada"
 
 
+def without_sockets(members: Server, browser: Browser, name: str) -> None:
+    """Wait until the sockets are gone that a client of *name* has closed: a ban counts them."""
+    members.until("his sockets are gone", lambda: browser.get(f"/aban/?name={name}") == "0")
+
+
 def test_tokens(members: Server) -> None:
     """
     A token comes in by the header, by a subprotocol, or first of all; else it is 401 or 4401.
@@ -201,6 +207,7 @@ def test_tokens(members: Server) -> None:
         with browser.socket("/ws/subprotocol/", subprotocols=offered) as socket:
             assert socket.subprotocol == "greenroom.v1"
             assert ask(socket, "?") == "ada {}"
+        without_sockets(members, browser, "ada")
         with browser.socket("/ws/first/") as socket:
             socket.send("token-of-ada")
             assert ask(socket, "?") == "ada {}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+from django.test import override_settings
 from layer_mailbox import until
 from trio.testing import wait_all_tasks_blocked
 
@@ -13,6 +14,7 @@ from greenroom.bridges.channels.consumer import AsyncConsumer, SyncConsumer
 from greenroom.bridges.channels.exceptions import StopConsumer
 from greenroom.bridges.channels.layers import InMemoryChannelLayer
 from greenroom.bridges.channels.worker import Worker
+from greenroom.bridges.tracing._kinds import TracedKinds
 
 log: list[Any] = []
 
@@ -67,6 +69,16 @@ async def working(*channels: str) -> AsyncGenerator[tuple[InMemoryChannelLayer, 
         await nursery.start(worker.handle)
         yield layer, worker
         worker.root.stop()
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_traced(on: bool) -> None:
+    """
+    The setting TRACING has the worker's tree traced, as it has a server's.
+    """
+    with override_settings(GREENROOM={"TRACING": on}):
+        async with working("jobs") as (_, worker):
+            assert isinstance(worker.root.kinds, TracedKinds) is on
 
 
 async def test_one_consumer_for_each_channel() -> None:

@@ -122,12 +122,17 @@ async def test_labels_are_few() -> None:
     """
     However many connections, users and paths there are, the samples are as many as before.
     """
+
+    def counted(answer: dict[str, dict[tuple[str, ...], float]]) -> dict[str, int]:
+        answer["events_total"].pop(("loop.blocked",), None)  # of a machine that is busy elsewhere
+        return {name: len(samples) for name, samples in answer.items()}
+
     async with running(room=Room) as server:
         with attached(server.root, 1):
-            few = {name: len(samples) for name, samples in (await values(server)).items()}
+            few = counted(await values(server))
         with attached(server.root, 5000):
             answer = await values(server)
-            assert {name: len(samples) for name, samples in answer.items()} == few
+            assert counted(answer) == few
             assert answer["actors"] == {("Room", "running"): 5000}
             assert "user-" not in json.dumps(await ask(server, "metrics"))
 
