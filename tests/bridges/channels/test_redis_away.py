@@ -42,7 +42,7 @@ async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 async def until_it_sends(layer: Any) -> None:
-    with trio.fail_after(20):
+    with trio.fail_after(60):  # a sentinel that was held up trusts nobody for 30
         while True:
             try:
                 return await layer.group_send("nobody", {"type": "probe"})
