@@ -1,8 +1,8 @@
 # The threads of a pool, and who of them gets which job.
 #
-# Why not trio.to_thread: its threads come and go, so what a thread holds (a database
-# connection) is left behind when the thread dies; it names the thread twice a job and
-# wakes the loop once a result. These threads live until the pool closes.
+# Why not trio.to_thread: its threads come and go, so what one holds (a database connection) is left
+# behind when it dies; it names the thread twice a job and wakes the loop once a result. These live
+# until the pool closes.
 #
 # One FIFO queue, and idle threads on a stack: the thread that rested last is the next to be given
 # work, so that the others can stay idle and let go of what they hold. A job is handed straight to
@@ -17,13 +17,11 @@
 # Invariants, each with a test of that name in tests/actors/test_threads*.py:
 #   FIFO       jobs begin in the order they were submitted.
 #   PLACES     no more than `size` jobs run, but for those that came back from parked().
-#   SPARE      there are never more than `size + spare` threads, those that leave included:
-#              until its `on_exit` hook has ended a thread may have a connection.
-#   NO LOSS    whatever jobs, hooks and loop do, each job ends DONE or WITHDRAWN and its
-#              thread goes on to the next.
+#   SPARE      there are never more than `size + spare` threads, those that leave included: until
+#              its `on_exit` hook has ended a thread may have a connection.
+#   NO LOSS    whatever jobs, hooks and loop do, each job ends DONE or WITHDRAWN and its thread goes
+#              on to the next. One lock guards all of it; no foreign code runs while it is held.
 #   ONCE       a job withdrawn never begins; a job begun can no longer be withdrawn.
-#
-# One lock guards all of it. No foreign code runs while it is held.
 
 from __future__ import annotations
 
@@ -259,11 +257,13 @@ class Crew:
             self._alive, self.telling = self._alive - 1, self.telling + 1
             refused = self._hand_out()  # what could not have another thread until now
             closing = self.closing
-        self._tell("cannot grow past %d threads", refused)
-        if closing:
-            self._left()
-        with self._lock:
-            self.telling -= 1
+        try:
+            self._tell("cannot grow past %d threads", refused)
+            if closing:
+                self._left()
+        finally:
+            with self._lock:
+                self.telling -= 1
 
     def _tell(self, what: str, refused: RuntimeError | None) -> None:
         if refused is not None:

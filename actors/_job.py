@@ -29,6 +29,11 @@ V = TypeVar("V")
 _here = threading.local()
 
 
+def never() -> bool:
+    """Say no."""
+    return False
+
+
 class JobState(enum.Enum):
     """How far a job has come. It never goes back."""
 
@@ -111,10 +116,11 @@ class Job(Generic[T]):
     serves: bool = True
     """Whether its thread may serve others, inside the job or behind :meth:`let_go`."""
 
-    waits: bool = False
-    """Whether its thread waits for something else, with or without its place. For clocks."""
-    over: Callable[[], object] | None = None
-    """Of a thread that waits: tells that it need not any more, before the thread has gone on."""
+    waiting: Callable[[], object] | None = None
+    """
+    Of a thread that waits, with or without its place: tells, in any thread, whether what it waits
+    for is there, though it may not have gone on yet. None of one that works.
+    """
     serving: object = None
     """Which of those that the thread serves by the code of the moment, the innermost."""
     outermost: Job[Any] | None = None
@@ -140,10 +146,15 @@ class Job(Generic[T]):
         return f"<Job {self.label!r} {self.state.value}{abandoned}>"
 
     @property
+    def waits(self) -> bool:
+        """Whether its thread waits for something else. Any thread."""
+        return self.waiting is not None
+
+    @property
     def rests(self) -> bool:
         """Whether its thread waits, and what it waits for has not come. Any thread. For clocks."""
-        over = self.over  # before `waits`: what is set first is looked at first
-        return self.waits and not (over is not None and over())
+        over = self.waiting
+        return over is not None and not over()
 
     def withdraw(self) -> bool:
         """
@@ -225,6 +236,7 @@ class Job(Generic[T]):
         Args:
             over: Tells, in any thread and at once, whether that has come: for a clock in a test,
                 which may not pass then, though the machine has not let the thread go on yet.
+                None where it can't be known from outside.
 
         To be entered in the job's own thread; may be nested. Meanwhile another thread may
         run in its stead, unless `ThreadHooks.may_park` is against it, or as many are parked as
@@ -239,11 +251,11 @@ class Job(Generic[T]):
             raise RuntimeError(f"{self!r} can be parked only by the thread that runs it")
         thread_job = self.outermost or self
         with self._without_place():
-            thread_job.over, thread_job.waits = over, True
+            thread_job.waiting = over or never
             try:
                 yield
             finally:
-                thread_job.waits, thread_job.over = False, None
+                thread_job.waiting = None
 
     def run_async(
         self, function: Callable[[], Awaitable[T]], *, context: Context | None = None

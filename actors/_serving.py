@@ -25,7 +25,7 @@ from typing import Any, TypeVar, cast
 
 import trio
 
-from ._job import Job, JobState, NobodyWaits, current_job
+from ._job import Job, JobState, NobodyWaits, current_job, never
 from ._lowlevel import LoopThread
 from ._thread_hooks import ThreadHooks
 
@@ -113,7 +113,7 @@ class Serving:
             self._serve(until)
         finally:
             if thread_job is not None:
-                thread_job.serving, thread_job.waits = outer, False
+                thread_job.serving, thread_job.waiting = outer, None
             with self._lock:
                 self._job = None  # a context may hold this one for long, and the job its result
 
@@ -124,11 +124,15 @@ class Serving:
             if until() and self._end_if_nothing_waits():
                 return
 
+    def has_work(self) -> bool:
+        """Whether it has something to do yet, or is to end. Any thread."""
+        return bool(self._undone) or self.ended
+
     def _tell(self) -> None:
         """Say whether the thread waits. Under the lock."""
         # Not if it is busy with an order that waits for something else, further in.
         if self._job is not None and self._job.serving is self:
-            self._job.waits = not (self._undone or self.ended)
+            self._job.waiting = None if self.has_work() else never
 
     def end(self) -> None:
         """Take nothing more; the thread ends behind what it was given. May be called again."""

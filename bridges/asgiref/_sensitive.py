@@ -93,5 +93,5 @@ def thread_of_context(pool: ThreadPool, loop: LoopThread) -> Serving | None:
 def _serve(kept: Kept) -> None:
     job = current_job()
     assert job is not None
-    with job.parked():
+    with job.parked(kept.has_work):
         kept.serve()

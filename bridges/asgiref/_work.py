@@ -116,7 +116,7 @@ class Work:
         kept.hold(generator)
         del value, error, generator
         job.let_go()
-        with job.parked():
+        with job.parked(kept.has_work):
             kept.serve(lambda: not kept.holds)
         return None
 

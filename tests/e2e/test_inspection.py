@@ -48,9 +48,15 @@ def by_serve(serve: Any, **env: str) -> Any:
 def all_there(
     ask: Callable[[], Gathered], server: Served, number: int, within: float = SECONDS
 ) -> Gathered:
-    """Ask until *number* processes have answered, all of them *within* so many seconds."""
-    until = time.monotonic() + SECONDS
+    """
+    Ask until *number* processes have answered, all of them *within* so many seconds.
+
+    That they take longer may happen twice: somebody else has the machine, then.
+    """
+    until, late = time.monotonic() + SECONDS, 0
     while len((gathered := ask()).answered) != number or gathered.seconds >= within:
+        late += gathered.seconds >= within
+        assert late <= 2, f"{gathered}"
         assert time.monotonic() < until, f"{gathered}\n{server.output}"
         time.sleep(0.05)  # the last worker takes its time to start where the machine is busy
     return gathered

@@ -32,7 +32,10 @@ class Figure(NamedTuple):
 def rate(value: object) -> str:
     """Return how many there are in a second; a second is measured, so that 0.99 are one."""
     found = numbers([value])
-    return number(round(found[0], 1 if found[0] >= 0.1 else 2)) if found else NOTHING
+    if not found:
+        return NOTHING
+    (much,) = found
+    return number(round(much, 0 if much >= 100 else 1 if much >= 0.1 else 2))
 
 
 def _open(said: Any) -> object:
@@ -98,8 +101,8 @@ def spread_cell(spread: object) -> Cell:
         spread: Pairs of seconds and of how many took up to that; None or empty for none.
     """
     pairs = [pair for each in listing(spread) if len(pair := numbers(listing(each))) == 2]
-    text = ", ".join(f"{number(count)} up to {duration(most)}" for most, count in pairs if count)
-    drawn = bars([int(count) for _, count in pairs], f"How long they took: {text}")
+    told = [f"{number(count)} up to {duration(most)}" for most, count in pairs if count > 0]
+    drawn = bars([int(count) for _, count in pairs], f"How long they took: {', '.join(told)}")
     if drawn is None:
         return Cell(NOTHING)
     return Cell(f"{duration(pairs[0][0] / 2)} to {duration(pairs[-1][0])}", chart=drawn)

@@ -61,20 +61,20 @@ class Hearing:
     The processes as one page hears them. For threads: it blocks.
 
     Args:
-        seconds: How long all questions may take together.
+        seconds: How long all questions may take together; None for `PAGE_SECONDS`.
         asked: How one is asked; for tests.
         secrets: Whether who looks may see tracebacks, stacks and the texts of exceptions.
     """
 
     def __init__(
         self,
-        seconds: float = PAGE_SECONDS,
+        seconds: float | None = None,
         asked: Callable[..., Any] = ask,
         *,
         secrets: bool = False,
     ) -> None:
         self._secrets = secrets
-        self._until = time.monotonic() + seconds
+        self._until = time.monotonic() + (PAGE_SECONDS if seconds is None else seconds)
         self._ask = asked
         self._first: dict[str, Voice] = {}
         self.problem = ""

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
-from ._words import Mark, told
+from ._words import Mark, known, told
 
 WIDTH, HEIGHT = 120, 24
 _WIDEST = 12.0
@@ -156,8 +156,4 @@ def bars(counts: Sequence[int], text: str) -> Chart | None:
 
 def numbers(values: Sequence[object]) -> list[float]:
     """Return those of *values* that are numbers."""
-    return [each for each in values if _is_number(each)]
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    return [found for each in values if (found := known(each)) is not None]

@@ -1,7 +1,6 @@
 # How numbers, times and states read on a page. Pure.
 
 import hashlib
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
@@ -10,6 +9,8 @@ NOTHING = "\N{EN DASH}"
 """Stands where there is nothing to say."""
 
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_MOST = 1e300
+"""Beyond it there is no figure of anything, and no text for it."""
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -59,7 +60,7 @@ def kind_mark(kind: str) -> Mark:
 
 def duration(seconds: object) -> str:
     """Return seconds as a person says them: ``3 h 12 min``, ``0.25 s``, ``1.2 ms``."""
-    number = _number(seconds)
+    number = known(seconds)
     if number is None:
         return NOTHING
     if number < 0:
@@ -82,7 +83,7 @@ def duration(seconds: object) -> str:
 
 def size(count: object) -> str:
     """Return bytes as a person says them: ``512 B``, ``3.4 MiB``."""
-    number = _number(count)
+    number = known(count)
     if number is None:
         return NOTHING
     for unit in _SIZES[:-1]:
@@ -94,7 +95,7 @@ def size(count: object) -> str:
 
 def number(value: object) -> str:
     """Return a number with its thousands apart; what is none as a text."""
-    found = _number(value)
+    found = known(value)
     if found is None:
         return NOTHING if value is None else str(value)
     return f"{found:,.0f}" if found == round(found) else f"{found:,.3g}"
@@ -102,7 +103,7 @@ def number(value: object) -> str:
 
 def moment(at: object) -> datetime | None:
     """Return unix seconds as a moment; None for what is none."""
-    number = _number(at)
+    number = known(at)
     try:
         return None if number is None else datetime.fromtimestamp(number, UTC)
     except (OverflowError, OSError, ValueError):
@@ -146,7 +147,8 @@ def told(value: object) -> str:
     return str(value)
 
 
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+def known(value: object) -> float | None:
+    """Return *value* if it is a number that can be shown; else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    return value if -_MOST < value < _MOST else None

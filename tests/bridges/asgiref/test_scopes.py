@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -16,6 +17,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from greenroom.actors import Job, PoolClosed
 from greenroom.bridges.asgiref import current_hops, hop_scope, on_trio, open_hops
 from greenroom.bridges.asgiref._scopes import _scope
+from greenroom.bridges.asgiref._work import Kept
+from greenroom.bridges.testing import virtual_clock
 from greenroom.bridges.testing._inline import InlinePool
 
 
@@ -282,6 +285,33 @@ async def test_a_thread_sensitive_context(run: Callable[..., Any]) -> None:
         assert len(set(names[1:])) == 1
         go.set()
         await all_at_rest(here)
+
+
+@pytest.fixture
+def virtual() -> MockClock:
+    """
+    A clock that knows of threads.
+    """
+    return virtual_clock()
+
+
+async def test_no_time_passes_until_its_thread_begins(
+    virtual: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The clock stands still though a thread comes late to what it was given before it serves.
+    """
+
+    def late(self: Kept, *args: Any) -> None:
+        time.sleep(0.02)  # much more than a clock takes to see that all is quiet
+        serve(self, *args)
+
+    serve = Kept.serve
+    monkeypatch.setattr(Kept, "serve", late)
+    async with hops(1), ThreadSensitiveContext():
+        with trio.fail_after(10):  # for the clock to jump to
+            await sync_to_async(int)()
+        assert trio.current_time() == 0
 
 
 async def test_tasks_of_a_thread_sensitive_context() -> None:

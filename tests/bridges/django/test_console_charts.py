@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -85,6 +86,7 @@ def test_before_there_are_samples() -> None:
         {"columns": None, "samples": 5},
         {"columns": ["opened"], "samples": [None, [], ["x"], [None], {}]},
         {"columns": ["opened", "lag"], "samples": [[float("nan")], [True]], "threads": [5, {}]},
+        {"columns": ["opened"], "samples": [[inf], [-(10**999)]]},
     ],
 )
 def test_samples_that_are_none(said: dict[str, Any]) -> None:
@@ -105,6 +107,8 @@ def test_samples_that_are_none(said: dict[str, Any]) -> None:
         (2.94, "2.9"),
         (0.04, "0.04"),
         (1234, "1,234"),
+        (999.96, "1,000"),
+        (1234.56, "1,235"),
     ],
 )
 def test_rates(value: object, text: str) -> None:
@@ -147,7 +151,7 @@ def test_how_long_messages_took() -> None:
     assert cell.text == "500 µs to 4 ms"
     assert cell.chart is not None
     assert cell.chart.text == "How long they took: 2 up to 1 ms, 40 up to 4 ms"
-    for nothing in (None, [], [[0.001, 0]], [["x"], 5, [1]]):
+    for nothing in (None, [], [[0.001, 0]], [["x"], 5, [1]], [[1, -2]], [[1, inf]], [[1, 10**999]]):
         assert (spread_cell(nothing).text, spread_cell(nothing).chart) == (DASH, None)
 
 
@@ -157,6 +161,8 @@ def server(console: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     A tree with a resident and a route, of which a sample is taken every few milliseconds.
     """
     monkeypatch.setattr(_samples, "EVERY", 0.005)
+    for name in ("FIRST_SECONDS", "PAGE_SECONDS"):  # a busy machine may need more than a page has
+        monkeypatch.setattr(_hearing, name, 20.0)
     with room_served() as server:
         yield server
 

@@ -300,8 +300,9 @@ def test_on_asyncio() -> None:
             task = asyncio.ensure_future(remote.slow(3600))
             await asyncio.sleep(0)  # it has asked when this returns
             portal.call(trio.sleep, 0)  # and begun when this does, whose own end is counted soon
-            while portal._waiting != 1:  # noqa: ASYNC110 - a thread counts
-                await asyncio.sleep(0)
+            async with asyncio.timeout(60):
+                while portal._waiting != 1:  # noqa: ASYNC110 - a thread counts
+                    await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
