@@ -35,12 +35,11 @@ def reason_of(error: BaseException) -> tuple[str, BaseException | None]:
     if not against:
         return f"{type(chain[-1]).__name__}: {chain[-1]}", error
     first = against[-1]
+    name = type(first).__name__
     if isinstance(first, _REMOTE):
-        return f"the server's answer breaks the protocol ({type(first).__name__})", None
-    return (
-        "the request would break the protocol, as headers or subprotocols have it"
-        f" ({type(first).__name__})"
-    ), None
+        return f"what the server has sent breaks the protocol ({name})", None
+    where = ": see headers and subprotocols" if isinstance(first, h11.LocalProtocolError) else ""
+    return f"what was to be sent breaks the protocol ({name}){where}", None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -7,6 +7,7 @@ import pytest
 import trio
 from client_bench import Server, Tree, listen, serve_raw
 from helpers import settle
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 from ports import free_port
 from recorded_spans import Spans, events, is_linked, said
@@ -66,9 +67,9 @@ async def test_no_content(
     assert [text for text in told if "s3cret" in text] == []
 
 
-async def test_a_server_that_breaks_the_protocol(nursery: trio.Nursery, spans: Spans) -> None:
+async def test_who_breaks_the_protocol(nursery: trio.Nursery, server: Server, spans: Spans) -> None:
     """
-    A loss names the class of what is wrong with an answer that is no HTTP.
+    A loss says whose HTTP is none, by the class of what is wrong, and quotes nothing.
     """
 
     async def babble(stream: trio.SocketStream) -> None:
@@ -78,9 +79,21 @@ async def test_a_server_that_breaks_the_protocol(nursery: trio.Nursery, spans: S
 
     await Tree.start(nursery, dialling(await serve_raw(nursery, babble)), PAUSE)
     await settle(lambda: spans.named("GET"))
-    why = spans.named("GET")[0].status.description or ""
+    await Tree.start(nursery, dialling(server.url, {"Host": "a second one"}), PAUSE)
+    await settle(
+        lambda: [span for span in spans.named("GET") if why(span).endswith("subprotocols")]
+    )
 
-    assert why.endswith("the server's answer breaks the protocol (RemoteProtocolError)")
+    ours = "what was to be sent breaks the protocol (LocalProtocolError)"
+    assert {why(span) for span in spans.named("GET")} == {
+        "what the server has sent breaks the protocol (RemoteProtocolError)",
+        f"{ours}: see headers and subprotocols",
+    }
+
+
+def why(span: ReadableSpan) -> str:
+    """Return why the attempt of *span* has failed, without the words of all of them."""
+    return (span.status.description or "").partition("(code 1006): ")[2]
 
 
 @pytest.mark.parametrize(
