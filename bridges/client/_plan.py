@@ -102,9 +102,11 @@ def plan_of(settings: ClientSettings, *, most_close_seconds: float = math.inf) -
     try:
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{owner}.url has a bad port. Got: {url!r}") from error
+        raise ValueError(f"{owner}.url has a bad port. Got: {_shown(url)!r}") from error
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError(f"{owner}.url must begin with ws://host or wss://host. Got: {url!r}")
+        raise ValueError(
+            f"{owner}.url must begin with ws://host or wss://host. Got: {_shown(url)!r}"
+        )
     secure = parts.scheme == "wss"
     if settings.ssl_context is not None and not secure:
         raise ValueError(f"{owner} has an ssl_context, so its url must begin with wss://")
@@ -126,6 +128,11 @@ def plan_of(settings: ClientSettings, *, most_close_seconds: float = math.inf) -
         ping_seconds=settings.ping_seconds,
         message_limit_bytes=settings.message_limit_bytes,
     )
+
+
+def _shown(url: str) -> str:
+    """Return *url* without user and query, as far as it can be taken apart."""
+    return re.sub(r"//[^/]*@", "//", re.split(r"[?#]", url)[0])
 
 
 @functools.cache

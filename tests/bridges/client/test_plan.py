@@ -50,6 +50,21 @@ def test_the_name_keeps_secrets() -> None:
     assert plan.name == "wss://example.org/feed"
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ws://me:s3cret@h:port/feed?token=s3cret", "ws://h:port/feed"),
+        ("http://me:s3cret@h/feed?token=s3cret", "http://h/feed"),
+    ],
+)
+def test_a_refusal_keeps_secrets(url: str, shown: str) -> None:
+    """
+    So does what is said of a URL that is refused, where it has its parts.
+    """
+    with pytest.raises(ValueError, match=f"Got: '{shown}'$"):
+        plan_of(settings(url=url))
+
+
 @pytest.mark.parametrize("headers", [{"X-Key": "1"}, [("X-Key", "1")]])
 def test_headers_are_a_mapping_or_pairs(headers: object) -> None:
     """
