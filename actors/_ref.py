@@ -338,3 +338,12 @@ def _caller() -> tuple[str, tuple[str, ...]]:
 def target_of(ref: ActorRef) -> Target:
     """Return what *ref* points to, for the runtime only."""
     return ref._target  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+async def send_plainly(ref: ActorRef, message: object) -> None:
+    """
+    Do what :meth:`ActorRef.send` does, for the runtime itself. A checkpoint only when it waits.
+
+    Whatever the kind of *ref*: where sending is traced, this is not.
+    """
+    await ActorRef._put(ref, Cast(message))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]

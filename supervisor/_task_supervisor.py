@@ -18,7 +18,7 @@ from ..actors import ActorRef, ActorStopped, MailboxFull
 from ..actors._exits import Exit
 from ..actors._messages import Cast
 from ..actors._overflow import Put
-from ..actors._ref import target_of
+from ..actors._ref import send_plainly, target_of
 from ._dead_letters import ENDED
 from ._dynamic import DynamicSupervisor
 from ._entry import Entry
@@ -131,17 +131,21 @@ class TaskSupervisor(DynamicSupervisor):
         outcome = slot.work.conclude(slot.ref, reason, slot.fault, error)
         if receiver is None:
             return True
-        target = target_of(receiver)
-        if target.waits_when_full():
-            put = target.mailbox.put_message(Cast(outcome))
-            if put is Put.FULL:
-                self._hold_up(entry, receiver, outcome)
-            if put is not Put.CLOSED:
-                return put is Put.TAKEN
-        try:
-            receiver.cast(outcome)
-        except MailboxFull:
-            target.dead_letter(outcome, "a task's outcome for a full mailbox")
+        # Not by its reference: where sending is traced that would be a trace of its own.
+        target, item = target_of(receiver), Cast(outcome)
+        put = target.mailbox.put_message(item)
+        if put is Put.FULL and target.waits_when_full():
+            self._hold_up(entry, receiver, outcome)
+            return False
+        if put is Put.RISEN:
+            target.risen()
+        elif put is Put.CLOSED:
+            target.dead_letter(outcome, f"{ENDED} ({target.end})")
+        elif put is Put.FULL:
+            try:
+                target.overflow(item)
+            except MailboxFull:
+                target.dead_letter(outcome, "a task's outcome for a full mailbox")
         return True
 
     def _hold_up(self, entry: Entry, receiver: ActorRef, outcome: TaskDone | TaskFailed) -> None:
@@ -156,7 +160,7 @@ class TaskSupervisor(DynamicSupervisor):
         why = "the pool has stopped, and the mailbox is full"
         with self._held_up[entry]:
             try:
-                await receiver.send(outcome)
+                await send_plainly(receiver, outcome)
                 why = ""
             except ActorStopped as error:
                 why = f"{ENDED} ({error.reason})"

@@ -52,6 +52,7 @@ MAY_IMPORT_LIBRARY = {
     "msgpack": ("bridges/engines/_redis",),
     "opentelemetry": ("bridges/tracing",),
     "wsproto": ("bridges/client",),
+    "h11": ("bridges/client/_reasons.py",),
     "msgspec": ("bridges", "actors/consumers", "supervisor/_presence_wire.py"),
     "prometheus_client": ("bridges/metrics",),
     "rich": ("bridges/django/terminal/_screen.py",),

@@ -14,8 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NoReturn, Protocol, cast
+from typing import NoReturn, Protocol
 
 import trio
 from trio_websocket import (
@@ -29,6 +28,7 @@ from ...actors._outgoing_port import Headers, OutgoingPort
 from ._errors import ConnectionLost
 from ._output import Output
 from ._plan import Plan
+from ._reasons import leaves, reason_of
 
 GOING_AWAY = 1001
 TOO_MUCH = 1013
@@ -248,20 +248,21 @@ class Link:
         return ConnectionLost(self._plan.name, code, reason)
 
     def _explained(self, error: Exception) -> ConnectionLost:
-        causes = list(_leaves(error))
+        causes = list(leaves(error))
         for cause in causes:
             if isinstance(cause, ConnectionLost):
                 return cause
-        cause = causes[0]
-        if isinstance(cause, ConnectionRejected):  # whose words are all that the server has said
-            self._status = cause.status_code
-            return self._loss(f"the server answered {cause.status_code}")
-        if isinstance(cause, trio.TooSlowError):
-            lost = self._loss(f"no connection within {self._plan.connect_timeout:g} s")
+        first = causes[0]
+        if isinstance(first, ConnectionRejected):  # whose words are all that the server has said
+            self._status = first.status_code
+            return self._loss(f"the server answered {first.status_code}")
+        shown: BaseException | None = first
+        if isinstance(first, trio.TooSlowError):
+            reason = f"no connection within {self._plan.connect_timeout:g} s"
         else:
-            origin = _origin(cause)
-            lost = self._loss(f"{type(origin).__name__}: {origin}")
-        lost.__cause__ = cause
+            reason, shown = reason_of(first)
+        lost = self._loss(reason)
+        lost.__cause__ = shown
         return lost
 
 
@@ -295,21 +296,3 @@ class _Wire(trio.abc.Stream):
     async def aclose(self) -> None:
         self.ended.set()
         await self._stream.aclose()
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
-def _origin(error: BaseException) -> BaseException:
-    """Return what *error* began with: the library words some troubles as others."""
-    while not isinstance(error, OSError):  # those say what they mean
-        below = error.__cause__ or error.__context__
-        if below is None:
-            break
-        error = below
-    return error

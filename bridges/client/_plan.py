@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 _PORTS = {"ws": 80, "wss": 443}
+_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+_WORD = r"[^\x00\t-\r \u0100-\U0010ffff]+"
+_VALUE = re.compile(rf"({_WORD}([ \t]+{_WORD})*)?")  # what h11 takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +84,8 @@ def plan_of(settings: ClientSettings, *, most_close_seconds: float = math.inf) -
 
     Raises:
         TypeError: The URL is missing or no string, or a header is no pair of strings.
-        ValueError: The URL is none of a WebSocket, or a number is out of range.
+        ValueError: The URL is none of a WebSocket, a number is out of range, or a header can't be
+            sent.
     """
     owner = type(settings).__qualname__
     url: object = getattr(settings, "url", None)
@@ -97,9 +102,11 @@ def plan_of(settings: ClientSettings, *, most_close_seconds: float = math.inf) -
     try:
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{owner}.url has a bad port. Got: {url!r}") from error
+        raise ValueError(f"{owner}.url has a bad port. Got: {_shown(url)!r}") from error
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError(f"{owner}.url must begin with ws://host or wss://host. Got: {url!r}")
+        raise ValueError(
+            f"{owner}.url must begin with ws://host or wss://host. Got: {_shown(url)!r}"
+        )
     secure = parts.scheme == "wss"
     if settings.ssl_context is not None and not secure:
         raise ValueError(f"{owner} has an ssl_context, so its url must begin with wss://")
@@ -123,6 +130,11 @@ def plan_of(settings: ClientSettings, *, most_close_seconds: float = math.inf) -
     )
 
 
+def _shown(url: str) -> str:
+    """Return *url* without user and query, as far as it can be taken apart."""
+    return re.sub(r"//[^/]*@", "//", re.split(r"[?#]", url)[0])
+
+
 @functools.cache
 def _system_trust() -> ssl.SSLContext:
     # Once: reading the certificates takes longer than many a handshake.
@@ -132,13 +144,30 @@ def _system_trust() -> ssl.SSLContext:
 def _pairs(
     owner: str, headers: Mapping[str, str] | Iterable[tuple[str, str]]
 ) -> Iterable[tuple[bytes, bytes]]:
+    # No value is quoted, and no name that is none: either may be a secret.
     pairs = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
-    for pair in pairs:
-        try:
-            name, value = pair
-            yield name.encode("ascii"), value.encode("latin-1")
-        except (AttributeError, TypeError, ValueError) as error:
-            raise TypeError(f"{owner}.headers must be pairs of strings. Got: {pair!r}") from error
+    for number, pair in enumerate(pairs, 1):
+        name, value = _pair(owner, pair)
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"the name of header {number} of {owner}.headers is no name of one")
+        if not _VALUE.fullmatch(value):
+            raise ValueError(
+                f"{owner}.headers can't have {name!r} as it is: a value holds no line break, no NUL"
+                " and nothing beyond latin-1, and neither begins nor ends with a space"
+            )
+        yield name.encode("ascii"), value.encode("latin-1")
+
+
+def _pair(owner: str, pair: object) -> tuple[str, str]:
+    if isinstance(pair, tuple | list):
+        match cast("Sequence[object]", pair):
+            case [str() as name, str() as value]:
+                return name, value
+            case items:
+                got = ", ".join(type(item).__name__ for item in items)
+    else:
+        got = type(pair).__name__
+    raise TypeError(f"{owner}.headers must be pairs of strings. Got: {got}")
 
 
 def _refuse_unless_positive(owner: str, name: str, value: Any, *, none: bool = False) -> None:

@@ -73,8 +73,10 @@ class ContextCarrier:
         try:
             propagate.inject(carrier)
             said = msgspec.json.encode(carrier) if carrier else b""
+            if len(said) > _LONGEST and carrier.pop("baggage", None) is not None:
+                said = msgspec.json.encode(carrier)
         except Exception:  # noqa: BLE001 - of the project's propagator
-            self._tracer.failed()
+            self._tracer.untold()
             return b""
         return said if len(said) <= _LONGEST else b""
 
@@ -93,7 +95,7 @@ class ContextCarrier:
         except msgspec.DecodeError:  # of who knows whom: it has no trace, then
             return contexts.get_current()
         except Exception:  # noqa: BLE001 - of the project's propagator
-            self._tracer.failed()
+            self._tracer.untold()
             return contexts.get_current()
 
 

@@ -1,13 +1,14 @@
 # The span of one message that is handled. Its parent is the span in which the message was sent; of
 # what came from outside, the connection's. A tick may come hours after its timer was set, and again
-# and again: the span in which that was done is linked to it. So is that of a task, where its
-# end is told. What a further request brings to a session is below that request, with a link to
-# the one that began the session.
+# and again: the span in which that was done is linked to it. So is that of a task, where its end is
+# told, by the pool or by whoever hands that on. What a further request brings to a session is below
+# that request, with a link to the one that began the session.
 
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, cast
 
+from ...actors import ActorRef
 from ...actors._life import Life
 from ...actors._messages import Cast, InFrame, Item, Tick
 from ...actors._ports import FollowPort
@@ -18,6 +19,7 @@ from ._span import Context, Current, Span, SpanContext, Tracer, is_valid, outcom
 from ._words import kind_of, of_handling
 
 Links = tuple[trace.Link, ...]
+_ENDS = (TaskDone, TaskFailed)
 
 
 class OfSlot(Current):
@@ -79,14 +81,24 @@ def _origin(life: Life, item: Item) -> tuple[Context | None, Links]:
     sent = carried_by(item)
     if type(item) is Tick:
         return None, links_to(sent)
-    if type(item) is Cast and isinstance(item.message, TaskDone | TaskFailed):
-        return None, _link_to(getattr(target_of(item.message.ref), "ran", None))
-    if sent is None or not is_valid(trace.get_current_span(sent)):
-        return None, ()
-    if type(item) is InFrame:  # of a further request of the session that another one has begun
+    within = sent if sent is not None and is_valid(trace.get_current_span(sent)) else None
+    if type(item) is Cast:
+        return within, _of_task(item.message)
+    if type(item) is InFrame and within is not None:
+        # of a further request of the session that another one has begun
         host: Any = life.host
-        return sent, _link_to(host.connection_span.get_span_context())
-    return sent, ()
+        return within, _link_to(host.connection_span.get_span_context())
+    return within, ()
+
+
+def _of_task(message: object) -> Links:
+    """Return a link to the task whose end *message* tells, if it does, whoever has sent it."""
+    if type(message) not in _ENDS:  # no isinstance: what a user's message is asked may raise
+        return ()
+    ref = getattr(message, "ref", None)  # a test of a user's may have made it, of anything
+    if not issubclass(type(ref), ActorRef):
+        return ()
+    return _link_to(getattr(target_of(cast("ActorRef", ref)), "ran", None))
 
 
 def carried_by(item: Any) -> Context | None:

@@ -45,8 +45,8 @@ class Tracer:
 
     def __init__(self, provider: trace.TracerProvider | None = None) -> None:
         self._tracer = trace.get_tracer("greenroom", tracer_provider=provider)
-        self._quiet_until = float("-inf")
-        self._unsaid = 0
+        self._lost = _Complaint("a span was lost, since OpenTelemetry raised")
+        self._untold = _Complaint("others were not told of a trace, since a propagator failed")
 
     def start(
         self,
@@ -106,16 +106,30 @@ class Tracer:
             self.failed()
 
     def failed(self) -> None:
-        """Log the exception that is being handled, if none was a short while ago."""
+        """Log that a span was lost to the exception that is being handled."""
+        self._lost.utter()
+
+    def untold(self) -> None:
+        """Log that a propagator failed, with the exception that is being handled."""
+        self._untold.utter()
+
+
+class _Complaint:
+    """What is logged with the exception that is being handled, if it was not a short while ago."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._quiet_until = float("-inf")
+        self._unsaid = 0
+
+    def utter(self) -> None:
         now = time.monotonic()
         if now < self._quiet_until:
             self._unsaid += 1
             return
         unsaid, self._unsaid, self._quiet_until = self._unsaid, 0, now + _QUIET_SECONDS
         also = f"; {unsaid} more since the last time" if unsaid else ""
-        logger.exception(  # noqa: LOG004 - called by handlers only
-            "a span was lost, since OpenTelemetry raised%s", also
-        )
+        logger.exception("%s%s", self._text, also)  # noqa: LOG004 - called by handlers only
 
 
 class Current:

@@ -239,6 +239,29 @@ async def test_bounded(clock: MockClock) -> None:
         assert happened(server, "message.dead_letter") == []
 
 
+async def test_a_mailbox_that_becomes_high(clock: MockClock) -> None:
+    """
+    An outcome that makes its receiver's mailbox high is told as any: the task's place is free.
+    """
+
+    class Roomy(Boss):
+        mailbox_capacity = 10
+
+    async with running(POOL, Roomy) as server:
+        pool, boss = pool_and_boss(server, "roomy")
+        boss.cast({"type": "rest", "seconds": 10})
+        await trio.sleep(0.1)
+        for _ in range(7):
+            boss.cast({"type": "rest", "seconds": 0})
+        assert happened(server, "mailbox.high") == []
+        pool.start(double, 1, reply_to=boss)
+        await trio.sleep(2)
+        assert server.root.supervisor(PATH).counts().specs == 0
+        assert [each.path for each in happened(server, "mailbox.high")] == [boss.path]
+        await trio.sleep(10)
+        assert [each.value for each in await heard(boss)] == [2]
+
+
 async def test_bounded_also_by_hand(clock: MockClock) -> None:
     """
     BOUNDED: a task that is stopped by hand keeps its place, too, as long as its outcome waits.

@@ -87,7 +87,7 @@ class TestReachingTheServer:
         ("answer", "reason"),
         [
             (b"", "the server ended the connection instead of accepting it"),
-            (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "RemoteProtocolError: illegal status line"),
+            (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "breaks the protocol (RemoteProtocolError)"),
             (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "the server answered 200"),
         ],
         ids=["nothing", "another protocol", "plain HTTP"],

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
+import trio
+from client_bench import Server
 from recorded_spans import Spans, recorded
 from trio.testing import MockClock
 
@@ -20,3 +22,11 @@ def spans() -> Iterator[Spans]:
     """The spans of all trees that begin in the test."""
     with recorded() as spans:
         yield spans
+
+
+@pytest.fixture
+async def server(nursery: trio.Nursery) -> Server:
+    """A server that listens."""
+    server = Server()
+    await server.start(nursery)
+    return server

@@ -1,52 +1,19 @@
 # The span of a connection that a client of ours makes, and what the server learns of it.
 
-from collections.abc import Mapping
 from typing import Any
 
-import pytest
 import trio
-from client_bench import Server, Tree, heard, serve_raw
+from client_bench import Server, Tree, heard
 from helpers import settle
-from opentelemetry import baggage, context, propagate, trace
-from opentelemetry.propagators.textmap import TextMapPropagator
+from opentelemetry import baggage, context
 from opentelemetry.trace import SpanKind, StatusCode
-from recorded_spans import Spans, events, is_below, is_linked, said
+from recorded_spans import Spans, is_below, is_linked, said
+from traced_clients import dialling, told
 
 from greenroom.actors import WebsocketConsumer
 from greenroom.bridges.asgi import Application, Match
 from greenroom.bridges.client import WebsocketClient
 from greenroom.bridges.testing import live_server
-from greenroom.supervisor import Options
-
-PAUSE = Options(backoff_min_seconds=3600, backoff_max_seconds=3600)  # one attempt, and no second
-
-
-@pytest.fixture
-async def server(nursery: trio.Nursery) -> Server:
-    """A server that listens."""
-    server = Server()
-    await server.start(nursery)
-    return server
-
-
-def dialling(url: str, headers: Mapping[str, str] | None = None) -> type[WebsocketClient]:
-    """Return the class of a client of *url*, which tells what it hears."""
-
-    class Feed(WebsocketClient):
-        def __init__(self) -> None:
-            self.url, self.headers = url, headers or {}
-
-        async def receive(self, text: str) -> None:
-            await self.send(text=trace.get_current_span().name)
-
-    return Feed
-
-
-async def told(nursery: trio.Nursery, server: Server, headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that *server* gets from a client which adds *headers*."""
-    await Tree.start(nursery, dialling(server.url, headers))
-    await server.accepted()
-    return {name.decode().lower(): value.decode() for name, value in server.requests[0].headers}
 
 
 async def test_the_server_is_told(nursery: trio.Nursery, server: Server, spans: Spans) -> None:
@@ -159,55 +126,6 @@ async def test_what_comes_over_it(nursery: trio.Nursery, server: Server, spans: 
     assert is_linked(two, span)
 
 
-async def test_a_refusal(nursery: trio.Nursery, server: Server, spans: Spans) -> None:
-    """
-    An attempt that the server refuses has its status, and has failed; so has what says it is lost.
-    """
-    server.refuse_with = 403
-    await Tree.start(nursery, dialling(server.url), PAUSE)
-    await settle(lambda: spans.named("process Feed Lost"))
-    span, lost = spans.one("GET"), spans.one("process Feed Lost")
-
-    assert span.status.status_code is StatusCode.ERROR
-    assert said(span)["http.response.status_code"] == 403
-    assert said(span)["error.type"] == "403"
-    assert is_linked(lost, span)
-    assert events(lost) == [("exception", None)]
-
-
-async def test_what_a_refusal_says(nursery: trio.Nursery, spans: Spans) -> None:
-    """
-    Headers and body of a refusal are in no span, neither the attempt's nor that of the crash.
-    """
-
-    async def refuse(stream: trio.SocketStream) -> None:
-        await stream.receive_some()
-        head = b"HTTP/1.1 403 No\r\nSet-Cookie: secret\r\nContent-Length: 6\r\n\r\n"
-        await stream.send_all(head + b"secret")
-
-    await Tree.start(nursery, dialling(await serve_raw(nursery, refuse)), PAUSE)
-    await settle(lambda: spans.named("process Feed Lost"))
-
-    assert said(spans.one("GET"))["http.response.status_code"] == 403
-    assert [span.to_json() for span in spans if "secret" in span.to_json()] == []
-
-
-async def test_nobody_there(nursery: trio.Nursery, spans: Spans) -> None:
-    """
-    An attempt that gets no answer has failed, with what the system said.
-    """
-    sockets = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = sockets[0].socket.getsockname()[1]
-    await sockets[0].aclose()
-    await Tree.start(nursery, dialling(f"ws://127.0.0.1:{port}/"), PAUSE)
-    await settle(lambda: spans.named("GET"))
-    span = spans.one("GET")
-
-    assert span.status.status_code is StatusCode.ERROR
-    assert said(span)["error.type"] == "OSError"
-    assert "http.response.status_code" not in said(span)
-
-
 async def test_each_attempt(nursery: trio.Nursery, server: Server, spans: Spans) -> None:
     """
     Each attempt has its own span, in the trace of what ended the connection before.
@@ -222,68 +140,6 @@ async def test_each_attempt(nursery: trio.Nursery, server: Server, spans: Spans)
     assert first.context.trace_id != second.context.trace_id
     assert second.context.trace_id == spans.one("process Feed Lost").context.trace_id
     assert is_linked(spans.one("process Feed Lost"), first)
-
-
-async def test_given_up(nursery: trio.Nursery, spans: Spans) -> None:
-    """
-    An attempt that a stop cuts off has not failed.
-    """
-    dialled = trio.Event()
-
-    async def silent(stream: trio.SocketStream) -> None:
-        dialled.set()
-        await stream.receive_some()
-        await trio.sleep_forever()
-
-    url = await serve_raw(nursery, silent)
-    tree = await Tree.start(nursery, dialling(url))
-    await dialled.wait()
-    tree.root.find("/residents/client").stop()
-    await settle(lambda: spans.named("GET"))
-    span = spans.one("GET")
-
-    assert said(span)["greenroom.outcome"] == "cancelled"
-    assert span.status.status_code is StatusCode.UNSET
-
-
-class Bad(TextMapPropagator):
-    """A propagator that says what is no header, or too much, or raises."""
-
-    def __init__(self, value: str) -> None:
-        self.value = value
-
-    def inject(self, carrier: Any, context: Any = None, setter: Any = None) -> None:
-        if not self.value:
-            raise OSError("no idea")
-        carrier["x-trace"] = self.value
-
-    def extract(self, carrier: Any, context: Any = None, getter: Any = None) -> Any:
-        return context
-
-    @property
-    def fields(self) -> set[str]:
-        return {"x-trace"}
-
-
-@pytest.mark.parametrize("value", ["", "1\r\nx-other: 2", "9" * 9000])
-async def test_harmless_propagator(
-    nursery: trio.Nursery,
-    server: Server,
-    spans: Spans,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    value: str,
-) -> None:
-    """
-    A propagator that raises, or says what can't be sent, costs the headers and not the connection.
-    """
-    monkeypatch.setattr(propagate, "propagator", Bad(value))
-    got = await told(nursery, server, {"x-own": "1"})
-
-    assert "x-other" not in caplog.text  # nor is in the log what it said
-    assert got["x-own"] == "1"
-    assert "x-trace" not in got
-    assert "x-other" not in got
 
 
 async def test_off(nursery: trio.Nursery, server: Server) -> None:

@@ -153,7 +153,7 @@ def test_what_is_unsaid_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     """
     tracer = Tracer()
     for after in (0, 0, 0, 61):
-        tracer._quiet_until -= after
+        tracer._lost._quiet_until -= after
         try:
             raise OSError("away")
         except OSError:

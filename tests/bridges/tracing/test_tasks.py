@@ -1,6 +1,7 @@
 # The span of a task of a pool, and what it has to do with the one in which the task was asked for.
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 import trio
@@ -8,8 +9,9 @@ from helpers import running, settle
 from opentelemetry import baggage, context, trace
 from opentelemetry.trace import StatusCode
 from recorded_spans import Spans, events, is_below, is_linked, said
+from trio.testing import MockClock
 
-from greenroom.actors import Actor, handles
+from greenroom.actors import Actor, Overflow, handles
 from greenroom.supervisor import (
     TaskDone,
     TaskFailed,
@@ -159,6 +161,114 @@ async def test_one_that_is_cut_off(spans: Spans) -> None:
     found = spans.named("run slow")
     assert {said(span)["greenroom.outcome"] for span in found} == {"cancelled"}
     assert {span.status.status_code for span in found} == {StatusCode.UNSET}
+
+
+class Dropping(Boss):
+    overflow = Overflow.DROP_OLDEST
+
+
+@pytest.mark.parametrize("boss", [Boss, Dropping])
+async def test_an_outcome_that_has_no_sender(spans: Spans, boss: type[Boss]) -> None:
+    """
+    An outcome is no span of its own on its way, whatever its receiver's mailbox does when full.
+    """
+    name = boss.__name__
+    async with running(JOBS, boss) as server:
+        message = {"type": "start", "what": resize}
+        await server.root.find(f"/residents/{name.lower()}").call(message)
+        await settle(lambda: spans.named(f"process {name} TaskDone"))
+    told = spans.one(f"process {name} TaskDone")
+
+    assert [each for each in spans.names if each.startswith("send")] == []
+    assert told.parent is None
+    assert is_linked(told, spans.one("run resize"))
+
+
+async def test_an_outcome_that_waits_for_room(clock: MockClock, spans: Spans) -> None:
+    """
+    Nor is one that has waited for room in its receiver's mailbox.
+    """
+
+    class Busy(Boss):
+        mailbox_capacity = 1
+
+        @handles("rest")
+        async def on_rest(self, message: Any) -> None:
+            await trio.sleep(message["seconds"])
+
+    async with running(JOBS, Busy) as server:
+        busy = server.root.find("/residents/busy")
+        with spans.tracer().start_as_current_span("outside"):
+            busy.cast({"type": "rest", "seconds": 10})
+            await trio.sleep(1)
+            busy.cast({"type": "rest", "seconds": 0})
+        server.root.task_pool("/residents/jobs").start(resize, 1, reply_to=busy)
+        await trio.sleep(1)
+        assert server.root.supervisor("/residents/jobs").counts().specs == 1
+        await trio.sleep(20)
+
+    assert spans.names.count("send Busy") == 2  # those of the test
+    assert spans.one("process Busy TaskDone").parent is None
+
+
+async def test_an_outcome_that_is_handed_on(spans: Spans) -> None:
+    """
+    The end of a task, handed on to another actor, is below its sending there, and linked as before.
+    """
+
+    class Clerk(Boss):
+        @handles(TaskDone)
+        async def on_done(self, message: TaskDone) -> None:
+            self.cast("/residents/boss", message)
+
+    async with running(JOBS, Boss, Clerk) as server:
+        await server.root.find("/residents/clerk").call({"type": "start", "what": resize})
+        await settle(lambda: spans.named("process Boss TaskDone"))
+    handed = spans.one("process Boss TaskDone")
+
+    assert is_below(handed, spans.one("send Boss"))
+    assert is_below(spans.one("send Boss"), spans.one("process Clerk TaskDone"))
+    assert is_linked(handed, spans.one("run resize"))
+
+
+class Odd:
+    """What can't be asked for its class."""
+
+    @property
+    def __class__(self) -> Any:
+        raise OSError("no idea")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TaskDone(cast("Any", None), "", 1),
+        lambda: TaskDone(cast("Any", Odd()), "", 1),
+        Odd,
+    ],
+    ids=["of none", "of what can't be asked", "can't be asked"],
+)
+async def test_an_outcome_of_no_task(spans: Spans, make: Callable[[], Any]) -> None:
+    """
+    A message of a user's that is one by its looks only, or can't be asked, is handled as any.
+    """
+    message = make()
+
+    class Hears(Boss):
+        @handles(Odd)
+        async def on_odd(self, message: Any) -> None:
+            pass
+
+    async with running(JOBS, Hears) as server:
+        hears = server.root.find("/residents/hears")
+        hears.cast(message)
+        await settle(lambda: spans.named(f"process Hears {type(message).__name__}"))
+        assert hears.alive
+    span = spans.one(f"process Hears {type(message).__name__}")
+
+    assert span.status.status_code is StatusCode.UNSET
+    assert is_below(span, spans.one("send Hears"))
+    assert not span.links
 
 
 async def test_outside_of_any_span(spans: Spans) -> None:
