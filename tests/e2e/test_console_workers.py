@@ -63,7 +63,9 @@ def all_four(visit: Visit) -> tuple[Page, list[int]]:
     """The tree of all four processes, once they are all there, and their numbers."""
     page = log_in(visit, TREE)
     expect(page.locator("#gr-heard")).to_have_text("4 of 4 processes answered.")
-    titles = page.locator(".gr-process h2").all_inner_texts()
+    heads = page.locator(".gr-process h2")
+    expect(heads).to_have_count(4)  # what comes first in a page is there before the rest of it
+    titles = heads.all_inner_texts()
     return page, [int(found[0]) for found in (re.findall(r"\d+", title) for title in titles)]
 
 
@@ -89,6 +91,7 @@ def test_who_is_present_in_all_of_them(visit: Visit, tmp_path: Path) -> None:
     page.get_by_role("link", name="desks", exact=True).first.click()
     expect(page.locator("tbody th", has_text="trader")).to_have_count(8)
     links = page.locator("tbody a[href*='/actor/']")
+    expect(links).to_have_count(8)
     assert len({each.get_attribute("href") for each in links.all()}) == 8
     keep(page, "console-present", tmp_path)
 
