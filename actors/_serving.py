@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from queue import SimpleQueue
 from threading import Lock
@@ -25,6 +25,7 @@ from typing import Any, TypeVar, cast
 
 import trio
 
+from ._exits import leaves
 from ._job import Job, JobState, NobodyWaits, current_job, never
 from ._lowlevel import LoopThread
 from ._thread_hooks import ThreadHooks
@@ -266,7 +267,7 @@ class AsyncCall(Serving):
                 del others  # as below
                 return  # noqa: ASYNC104 - no Cancelled: the thread raises it
             self._error = others or NobodyWaits("the task that ran async code was cancelled")
-            cancelled = next(each for each in _leaves(error) if isinstance(each, _OURS))
+            cancelled = next(each for each in leaves(error) if isinstance(each, _OURS))
             try:
                 raise cancelled from None  # noqa: ASYNC104 - the one that was caught
             finally:
@@ -293,14 +294,6 @@ class AsyncCall(Serving):
 
 
 _OURS = (trio.Cancelled, GeneratorExit)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
 
 
 def _without_cancelled(error: BaseException) -> BaseException | None:

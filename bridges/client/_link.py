@@ -24,11 +24,12 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
+from ...actors._exits import leaves
 from ...actors._outgoing_port import Headers, OutgoingPort
 from ._errors import ConnectionLost
 from ._output import Output
 from ._plan import Plan
-from ._reasons import leaves, reason_of
+from ._reasons import reason_of
 
 GOING_AWAY = 1001
 TOO_MUCH = 1013

@@ -10,22 +10,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 import h11
 import wsproto.utilities
 
 _LOCAL = (h11.LocalProtocolError, wsproto.utilities.LocalProtocolError)
 _REMOTE = (h11.RemoteProtocolError, wsproto.utilities.RemoteProtocolError)
-
-
-def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield *error*, or what its groups hold."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from leaves(inner)
-    else:
-        yield error
 
 
 def reason_of(error: BaseException) -> tuple[str, BaseException | None]:
