@@ -233,16 +233,16 @@ class Job(Generic[T]):
         """
         Give the job's place away while its thread waits for something else.
 
-        Args:
-            over: Tells, in any thread and at once, whether that has come: for a clock in a test,
-                which may not pass then, though the machine has not let the thread go on yet.
-                None where it can't be known from outside.
-
         To be entered in the job's own thread; may be nested. Meanwhile another thread may
         run in its stead, unless `ThreadHooks.may_park` is against it, or as many are parked as
         the pool has threads to spare: then the job keeps its place. On leaving, the job goes on
         at once, even if that makes one more than `size`: to wait for a place here could mean
         waiting for a job that waits for this one.
+
+        Args:
+            over: Tells, in any thread and at once, whether that has come: for a clock in a test,
+                which may not pass then, though the machine has not let the thread go on yet.
+                None where it can't be known from outside.
 
         Raises:
             RuntimeError: the calling thread does not run this job.
